@@ -17,7 +17,7 @@ export function timmModels(): ModelSpec[] {
     | 'repository'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
-    architecture: row.model.split('.', 1)[0]!,
+    architecture: Object.hasOwn(architectures, row.model) ? row.model : row.model.split('.', 1)[0]!,
     classes: 'imagenet-1k',
     recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
     weights: {

@@ -4,10 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
-import { architectures } from '../../src/models/architectures.ts'
 import { modelCost } from '../../src/models/cost.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
+import { timmModels } from '../../src/models/tags.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { long } from '../helpers/torture.ts'
 import { classes, writeWorld } from '../helpers/world.ts'
@@ -21,16 +21,25 @@ const spec = (folder: string, architecture: string, i: number): ModelSpec => ({
   architecture,
   classes,
   recipe: {
-    ...{ mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5], interpolation: 'bilinear' },
-    ...{ cropPct: 1, size: 224, resize: 224 + i },
+    mean: [0.5, 0.5, 0.5],
+    std: [0.5, 0.5, 0.5],
+    interpolation: 'bilinear',
+    cropPct: 1,
+    size: 224,
+    resize: 224 + i,
   },
   weights: { from: 'files', files: [join(folder, `${architecture}.safetensors`)] },
 })
 
 const smallest = (folder: string): ModelSpec[] =>
-  Object.entries(architectures)
-    .filter(([, { kind }]) => kind === 'classifier')
-    .map(([name]) => spec(folder, name, 0))
+  [
+    ...new Set(
+      timmModels()
+        .filter(({ recipe }) => recipe.size === 224)
+        .map(({ architecture }) => architecture),
+    ),
+  ]
+    .map(name => spec(folder, name, 0))
     .map(model => ({ model, cost: modelCost(model).parameters }))
     .sort((a, b) => a.cost - b.cost)
     .slice(0, count)

@@ -1,153 +1,260 @@
 /**
- * EfficientNet (Tan and Le 2019) and its relatives: EfficientNet-Lite, MobileNetV3 (Howard et al. 2019), LCNet (Cui et
- * al. 2021), TinyNet (Han et al. 2020), as timm's efficientnet.py and mobilenetv3.py compute them.
+ * EfficientNet (Tan and Le 2019), EfficientNetV2 (Tan and Le 2021) and their relatives as timm's efficientnet.py and
+ * mobilenetv3.py compute them: MnasNet (Tan et al. 2018), MobileNetV1 to V4 (Howard et al. 2017 and 2019, Sandler et al.
+ * 2018, Qin et al. 2024), FBNet (Wu et al. 2018, Dai et al. 2020), MixNet (Tan and Le 2019), TinyNet (Han et al. 2020),
+ * LCNet (Cui et al. 2021) and Single-Path NAS (Stamoulis et al. 2019).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
-  add,
   clip,
   flatten,
+  gelu,
   globalAvgPool,
   hardSigmoid,
   hardSwish,
-  mul,
   relu,
   sigmoid,
   silu,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type DepthScale, readStage } from './mnasNotation.ts'
+import {
+  type Activation,
+  mobileBlocks,
+  norm,
+  type NetworkSettings,
+  padded,
+} from './mobileBlocks.ts'
+import { mobileStages } from './mobileStages.ts'
 
-/** A line of a stage: `separable` has no expansion, `inverted` expands first, `plain` is a single convolution. */
-interface EfficientNetStage {
-  type: 'separable' | 'inverted' | 'plain'
-  out: number
-  kernel: number
-  stride: 1 | 2
-  expand?: number
-  repeat?: number
-  se?: boolean
-  relu?: boolean
-}
-
-interface EfficientNetConfig {
-  stages: readonly (readonly EfficientNetStage[])[]
-  width: number
-  depth: number
+interface EfficientNetConfig extends NetworkSettings {
+  /** The stages in MnasNet's notation. */
+  stages: readonly string[]
+  width?: number
+  depth?: number | readonly number[]
+  /** Whether depths are rounded to the nearest number, not up. */
+  nearestDepth?: boolean
+  /** Whether the first and the last stage keep their depth. */
+  fixedEnds?: boolean
   stem: number
-  head: number
-  activation: (x: Tensor) => Tensor
-  /** Channels of squeeze-and-excitation are a quarter of the block's input, or of its expanded width. */
-  squeeze: {
-    of: 'input' | 'expanded'
-    activation: (x: Tensor) => Tensor
-    gate: (x: Tensor) => Tensor
-  }
-  /** Pool before the last convolution, which then has a bias and no normalization. */
-  poolFirst: boolean
-  /** TensorFlow's padding and epsilon. */
-  tensorflow?: boolean
-  /** LCNet's separable blocks: activation after both convolutions, no shortcut. */
-  straight?: boolean
-  /** The stem keeps its width whatever the multiplier. */
+  stemKernel?: number
+  /** Whether the stem keeps its width. */
   fixedStem?: boolean
+  /** Channels of the last 1 × 1 convolution; 0 for none. */
+  head: number
+  /** How far widths may be rounded down: to no less than this share, nine tenths by default. */
+  roundLimit?: number
+  /** MobileNetV3 and V4 pool before the last convolution: with a bias, without one, or with a norm in its place. */
+  poolFirst?: 'bias' | 'plain' | 'norm'
 }
 
-const relu6 = (x: Tensor): Tensor => clip(x, 0, 6)
+const relu6: Activation = x => clip(x, 0, 6)
 
-const efficientNetStages = (se: boolean): EfficientNetStage[][] => [
-  [{ type: 'separable', out: 16, kernel: 3, stride: 1, se }],
-  [{ type: 'inverted', out: 24, kernel: 3, stride: 2, expand: 6, repeat: 2, se }],
-  [{ type: 'inverted', out: 40, kernel: 5, stride: 2, expand: 6, repeat: 2, se }],
-  [{ type: 'inverted', out: 80, kernel: 3, stride: 2, expand: 6, repeat: 3, se }],
-  [{ type: 'inverted', out: 112, kernel: 5, stride: 1, expand: 6, repeat: 3, se }],
-  [{ type: 'inverted', out: 192, kernel: 5, stride: 2, expand: 6, repeat: 4, se }],
-  [{ type: 'inverted', out: 320, kernel: 3, stride: 1, expand: 6, se }],
-]
+const ofInput = { of: 'input', function: sigmoid } as const
+const ofExpanded = { of: 'expanded', activation: relu, function: hardSigmoid } as const
+const ofExpanded8 = { ...ofExpanded, limit: 0.9 }
 
-const mobileNetV3Small: EfficientNetStage[][] = [
-  [{ type: 'separable', out: 16, kernel: 3, stride: 2, se: true, relu: true }],
-  [
-    { type: 'inverted', out: 24, kernel: 3, stride: 2, expand: 4.5, relu: true },
-    { type: 'inverted', out: 24, kernel: 3, stride: 1, expand: 3.67, relu: true },
-  ],
-  [
-    { type: 'inverted', out: 40, kernel: 5, stride: 2, expand: 4, se: true },
-    { type: 'inverted', out: 40, kernel: 5, stride: 1, expand: 6, repeat: 2, se: true },
-  ],
-  [{ type: 'inverted', out: 48, kernel: 5, stride: 1, expand: 3, repeat: 2, se: true }],
-  [{ type: 'inverted', out: 96, kernel: 5, stride: 2, expand: 6, repeat: 3, se: true }],
-  [{ type: 'plain', out: 576, kernel: 1, stride: 1 }],
-]
+/** The channels of the last convolution, scaled like the others. */
+const scaledHead = (width: number, head = 1280): number =>
+  divisibleWidth(head * width, { limit: 0.9 })
 
-const lcNet: EfficientNetStage[][] = [
-  [{ type: 'separable', out: 32, kernel: 3, stride: 1 }],
-  [{ type: 'separable', out: 64, kernel: 3, stride: 2, repeat: 2 }],
-  [{ type: 'separable', out: 128, kernel: 3, stride: 2, repeat: 2 }],
-  [
-    { type: 'separable', out: 256, kernel: 3, stride: 2 },
-    { type: 'separable', out: 256, kernel: 5, stride: 1 },
-  ],
-  [{ type: 'separable', out: 256, kernel: 5, stride: 1, repeat: 4 }],
-  [{ type: 'separable', out: 512, kernel: 5, stride: 2, repeat: 2, se: true }],
-]
-
-const squeezeInput = { of: 'input', activation: silu, gate: sigmoid } as const
-const squeezeExpanded = { of: 'expanded', activation: relu, gate: hardSigmoid } as const
-
-const base = {
-  stem: 32,
-  head: 1280,
-  activation: silu,
-  squeeze: squeezeInput,
-  poolFirst: false,
-  fixedStem: true,
-}
-const mobile = {
-  depth: 1,
-  stem: 16,
-  activation: hardSwish,
-  squeeze: squeezeExpanded,
-  poolFirst: true,
-}
-const liteStages = efficientNetStages(false)
-const tinyStages = efficientNetStages(true)
-
-const tiny = (width: number, depth: number): EfficientNetConfig => ({
-  ...base,
-  stages: tinyStages,
+const b = (width: number, depth: number): EfficientNetConfig => ({
+  stages: mobileStages.b0,
   width,
   depth,
+  stem: 32,
+  head: scaledHead(width),
+  activation: silu,
+  gate: ofInput,
 })
-const mobileSmall = (width: number): EfficientNetConfig => ({
-  ...mobile,
-  stages: mobileNetV3Small,
-  width,
-  head: 1024,
-  fixedStem: width < 0.75,
-})
-const lc = (width: number): EfficientNetConfig => ({
-  ...mobile,
-  stages: lcNet,
-  width,
+const plain = (
+  name: keyof typeof mobileStages,
+  stem: number,
+  rest: Partial<EfficientNetConfig> = {},
+): EfficientNetConfig => ({
+  stages: mobileStages[name],
+  stem,
   head: 1280,
-  straight: true,
+  activation: relu,
+  gate: ofInput,
+  ...rest,
+})
+const edge = (width: number, depth: number): EfficientNetConfig =>
+  plain('edge', 32, { width, depth, head: scaledHead(width) })
+const lite = (width: number, depth: number): EfficientNetConfig =>
+  plain('lite', 32, { width, depth, fixedEnds: true, fixedStem: true, activation: relu6 })
+const v2 = (name: keyof typeof mobileStages, stem: number): EfficientNetConfig =>
+  plain(name, stem, { activation: silu })
+const v2Base = (width: number, depth: number): EfficientNetConfig => ({
+  ...v2('v2Base', 32),
+  width,
+  depth,
+  head: divisibleWidth(1280 * width),
+  roundLimit: 0,
+})
+const tiny = (width: number, depth: number): EfficientNetConfig =>
+  plain('b0', 32, {
+    width,
+    depth,
+    nearestDepth: true,
+    fixedStem: true,
+    head: Math.max(1280, scaledHead(width)),
+    activation: silu,
+  })
+const mobile1 = (width: number): EfficientNetConfig =>
+  plain('mobile1', 32, { width, head: 0, activation: relu6 })
+const mobile2 = (width: number, depth?: number): EfficientNetConfig =>
+  plain('mobile2', 32, {
+    width,
+    activation: relu6,
+    head: depth === undefined ? Math.max(1280, scaledHead(width)) : 1280,
+    ...(depth !== undefined && { depth, fixedEnds: true, fixedStem: true }),
+  })
+const mobile3 = (
+  name: 'mobile3Large' | 'mobile3LargeMinimal' | 'mobile3Small' | 'mobile3SmallMinimal',
+  width: number,
+): EfficientNetConfig => ({
+  stages: mobileStages[name],
+  width,
+  stem: 16,
+  fixedStem: width < 0.75,
+  head: name.startsWith('mobile3Large') ? 1280 : 1024,
+  activation: hardSwish,
+  gate: ofExpanded8,
+  poolFirst: 'bias',
+})
+const mobile4 = (name: keyof typeof mobileStages, stem: number, width = 1): EfficientNetConfig =>
+  plain(name, stem, { width, fixedStem: width < 1, poolFirst: 'norm' })
+const fbnet3 = (name: keyof typeof mobileStages, stem: number): EfficientNetConfig =>
+  plain(name, stem, {
+    head: 1984,
+    activation: hardSwish,
+    gate: { of: 'input', function: hardSigmoid, limit: 0.95 },
+    roundLimit: 0.95,
+    poolFirst: 'plain',
+  })
+const mix = (name: keyof typeof mobileStages, stem: number, width = 1): EfficientNetConfig =>
+  plain(name, stem, { width, head: 1536 })
+const lc = (width: number): EfficientNetConfig =>
+  plain('lc', 16, {
+    width,
+    activation: hardSwish,
+    gate: ofExpanded,
+    poolFirst: 'bias',
+  })
+const tensorflow = (config: EfficientNetConfig): EfficientNetConfig => ({
+  ...config,
+  tensorflow: true,
 })
 
 const rows: ArchitectureRows<EfficientNetConfig> = {
-  tf_efficientnet_lite0: {
-    ...base,
-    stages: liteStages,
-    width: 1,
-    depth: 1,
-    activation: relu6,
-    tensorflow: true,
+  efficientnet_b0: b(1, 1),
+  efficientnet_b1: b(1, 1.1),
+  efficientnet_b2: b(1.1, 1.2),
+  efficientnet_b3: b(1.2, 1.4),
+  efficientnet_b4: b(1.4, 1.8),
+  efficientnet_b5: b(1.6, 2.2),
+  tf_efficientnet_b0: tensorflow(b(1, 1)),
+  tf_efficientnet_b1: tensorflow(b(1, 1.1)),
+  tf_efficientnet_b2: tensorflow(b(1.1, 1.2)),
+  tf_efficientnet_b3: tensorflow(b(1.2, 1.4)),
+  tf_efficientnet_b4: tensorflow(b(1.4, 1.8)),
+  tf_efficientnet_b5: tensorflow(b(1.6, 2.2)),
+  tf_efficientnet_b6: tensorflow(b(1.8, 2.6)),
+  tf_efficientnet_b7: tensorflow(b(2, 3.1)),
+  tf_efficientnet_b8: tensorflow(b(2.2, 3.6)),
+  tf_efficientnet_l2: tensorflow(b(4.3, 5.3)),
+  efficientnet_es: edge(1, 1),
+  efficientnet_es_pruned: edge(1, 1),
+  efficientnet_em: edge(1, 1.1),
+  efficientnet_el: edge(1.2, 1.4),
+  efficientnet_el_pruned: edge(1.2, 1.4),
+  tf_efficientnet_es: tensorflow(edge(1, 1)),
+  tf_efficientnet_em: tensorflow(edge(1, 1.1)),
+  tf_efficientnet_el: tensorflow(edge(1.2, 1.4)),
+  efficientnet_lite0: lite(1, 1),
+  tf_efficientnet_lite0: tensorflow(lite(1, 1)),
+  tf_efficientnet_lite1: tensorflow(lite(1, 1.1)),
+  tf_efficientnet_lite2: tensorflow(lite(1.1, 1.2)),
+  tf_efficientnet_lite3: tensorflow(lite(1.2, 1.4)),
+  tf_efficientnet_lite4: tensorflow(lite(1.4, 1.8)),
+  efficientnetv2_rw_t: { ...v2('v2Small', 24), width: 0.8, depth: 0.9, head: scaledHead(0.8) },
+  efficientnetv2_rw_s: { ...v2('v2Rw', 24), head: 1792 },
+  efficientnetv2_rw_m: {
+    ...v2('v2Rw', 24),
+    width: 1.2,
+    depth: [1.2, 1.2, 1.2, 1.2, 1.6, 1.6],
+    head: scaledHead(1.2, 1792),
   },
-  mobilenetv3_small_050: mobileSmall(0.5),
-  mobilenetv3_small_075: mobileSmall(0.75),
-  mobilenetv3_small_100: mobileSmall(1),
+  tf_efficientnetv2_s: tensorflow(v2('v2Small', 24)),
+  tf_efficientnetv2_m: tensorflow(v2('v2Medium', 24)),
+  tf_efficientnetv2_l: tensorflow(v2('v2Large', 32)),
+  tf_efficientnetv2_xl: tensorflow(v2('v2ExtraLarge', 32)),
+  tf_efficientnetv2_b0: tensorflow(v2Base(1, 1)),
+  tf_efficientnetv2_b1: tensorflow(v2Base(1, 1.1)),
+  tf_efficientnetv2_b2: tensorflow(v2Base(1.1, 1.2)),
+  tf_efficientnetv2_b3: tensorflow(v2Base(1.2, 1.4)),
+  mnasnet_100: plain('mnasB1', 32),
+  mnasnet_small: plain('mnasSmall', 8),
+  semnasnet_075: plain('mnasA1', 32, { width: 0.75 }),
+  semnasnet_100: plain('mnasA1', 32),
+  spnasnet_100: plain('singlePath', 32),
+  fbnetc_100: plain('fbnetC', 16, { head: 1984 }),
+  // Trained with TensorFlow's epsilon, which timm takes for these weights alone.
+  'fbnetc_100.rmsp_in1k': plain('fbnetC', 16, { head: 1984, epsilon: 1e-3 }),
+  mobilenetv1_100: mobile1(1),
+  mobilenetv1_100h: { ...mobile1(1), head: 1024 },
+  mobilenetv1_125: mobile1(1.25),
+  mobilenetv2_050: mobile2(0.5),
+  mobilenetv2_100: mobile2(1),
+  mobilenetv2_140: mobile2(1.4),
+  mobilenetv2_110d: mobile2(1.1, 1.2),
+  mobilenetv2_120d: mobile2(1.2, 1.4),
+  mobilenet_edgetpu_v2_m: plain('edgeTpu', 64, { stemKernel: 5, head: 1344 }),
+  mixnet_s: mix('mixSmall', 16),
+  mixnet_m: mix('mixMedium', 24),
+  mixnet_l: mix('mixMedium', 24, 1.3),
+  mixnet_xl: { ...mix('mixMedium', 24, 1.6), depth: 1.2, nearestDepth: true },
+  tf_mixnet_s: tensorflow(mix('mixSmall', 16)),
+  tf_mixnet_m: tensorflow(mix('mixMedium', 24)),
+  tf_mixnet_l: tensorflow(mix('mixMedium', 24, 1.3)),
+  mobilenetv3_large_100: mobile3('mobile3Large', 1),
+  mobilenetv3_large_150d: { ...mobile3('mobile3Large', 1.5), depth: 1.2 },
+  mobilenetv3_small_050: mobile3('mobile3Small', 0.5),
+  mobilenetv3_small_075: mobile3('mobile3Small', 0.75),
+  mobilenetv3_small_100: mobile3('mobile3Small', 1),
+  mobilenetv3_rw: {
+    ...mobile3('mobile3Large', 1),
+    stages: mobileStages.mobile3LargeRw,
+    gate: { of: 'expanded', function: hardSigmoid },
+    poolFirst: 'plain',
+    epsilon: 1e-3,
+  },
+  tf_mobilenetv3_large_075: tensorflow(mobile3('mobile3Large', 0.75)),
+  tf_mobilenetv3_large_100: tensorflow(mobile3('mobile3Large', 1)),
+  tf_mobilenetv3_large_minimal_100: tensorflow({
+    ...mobile3('mobile3LargeMinimal', 1),
+    activation: relu,
+  }),
+  tf_mobilenetv3_small_075: tensorflow(mobile3('mobile3Small', 0.75)),
+  tf_mobilenetv3_small_100: tensorflow(mobile3('mobile3Small', 1)),
+  tf_mobilenetv3_small_minimal_100: tensorflow({
+    ...mobile3('mobile3SmallMinimal', 1),
+    activation: relu,
+  }),
+  fbnetv3_b: fbnet3('fbnet3B', 16),
+  fbnetv3_d: fbnet3('fbnet3D', 24),
+  fbnetv3_g: fbnet3('fbnet3G', 32),
+  mobilenetv4_conv_small_050: mobile4('mobile4Small', 32, 0.5),
+  mobilenetv4_conv_small: mobile4('mobile4Small', 32),
+  mobilenetv4_conv_medium: mobile4('mobile4Medium', 32),
+  mobilenetv4_conv_large: mobile4('mobile4Large', 24),
+  mobilenetv4_hybrid_medium: { ...mobile4('hybridMedium', 32), layerScale: true },
+  mobilenetv4_hybrid_large: { ...mobile4('hybridLarge', 24), layerScale: true, activation: gelu },
+  mobilenetv4_conv_blur_medium: { ...mobile4('mobile4Medium', 32), antialias: 'blur' },
+  mobilenetv4_conv_aa_large: { ...mobile4('mobile4Large', 24), antialias: 'average' },
   lcnet_050: lc(0.5),
   lcnet_075: lc(0.75),
   lcnet_100: lc(1),
@@ -156,110 +263,46 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   tinynet_c: tiny(0.54, 0.85),
   tinynet_d: tiny(0.54, 0.695),
   tinynet_e: tiny(0.51, 0.6),
+  test_efficientnet: { ...v2('test', 24), head: 256, roundLimit: 0 },
 }
 
 /** image [n, 3, h, w] -> features [n, head], logits [n, classes] */
 const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
-  const stem = c.fixedStem ? c.stem : round(c.stem * c.width)
-  const window = { ...c, out: stem, kernel: 3, stride: 2, groups: 1 }
-  let x = c.activation(norm(w.at('bn1'), padded(w.at('conv_stem'), image, window), c))
-  for (const [i, lines] of c.stages.entries()) {
-    for (const [j, block] of lines.flatMap(line => blocksOf(line, c)).entries())
-      x = blocks[block.type](w.at(`blocks.${i}.${j}`), x, block)
+  const stem = { out: c.fixedStem ? c.stem : scaledWidth(c.stem, c), kernel: c.stemKernel ?? 3 }
+  const first = padded(w.at('conv_stem'), image, { ...c, ...stem, stride: 2 })
+  let x = c.activation(norm(w.at('bn1'), first, c))
+  for (const [i, stage] of c.stages.entries()) {
+    for (const [j, block] of readStage(stage, depthOf(c, i)).entries()) {
+      x = mobileBlocks[block.type](w.at(`blocks.${i}.${j}`), x, {
+        ...c,
+        ...block,
+        out: scaledWidth(block.out, c),
+        expandFrom: block.expandFrom && scaledWidth(block.expandFrom, c),
+        activation: block.activation ? { relu, silu }[block.activation] : c.activation,
+      })
+    }
   }
-  if (c.poolFirst)
-    x = c.activation(conv(w.at('conv_head'), globalAvgPool(x), { out: c.head, bias: true }))
-  else
-    x = globalAvgPool(
-      c.activation(norm(w.at('bn2'), conv(w.at('conv_head'), x, { out: c.head }), c)),
-    )
-  const features = flatten(x)
+  const features = flatten(headOf(w, x, c))
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
-const blocks = { separable, inverted, plain }
-
-/** A stage's line with the network's settings; `out` is scaled and `activation` the block's own. */
-type EfficientNetBlock = EfficientNetConfig & EfficientNetStage
-
-function separable(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
-  const width = fixedSize(x.shape[1], 'separable')
-  let y = b.activation(norm(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b))
-  if (b.se) y = squeezeExcite(w.at('se'), y, { ...b.squeeze, blockInput: width })
-  y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
-  if (b.straight) return b.activation(y)
-  return b.stride === 1 && width === b.out ? add(y, x) : y
+function depthOf(c: EfficientNetConfig, stage: number): DepthScale {
+  const ends = stage === 0 || stage === c.stages.length - 1
+  const { depth = 1, nearestDepth: nearest = false } = c
+  const factor = typeof depth === 'number' ? depth : depth[stage]!
+  return { factor: c.fixedEnds && ends ? 1 : factor, nearest }
 }
 
-function inverted(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
-  const width = fixedSize(x.shape[1], 'inverted')
-  const inner = round(width * b.expand!)
-  let y = b.activation(norm(w.at('bn1'), conv(w.at('conv_pw'), x, { out: inner }), b))
-  y = b.activation(norm(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b))
-  if (b.se) y = squeezeExcite(w.at('se'), y, { ...b.squeeze, blockInput: width })
-  y = norm(w.at('bn3'), conv(w.at('conv_pwl'), y, { out: b.out }), b)
-  return b.stride === 1 && width === b.out ? add(y, x) : y
+function headOf(w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor {
+  if (c.head === 0) return globalAvgPool(x)
+  const head = w.at('conv_head')
+  if (c.poolFirst === undefined)
+    return globalAvgPool(c.activation(norm(w.at('bn2'), conv(head, x, { out: c.head }), c)))
+  const y = conv(head, globalAvgPool(x), { out: c.head, bias: c.poolFirst === 'bias' })
+  return c.activation(c.poolFirst === 'norm' ? norm(w.at('norm_head'), y, c) : y)
 }
 
-function plain(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
-  return b.activation(norm(w.at('bn1'), conv(w.at('conv'), x, { out: b.out, kernel: b.kernel }), b))
-}
-
-function squeezeExcite(
-  w: ParameterScope,
-  x: Tensor,
-  { of, activation, gate, blockInput }: EfficientNetConfig['squeeze'] & { blockInput: number },
-): Tensor {
-  const width = fixedSize(x.shape[1], 'squeezeExcite')
-  const inner = of === 'input' ? Math.round(blockInput / 4) : round(width / 4)
-  const reduced = activation(
-    conv(w.at('conv_reduce'), globalAvgPool(x), { out: inner, bias: true }),
-  )
-  return mul(x, gate(conv(w.at('conv_expand'), reduced, { out: width, bias: true })))
-}
-
-const norm = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor =>
-  batchNorm(w, x, c.tensorflow ? 1e-3 : 1e-5)
-
-interface PaddedConv extends Pick<EfficientNetConfig, 'tensorflow'> {
-  out: number
-  kernel: number
-  stride: number
-  groups: number
-}
-
-/** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
-function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
-  const { out, kernel, stride, groups } = c
-  if (!c.tensorflow) return conv(w, x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
-  const size = fixedSize(x.shape[2], 'padded')
-  const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-  const before = Math.floor(total / 2)
-  const after = total - before
-  return conv(w, x, { out, kernel, stride, groups, padding: [before, before, after, after] })
-}
-
-function depthwise(w: ParameterScope, x: Tensor, b: EfficientNetBlock): Tensor {
-  const width = fixedSize(x.shape[1], 'depthwise')
-  return padded(w, x, { ...b, out: width, groups: width })
-}
-
-/** Rounds channels to a multiple of 8 that is at least nine tenths of them. */
-function round(channels: number): number {
-  const nearest = Math.max(8, Math.floor((channels + 4) / 8) * 8)
-  return nearest < 0.9 * channels ? nearest + 8 : nearest
-}
-
-/** The blocks of a stage's line: the first has its stride, the others stride 1. */
-function blocksOf(line: EfficientNetStage, c: EfficientNetConfig): EfficientNetBlock[] {
-  const block: EfficientNetBlock = {
-    ...c,
-    ...line,
-    out: round(line.out * c.width),
-    activation: line.relu ? relu : c.activation,
-  }
-  const count = Math.max(1, Math.round((line.repeat ?? 1) * c.depth))
-  return Array.from({ length: count }, (_, i) => (i === 0 ? block : { ...block, stride: 1 }))
-}
+const scaledWidth = (channels: number, { width = 1, roundLimit = 0.9 }: EfficientNetConfig) =>
+  divisibleWidth(channels * width, { limit: roundLimit })
 
 export const efficientNets = classifiers({ family: 'efficientnet', rows, build: efficientNet })

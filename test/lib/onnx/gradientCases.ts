@@ -239,6 +239,8 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   Pow: draw => unary(x => ops.pow(x, oneOf(draw, [2, 3, 0.5, -1])), [0.5, 2])(draw),
   Sqrt: unary(ops.sqrt, [0.5, 2]),
   Exp: unary(ops.exp),
+  Sin: unary(ops.sin),
+  Cos: unary(ops.cos),
   Log: unary(ops.log, [0.5, 2]),
   Neg: unary(ops.neg),
   Tanh: unary(ops.tanh),

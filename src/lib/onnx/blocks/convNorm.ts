@@ -63,11 +63,11 @@ export function channelAttention(w: ParameterScope, x: Tensor): Tensor {
   return mul(x, reshape(sigmoid(gate), [n!, width, 1, 1]))
 }
 
-/** Every second value of x under a binomial 3 × 3 kernel, borders reflected (Zhang 2019). */
-export function blurPool(x: Tensor): Tensor {
+/** Every second value of x under a binomial 3 × 3 kernel (Zhang 2019), borders reflected or zero. */
+export function blurPool(x: Tensor, border: 'reflect' | 'constant' = 'reflect'): Tensor {
   const width = fixedSize(x.shape[1], 'blurPool')
   const kernel = [1, 2, 1, 2, 4, 2, 1, 2, 1].map(value => value / 16)
   const values = Float32Array.from({ length: 9 * width }, (_, i) => kernel[i % 9]!)
   const weight = constant(x.graph, values, [width, 1, 3, 3])
-  return conv2d(pad2d(x, [1, 1, 1, 1], 'reflect'), { weight }, { stride: 2, groups: width })
+  return conv2d(pad2d(x, [1, 1, 1, 1], border), { weight }, { stride: 2, groups: width })
 }

@@ -1,5 +1,5 @@
 /** Windows over grids of tokens and biases by relative position, as timm's Swin Transformers and BEiT use them. */
-import { type Graph, sharedConstant, type Tensor } from '../graph.ts'
+import { type Graph, shapeError, sharedConstant, type Tensor } from '../graph.ts'
 import { add, concat, gather, matmul, reshape, slice, softmax, transpose } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { splitHeads } from './attention.ts'
@@ -8,6 +8,11 @@ import { splitHeads } from './attention.ts'
 export function partitionWindows(x: Tensor, side: number): Tensor {
   const [n, h, w, width] = x.shape
   const [rows, columns] = [fixedSize(h, 'windows') / side, fixedSize(w, 'windows') / side]
+  if (!Number.isInteger(rows) || !Number.isInteger(columns))
+    throw shapeError(
+      'windows',
+      `a grid of ${h!} × ${w!} tokens has no windows of ${side} × ${side}; the architecture needs images of another size`,
+    )
   const split = reshape(x, [n!, rows, side, columns, side, width!])
   return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [
     product([n!, rows * columns]),

@@ -1,5 +1,5 @@
 import { appendOp, type Tensor } from '../graph.ts'
-import { add, cast, div, erf, exp, mul, neg, pow, sub } from '../ops.ts'
+import { add, cast, cos, div, erf, exp, mul, neg, pow, sin, sub } from '../ops.ts'
 import { type GradientRules } from './rule.ts'
 
 const square = (x: Tensor): Tensor => mul(x, x)
@@ -23,6 +23,8 @@ export const elementwiseRules: GradientRules = {
   Sqrt: ({ y, dy }) => [() => div(mul(dy, 0.5), y)],
   Exp: ({ y, dy }) => [() => mul(dy, y)],
   Log: ({ x: [a], dy }) => [() => div(dy, a!)],
+  Sin: ({ x: [a], dy }) => [() => mul(dy, cos(a!))],
+  Cos: ({ x: [a], dy }) => [() => neg(mul(dy, sin(a!)))],
   Neg: ({ dy }) => [() => neg(dy)],
   Tanh: ({ y, dy }) => [() => mul(dy, subtractFrom(1, square(y)))],
   Sigmoid: ({ y, dy }) => [() => mul(dy, mul(y, subtractFrom(1, y)))],

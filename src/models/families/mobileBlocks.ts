@@ -1,0 +1,239 @@
+/** The blocks of EfficientNets and mobile networks, as timm's _efficientnet_blocks.py computes them. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { blurPool, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
+import { splitHeads } from '../../lib/onnx/blocks/attention.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import {
+  add,
+  avgPool,
+  concat,
+  globalAvgPool,
+  matmul,
+  mul,
+  reshape,
+  softmax,
+  split,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type MobileBlock, type MobileBlockType } from './mnasNotation.ts'
+import { roundHalfEven } from './rounding.ts'
+
+export type Activation = (x: Tensor) => Tensor
+
+/** What all blocks of a network have in common. */
+export interface NetworkSettings {
+  activation: Activation
+  gate: {
+    /** Whether the gate's channels are a share of the block's input, or of its inner channels. */
+    of: 'input' | 'expanded'
+    /** They are rounded to a multiple of 8, down to no less than this share; to a whole number by default. */
+    limit?: number
+    /** The block's own activation by default. */
+    activation?: Activation
+    function: Activation
+  }
+  /** TensorFlow's padding, and its epsilon unless `epsilon` says otherwise. */
+  tensorflow?: boolean
+  epsilon?: number
+  layerScale?: boolean
+  /** What stands in place of a stride of 2. */
+  antialias?: 'average' | 'blur'
+}
+
+/** A block with its network's settings; `out` is scaled and `activation` the block's own. */
+export type BlockSettings = NetworkSettings & Omit<MobileBlock, 'activation'>
+
+type Block = (w: ParameterScope, x: Tensor, b: BlockSettings) => Tensor
+
+const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'mobile block')
+
+export const norm = (
+  w: ParameterScope,
+  x: Tensor,
+  c: Pick<NetworkSettings, 'epsilon' | 'tensorflow'>,
+) => batchNorm(w, x, c.epsilon ?? (c.tensorflow ? 1e-3 : 1e-5))
+
+/** The result of a block, with its input where both have one shape. */
+const residual = (y: Tensor, x: Tensor, b: BlockSettings): Tensor =>
+  b.skip && b.stride === 1 && widthOf(x) === b.out ? add(y, x) : y
+
+const separable: Block = (w, x, b) => {
+  let y = b.activation(norm(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b))
+  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
+  y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
+  return residual(b.type === 'dsa' ? b.activation(y) : y, x, b)
+}
+
+/** The channels inside a block. */
+const innerWidth = (x: Tensor, b: BlockSettings): number =>
+  divisibleWidth((b.expandFrom ?? widthOf(x)) * b.expand, { limit: 0.9 })
+
+const inverted: Block = (w, x, b) => {
+  const inner = innerWidth(x, b)
+  let y = pointwise(w.at('conv_pw'), x, { out: inner, groups: b.expandGroups })
+  y = b.activation(norm(w.at('bn1'), y, b))
+  y = b.activation(norm(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b))
+  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
+  y = norm(w.at('bn3'), pointwise(w.at('conv_pwl'), y, { out: b.out, groups: b.projectGroups }), b)
+  return residual(y, x, b)
+}
+
+const fused: Block = (w, x, b) => {
+  const inner = innerWidth(x, b)
+  const window = { ...b, out: inner, kernel: b.kernels[0]!, stride: strideOf(b) }
+  const groups = b.groupWidth === undefined ? 1 : inner / b.groupWidth
+  let y = b.activation(norm(w.at('bn1'), padded(w.at('conv_exp'), x, { ...window, groups }), b))
+  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
+  return residual(norm(w.at('bn2'), conv(w.at('conv_pwl'), y, { out: b.out }), b), x, b)
+}
+
+const plain: Block = (w, x, b) => {
+  const y = padded(w.at('conv'), x, { ...b, kernel: b.kernels[0]!, stride: strideOf(b) })
+  return residual(subsampled(b.activation(norm(w.at('bn1'), y, b)), b), x, b)
+}
+
+/** MobileNetV4's universal inverted bottleneck: depthwise convolutions before and after the expansion, or neither. */
+const universal: Block = (w, x, b) => {
+  const [kernel] = b.kernels as [number]
+  const inner = innerWidth(x, b)
+  const layer = (scope: ParameterScope, y: Tensor, c: Omit<PaddedConv, 'groups'>): Tensor =>
+    norm(scope.at('bn'), padded(scope.at('conv'), y, { ...b, ...c }), b)
+  const spatial = (scope: ParameterScope, y: Tensor, c: { kernel: number; stride: number }) =>
+    norm(
+      scope.at('bn'),
+      padded(scope.at('conv'), y, {
+        ...b,
+        ...c,
+        out: widthOf(y),
+        groups: widthOf(y),
+        stride: strideOf({ ...b, stride: c.stride }),
+      }),
+      b,
+    )
+  let y = x
+  if (b.startKernel > 0) {
+    const stride = kernel > 0 ? 1 : b.stride
+    y = subsampled(spatial(w.at('dw_start'), y, { kernel: b.startKernel, stride }), {
+      ...b,
+      stride,
+    })
+  }
+  y = b.activation(layer(w.at('pw_exp'), y, { out: inner, kernel: 1, stride: 1 }))
+  if (kernel > 0)
+    y = subsampled(b.activation(spatial(w.at('dw_mid'), y, { kernel, stride: b.stride })), b)
+  y = layer(w.at('pw_proj'), y, { out: b.out, kernel: 1, stride: 1 })
+  return residual(scaled(w, y, b), x, b)
+}
+
+/** MobileNetV4's attention of many queries over one set of keys and values. */
+const attention: Block = (w, x, b) => {
+  const [n, , height, width] = x.shape
+  const y = norm(w.at('norm'), x, b)
+  const layers = w.at('attn')
+  const query = conv(layers.at('query.proj'), y, { out: b.heads * b.keyWidth })
+  const shared = (scope: ParameterScope): Tensor => {
+    if (b.keyStride === 1) return flattenToTokens(conv(scope.at('proj'), y, { out: b.keyWidth }))
+    const window = { ...b, stride: b.keyStride }
+    const smaller = norm(scope.at('norm'), depthwise(scope.at('down_conv'), y, window), b)
+    return flattenToTokens(conv(scope.at('proj'), smaller, { out: b.keyWidth }))
+  }
+  const oneHead = (tokens: Tensor): Tensor => reshape(tokens, [n!, 1, tokens.shape[1]!, b.keyWidth])
+  const keys = transpose(oneHead(shared(layers.at('key'))), [0, 1, 3, 2])
+  const scores = matmul(mul(splitHeads(flattenToTokens(query), b.heads), b.keyWidth ** -0.5), keys)
+  const mixed = matmul(softmax(scores), oneHead(shared(layers.at('value'))))
+  const image = reshape(transpose(mixed, [0, 1, 3, 2]), [n!, b.heads * b.keyWidth, height!, width!])
+  return residual(scaled(w, conv(layers.at('output.proj'), image, { out: b.out }), b), x, b)
+}
+
+export const mobileBlocks: Record<MobileBlockType, Block> = {
+  ds: separable,
+  dsa: separable,
+  ir: inverted,
+  er: fused,
+  cn: plain,
+  uir: universal,
+  mqa: attention,
+}
+
+/** A learned factor per channel, where the network has them. */
+const scaled = (w: ParameterScope, x: Tensor, b: BlockSettings): Tensor =>
+  b.layerScale
+    ? mul(x, reshape(w.at('layer_scale').get('gamma', [widthOf(x)], 'scale'), [widthOf(x), 1, 1]))
+    : x
+
+/** Squeeze-and-excitation where the block has it, with timm's names `conv_reduce` and `conv_expand`. */
+function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: number }): Tensor {
+  if (b.gateShare === 0) return x
+  const width = widthOf(x)
+  const { activation = b.activation, limit } = b.gate
+  const share = width * (b.gate.of === 'input' ? b.gateShare / b.expand : b.gateShare)
+  const inner = limit === undefined ? roundHalfEven(share) : divisibleWidth(share, { limit })
+  const reduced = activation(
+    conv(w.at('conv_reduce'), globalAvgPool(x), { out: inner, bias: true }),
+  )
+  return mul(x, b.gate.function(conv(w.at('conv_expand'), reduced, { out: width, bias: true })))
+}
+
+/** The stride of a convolution, 1 where something else subsamples. */
+const strideOf = ({ antialias, stride }: Pick<BlockSettings, 'antialias' | 'stride'>): number =>
+  antialias ? 1 : stride
+
+function subsampled(x: Tensor, { antialias, stride }: BlockSettings): Tensor {
+  if (!antialias || stride === 1) return x
+  return antialias === 'average' ? avgPool(x, 2, { stride: 2 }) : blurPool(x, 'constant')
+}
+
+interface PaddedConv extends Pick<NetworkSettings, 'tensorflow'> {
+  out: number
+  kernel: number
+  stride: number
+  groups?: number
+}
+
+/** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
+export function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
+  const { out, kernel, stride, groups = 1 } = c
+  if (!c.tensorflow) return conv(w, x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
+  const size = fixedSize(x.shape[2], 'padded')
+  const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+  const before = Math.floor(total / 2)
+  const after = total - before
+  return conv(w, x, { out, kernel, stride, groups, padding: [before, before, after, after] })
+}
+
+/** Splits channels into equal parts, the first with what is left over. */
+function equalParts(width: number, count: number): number[] {
+  const part = Math.floor(width / count)
+  return Array.from({ length: count }, (_, i) => (i === 0 ? width - part * (count - 1) : part))
+}
+
+/** A depthwise convolution; with several kernels, each over its part of the channels. */
+function depthwise(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
+  const layer = (scope: ParameterScope, y: Tensor, kernel: number): Tensor =>
+    padded(scope, y, { ...b, kernel, out: widthOf(y), groups: widthOf(y), stride: strideOf(b) })
+  const { kernels } = b
+  if (kernels.length === 1) return layer(w, x, kernels[0]!)
+  const parts = split(x, equalParts(widthOf(x), kernels.length), 1)
+  return concat(
+    parts.map((part, i) => layer(w.at(i), part, kernels[i]!)),
+    1,
+  )
+}
+
+/** A 1 × 1 convolution, in groups with a layer each if there are several. */
+function pointwise(
+  w: ParameterScope,
+  x: Tensor,
+  { out, groups }: { out: number; groups: number },
+): Tensor {
+  if (groups === 1) return conv(w, x, { out })
+  const outputs = equalParts(out, groups)
+  const parts = split(x, equalParts(widthOf(x), groups), 1)
+  return concat(
+    parts.map((part, i) => conv(w.at(i), part, { out: outputs[i]! })),
+    1,
+  )
+}
