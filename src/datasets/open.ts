@@ -48,7 +48,8 @@ export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
     ...new Set(read.samples.flatMap(({ groups }) => Object.keys(groups))),
   ]
   const { samples, notes } = normalizeGroups(read.samples, columns)
-  const expected = found?.benchmark.expectedCounts(found.variant).images ?? 0
+  const named = findBenchmark(read.name) ?? found
+  const expected = (found && named?.benchmark.expectedCounts(named.variant).images) ?? 0
   const refused = (read.problems ?? []).filter(({ code }) => code !== 'missing-part').length
   const draft = {
     ...read,

@@ -51,9 +51,10 @@ export const suites: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Splits a name such as `imagenet-c/fog/3` into a benchmark and its variant; undefined when the first part is no
- * benchmark's name. Errors: unknown-variant-of-….
+ * benchmark's name, and for a part of a benchmark (`imagenet-c/fog (2 of 5 severities)`). Errors: unknown-variant-of-….
  */
 export function findBenchmark(name: string): { benchmark: Benchmark; variant: string } | undefined {
+  if (/ \(.*\)$/.test(name)) return undefined
   const [first = '', ...rest] = name.toLowerCase().split('/')
   const benchmark = benchmarks.find(b => b.name === (benchmarkAliases[first] ?? first))
   if (!benchmark) return undefined

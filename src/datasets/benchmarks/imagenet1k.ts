@@ -56,9 +56,15 @@ export const imagenet1k: Benchmark = {
 async function readImageNet(tree: FileTree, options: ReadBenchmarkOptions): Promise<RawDataset> {
   refuseLabelMap('imagenet-1k', options)
   const images = await validationTree(tree)
-  if ((await images.topEntries()).some(({ name, isFolder }) => isFolder && isWnid(name))) {
+  const top = await images.topEntries()
+  if (top.some(({ name, isFolder }) => isFolder && isWnid(name)))
     return wnidFolderReader('imagenet-1k')(images, options)
-  }
+  const folder = top.find(({ isFolder }) => isFolder)
+  if (folder && !top.some(({ name }) => isValName(name)))
+    throw inputError(
+      'unknown-layout',
+      `${images.location} has the class folder ${folder.name}, which is no wnid (n01440764); give ${images.location} as the data set to have its folders read by name`,
+    )
   const truth = await readGroundTruth(tree)
   return {
     name: 'imagenet-1k',

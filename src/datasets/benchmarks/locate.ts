@@ -1,5 +1,6 @@
 // Finds a benchmark's files below a data folder. A folder or archive stands for a benchmark by its name, or by marks that the
 // files of no other benchmark have; what could be several benchmarks is refused.
+import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { GeogapError, inputError, messageOf } from '../../lib/errors.ts'
@@ -99,6 +100,9 @@ const excludes = (known: KnownName | undefined, { benchmark, variant }: WantedBe
   (known.benchmark !== benchmark ||
     (known.variants.length > 0 && !known.variants.includes(variant)))
 
+/** Folders in which a folder or archive of a known name is looked for. */
+const maxFolders = 64
+
 /** Kaggle names every download so. */
 const anonymousArchive = 'archive.zip'
 
@@ -108,12 +112,12 @@ async function possiblePlaces(wanted: WantedBenchmark, data: string): Promise<Pl
   const outer = [basename(dirname(path)), basename(path)]
   const itself: Place = { path: data, names: outer, isFolder: await isFolder(data) }
   if (!itself.isFolder) return (await fileBytes(data)) === null ? [] : [itself]
-  const below = await namedEntries(itself)
+  const below = await entriesOf(itself)
   const deeper: Place[] = []
-  for (const place of below.filter(place => place.isFolder))
-    deeper.push(...(await namedEntries(place)))
+  for (const place of below.filter(({ isFolder }) => isFolder).slice(0, maxFolders))
+    deeper.push(...(await entriesOf(place)))
   const own = [...below, ...deeper].filter(
-    ({ names }) => findKnownName(names)?.benchmark === wanted.benchmark,
+    ({ names }) => findKnownName(names.slice(-2))?.benchmark === wanted.benchmark,
   )
   const ranked = own.sort((a, b) => rankPlace(b, wanted) - rankPlace(a, wanted))
   const archive = { path: join(data, anonymousArchive), names: outer, isFolder: false }
@@ -125,15 +129,12 @@ async function possiblePlaces(wanted: WantedBenchmark, data: string): Promise<Pl
 const rankPlace = ({ names, isFolder }: Place, wanted: WantedBenchmark): number =>
   (standsFor(findKnownName(names), wanted) ? 100 : 0) + (isFolder ? 10 : 0) - names.length
 
-/** Returns the entries of a folder whose name, with that of the folder, stands for some benchmark. */
-async function namedEntries({ path, names }: Place): Promise<Place[]> {
-  const entries = await folderEntries(path)
-  return entries.flatMap(({ name, isFolder }) => {
-    const below = [...names, name]
-    const known = findKnownName(below.slice(-2))
-    return known ? { path: join(path, name), names: below, isFolder } : []
-  })
-}
+const entriesOf = async ({ path, names }: Place): Promise<Place[]> =>
+  (await folderEntries(path)).map(({ name, isFolder }) => ({
+    path: join(path, name),
+    names: [...names, name],
+    isFolder,
+  }))
 
 const isTree = (judged: unknown): judged is FileTree =>
   typeof judged === 'object' && judged !== null && 'topEntries' in judged
@@ -213,6 +214,7 @@ function missingError(wanted: WantedBenchmark, data: string, refusals: unknown[]
   )
   if (unexpected) return unexpected
   const reasons = new Set(refusals.map(messageOf))
+  if (!existsSync(data)) reasons.add('there is no such folder or archive')
   return inputError(
     'missing-dataset',
     `no ${wantedText(wanted)} in ${data}: ${[...reasons, `looked for ${candidatePaths(wanted.variant).join(', ')}, as folder, .zip or .tar`].join('; ')}; to get it: ${howToGet}`,

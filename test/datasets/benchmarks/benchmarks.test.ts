@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { benchmarks, findBenchmark, suites } from '../../../src/datasets/benchmarks/benchmarks.ts'
 import type { Dataset } from '../../../src/datasets/dataset.ts'
@@ -33,6 +34,17 @@ describe('ImageNet-1K', () => {
   const truth = '449\n450\n450\n1001\n'
   const layouts: [string, Record<string, string | Uint8Array>][] = [
     ["Kaggle's folders", { 'LOC_val_solution.csv': solution, ...below('ILSVRC/Data/CLS-LOC/val') }],
+    [
+      'development kit in its archive',
+      {
+        'imagenet/ILSVRC2012_devkit_t12.tar.gz': gzipSync(
+          makeTar({
+            'ILSVRC2012_devkit_t12/data/ILSVRC2012_validation_ground_truth.txt': truth,
+          }),
+        ),
+        ...below('imagenet/ILSVRC2012_img_val'),
+      },
+    ],
     [
       'flat folder and solution',
       { 'imagenet/LOC_val_solution.csv': solution, ...below('imagenet/val') },
@@ -88,6 +100,20 @@ describe('ImageNet-1K', () => {
       code: 'unknown-class',
       message: 'unknown class: folder n00000001',
     })
+  })
+
+  it('numbers flat images as the hub names them, and refuses folders that are no wnids', async () => {
+    const data = lay(temporaryFolder(), {
+      'imagenet/LOC_val_solution.csv': solution,
+      'imagenet/val/ILSVRC2012_val_00000002_n01443537.JPEG': photo(2),
+    })
+    const dataset = await openDataset({ name: 'imagenet-1k', data })
+    expect(summary(dataset)[1]).toEqual(['ILSVRC2012_val_00000002_n01443537.JPEG', [1], 902])
+    expect(dataset.problems.map(({ code }) => code)).toEqual(['unknown-class'])
+    const named = lay(temporaryFolder(), { 'imagenet/val/tench/a.JPEG': 'a' })
+    await expect(openDataset({ name: 'imagenet-1k', data: named })).rejects.toThrow(
+      'has the class folder tench, which is no wnid',
+    )
   })
 
   it('asks for the ground truth of flat images', async () => {

@@ -219,6 +219,12 @@ describe('benchmarks in folders by wnid', () => {
     expect(await open('imagenet-a', join(data, 'imagenet'))).toBe('imagenet-a: 1')
     expect(await open('imagenet-v2', data)).toBe('imagenet-v2/matched-frequency: 2')
     await expect(open('imagenet-r', data)).rejects.toThrow('no imagenet-r')
+    const nested = lay(temporaryFolder(), {
+      ...below('downloads/imagenet-a', imagesOf['imagenet-a']),
+      'other/readme.txt': '',
+    })
+    expect(await open('imagenet-a', nested)).toBe('imagenet-a: 1')
+    await expect(open('imagenet-a', join(nested, 'none'))).rejects.toThrow('no such folder')
   })
 })
 
