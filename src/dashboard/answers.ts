@@ -52,9 +52,12 @@ function imageSources(store: DashboardStore, dataset: string, content: string): 
   const all = [...store.evaluations(dataset).values()].filter(
     ({ identity }) => identity.content === content,
   )
-  const complete = all.find(({ identity, rows }) => identity.images === rows)
+  const complete = all.find(isComplete)
   return complete ? [complete] : all
 }
+
+/** Whether an evaluation has every image of its data set, and so each of them once. */
+const isComplete = ({ identity, rows }: StoredEvaluation): boolean => identity.images === rows
 
 /** Returns the name of the file of an image list; it changes with the evaluations that the list is read from. */
 export function imageListName(store: DashboardStore, dataset: string, content: string): string {
@@ -79,9 +82,10 @@ export async function readImageList(
 ): Promise<ImageList> {
   const counts = store.counts(dataset)
   const sources = imageSources(store, dataset, content)
+  const distinct = sources.every(isComplete) ? '' : 'DISTINCT ON (id)'
   const columns = `${householdSql(sources[0]!)} AS household, ${dimensionSql(counts, sources[0]!)}`
   const [id, accepted, household, ...values] = await queryColumns(
-    `SELECT DISTINCT ON (id) id, labels, ${columns} FROM ${parquetRows(1, 'union_by_name = true')} a ORDER BY id`,
+    `SELECT ${distinct} id, labels, ${columns} FROM ${parquetRows(1, 'union_by_name = true')} a ORDER BY id`,
     [sources.flatMap(shardPaths)],
   )
   const groups = values as GroupValue[][]
@@ -108,11 +112,17 @@ export async function readOutcomes(
 ): Promise<ModelOutcomes> {
   const entry = store.evaluation(dataset, model)
   const { content } = entry.identity
+  const isWhole = isComplete(entry)
+  const source = isWhole
+    ? `${parquetRows()} a`
+    : `(SELECT DISTINCT id FROM ${parquetRows(2)}) i LEFT JOIN ${parquetRows()} a ON a.id = i.id`
+  const parameters = [shardPaths(entry)]
+  if (!isWhole) parameters.push(imageSources(store, dataset, content).flatMap(shardPaths))
   const [outcome, confidence] = await queryColumns(
     `SELECT CASE WHEN a.id IS NULL THEN '-' WHEN a.correct1 THEN '1' WHEN NOT a.correct1 THEN '0' WHEN a.${failedSql} THEN 'f' ELSE 'u' END,
        round(10000 * a.probabilities[1])::INTEGER
-     FROM (SELECT DISTINCT id FROM ${parquetRows()}) i LEFT JOIN ${parquetRows(2)} a ON a.id = i.id ORDER BY i.id`,
-    [imageSources(store, dataset, content).flatMap(shardPaths), shardPaths(entry)],
+     FROM ${source} ORDER BY ${isWhole ? 'a' : 'i'}.id`,
+    parameters,
   )
   return {
     images: imageListName(store, dataset, content),

@@ -152,28 +152,37 @@ function pairRows(
 ): PairRow[] {
   const { cell: cells, household } = first.list
   const isIncluded = new Set(filterCells(counts, filter))
-  const rows = new Map<string, PairRow>()
+  // The rows of each included cell by household.
+  const rows = new Map<number, Map<string | null, PairRow>>()
   for (const [position, cell] of cells.entries()) {
-    const outcome = first.outcome[position]! + second.outcome[position]!
-    if (!isIncluded.has(cell) || !/^[01]{2}$/.test(outcome)) continue
+    const outcome = pairOutcomes[first.outcome[position]! + second.outcome[position]!]
+    if (outcome === undefined || !isIncluded.has(cell)) continue
     const cluster = household?.[position] ?? null
-    const key = `${cell} ${cluster ?? ''}`
-    const row = rows.get(key) ?? {
-      both: 0,
-      onlyFirst: 0,
-      onlySecond: 0,
-      neither: 0,
-      cluster,
-      ...cellValues(counts, cell),
-    }
-    rows.set(key, row)
-    if (outcome === '11') row.both++
-    else if (outcome === '10') row.onlyFirst++
-    else if (outcome === '01') row.onlySecond++
-    else row.neither++
+    const clusters = rows.get(cell) ?? new Map<string | null, PairRow>()
+    rows.set(cell, clusters)
+    const row = clusters.get(cluster) ?? emptyPairRow(counts, cell, cluster)
+    clusters.set(cluster, row)
+    row[outcome]++
   }
-  return [...rows.values()]
+  return [...rows.values()].flatMap(clusters => [...clusters.values()])
 }
+
+/** The counts by the outcomes of the first and the second model. */
+const pairOutcomes: Readonly<Record<string, keyof PairCounts>> = {
+  11: 'both',
+  10: 'onlyFirst',
+  '01': 'onlySecond',
+  '00': 'neither',
+}
+
+const emptyPairRow = (counts: DatasetCounts, cell: number, cluster: string | null): PairRow => ({
+  both: 0,
+  onlyFirst: 0,
+  onlySecond: 0,
+  neither: 0,
+  cluster,
+  ...cellValues(counts, cell),
+})
 
 /** Compares two models image by image in the groups of one dimension. */
 export function compareView(

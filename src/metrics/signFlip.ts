@@ -34,14 +34,17 @@ export function signFlips({ onlyFirst, onlySecond, nets }: PairedOutcomes): Sign
 
 /** Chance of each sum of the sizes that a fair coin picks, [1 + sum of all]. */
 function flipSumChances(sizes: readonly number[]): Float64Array {
-  let chances = Float64Array.of(1)
+  const chances = new Float64Array(1 + sizes.reduce((sum, size) => sum + size, 0))
+  chances[0] = 1
+  let largest = 0
   for (const size of [...sizes].sort((a, b) => a - b)) {
-    const next = new Float64Array(chances.length + size)
-    for (const [k, chance] of chances.entries()) {
-      next[k]! += chance / 2
-      next[k + size]! += chance / 2
+    // From the largest sum down, so that each is read before it is written.
+    for (let sum = largest; sum >= 0; sum--) {
+      const half = chances[sum]! / 2
+      chances[sum] = half
+      chances[sum + size]! += half
     }
-    chances = next
+    largest += size
   }
   return chances
 }

@@ -103,7 +103,7 @@ async function visit(address: string, views: readonly string[]): Promise<object>
   let shown = ''
   for (const view of views) {
     if (view !== '') await page.goto(`${page.url().replace(/#.*/, '')}#/${view}`)
-    await page.waitForFunction(() => document.querySelector('h1, [role=alert]') !== null)
+    await page.locator('h1, [role=alert]').first().waitFor()
     await page.waitForLoadState('networkidle')
     const text = await page.locator('body').innerText()
     if (/\bError\b|is not (a function|defined)/.test(text))
