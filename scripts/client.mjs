@@ -1,4 +1,5 @@
 // Builds the dashboard's browser code. It shares pure modules with the rest of src/; modules for Node are left out.
+import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
@@ -31,13 +32,24 @@ const sharing = {
   },
 }
 
+const notices = 'THIRD-PARTY.md'
+
+/** Puts the licences of the bundled packages beside the code, which goes to web hosts without the package. */
+const licences = {
+  name: 'licences',
+  generateBundle() {
+    const source = readFileSync(new URL(`../${notices}`, import.meta.url), 'utf8')
+    this.emitFile({ type: 'asset', fileName: notices, source })
+  },
+}
+
 export async function buildClient(outDir) {
   await build({
     root,
     base: './',
     configFile: false,
     logLevel: 'warn',
-    plugins: [sharing],
+    plugins: [sharing, licences],
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: resolve(outDir),
@@ -47,6 +59,11 @@ export async function buildClient(outDir) {
       reportCompressedSize: false,
       modulePreload: { polyfill: false },
       rolldownOptions: {
+        output: {
+          // Licence comments of the sources stay, and each file says where all licences are.
+          comments: { legal: true },
+          postBanner: `/*! geogap (Apache-2.0) and packages whose licences ${notices} beside index.html has */`,
+        },
         treeshake: {
           moduleSideEffects: id =>
             /node_modules\/(?!vega-lite)|src\/dashboard\/client|vite\/|\.css$/.test(id),

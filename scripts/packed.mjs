@@ -25,7 +25,9 @@ try {
   if (size > 3e6) throw new Error(`the package has ${size} bytes, 3,000,000 are allowed`)
   const strange = packed.files.filter(
     ({ path }) =>
-      !/^(dist\/|experiments\/|LICENSE|README\.md|CHANGELOG\.md|package\.json)/.test(path),
+      !/^(dist\/|experiments\/|LICENSE|NOTICE|THIRD-PARTY\.md|README\.md|CHANGELOG\.md|package\.json)/.test(
+        path,
+      ),
   )
   if (strange.length > 0)
     throw new Error(`files that no user needs: ${strange.map(({ path }) => path).join(', ')}`)
