@@ -1,5 +1,6 @@
 import { constants } from 'node:fs'
 import { open, stat } from 'node:fs/promises'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
 import { dataError, GeogapError, storageError } from '../lib/errors.ts'
@@ -14,9 +15,9 @@ const inflate = promisify(inflateRaw)
 /**
  * The encoded bytes of one image. Failures are `GeogapError`s of kind `data`: `missing-file`, `unreadable-file`
  * (permission, a folder, a pipe), `damaged-archive` (a member that ends early or unpacks to another length than it states),
- * `too-large` (more than 256 MB); or of kind `storage` where this process has no files or memory left.
+ * `too-large` (more than 256 MB); or of kind `storage` where this process has no files or memory left, or the file server fails.
  */
-export async function readImage(source: ImageSource): Promise<Uint8Array> {
+export async function readImage(source: ImageSource, attempts = 3): Promise<Uint8Array> {
   try {
     if (source.kind !== 'parquet' && isObjectStoreUrl(source.file))
       return await readObjectImage(source)
@@ -24,6 +25,11 @@ export async function readImage(source: ImageSource): Promise<Uint8Array> {
     return await (source.kind === 'range' ? readRange(source) : readCell(source))
   } catch (error) {
     if (error instanceof GeogapError) throw error
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (attempts > 1 && (code === 'EIO' || serverErrorCodes.has(code))) {
+      await sleep(rereadPauseMs)
+      return readImage(source, attempts - 1)
+    }
     throw imageReadError(source.file, error)
   }
 }
@@ -67,8 +73,22 @@ async function readObjectImage(
 /** Error codes of the operating system that say nothing about the image. */
 const processErrorCodes = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 
+/** Error codes of a file server (NFS, SMB, FUSE), which say nothing about the image either. */
+const serverErrorCodes = new Set(
+  'ESTALE ENOTCONN ETIMEDOUT EHOSTDOWN EHOSTUNREACH ENETDOWN ENETUNREACH ECONNRESET EREMOTEIO'.split(
+    ' ',
+  ),
+)
+const rereadPauseMs = 300
+
 function imageReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
+  if (serverErrorCodes.has(code))
+    return storageError(
+      'no-file-server',
+      `cannot read ${file}: the file server fails (${code})`,
+      error,
+    )
   if (processErrorCodes.has(code))
     return storageError('no-handles', `cannot read ${file}: ${code}`, error)
   return code === 'ENOENT' || code === 'ENOTDIR'

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync, statfsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { GeogapError, messageOf, storageError } from './errors.ts'
+import { firstLine, GeogapError, messageOf, storageError } from './errors.ts'
 
 const chunkBytes = 1 << 28
 
@@ -64,25 +65,43 @@ const reasonByErrorCode: Partial<Record<string, string>> = {
   EACCES: 'permission denied',
   EPERM: 'permission denied',
   EROFS: 'the file system is read-only',
+  ENAMETOOLONG: 'its path is longer than the file system allows',
+  EDQUOT: 'the quota of the user is used up',
+  ESTALE: 'the file server no longer knows it (ESTALE); is the folder still mounted?',
+  EIO: 'the disk or file server fails (EIO)',
 }
 
 /** Returns an error such as `cannot write FILE: no space left on the device`. */
 export function writeError(file: string, error: unknown): GeogapError {
   if (error instanceof GeogapError && error.kind === 'storage') return error
-  const text = messageOf(error)
-  const code = (error as NodeJS.ErrnoException).code ?? ''
-  const isDiskFull = code === 'ENOSPC' || /no space left/i.test(text)
-  const isFolderUnmakable =
-    (error as NodeJS.ErrnoException).syscall === 'mkdir' && code === 'ENOENT'
-  const knownReason = isFolderUnmakable
+  const { code = '', syscall } = error as NodeJS.ErrnoException
+  // Node says ENOENT of a folder that cannot be made, whatever the reason.
+  const isUnmakable = syscall === 'mkdir' && code === 'ENOENT'
+  const isDiskFull = code === 'ENOSPC' || /no space left/i.test(messageOf(error))
+  if ((isDiskFull || isUnmakable) && hasNoInodes(dirname(file)))
+    return storageError(
+      'disk-full',
+      `cannot write ${file}: no inode left on the device, which holds as many files as it can`,
+      error,
+    )
+  if (isDiskFull)
+    return storageError('disk-full', `cannot write ${file}: no space left on the device`, error)
+  const reason = isUnmakable
     ? 'the folder cannot be made here (a read-only place?)'
-    : reasonByErrorCode[code]
-  const reason = isDiskFull ? 'no space left on the device' : (knownReason ?? text.split('\n')[0]!)
-  return storageError(
-    isDiskFull ? 'disk-full' : 'write-failed',
-    `cannot write ${file}: ${reason}`,
-    error,
-  )
+    : (reasonByErrorCode[code] ?? firstLine(error))
+  return storageError('write-failed', `cannot write ${file}: ${reason}`, error)
+}
+
+/** Whether the device of a folder, or of the nearest that exists, has space but no inodes: both fail with ENOSPC. */
+function hasNoInodes(folder: string): boolean {
+  const parent = dirname(folder)
+  if (!existsSync(folder) && parent !== folder) return hasNoInodes(parent)
+  try {
+    const { files, ffree, bavail } = statfsSync(folder)
+    return files > 0 && ffree === 0 && bavail > 0
+  } catch {
+    return false
+  }
 }
 
 const missingFileCodes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])

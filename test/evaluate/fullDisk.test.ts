@@ -1,7 +1,7 @@
 /** Evaluations that write to a disk that is full at some point; GEOGAP_TORTURE=1 tries 40 sizes of it. */
 import { spawnSync } from 'node:child_process'
 import { cpSync, statSync } from 'node:fs'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -75,6 +75,89 @@ describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)
     )
     expect(codes['2']).toBeGreaterThan(0)
   }, 3_600_000)
+})
+
+/** As `script` for a disk of $1 files. */
+const inodeScript = script
+  .replace('size="$size"k', 'nr_inodes="$size"')
+  .replace('remount,size=64m', 'remount,nr_inodes=100k')
+
+describe.skipIf(!canMount)('a disk without inodes (left out where mounting is not allowed)', () => {
+  it('is named as that, and the same command completes when there are some', async () => {
+    for (const inodes of [5, 8]) {
+      const [first, second, disk] = ['first', 'second', 'disk'].map(name =>
+        join(folder, `inodes-${name}-${inodes}`),
+      )
+      const words = [String(inodes), first!, second!, disk!, ...cli, ...args(join(disk!, 'out'))]
+      const ran = mounted(inodeScript, words)
+      expect([ran.status, ran.stderr]).toEqual([
+        2,
+        expect.stringMatching(/geogap: cannot write .*: no inode left on the device, which .*\n$/),
+      ])
+      const kept = await storedRows(first!).catch(() => [])
+      expect(kept.filter(row => !whole.includes(row))).toEqual([])
+      expect(await storedRows(second!)).toEqual(whole)
+    }
+  }, 600_000)
+})
+
+/** Makes the results read-only when $1 shards are there, keeps what is there in $2, allows it again, keeps the next run in $3. */
+const readOnlyScript = `
+  shards=$1 first=$2 second=$3 disk=$4; shift 4
+  mkdir -p "$disk" && mount -t tmpfs tmpfs "$disk" || exit 99
+  "$@" & child=$!
+  while [ "$(find "$disk" -path '*/predictions/*.json' | wc -l)" -lt "$shards" ]; do sleep 0.02; done
+  until mount -o remount,ro "$disk" 2>/dev/null; do kill -0 $child 2>/dev/null || break; done
+  wait $child; code=$?
+  cp -r "$disk/out" "$first"
+  mount -o remount,rw "$disk"
+  "$@" >/dev/null 2>&1 || exit 98
+  cp -r "$disk/out" "$second"
+  exit $code`
+
+describe.skipIf(!canMount)('a folder that becomes read-only midway', () => {
+  it('is named, keeps its shards, and the same command completes', async () => {
+    const paths = ['first', 'second', 'disk'].map(name => join(folder, `read-only-${name}`))
+    const ran = mounted(readOnlyScript, ['1', ...paths, ...cli, ...args(join(paths[2]!, 'out'))])
+    expect([ran.status, ran.stderr]).toEqual([2, expect.stringMatching(/geogap: .*read-only/)])
+    const kept = await storedRows(paths[0]!)
+    expect(kept.length).toBeGreaterThan(0)
+    expect(kept.filter(row => !whole.includes(row))).toEqual([])
+    expect(await storedRows(paths[1]!)).toEqual(whole)
+  }, 120_000)
+})
+
+describe.skipIf(process.platform === 'win32')('paths at the limit of the system', () => {
+  /** Makes a folder whose path has `length` bytes. */
+  const deepFolder = async (length: number): Promise<string> => {
+    let path = join(folder, 'deep')
+    while (length - Buffer.byteLength(path) > 251) path = join(path, 'd'.repeat(200))
+    path = join(path, 'e'.repeat(length - Buffer.byteLength(path) - 1))
+    await mkdir(path, { recursive: true })
+    return path
+  }
+
+  it('images at 4,000 bytes are read, results that would be longer are refused by name', async () => {
+    const data = join(
+      await deepFolder(4000 - '/n01440764/10.png'.length - '/images'.length),
+      'images',
+    )
+    cpSync(join(folder, 'images'), data, { recursive: true })
+    const words = args(join(folder, 'of-deep'))
+    words[words.indexOf('--dataset') + 1] = data
+    const { code, stderr } = await geogap(words)
+    expect([code, stderr.includes('error')]).toEqual([0, false])
+    expect(
+      (await storedRows(join(folder, 'of-deep'))).map(row => /"status":"\w+"/.exec(row)![0]),
+    ).toEqual(Array<string>(120).fill('"status":"ok"'))
+    const refused = await geogap(args(await deepFolder(4040)))
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(
+        /geogap: cannot write .*: its path is longer than the file system allows\n$/,
+      ),
+    ])
+  }, 120_000)
 })
 
 describe.skipIf(process.platform === 'win32')('a limit on the size of files', () => {

@@ -121,7 +121,7 @@ describe('an evaluation whose n-th file operation is its last', () => {
   })
 })
 
-describe.each(['ENOSPC', 'EIO', 'EMFILE', 'EACCES'])(
+describe.each(['ENOSPC', 'EIO', 'EMFILE', 'EACCES', 'EROFS', 'ESTALE', 'EDQUOT'])(
   'an evaluation whose n-th file operation fails with %s',
   code => {
     it('says so or does without, never claims to be done, and the next one completes', async () => {
