@@ -1,5 +1,6 @@
 import { decodeHTML } from 'entities/decode'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import { createContext, Script } from 'node:vm'
 import { firstLine, inputError } from '../../lib/errors.ts'
 import { type DualEncoder } from '../families/family.ts'
 
@@ -29,14 +30,54 @@ interface TokenizerLibrary {
 
 async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
   const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as TokenizerLibrary
-  const text = await readFile(file, 'utf8').catch((error: unknown) => {
-    throw inputError('bad-tokenizer', `cannot read the tokenizer ${file}: ${firstLine(error)}`)
-  })
-  try {
-    const library = new Tokenizer(JSON.parse(text) as object, {})
-    return cleaned => library.encode(cleaned).ids
-  } catch (error) {
+  const text = await readTokenizer(file)
+  const refuse = (error: unknown): never => {
     throw inputError('bad-tokenizer', `${file} is not a tokenizer.json: ${firstLine(error)}`)
+  }
+  const bounded = createTimeLimit()
+  try {
+    const library = bounded(() => new Tokenizer(JSON.parse(text) as object, {}))
+    return cleaned => {
+      try {
+        const { ids } = bounded(() => library.encode(cleaned))
+        const isTokenId = (id: unknown): boolean =>
+          Number.isInteger(id) && (id as number) >= 0 && (id as number) <= maxTokenId
+        const bad = ids.findIndex(id => !isTokenId(id))
+        if (bad >= 0) throw new Error(`a text has the token id ${String(ids[bad])}`)
+        if (ids.length === 0) throw new Error('a text has no token')
+        return ids
+      } catch (error) {
+        return refuse(error)
+      }
+    }
+  } catch (error) {
+    return refuse(error)
+  }
+}
+
+const maxTokenizerBytes = 100_000_000
+const maxTokenId = 10_000_000
+/** Most time (ms) for loading, and for a text: the patterns of a hostile file can backtrack for ever. */
+const timeLimitMs = 3_000
+
+async function readTokenizer(file: string): Promise<string> {
+  try {
+    const { size } = await stat(file)
+    if (size > maxTokenizerBytes) throw new Error(`${size} bytes, more than ${maxTokenizerBytes}`)
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw inputError('bad-tokenizer', `cannot read the tokenizer ${file}: ${firstLine(error)}`)
+  }
+}
+
+/** Returns a function that calls another one and ends it, by an error, after the time limit. */
+function createTimeLimit(): <T>(work: () => T) => T {
+  const sandbox: { work?: () => unknown } = {}
+  const context = createContext(sandbox)
+  const script = new Script('work()')
+  return <T>(work: () => T): T => {
+    sandbox.work = work
+    return script.runInContext(context, { timeout: timeLimitMs }) as T
   }
 }
 

@@ -142,3 +142,65 @@ describe('a file that is no tokenizer', () => {
     })
   })
 })
+
+describe('a crafted tokenizer.json', () => {
+  const bpe = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] }
+  const split = (Regex: string) => ({
+    ...{ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false },
+  })
+  it.each<[string, unknown]>([
+    ['null', null],
+    ['a list', []],
+    ['a number', 3],
+    ['nothing', {}],
+    ['no vocabulary', { model: { type: 'BPE', merges: [] } }],
+    ['an unknown kind of model', { model: { type: 'Evil', vocab: {} } }],
+    ['a pattern that backtracks for ever', { model: bpe, pre_tokenizer: split('(a+)+$') }],
+    [
+      'a normalizer that does',
+      {
+        model: bpe,
+        normalizer: {
+          type: 'Replace',
+          pattern: { Regex: '^(([a-z])+.)+[A-Z]([a-z])+$' },
+          content: '',
+        },
+      },
+    ],
+    ['a pattern that is none', { model: bpe, pre_tokenizer: split('(((') }],
+    ['ids between numbers', { model: { ...bpe, vocab: { a: 0.5, b: -1, ab: 1e18 } } }],
+    ['ids that are texts', { model: { ...bpe, vocab: { a: 'x', b: 'y', ab: 'z' } } }],
+    [
+      'inherited words',
+      { model: { ...bpe, vocab: JSON.parse('{"__proto__":1,"toString":2}') as object } },
+    ],
+    ['merges of nothing', { model: { ...bpe, merges: [null, 3, ['a']] } }],
+    ['an added token below 0', { model: bpe, added_tokens: [{ id: -5, content: 'a' }] }],
+    [
+      'a special token that is not there',
+      {
+        model: bpe,
+        post_processor: {
+          type: 'TemplateProcessing',
+          single: [{ SpecialToken: { id: 'no' } }],
+          special_tokens: {},
+        },
+      },
+    ],
+    [
+      'five million letters in front',
+      { model: bpe, normalizer: { type: 'Prepend', prepend: 'a'.repeat(5e6) } },
+    ],
+  ])('with %s is refused in one line', async (_, content) => {
+    const parts = { added_tokens: [], decoder: null, normalizer: null, pre_tokenizer: null }
+    const isObject = content !== null && typeof content === 'object' && !Array.isArray(content)
+    const whole = isObject ? { ...parts, post_processor: null, ...content } : content
+    const file = await written('crafted.json', JSON.stringify(whole))
+    const encode = async (): Promise<number[]> =>
+      (await loadTokenizer(file, clip))(`${'a'.repeat(40)}!`)
+    await expect(encode()).rejects.toMatchObject({
+      code: 'bad-tokenizer',
+      message: expect.stringMatching(/^[^\n]{20,400}$/) as string,
+    })
+  })
+})
