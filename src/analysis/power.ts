@@ -1,6 +1,6 @@
 /** Computes which accuracy differences a data set can show, before any evaluation. */
 import { type Sample } from '../datasets/dataset.ts'
-import { type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { type DatasetSpec, listDataset } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
 import { imagesNeeded, minimumDetectableDifference } from '../metrics/power.ts'
 import { tally } from '../lib/tally.ts'
@@ -58,7 +58,7 @@ export async function readDatasetPower(
   options: DatasetPowerOptions,
 ): Promise<DatasetPowerRow[]> {
   const { accuracy, difference } = options
-  const dataset = await openDataset(spec)
+  const dataset = await listDataset(spec)
   const present = columns.filter(column => dataset.columns.includes(column))
   if (present.length === 0)
     throw inputError(

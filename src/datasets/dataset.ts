@@ -53,8 +53,10 @@ export interface Dataset {
   labelSpace: 'imagenet-1k' | 'own'
   labelMap: LabelMap
   choices: Choices
-  /** SHA-256 over ids, labels, groups and image sizes. */
+  /** SHA-256 over ids, labels, groups, image sizes and, if it was opened to be evaluated, the bytes of the images. */
   hash: string
+  /** The hash without the images' bytes, which earlier versions stored. */
+  sizesHash?: string | undefined
   /** Names of the grouping columns, in the source's order. */
   columns: readonly string[]
   /** Rows and files of the source that are no samples, each with its reason. */

@@ -12,6 +12,7 @@ import { readFolder } from './folder.ts'
 import { localFile } from '../lib/storage/localFile.ts'
 import { absolutePath, isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { isGeodeTable, readGeodeIndex } from './benchmarks/geode.ts'
+import { hashImages } from './imageHashes.ts'
 import { readManifest, type ReadManifestOptions } from './manifest.ts'
 import { findImageColumn, findParquetFiles, readParquetImages } from './parquetImages.ts'
 import { applyRegions, readRegionScheme } from './labels/regions.ts'
@@ -25,16 +26,25 @@ export interface DatasetSpec extends ReadManifestOptions, DatasetAdjustments {
   name: string
   /** The scheme that derives `region` from `country`: a shipped one (`continents-1`) or a file. */
   regions?: string | undefined
+  /** Reads the bytes of all images again, also of files that look unchanged. */
+  recheck?: boolean | undefined
 }
 
 /**
- * Opens a benchmark by name, or a manifest, folder or archive by path. No image is decoded. A sample whose file is missing
- * stays in the data set with `bytes: null`.
+ * Opens a benchmark by name, or a manifest, folder or archive by path. No image is decoded; the bytes of images are hashed
+ * the first time and when their files change. A sample whose file is missing stays in the data set with `bytes: null`.
  *
  * @example
  * const dataset = await openDataset({ name: 'geode', data: './data' })
  */
 export async function openDataset(spec: DatasetSpec): Promise<Dataset> {
+  const { name, data = '' } = absoluteSpec(spec)
+  const place = JSON.stringify([findBenchmark(name) ? name.split('/')[0] : name, data])
+  return hashImages(await listDataset(spec), { place, recheck: spec.recheck })
+}
+
+/** Opens a data set without reading images, whose bytes its hash then lacks: to list or check it, not to evaluate. */
+export async function listDataset(spec: DatasetSpec): Promise<Dataset> {
   const found = findBenchmark(spec.name)
   if (found) refuseUnusedOptions(spec)
   const scheme = spec.regions === undefined ? undefined : await readRegionScheme(spec.regions)
@@ -67,6 +77,7 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
   const isFile = labels !== undefined && labels !== 'original' && labels !== 'imagenet'
   return {
     ...spec,
+    recheck: undefined,
     name: known ? name : absolutePath(name),
     data: known || data !== undefined ? absolutePath(data ?? 'data') : undefined,
     classes: classes === undefined || classes === 'imagenet-1k' ? classes : resolve(classes),

@@ -1,3 +1,4 @@
+import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { openStorage } from '../lib/storage/open.ts'
@@ -60,10 +61,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const failures = preparationFailures(failed, parts)
   const work: DatasetEvaluation[] = []
   const place = await openStorage(out)
+  const stored = await readStoredLocally(dir)
   for (const { dataset, opened, specs, part } of parts) {
     const models = prepared.filter(({ spec }) => specs.includes(spec))
     if (models.length === 0) continue
-    await recordDataset(dir, dataset, opened)
+    await recordDataset(dir, withStaleNote(dataset, stored), opened)
     await recordOwnImageFolders(dataset)
     const how = { settings: plan.settings, heads: headsFolder(out), part }
     work.push(await planDatasetEvaluation(dataset, models, how))
@@ -94,6 +96,15 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   })
   await evaluating.finally(() => pushRecords(out, dir))
   return openRun(out)
+}
+
+/** Adds a note on results that an earlier version stored for this data set without the bytes of its images. */
+function withStaleNote(dataset: Dataset, stored: readonly StoredEvaluation[]): Dataset {
+  const isStale = stored.some(
+    ({ identity }) => identity.dataset === dataset.name && identity.content === dataset.sizesHash,
+  )
+  const note = 'results stored before the bytes of images were hashed are stale: computed again'
+  return isStale ? { ...dataset, notes: [...(dataset.notes ?? []), note] } : dataset
 }
 
 function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOptions): void {

@@ -126,6 +126,11 @@ export async function reopenDataset(
   const place = data === undefined ? {} : { data }
   const source = absoluteSpec({ ...opened, ...place, name: name ?? opened.name })
   const before = await openDataset(source)
+  if (before.sizesHash === identity.content)
+    throw inputError(
+      'stale-results',
+      `results on ${identity.dataset} are from before the bytes of images were hashed: evaluate again`,
+    )
   if (before.hash !== identity.content)
     throw inputError(
       'changed-data',

@@ -38,9 +38,9 @@ export const command = defineCommand({
       process.stdout.write(format === 'json' ? jsonText(datasetFacts(name)) : datasetSheet(name))
       return
     }
-    const { openDataset } = await import('../../datasets/open.ts')
+    const { listDataset } = await import('../../datasets/open.ts')
     const { checkDataset } = await import('../../datasets/check.ts')
-    const dataset = await openDataset({ name, ...datasetSpecOf(options) })
+    const dataset = await listDataset({ name, ...datasetSpecOf(options) })
     const show = progressPrinter()
     const result = await checkDataset(dataset, {
       decode: !files,

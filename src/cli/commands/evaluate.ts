@@ -38,6 +38,7 @@ const options = {
   '--replace': 'let --keep replace kept outputs of the other kind',
   ...promptsOption,
   ...datasetOptions,
+  '--recheck': 'read all images again, also those whose files look unchanged',
   '--out <dir>': { text: 'folder for the results', default: 'geogap-results' },
   '--part <i/n>': {
     text: 'only one of n shares, for n machines; `auto` takes it from Slurm or Kubernetes',
@@ -151,7 +152,11 @@ async function evaluateOptionsOf(inputs: Inputs): Promise<EvaluateOptions & { ou
     ...pick(inputs, ['weights', 'preprocessing', 'batch', 'device', 'precision']),
     ...pick(inputs, ['prompts', 'keep', 'replace', 'until', 'out']),
     models: await selectModels(inputs.model.flatMap(name => list(name, '--model'))),
-    datasets: (await datasetNames(inputs)).map(name => ({ name, ...adjust })),
+    datasets: (await datasetNames(inputs)).map(name => ({
+      name,
+      ...adjust,
+      recheck: inputs.recheck,
+    })),
     ...(inputs.part && { shard: inputs.part }),
     ...(inputs.tag && { tags: inputs.tag }),
   }

@@ -16,9 +16,9 @@ export const command = defineCommand({
   },
   examples: ['geogap manifest geode --data data -o ids.parquet'],
   run: async ({ dataset: name, output, ...options }) => {
-    const { openDataset } = await import('../../datasets/open.ts')
+    const { listDataset } = await import('../../datasets/open.ts')
     const { writeManifest } = await import('../../evaluate/import/manifest.ts')
-    const dataset = await openDataset({ name, ...datasetSpecOf(options) })
+    const dataset = await listDataset({ name, ...datasetSpecOf(options) })
     await writeManifest(dataset, output)
     process.stdout.write(
       `${output}: ${dataset.samples.length} images of ${dataset.classes.length} classes\n`,
