@@ -1,3 +1,4 @@
+import { ownValue } from '../lib/ownValue.ts'
 import { benchmarks, findBenchmark } from '../datasets/benchmarks/benchmarks.ts'
 import { oodBenchmarks } from '../metrics/progress.ts'
 import { distinctFieldValues } from '../results/store.ts'
@@ -85,7 +86,7 @@ export function placeColumn(run: Run, dataset: string): 'region' | 'country' | n
   const held = countsByEvaluation(run).filter(one => one.dataset === dataset)
   const known = (column: string): boolean =>
     held.length === 0 ||
-    held.some(({ cells }) => cells.some(({ groups }) => groups[column] != null))
+    held.some(({ cells }) => cells.some(({ groups }) => ownValue(groups, column) != null))
   return (
     (['region', 'country'] as const).find(column => columns.includes(column) && known(column)) ??
     null

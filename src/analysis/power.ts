@@ -1,4 +1,5 @@
 /** Computes which accuracy differences a data set can show, before any evaluation. */
+import { ownValue } from '../lib/ownValue.ts'
 import { type Sample } from '../datasets/dataset.ts'
 import { type DatasetSpec, listDataset } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
@@ -31,7 +32,10 @@ export function datasetPower(
 ): DatasetPowerRow[] {
   const scored = samples.filter(({ labels }) => labels.length > 0)
   return columns.flatMap(by => {
-    const values = scored.flatMap(({ groups }) => (groups[by] == null ? [] : String(groups[by])))
+    const values = scored.flatMap(({ groups }) => {
+      const value = ownValue(groups, by) ?? null
+      return value === null ? [] : String(value)
+    })
     return [...tally(values)]
       .sort((a, b) => b[1] - a[1])
       .map(([group, n]) => {

@@ -1,3 +1,4 @@
+import { ownValue } from '../lib/ownValue.ts'
 import { GeogapError } from '../lib/errors.ts'
 import { decodeImage } from '../lib/pixels/decode.ts'
 import { tally } from '../lib/tally.ts'
@@ -85,7 +86,7 @@ function countGroups({ samples: items, columns }: Dataset): Record<string, reado
   const kept = placeColumns.filter(column => columns.includes(column))
   const byPlace = kept.map((column): [string, ValueCount[]] => [
     column,
-    countColumnValues(items, item => item.groups[column] ?? null),
+    countColumnValues(items, item => ownValue(item.groups, column) ?? null),
   ])
   return { class: countColumnValues(items, item => item.label), ...Object.fromEntries(byPlace) }
 }

@@ -1,8 +1,10 @@
 import { dirname, resolve } from 'node:path'
-import { GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
+import { GeogapError, inputError, quoteForMessage, unknownNameError } from '../lib/errors.ts'
+import { isImageName } from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
 import type { Sample, LabelMap, Problem } from './dataset.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { fileSizes, readText } from './files.ts'
 import { groupColumns, nearlyNumericNotes } from './labels/groupColumns.ts'
@@ -76,7 +78,9 @@ export function renameColumns(
   }
   return {
     columns: renamed,
-    rows: rows.map(row => Object.fromEntries(columns.map((c, i) => [renamed[i]!, row[c]]))),
+    rows: rows.map(row =>
+      Object.fromEntries(columns.map((column, i) => [renamed[i]!, ownValue(row, column)])),
+    ),
   }
 }
 
@@ -100,8 +104,17 @@ export async function readManifest(
 
 /** Finds the files and objects at `paths`. A path with backslashes that does not exist is looked for with slashes. */
 async function locateImages(base: string, paths: readonly string[]): Promise<LocatedImage[]> {
-  const full = (path: string): string =>
-    isObjectStoreUrl(path) ? path : isObjectStoreUrl(base) ? `${base}/${path}` : resolve(base, path)
+  const web = paths.find(path => /^(https?|ftp|data):/i.test(path))
+  if (web !== undefined)
+    throw inputError(
+      'web-images',
+      `images at web addresses are not read: ${quoteForMessage(web)}; download them, and give the column of their paths (--map image=COLUMN)`,
+    )
+  const full = (path: string): string => {
+    const plain = /^file:/i.test(path) ? fileUrlPath(path) : path
+    if (isObjectStoreUrl(plain)) return plain
+    return isObjectStoreUrl(base) ? `${base}/${plain}` : resolve(base, plain)
+  }
   const bytes = await fileSizes(paths.map(full))
   const slashed = paths.map((path, i) => (bytes[i] === null ? path.replaceAll('\\', '/') : path))
   const again = slashed.some((path, i) => path !== paths[i])
@@ -111,6 +124,16 @@ async function locateImages(base: string, paths: readonly string[]): Promise<Loc
     const file = full(again[i] === null ? path : slashed[i]!)
     return { id: path, image: { kind: 'file', file }, bytes: again[i]! }
   })
+}
+
+/** Returns the path of a `file:` address, which may be relative (`file://./photos/a.jpg`) and may have `%20` for a space. */
+function fileUrlPath(url: string): string {
+  const path = url.replace(/^file:(\/\/(localhost(?=\/))?)?/i, '').replace(/^\/(?=[a-z]:)/i, '')
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    return path
+  }
 }
 
 /** Returns the distinct labels of a table. */
@@ -192,7 +215,15 @@ export function rowSamples(
 }
 
 export function requireColumns(file: string, columns: readonly string[]): void {
-  const exist = `columns: ${columns.join(', ')}`
+  const shown =
+    columns.length > 30 ? [...columns.slice(0, 30), `${columns.length - 30} more`] : columns
+  const exist = `columns: ${shown.join(', ')}`
+  const data = columns.find(isImageName)
+  if (data !== undefined)
+    throw inputError(
+      'no-header',
+      `the first line of ${file} is no list of column names: it holds ${quoteForMessage(data)}; add a first line such as image,label`,
+    )
   if (!columns.includes('label') && !columns.includes('labels')) {
     throw inputError(
       'no-label-column',

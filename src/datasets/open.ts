@@ -16,7 +16,7 @@ import { hashImages } from './imageHashes.ts'
 import { readManifest, type ReadManifestOptions } from './manifest.ts'
 import { findImageColumn, findParquetFiles, readParquetImages } from './parquetImages.ts'
 import { applyRegions, readRegionScheme } from './labels/regions.ts'
-import { manifestKinds, readTable } from './tables.ts'
+import { manifestKinds, readTable, tableKind, unknownTableError } from './tables.ts'
 import { archiveKinds, openTree } from './tree.ts'
 import { isWebDataset, readWebDataset } from './webdataset.ts'
 
@@ -97,8 +97,10 @@ async function readDatasetAt(spec: DatasetSpec): Promise<RawDataset> {
 }
 
 /** Names a data set that was given by its path after the file. */
-const nameAfterFile = (draft: RawDataset, path: string): RawDataset =>
-  draft.name === path ? { ...draft, name: basename(path, extname(path)) } : draft
+function nameAfterFile(draft: RawDataset, path: string): RawDataset {
+  const plain = path.replace(/\.gz$/i, '')
+  return draft.name === path ? { ...draft, name: basename(plain, extname(plain)) } : draft
+}
 
 /** Refuses options that have no effect on a benchmark. */
 function refuseUnusedOptions({ name, map, classes }: DatasetSpec): void {
@@ -115,15 +117,9 @@ async function readPath(spec: DatasetSpec): Promise<RawDataset> {
   const found = await stat(path).catch((error: unknown) => {
     throw datasetPathError(path, error)
   })
-  const kind = extname(path).toLowerCase()
+  const kind = tableKind(path)
   if (found.isDirectory() || archiveKinds.includes(kind)) return readTree(path, spec)
-  if (!manifestKinds.includes(kind)) {
-    const known = [...manifestKinds, ...archiveKinds].join(', ')
-    throw inputError(
-      'unknown-format',
-      `unknown data set format: ${path}; known: a folder, ${known}`,
-    )
-  }
+  if (!manifestKinds.includes(kind)) throw unknownTableError(path, ['a folder', ...archiveKinds])
   if (kind === '.parquet' && (await findImageColumn(path))) return readParquetImages([path], spec)
   const table = await readTable(path)
   return isGeodeTable(table.columns) && !spec.map

@@ -1,43 +1,87 @@
-import { access, open, readFile, writeFile } from 'node:fs/promises'
+import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
-import { readFully } from '../lib/files.ts'
 import { withTempDir } from '../lib/tempDir.ts'
-import { literalPath, parquetRows, select } from '../lib/sql.ts'
+import { literalPath, parquetRows, query, select } from '../lib/sql.ts'
 import { parseJson } from '../lib/archive/json.ts'
+import { readDelimited } from './delimited.ts'
 import { readEntry } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
 
-/** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSONL and Parquet). */
+/** A table of any kind, cells as the file writes them (text from CSV and TSV, typed from JSON and Parquet). */
 export interface RawTable {
   columns: string[]
   rows: Record<string, unknown>[]
 }
 
-const tableReaders: Record<string, (file: string) => Promise<RawTable>> = {
-  '.csv': async file => readDelimited(file, await detectSeparator(file)),
-  '.tsv': file => readDelimited(file, '\t'),
-  '.jsonl': readJsonLines,
-  '.ndjson': readJsonLines,
-  '.parquet': file => select(`SELECT * FROM ${parquetRows()}`, [literalPath(file)]),
-}
+const tableReaders = new Map<string, (file: string) => Promise<RawTable>>([
+  ['.csv', readDelimited],
+  ['.tsv', readDelimited],
+  ['.jsonl', readJsonLines],
+  ['.ndjson', readJsonLines],
+  ['.json', readJsonTable],
+  ['.parquet', readParquetTable],
+])
 
-export const manifestKinds: readonly string[] = Object.keys(tableReaders)
+/** File endings of tables; all but Parquet may be gzipped (`.csv.gz`). */
+export const manifestKinds: readonly string[] = [...tableReaders.keys()]
 
-/** The rows of a CSV, TSV, JSONL or Parquet file; a file that cannot be read as its kind is an error that names it. */
+/** Returns the ending that tells a table's kind, in lower case: `.csv` of `a.CSV` and of `a.csv.gz`. */
+export const tableKind = (file: string): string =>
+  extname(file.replace(/(?<!\.parquet)\.gz$/i, '')).toLowerCase()
+
+/** The largest number of columns of a table: each is one to group by, and read whole. */
+export const maxColumns = 2000
+
+/** Returns the error of a table with more columns than can be grouped by. */
+export const tooManyColumnsError = (file: string, count: number): GeogapError =>
+  inputError(
+    'too-many-columns',
+    `${count} columns in ${file}; at most ${maxColumns} are read: keep the columns that you group by`,
+  )
+
+/** Reads the rows of a table. A file that cannot be read as its kind is an error that names it. */
 export async function readTable(file: string): Promise<RawTable> {
-  const read = tableReaders[extname(file).toLowerCase()]
-  if (!read)
-    throw inputError(
-      'unknown-format',
-      `unknown manifest format: ${file}; known: ${manifestKinds.join(', ')}`,
-    )
+  const read = tableReaders.get(tableKind(file))
+  if (!read) throw unknownTableError(file)
   try {
     await access(file)
-    return await read(file)
+    const table = await read(file)
+    if (table.columns.length > maxColumns) throw tooManyColumnsError(file, table.columns.length)
+    return table
   } catch (error) {
     throw tableReadError(file, error)
   }
+}
+
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/\.(xlsx?|ods|numbers)$/i, 'save the sheet as CSV in UTF-8'],
+  [
+    /\.(txt|tab|dat)$/i,
+    'if it is a table with a first line of column names, rename it to .csv or .tsv',
+  ],
+  [/\.(arrow|feather|h5|pkl|pickle|dta|sav|rds)$/i, 'write it as Parquet or CSV'],
+]
+
+/** Returns the error of a file that is no table of a known kind, with what to do. */
+export function unknownTableError(file: string, others: readonly string[] = []): GeogapError {
+  const remedy = remedies.find(([pattern]) => pattern.test(file))?.[1]
+  const known = [...others, ...manifestKinds].join(', ')
+  return inputError(
+    'unknown-format',
+    `unknown data set format: ${file}; known: ${known}${remedy === undefined ? '' : `; ${remedy}`}`,
+  )
+}
+
+async function readParquetTable(file: string): Promise<RawTable> {
+  const [found] = await query<{ count: bigint }>(
+    'SELECT count(*) AS count FROM parquet_schema($1)',
+    [literalPath(file)],
+  )
+  const count = Number(found?.count ?? 0)
+  if (count > 4 * maxColumns) throw tooManyColumnsError(file, count)
+  return select(`SELECT * FROM ${parquetRows()}`, [literalPath(file)])
 }
 
 /** Why a table's file could not be read, as one line that names it. */
@@ -49,52 +93,59 @@ export function tableReadError(file: string, error: unknown): GeogapError {
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
 }
 
-/** A comma, or what the first line has in its place: spreadsheets write semicolons where the comma is for decimals. */
-async function detectSeparator(file: string): Promise<string> {
-  const handle = await open(file)
-  const start = Buffer.alloc(65536)
-  const length = await readFully(handle, start, 0).finally(() => handle.close())
-  if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1')))
-    throw new Error('it is UTF-16; save it as UTF-8')
-  const [header = ''] = start
-    .toString('utf8', 0, length)
-    .replaceAll(/"[^"]*"/g, '')
-    .split('\n')
-  return [',', ';', '\t'].find(separator => header.includes(separator)) ?? ','
+async function readUnpacked(file: string): Promise<string> {
+  const stored = await readFile(file)
+  return (/\.gz$/i.test(file) ? gunzipSync(stored) : stored).toString('utf8')
 }
-
-/** What DuckDB would guess otherwise: that some lines are comments, or that the first ones are to be skipped. */
-const csvOptions = `quote = '"', escape = '"', comment = '', skip = 0, header = true, all_varchar = true, nullstr = ''`
-
-const readDelimited = (file: string, separator: string): Promise<RawTable> =>
-  select(`SELECT * FROM read_csv($1, delim = $2, ${csvOptions}, hive_partitioning = false)`, [
-    literalPath(file),
-    separator,
-  ]).catch(async (error: unknown) => {
-    const text = await readFile(file, 'utf8')
-    if (text.includes('\r\n') && /[^\r]\n/.test(text))
-      throw new Error('some lines end in CR LF and some in LF; save it with one kind')
-    const [first = '', ...reasons] = String((error as Error).cause).split('\n')
-    const line = /on Line: (\d+)/.exec(first)?.[1]
-    if (line === undefined)
-      throw new Error(
-        'some lines have another number of columns than the first one, or a quote is open',
-      )
-    throw new Error(
-      `line ${line}: ${reasons.find(reason => /^(Expected|Invalid|Value)/.test(reason)) ?? first}`,
-    )
-  })
 
 async function readJsonLines(file: string): Promise<RawTable> {
-  const lines = (await readFile(file, 'utf8')).split('\n')
-  const rows = lines.flatMap((line, i) =>
-    line.trim() === '' ? [] : [parseJsonRow(line, `${file}, line ${i + 1}`)],
+  const lines = (await readUnpacked(file)).split('\n')
+  return tableOfRows(
+    lines.flatMap((line, i) =>
+      line.trim() === '' ? [] : [jsonRow(parseLooseJson(line), `${file}, line ${i + 1}`)],
+    ),
   )
-  return { columns: [...new Set(rows.flatMap(row => Object.keys(row)))], rows }
 }
 
-function parseJsonRow(line: string, where: string): Record<string, unknown> {
-  const row = parseJson(line)
+/** Reads a JSON list of objects, or pandas' `{"column": {"row": value}}`; objects one a line are JSON Lines. */
+async function readJsonTable(file: string): Promise<RawTable> {
+  const content = parseLooseJson(await readUnpacked(file))
+  if (Array.isArray(content))
+    return tableOfRows(content.map((row, i) => jsonRow(row, `${file}, item ${i + 1}`)))
+  if (content === undefined) return readJsonLines(file)
+  const byColumn = Object.entries(jsonRow(content, file))
+  const isPandas = byColumn.every(([, cells]) => typeof cells === 'object' && cells !== null)
+  if (!isPandas || byColumn.length === 0)
+    throw inputError(
+      'bad-json',
+      `not a table: ${file}; expected a list of objects, one for each image: [{"image": …, "label": …}, …]`,
+    )
+  const cells = byColumn.map(
+    ([column, values]) => [column, new Map(Object.entries(values as object))] as const,
+  )
+  const keys = [...new Set(cells.flatMap(([, values]) => [...values.keys()]))]
+  return tableOfRows(
+    keys.map(key => Object.fromEntries(cells.map(([column, values]) => [column, values.get(key)]))),
+  )
+}
+
+const tableOfRows = (rows: Record<string, unknown>[]): RawTable => ({
+  columns: [...new Set(rows.flatMap(row => Object.keys(row)))],
+  rows,
+})
+
+/** Parses JSON; `NaN` and `Infinity`, which Python writes where a number is missing, are null. */
+function parseLooseJson(text: string): unknown {
+  const strict = parseJson(text)
+  if (strict !== undefined || !/NaN|Infinity/.test(text)) return strict
+  return parseJson(
+    text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, token =>
+      token.startsWith('"') ? token : 'null',
+    ),
+  )
+}
+
+function jsonRow(row: unknown, where: string): Record<string, unknown> {
   if (typeof row === 'object' && row !== null && !Array.isArray(row))
     return row as Record<string, unknown>
   throw inputError('bad-json', `not a JSON object: ${where}`)

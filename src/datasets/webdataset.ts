@@ -221,20 +221,20 @@ function parseMetadata(
   small: ReadonlyMap<string, Buffer>,
   fields: readonly string[],
 ): Record<string, GroupValue> | undefined {
-  const groups: Record<string, GroupValue> = {}
+  const groups = new Map<string, GroupValue>()
   for (const [ending, { path }] of members) {
     const content = small.get(path)
     if (content && ending.endsWith('json')) {
       const parsed = parseJson(content.toString('utf8'))
       if (typeof parsed !== 'object' || parsed === null) return undefined
-      for (const [name, value] of Object.entries(parsed)) groups[name] = toGroupValue(value)
+      for (const [name, value] of Object.entries(parsed)) groups.set(name, toGroupValue(value))
     }
     if (content && ending.endsWith('npy')) {
       for (const [i, value] of npyValues(content).entries())
-        groups[fields[i] ?? `metadata_${i}`] = toGroupValue(value)
+        groups.set(fields[i] ?? `metadata_${i}`, toGroupValue(value))
     }
   }
-  return groups
+  return Object.fromEntries(groups)
 }
 
 const toGroupValue = (value: unknown): GroupValue =>

@@ -2,6 +2,7 @@
  * Splits the images of any data set with households and regions into training and test images, as Dollar Street's own variants
  * do (`dollarstreet/household`, `…/published`, `…/household-balanced`).
  */
+import { ownValue } from '../lib/ownValue.ts'
 import { type Sample } from '../datasets/dataset.ts'
 import {
   balanceRegions,
@@ -28,7 +29,7 @@ const testShare = 0.2
 const seed = 1
 
 const groupValueText = (item: LabelledSample, column: string): string => {
-  const value = item.groups[column] ?? null
+  const value = ownValue(item.groups, column) ?? null
   return value === null ? '' : String(value)
 }
 

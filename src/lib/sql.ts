@@ -49,7 +49,12 @@ export function select(
 ): Promise<{ columns: string[]; rows: Record<string, unknown>[] }> {
   return withConnection(async connection => {
     const reader = await runQuery(connection, sql, params)
-    return { columns: reader.columnNames(), rows: reader.getRowObjectsJS() }
+    const columns = reader.columnNames()
+    // The library assigns cells to a plain object, where a column called __proto__ is no property.
+    const rows = columns.includes('__proto__')
+      ? reader.getRowsJS().map(row => Object.fromEntries(columns.map((name, i) => [name, row[i]])))
+      : reader.getRowObjectsJS()
+    return { columns, rows }
   })
 }
 

@@ -1,3 +1,4 @@
+import { ownValue } from '../../lib/ownValue.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { type EvaluateOptions } from '../../evaluate/evaluate.ts'
 import { precisions } from '../../lib/onnx/engine.ts'
@@ -172,7 +173,7 @@ async function datasetNames({ dataset = [], suite }: Inputs): Promise<string[]> 
     return dataset
   }
   const { suites } = await import('../../datasets/benchmarks/benchmarks.ts')
-  const names = suites[suite]
+  const names = ownValue(suites, suite)
   if (!names) throw unknownNameError('suite', suite, Object.keys(suites))
   return [...dataset, ...names]
 }

@@ -1,3 +1,4 @@
+import { ownValue } from '../../lib/ownValue.ts'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
@@ -189,7 +190,7 @@ async function locateRowImages(
 function groupsOf({ household, region, cells }: DollarStreetRow): Record<string, GroupValue> {
   const income = rawCellText(cells['income']) === null ? null : Number(cells['income'])
   return {
-    region: regionNames[region] ?? null,
+    region: ownValue(regionNames, region) ?? null,
     country: rawCellText(cells['country.name']),
     income,
     income_group: incomeGroup(quartiles, income),

@@ -1,4 +1,5 @@
 /** Reads published accuracies: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
+import { ownValue } from '../../lib/ownValue.ts'
 import { basename } from 'node:path'
 import { type RawTable, rawCellText } from '../../datasets/tables.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
@@ -63,7 +64,7 @@ export function readAccuracies(
 
 function timmBenchmark(name: string): string {
   const part = /results-(.+)\.csv$/.exec(name)?.[1] ?? name
-  const benchmark = timmBenchmarks[part]
+  const benchmark = ownValue(timmBenchmarks, part)
   if (benchmark === undefined)
     throw unknownNameError(
       'timm file',

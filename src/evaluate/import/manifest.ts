@@ -1,3 +1,4 @@
+import { ownValue } from '../../lib/ownValue.ts'
 import { type Dataset, type Sample } from '../../datasets/dataset.ts'
 import { inputError } from '../../lib/errors.ts'
 import { writeError, writeDurably } from '../../lib/files.ts'
@@ -38,7 +39,10 @@ function manifestColumns({ samples: items, columns }: Dataset): ParquetColumn[] 
     numberColumn('offset', items, item => range(item)?.offset ?? null),
     numberColumn('length', items, item => range(item)?.length ?? null),
     ...columns.map(name =>
-      textColumn(name, items, ({ groups }) => (groups[name] == null ? null : String(groups[name]))),
+      textColumn(name, items, ({ groups }) => {
+        const value = ownValue(groups, name) ?? null
+        return value === null ? null : String(value)
+      }),
     ),
   ]
 }

@@ -1,3 +1,4 @@
+import { ownValue } from '../../lib/ownValue.ts'
 import { inferDisparities, type InferenceRow } from '../../analysis/disparityInference.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
@@ -16,7 +17,7 @@ const maxTableRows = 1000
 export async function tablesSection(results: RunView): Promise<Markup> {
   const { run } = results
   const held = ['region', 'country', 'income_group'].filter(column =>
-    run.cells.some(cell => cell.groups[column] != null),
+    run.cells.some(cell => ownValue(cell.groups, column) != null),
   )
   return markup`<h3>Accuracy</h3>
     ${accuracySection(results, [])} ${await disparitySection(results)}

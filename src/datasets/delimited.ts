@@ -1,0 +1,128 @@
+/* Reads CSV and TSV files as people and programs write them, plain or gzipped. */
+import { createReadStream } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { createGunzip, gunzipSync } from 'node:zlib'
+import { inputError } from '../lib/errors.ts'
+import { literalPath, select } from '../lib/sql.ts'
+import { maxColumns, tooManyColumnsError, type RawTable } from './tables.ts'
+
+const isGzipped = (file: string): boolean => /\.gz$/i.test(file)
+
+/** Reads a CSV, whose separator its first line tells, or a TSV. */
+export async function readDelimited(file: string): Promise<RawTable> {
+  const { header, skipped } = await readHeader(file)
+  const isTsv = /\.tsv(\.gz)?$/i.test(file)
+  const separator = isTsv ? '\t' : separatorOf(header)
+  const count = header.split(separator).length
+  if (count > maxColumns) throw tooManyColumnsError(file, count)
+  const table = await readRows(file, { separator, skipped })
+  return separator === ',' ? table : withDecimalPoints(table)
+}
+
+const maxHeaderBytes = 1 << 20
+
+/** Reads the first line that is no comment, without quoted parts, and the number of comment lines before it. */
+async function readHeader(file: string): Promise<{ header: string; skipped: number }> {
+  const start = await readStart(file)
+  if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1', 0, 2)))
+    throw new Error('it is UTF-16; save it as UTF-8')
+  const text = start
+    .toString('utf8')
+    .replace(/^\ufeff/, '')
+    .replaceAll(/"[^"]*"/g, '')
+  const lines = text.split('\n')
+  const isComment = (line: string): boolean => /^\s*#/.test(line) && !/[,;\t]/.test(line)
+  const skipped = lines.findIndex(line => !isComment(line))
+  const header = lines[Math.max(0, skipped)]!
+  if (lines.length === 1 && start.length >= maxHeaderBytes)
+    throw inputError(
+      'too-many-columns',
+      `the first line of ${file} is longer than 1 MB: keep the columns that you group by`,
+    )
+  return { header, skipped: Math.max(0, skipped) }
+}
+
+/** Reads the first MB of a file, unpacked. */
+async function readStart(file: string): Promise<Buffer> {
+  const stored = createReadStream(file, isGzipped(file) ? {} : { end: maxHeaderBytes - 1 })
+  const parts: Buffer[] = []
+  let length = 0
+  const bytes = isGzipped(file) ? stored.pipe(createGunzip()) : stored
+  stored.on('error', error => bytes.destroy(error))
+  for await (const part of bytes as AsyncIterable<Buffer>) {
+    parts.push(part)
+    length += part.length
+    if (length >= maxHeaderBytes) break
+  }
+  stored.destroy()
+  return Buffer.concat(parts)
+}
+
+/** Returns a comma, or the separator of a first line without one: spreadsheets write semicolons where commas are decimal. */
+const separatorOf = (header: string): string =>
+  [',', ';', '\t'].find(separator => header.includes(separator)) ?? ','
+
+/** What DuckDB would guess otherwise, such as which lines are comments. */
+const csvOptions = `quote = '"', escape = '"', comment = '', header = true, all_varchar = true, nullstr = ''`
+
+async function readRows(
+  file: string,
+  { separator, skipped }: { separator: string; skipped: number },
+): Promise<RawTable> {
+  const compression = isGzipped(file) ? 'gzip' : 'none'
+  try {
+    return await select(
+      `SELECT * FROM read_csv($1, delim = $2, skip = ${skipped}, compression = '${compression}', ${csvOptions}, hive_partitioning = false)`,
+      [literalPath(file), separator],
+    )
+  } catch (error) {
+    throw await csvError(file, error)
+  }
+}
+
+/** Returns DuckDB's failure in words. */
+async function csvError(file: string, error: unknown): Promise<Error> {
+  const stored = await readFile(file)
+  const text = (isGzipped(file) ? gunzipSync(stored) : stored).toString('utf8')
+  if (text.includes('\r\n') && /[^\r]\n/.test(text))
+    return new Error('some lines end in CR LF and some in LF; save it with one kind')
+  const [first = '', ...reasons] = String((error as Error).cause).split('\n')
+  const line = /on Line: (\d+)/.exec(first)?.[1]
+  if (line === undefined)
+    return new Error(
+      'some lines have another number of columns than the first one, or a quote is open',
+    )
+  const reason = reasons.find(text => /^(Expected|Invalid|Value)/.test(text)) ?? first
+  return new Error(`line ${line}: ${reason}`)
+}
+
+const labelColumns = ['id', 'image', 'label', 'labels']
+const missingText = /^(na|n\/a|nan|null|none|-)?$/i
+
+/**
+ * Writes decimal commas as points in columns that hold nothing but numbers with them (`100,0`), as spreadsheets write files
+ * with semicolons. A column in which every comma stands before three digits may mean thousands and stays as it is.
+ */
+function withDecimalPoints({ columns, rows }: RawTable): RawTable {
+  const decimal = new Set(
+    columns.filter(column => {
+      if (labelColumns.includes(column.toLowerCase())) return false
+      const values = rows
+        .map(row => String(row[column] ?? ''))
+        .filter(value => !missingText.test(value))
+      return (
+        values.every(value => /^-?\d+(,\d+)?$/.test(value)) &&
+        values.some(value => /,(\d{1,2}|\d{4,})$/.test(value))
+      )
+    }),
+  )
+  if (decimal.size === 0) return { columns, rows }
+  const cell = (column: string, value: unknown): unknown =>
+    decimal.has(column) && typeof value === 'string' ? value.replace(',', '.') : value
+  return {
+    columns,
+    rows: rows.map(row =>
+      Object.fromEntries(columns.map(column => [column, cell(column, row[column])])),
+    ),
+  }
+}

@@ -1,0 +1,117 @@
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { gzipSync } from 'node:zlib'
+import { describe, expect, it } from 'vitest'
+import { openDataset } from '../../src/datasets/open.ts'
+import { readTable } from '../../src/datasets/tables.ts'
+import { lay, temporaryFolder } from './fixtures.ts'
+
+const root = temporaryFolder()
+const csv = 'image,label,income\np/a b.jpg,0,100\np/b.jpg,1,\n'
+const rows = [
+  { image: 'p/a b.jpg', label: 0, income: 100 },
+  { image: 'p/b.jpg', label: 1, income: null },
+]
+const wide = `image,label,${Array.from({ length: 200_000 }, (_, i) => `c${i}`).join(',')}\n`
+lay(root, {
+  'p/a b.jpg': 'aa',
+  'p/b.jpg': 'b',
+  'base.csv.gz': gzipSync(csv),
+  'lines.jsonl.gz': gzipSync(rows.map(row => JSON.stringify(row)).join('\n')),
+  'array.json': JSON.stringify(rows),
+  'columns.json': JSON.stringify({
+    image: { 0: 'p/a b.jpg', 1: 'p/b.jpg' },
+    label: { 0: 0, 1: 1 },
+    income: { 0: 100, 1: null },
+  }),
+  'lines.json': rows.map(row => JSON.stringify(row)).join('\n'),
+  'nan.jsonl':
+    '{"image": "p/a b.jpg", "label": 0, "income": 100}\n{"image": "p/b.jpg", "label": 1, "income": NaN}\n',
+  'nan.json':
+    '[{"image": "p/a b.jpg", "label": 0, "income": 100, "x": "NaN"}, {"image": "p/b.jpg", "label": 1, "income": -Infinity}]',
+  'comment.csv': `# made by hand\n# twice\n${csv}`,
+  'semi.csv':
+    'image;label;income;size;year\np/a b.jpg;0;100,0;1,234;2020\np/b.jpg;1;2,5;2,345;2021\n',
+  'quoted.csv': 'image,label,income\np/a b.jpg,0,"100,0"\np/b.jpg,1,"2,5"\n',
+  'file.csv': `image,label\nfile://./p/a%20b.jpg,0\n${pathToFileURL(resolve(root, 'p/b.jpg')).href},1\n`,
+  'web.csv': 'image,label\nhttps://example.org/a.jpg,0\n',
+  'headerless.csv': 'p/a b.jpg,n01440764\np/b.jpg,n01440764\n',
+  'proto.jsonl':
+    '{"image": "p/b.jpg", "label": 0, "__proto__": "x"}\n{"image": "p/a b.jpg", "label": 1}\n',
+  'object.json': '{"image": "a.jpg"}',
+  'text.json': '"a"',
+  'tab.txt': 'image\tlabel\n',
+  'sheet.xlsx': 'PK',
+  'wide.csv': wide,
+  'wide.csv.gz': gzipSync(wide),
+  'wide.tsv': wide.replaceAll(',', '\t'),
+  'wide.jsonl': JSON.stringify(
+    Object.fromEntries(Array.from({ length: 2001 }, (_, i) => [`c${i}`, 1])),
+  ),
+  'longline.csv': `image,label,${'x'.repeat(2 << 20)}\n`,
+})
+const at = (name: string): string => join(root, name)
+
+describe('a table of images', () => {
+  it.each([
+    'base.csv.gz',
+    'lines.jsonl.gz',
+    'array.json',
+    'columns.json',
+    'lines.json',
+    'nan.jsonl',
+    'nan.json',
+    'comment.csv',
+  ])('%s holds the same samples', async name => {
+    const dataset = await openDataset({ name: at(name) })
+    expect(dataset.name).toBe(name.split('.')[0])
+    expect(
+      dataset.samples.map(({ id, bytes, labels, groups }) => [id, bytes, labels, groups['income']]),
+    ).toEqual([
+      ['p/a b.jpg', 2, [0], 100],
+      ['p/b.jpg', 1, [1], null],
+    ])
+  })
+
+  it('with semicolons has decimal commas, where they cannot be thousands', async () => {
+    const { samples, notes } = await openDataset({ name: at('semi.csv') })
+    expect(samples.map(({ groups }) => groups)).toEqual([
+      { income: 100, size: '1,234', year: 2020 },
+      { income: 2.5, size: '2,345', year: 2021 },
+    ])
+    expect(notes).toBeUndefined()
+    const quoted = await openDataset({ name: at('quoted.csv') })
+    expect(quoted.samples.map(({ groups }) => groups['income'])).toEqual(['100,0', '2,5'])
+  })
+
+  it('has a column of any name, also where some rows lack it', async () => {
+    const { samples } = await openDataset({ name: at('proto.jsonl') })
+    expect(samples.map(({ groups }) => Object.entries(groups))).toEqual([
+      [['__proto__', 'x']],
+      [['__proto__', null]],
+    ])
+  })
+
+  it('may name its images by file addresses', async () => {
+    const { samples } = await openDataset({ name: at('file.csv') })
+    expect(samples.map(({ bytes }) => bytes)).toEqual([2, 1])
+  })
+
+  it.each([
+    ['web.csv', 'images at web addresses are not read: "https://example.org/a.jpg"; download them'],
+    ['headerless.csv', 'is no list of column names: it holds "p/a b.jpg"; add a first line'],
+    ['object.json', 'expected a list of objects, one for each image'],
+    ['text.json', 'not a JSON object'],
+    ['tab.txt', 'rename it to .csv or .tsv'],
+    ['sheet.xlsx', 'save the sheet as CSV in UTF-8'],
+  ])('%s is refused with what to do', async (name, message) => {
+    await expect(openDataset({ name: at(name) })).rejects.toThrow(message)
+  })
+
+  it.each(['wide.csv', 'wide.csv.gz', 'wide.tsv', 'wide.jsonl', 'longline.csv'])(
+    '%s has too many columns',
+    async name => {
+      await expect(readTable(at(name))).rejects.toMatchObject({ code: 'too-many-columns' })
+    },
+  )
+})
