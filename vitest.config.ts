@@ -39,7 +39,6 @@ export default defineConfig({
   plugins: [built],
   test: {
     globalSetup: './scripts/built.ts',
-    env: { GEOGAP_CACHE: resolve(import.meta.dirname, '.build/cache') },
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 3,
