@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs'
 import { multiplyAdds, parameterCount } from '../lib/onnx/cost.ts'
 import { createGraph, addInput, parameterScope } from '../lib/onnx/graph.ts'
+import { readTsv } from '../lib/archive/tsv.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 
@@ -11,12 +12,31 @@ export interface ModelCost {
   multiplyAdds: number
 }
 
+let knownCosts: ReadonlyMap<string, ModelCost> | undefined
+
+/** Costs of the catalogue's architectures at its sizes, with 1,000 classes, so that no graph is built to list models. */
+function readKnownCosts(): ReadonlyMap<string, ModelCost> {
+  type Column = 'architecture' | 'size' | 'parameters' | 'multiplyAdds'
+  const rows = readTsv<Column>(new URL('./costs.tsv', import.meta.url))
+  return new Map(
+    rows.map(({ architecture, size, parameters, multiplyAdds }) => [
+      `${architecture} ${size}`,
+      { parameters: Number(parameters), multiplyAdds: Number(multiplyAdds) },
+    ]),
+  )
+}
+
 /**
  * Counts parameters and multiply-adds in the model's graph, which needs no weights. A foreign graph's are estimated: one
  * parameter for four bytes of its file (a ResNet-50's 25 million if it is not on this machine), 200 multiply-adds for each.
  */
 export function modelCost(spec: ModelSpec): ModelCost {
-  if (!spec.graph) return countCost(spec)
+  if (!spec.graph) {
+    const otherClasses = Array.isArray(spec.classes) && spec.classes.length !== 1000
+    knownCosts ??= readKnownCosts()
+    const known = knownCosts.get(`${spec.architecture} ${spec.recipe.size}`)
+    return known && !otherClasses ? known : countCost(spec)
+  }
   const { weights } = spec
   const sizes = (weights.from === 'files' ? weights.files : []).map(
     file => statSync(file, { throwIfNoEntry: false })?.size ?? 0,
@@ -26,7 +46,8 @@ export function modelCost(spec: ModelSpec): ModelCost {
   return { parameters, multiplyAdds: 200 * parameters }
 }
 
-function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
+/** Counts parameters and multiply-adds in the graph of a catalogued architecture. */
+export function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
   const graph = createGraph()
   const w = parameterScope(graph)
   const image = addInput(graph, 'image', { shape: ['n', 3, recipe.size, recipe.size] })

@@ -5,6 +5,8 @@ import { type FormulaTensor } from '../../../scripts/formula.ts'
 import { multiplyAdds, parameterCount } from '../../../src/lib/onnx/cost.ts'
 import { readTsv } from '../../../src/lib/archive/tsv.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
+import { modelNames, resolveModel } from '../../../src/models/catalog.ts'
+import { countCost, modelCost } from '../../../src/models/cost.ts'
 import { architectures } from '../../../src/models/architectures.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 
@@ -40,6 +42,13 @@ describe('every architecture builds without weights', () => {
 
 /** Tags whose published number leaves the classifier out. */
 const withoutClassifier = /^vit_so400m_patch14_siglip/
+
+it('the table of costs has what the graphs count', () => {
+  const sample = modelNames()
+    .map(resolveModel)
+    .filter((spec, i) => i % 12 === 0 && !spec.graph)
+  expect(sample.map(modelCost)).toEqual(sample.map(countCost))
+})
 
 it('every architecture and size of a pretrained tag of timm builds with the published number of parameters', () => {
   const counts = published.map(({ model, size }) => {
