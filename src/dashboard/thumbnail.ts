@@ -1,4 +1,5 @@
 /** The process that decodes images for `createThumbnails`, one at a time. It ends with its parent. */
+import sharp from 'sharp'
 import { readImage } from '../datasets/images.ts'
 import { type ImageSource } from '../lib/archive/member.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -9,7 +10,6 @@ const maxSidePx = 224
 
 async function makeThumbnail(source: ImageSource): Promise<Uint8Array> {
   const { data, width, height } = await decodeImage(await readImage(source))
-  const { default: sharp } = await import('sharp')
   return sharp(data, { raw: { width, height, channels: 3 } })
     .resize(maxSidePx, maxSidePx, { fit: 'inside', withoutEnlargement: true })
     .webp({ quality: 80 })
@@ -25,3 +25,5 @@ process.on('message', (source: ImageSource) => {
     )
     .then(answer => process.send!(answer))
 })
+// The time limit of an image begins after this module has loaded.
+process.send!('ready')

@@ -37,8 +37,7 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
   const children = new Set<ChildProcess>()
   const idle: ChildProcess[] = []
   const decode = async (source: ImageSource): Promise<Uint8Array> => {
-    const child = idle.pop() ?? startChild()
-    children.add(child)
+    const child = idle.pop() ?? (await startChild(children))
     const answer = await askForThumbnail(child, source, timeoutMs)
     if ('bytes' in answer) {
       idle.push(child)
@@ -63,15 +62,19 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
   }
 }
 
-/** Starts the module thumbnail.ts, in the form that this module has. */
-const startChild = (): ChildProcess =>
-  fork(
-    fileURLToPath(
-      new URL(`./thumbnail${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
-    ),
-    [],
-    { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] },
-  )
+/** Starts the module thumbnail.ts, in the form that this module has, and waits until it is ready. */
+function startChild(children: Set<ChildProcess>): Promise<ChildProcess> {
+  const file = `./thumbnail${extname(fileURLToPath(import.meta.url))}`
+  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  })
+  children.add(child)
+  const failed = noImageError('the process that decodes images does not start')
+  return new Promise((resolve, reject) => {
+    child.once('message', () => resolve(child)).once('exit', () => reject(failed))
+  })
+}
 
 /** Sends an image to the process and waits for its answer, its end or the time limit. */
 function askForThumbnail(
