@@ -111,10 +111,10 @@ describe('counts', () => {
         const groups = sizes.map(({ n, hits }, i) => ({ group: `g${i}`, n, top1: hits }))
         const { disparity: largest, best, worst } = disparity(groups, 1)
         const pairs = groups.flatMap(a =>
-          groups.map(b => pairDifference(groups, a.group, b.group).value!),
+          groups.map(b => pairDifference(groups, { pair: [a.group, b.group] }).value!),
         )
         expect(largest).toBeCloseTo(Math.max(...pairs), 12)
-        expect(pairDifference(groups, best!, worst!).value).toBeCloseTo(largest!, 12)
+        expect(pairDifference(groups, { pair: [best!, worst!] }).value).toBeCloseTo(largest!, 12)
       },
     )
     fc.assert(property)

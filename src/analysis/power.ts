@@ -41,8 +41,12 @@ export function datasetPower(
       .map(([group, n]) => {
         const otherImages = values.length - n
         const needed =
-          otherImages === 0 ? null : imagesNeeded(accuracy, difference, otherImages).value
-        const smallestDrop = minimumDetectableDifference(accuracy, n, otherImages).value
+          otherImages === 0
+            ? null
+            : imagesNeeded(accuracy, difference, { otherN: otherImages }).value
+        const smallestDrop = minimumDetectableDifference(accuracy, n, {
+          otherN: otherImages,
+        }).value
         return {
           by,
           group,

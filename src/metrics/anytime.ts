@@ -21,9 +21,7 @@ import { bisect, sum } from './numbers.ts'
  * prior does (Waudby-Smith and Ramdas 2020, section 2). Null for a total of 0. Errors: bad-outcomes, bad-confidence.
  */
 export function finiteInterval(
-  hits: number,
-  n: number,
-  total: number,
+  { hits, n, total }: { hits: number; n: number; total: number },
   confidence = 0.95,
 ): Interval | null {
   checkConfidence(confidence)
@@ -133,7 +131,7 @@ export function anytimeExcludes(
 function createBettors(visited: VisitedOutcomes, { confidence = 0.95, target }: AnytimeOptions) {
   const game = playRounds(visited)
   const limit = Math.log(2 / (1 - confidence))
-  return (mean: number, sign: 1 | -1): boolean => logCapital(game, mean, sign, target) >= limit
+  return (mean: number, sign: 1 | -1): boolean => logCapital(game, { mean, sign }, target) >= limit
 }
 
 /** Bets' tuning: distances between the true mean and the one bet against, as shares. */
@@ -219,7 +217,11 @@ const roundingTolerance = 1e-9
  * Logarithm of the capital of bettors who hold that the mean is above (`sign` 1) or below (-1) `mean`: one for each distance,
  * the stake shared among them. Falls with `mean` for 1, rises for -1.
  */
-function logCapital(game: BettingGame, mean: number, sign: 1 | -1, target?: number): number {
+function logCapital(
+  game: BettingGame,
+  { mean, sign }: { mean: number; sign: 1 | -1 },
+  target?: number,
+): number {
   const capitals = bettingDistances.map(distance => {
     let capital = Math.log(stake(distance, target))
     for (let t = 0; t < game.surprise.length; t++) {
@@ -249,7 +251,7 @@ function stake(distance: number, target?: number): number {
 
 /** The point between `from` (where the bettor is rich) and `to` where that ends. */
 const findEdge = (rich: (mean: number) => boolean, [from, to]: Interval): number =>
-  rich(from) ? bisect(rich, to, from, 30) : from
+  rich(from) ? bisect(rich, [to, from], 30) : from
 
 const max = (values: ArrayLike<number>): number => {
   let most = 0

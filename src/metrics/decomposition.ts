@@ -38,16 +38,12 @@ export interface GapDecomposition {
  */
 export function decomposeGap(
   cells: readonly ClassGroupCounts[],
-  first: string,
-  second: string,
+  pair: readonly [first: string, second: string],
   confidence = 0.95,
 ): GapDecomposition {
-  const sides = [first, second].map(group => classesOf(cells, group)) as [
-    GroupClasses,
-    GroupClasses,
-  ]
+  const sides = pair.map(group => classesOf(cells, group)) as [GroupClasses, GroupClasses]
   const empty = { gap: null, within: null, mix: null, unmatched: null, classes: [] }
-  const missing = [first, second].find((_, i) => sides[i]!.n === 0)
+  const missing = pair.find((_, i) => sides[i]!.n === 0)
   if (missing !== undefined) return { ...empty, reason: `no images in ${missing}` }
   const names = new Set(sides.flatMap(side => [...side.classes.keys()]))
   const classes = [...names].map(name => contribution(name, sides, confidence))

@@ -74,25 +74,29 @@ const tooFew = (count: number, minN: number): string =>
 
 /** Options of the difference between two groups. */
 export interface PairDifferenceOptions {
+  /** Default: Europe and Africa. */
+  pair?: readonly [first: string, second: string]
   confidence?: number
   /** Counts by household, or their sums by group; null for independent images. */
   clusters?: ClusterList | null | undefined
 }
 
 /**
- * Accuracy of group `a` minus accuracy of group `b`, by default Europe minus Africa as the paper's figures use it, with
- * Newcombe's interval; with households for the number of independent images that would vary as much. Null where a group is absent
- * or empty; without an interval, but with the reason, where the households of a group are too few. `options` is a
- * confidence level or an object.
+ * Returns the accuracy of the first minus that of the second group, by default Europe minus Africa as the paper's figures use it,
+ * with Newcombe's interval; with households for the number of independent images that would vary as much. Null if a group is
+ * absent or empty; without an interval, but with the reason, if the households of a group are too few.
+ *
+ * @example
+ * const { value, interval } = pairDifference(groups, { pair: ['Americas', 'Asia'] })
  */
 export function pairDifference(
   groups: readonly GroupCounts[],
-  a = 'Europe',
-  b = 'Africa',
-  options: number | PairDifferenceOptions = {},
+  {
+    pair: [a, b] = ['Europe', 'Africa'],
+    confidence = 0.95,
+    clusters = null,
+  }: PairDifferenceOptions = {},
 ): Estimate {
-  const { confidence = 0.95, clusters = null } =
-    typeof options === 'number' ? { confidence: options } : options
   checkGroups(groups)
   const [first, second] = [a, b].map(name => groups.find(c => c.group === name))
   if (!first) return undefinedEstimate(`no group ${a}`)

@@ -261,4 +261,4 @@ const compareRanges = (a: number, b: number): number =>
 
 /** Smallest d in [low, high] at which `holds` has become true, to 1e-4 of the width; `high` where it never does. */
 const firstTrue = (holds: (d: number) => boolean, low: number, high: number): number =>
-  bisect(holds, low, high, 14)
+  bisect(holds, [low, high], 14)

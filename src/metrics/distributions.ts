@@ -46,8 +46,16 @@ function deviance(x: number, mean: number): number {
   }
 }
 
+/** Parameters of a beta distribution, and a point x with y = 1 - x, both exact. */
+interface BetaPoint {
+  a: number
+  b: number
+  x: number
+  y: number
+}
+
 /** Γ(a + b + 1) / (Γ(a + 1) Γ(b + 1)) x^a y^b for real a, b > 0 and y = 1 - x. */
-function binomialWeight(a: number, b: number, x: number, y: number): number {
+function binomialWeight({ a, b, x, y }: BetaPoint): number {
   const n = a + b
   const exponent =
     stirlingError(n) - stirlingError(a) - stirlingError(b) - deviance(a, n * x) - deviance(b, n * y)
@@ -75,7 +83,7 @@ function lentz(
 }
 
 /** I_x(a, b) left of the mean, where the continued fraction converges. */
-function betaFraction(a: number, b: number, x: number, y: number): number {
+function betaFraction({ a, b, x, y }: BetaPoint): number {
   const fraction = lentz(
     i => {
       const m = i >> 1
@@ -85,18 +93,18 @@ function betaFraction(a: number, b: number, x: number, y: number): number {
     () => 1,
     1,
   )
-  return ((b / (a + b)) * binomialWeight(a, b, x, y)) / fraction
+  return ((b / (a + b)) * binomialWeight({ a, b, x, y })) / fraction
 }
 
 /** I_x(a, b) and 1 - I_x(a, b) for y = 1 - x; the smaller of the two has full relative accuracy. */
-function betaTails(a: number, b: number, x: number, y: number): readonly [number, number] {
+function betaTails({ a, b, x, y }: BetaPoint): readonly [number, number] {
   if (!(x > 0)) return [0, 1]
   if (!(y > 0)) return [1, 0]
   if (x > (a + 1) / (a + b + 2)) {
-    const upper = betaFraction(b, a, y, x)
+    const upper = betaFraction({ a: b, b: a, x: y, y: x })
     return [1 - upper, upper]
   }
-  const lower = betaFraction(a, b, x, y)
+  const lower = betaFraction({ a, b, x, y })
   return [lower, 1 - lower]
 }
 
@@ -143,7 +151,7 @@ export function normalQuantile(p: number): number {
 export function tTwoSided(t: number, df: number): number {
   const square = t * t
   if (square === Infinity) return 0
-  return betaTails(df / 2, 0.5, df / (df + square), square / (df + square))[0]
+  return betaTails({ a: df / 2, b: 0.5, x: df / (df + square), y: square / (df + square) })[0]
 }
 
 /** t with P(T ≤ t) = p of Student's t. */
@@ -163,7 +171,7 @@ export function chiSquareUpper(x: number, df: number): number {
 export function binomialCdf(k: number, n: number, p: number): number {
   if (k < 0) return 0
   if (k >= n) return 1
-  return betaTails(n - k, k + 1, 1 - p, p)[0]
+  return betaTails({ a: n - k, b: k + 1, x: 1 - p, y: p })[0]
 }
 
 /** Root of an increasing function on [low, ∞), by doubling `high` and then bracketing. */

@@ -73,7 +73,7 @@ export function failureBias(
   const rarer = Math.min(failed, images - failed) / images
   const exact = Math.min(...sizes) * rarer < 5
   const p = exact
-    ? permutationP(sizes, failed, observed, options)
+    ? permutationP({ sizes, failed }, observed, options)
     : chiSquareUpper(observed, used.length - 1)
   return {
     ...result,
@@ -88,8 +88,7 @@ const chiSquareOf = (sizes: readonly number[], failed: readonly number[], rate: 
   sum(sizes.map((n, i) => (failed[i]! - n * rate) ** 2 / (n * rate * (1 - rate))))
 
 function permutationP(
-  sizes: readonly number[],
-  failed: number,
+  { sizes, failed }: { sizes: readonly number[]; failed: number },
   observed: number,
   { seed, draws = 10_000 }: { seed: number; draws?: number },
 ): number {

@@ -37,7 +37,7 @@ export interface FamilyLine {
 const minFamilies = 3
 
 /** With less, those ratios that get an interval are too often those whose errors are small by chance. */
-const minRatioFreedom = 1.5
+const minRatioFreedom = 1.75
 
 /** Returns the family that a model's name begins with: `resnet` of `hub:timm/resnet50.a1_in1k`. */
 export function familyFromName(model: string): string {
@@ -79,7 +79,7 @@ export function slopeInference(
     ofNumerator: deviations.map(value => value * szz),
     ofDenominator: excess.map(value => -value * widen),
   }
-  const interval = partialInterval(known, slope, corrected, confidence)
+  const interval = partialInterval({ ...known, slope }, corrected, confidence)
   const reason = interval === null ? 'no interval: x differs little more than by chance' : null
   return { ...known, interval, reason }
 }
@@ -173,8 +173,10 @@ function createDesign(
     if (!fillWeights(start, cluster))
       return { reason: 'no interval: the value rests on one family of models alone' }
   }
-  const freedom = [0, 0.5].map(correlation => degreesOfFreedom(start, correlation))
-  return { ...start, degreesOfFreedom: Math.min(...freedom) }
+  const independent = degreesOfFreedom(start, 0)
+  const isSingle = clusters.length === regressor.length
+  const alike = isSingle ? independent : degreesOfFreedom(start, 0.5)
+  return { ...start, degreesOfFreedom: Math.min(independent, alike) }
 }
 
 function familyClusters(families: readonly string[]): number[][] {
@@ -230,7 +232,7 @@ function degreesOfFreedom(design: OpenDesign, correlation: number): number {
   }))
   const shared = hasIntercept ? 1 / n : 0
   const sums = families.map(({ weight, product }, g) =>
-    families.map(
+    (correlation === 0 ? [] : families).map(
       ({ size, total }, k) =>
         (k === g ? weight : 0) - shared * size * weight - (total * product) / szz,
     ),
@@ -305,8 +307,7 @@ function fiellerInterval(terms: FiellerTerms, t: number): Interval | null {
  * towards 0 is that of `slope` alone, so that 0 is left out exactly where the p-value is small.
  */
 function partialInterval(
-  { standardError, degreesOfFreedom, interval }: FamilyInference,
-  slope: number,
+  { slope, standardError, degreesOfFreedom, interval }: FamilyInference & { slope: number },
   corrected: FiellerTerms,
   confidence: number,
 ): Interval | null {
@@ -322,8 +323,7 @@ function partialInterval(
   }
   const t = bisect(
     at => below(at + apart) - below(-at) >= confidence,
-    0,
-    tQuantile((1 + confidence) / 2, degreesOfFreedom!),
+    [0, tQuantile((1 + confidence) / 2, degreesOfFreedom!)],
     40,
   )
   const other = fiellerInterval(corrected, t)

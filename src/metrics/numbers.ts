@@ -66,8 +66,7 @@ export function ranks(values: readonly number[]): number[] {
 /** The end on `high`'s side of where `holds` begins between `low`, where it does not, and `high`, after so many halvings. */
 export function bisect(
   holds: (value: number) => boolean,
-  low: number,
-  high: number,
+  [low, high]: readonly [low: number, high: number],
   steps: number,
 ): number {
   let [before, after] = [low, high]

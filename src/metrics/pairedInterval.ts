@@ -19,14 +19,17 @@ export function pairedInterval(
   if (n === 0) return null
   const { onlySecond: gained, onlyFirst: lost } = counts
   const change = (gained - lost) / n
-  const statistic = (at: number): number => score(gained, lost, n, at)
+  const statistic = (at: number): number => score({ gained, lost, n }, at)
   const low = change <= -1 ? -1 : rootBetween(at => z - statistic(at), -1 + 1e-12, change)
   const high = change >= 1 ? 1 : rootBetween(at => -z - statistic(at), change, 1 - 1e-12)
   return [low, high]
 }
 
 /** Standardized distance of what was seen from a true change of `at`; decreases in `at`, 0 at the change seen. */
-function score(gained: number, lost: number, n: number, at: number): number {
+function score(
+  { gained, lost, n }: { gained: number; lost: number; n: number },
+  at: number,
+): number {
   const distance = gained - lost - n * at
   if (distance === 0) return 0
   const b = -gained - lost + (2 * n - gained + lost) * at

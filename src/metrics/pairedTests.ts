@@ -83,8 +83,7 @@ export function benjaminiHochberg(p: readonly (number | null)[]): (number | null
  */
 export function pairedBootstrap(
   draws: BootstrapDraws,
-  first: string,
-  second: string,
+  [first, second]: readonly [first: string, second: string],
   options: { group?: string; confidence?: number } = {},
 ): { interval: Interval | null; p: number | null } {
   const differences = differenceOf(

@@ -2,6 +2,8 @@ import { inputError } from '../lib/errors.ts'
 import { normalQuantile, rootBetween } from './distributions.ts'
 
 export interface DetectionPowerOptions {
+  /** Images of the group that one compares with. Default: so many that its accuracy is known. */
+  otherN?: number
   /** Two-sided level of the test. Default 0.05. */
   alpha?: number
   /** Chance to find a difference that is there. Default 0.8. */
@@ -9,31 +11,31 @@ export interface DetectionPowerOptions {
 }
 
 /**
- * Smallest drop from accuracy `baseline` that a group of `n` images would show, compared with a group of `otherN` images
- * (default: so many that its accuracy is known). Normal approximation with both variances. Null where even an
+ * Returns the smallest drop from accuracy `baseline` that a group of `n` images would show. Normal approximation with both variances. Null where even an
  * accuracy of 0 would not be found. Errors: bad-accuracy, bad-counts.
  */
 export function minimumDetectableDifference(
   baseline: number,
   n: number,
-  otherN = Infinity,
   options: DetectionPowerOptions = {},
 ): { value: number | null; reason: string | null } {
+  const { otherN = Infinity } = options
   checkInputs(baseline, [n, otherN], options)
   if (n === 0 || otherN === 0) return { value: null, reason: 'no images' }
-  const excess = (drop: number): number => drop - detectableDrop(baseline, drop, n, otherN, options)
+  const excess = (drop: number): number =>
+    drop - detectableDrop(baseline, drop, { ...options, n, otherN })
   if (excess(baseline) < 0)
     return { value: null, reason: `${n} images cannot show a drop from ${baseline} to 0` }
   return { value: rootBetween(excess, 0, baseline), reason: null }
 }
 
-/** Images that a group needs so that a drop of `difference` from `baseline` is found; `otherN` as above. */
+/** Returns the images that a group needs so that a drop of `difference` from `baseline` is found. */
 export function imagesNeeded(
   baseline: number,
   difference: number,
-  otherN = Infinity,
   options: DetectionPowerOptions = {},
 ): { value: number | null; reason: string | null } {
+  const { otherN = Infinity } = options
   checkInputs(baseline, [otherN], options)
   if (!(difference > 0 && difference <= baseline)) {
     throw inputError(
@@ -52,9 +54,7 @@ export function imagesNeeded(
 function detectableDrop(
   baseline: number,
   drop: number,
-  n: number,
-  otherN: number,
-  options: DetectionPowerOptions,
+  { n, otherN, ...options }: DetectionPowerOptions & { n: number; otherN: number },
 ): number {
   const share = baseline - drop
   return (

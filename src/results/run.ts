@@ -221,7 +221,7 @@ function accuracyValues(
   const { n, errors, top1, top5, interval } = accuracy(counts)
   const [low, high] = (size === undefined
     ? interval
-    : finiteInterval(counts.top1, n, size - errors)) ?? [null, null]
+    : finiteInterval({ hits: counts.top1, n, total: size - errors })) ?? [null, null]
   return { n, errors, of: size ?? null, top1, top5, low, high }
 }
 
@@ -256,7 +256,7 @@ function europeMinusAfrica(
   { run, id, by }: { run: Run; id: EvaluationId; by: string },
 ): Estimate {
   const clusters = run.households.get(evaluationsOf(run, id)[0]?.key ?? '')
-  const found = pairDifference(groups, 'Europe', 'Africa', {
+  const found = pairDifference(groups, {
     clusters: by === 'region' ? clusters : null,
   })
   return by === 'region' || !clusters || found.value === null

@@ -106,11 +106,11 @@ describe('an interval that is valid at any stopping time', () => {
 describe('an interval from counts of a finite group', () => {
   it('misses the truth, at any of twelve looks together, in at most 5 % of 1,000 runs', () => {
     const excludes = (outcomes: number[], bins: number[], truth: number): boolean => {
-      const [low, high] = finiteInterval(
-        Math.round(mean(outcomes) * outcomes.length),
-        outcomes.length,
-        bins.length,
-      )!
+      const [low, high] = finiteInterval({
+        hits: Math.round(mean(outcomes) * outcomes.length),
+        n: outcomes.length,
+        total: bins.length,
+      })!
       return truth < low - 1e-12 || truth > high + 1e-12
     }
     expect(missed(excludes, 'good')).toBeLessThan(0.05)
@@ -127,14 +127,14 @@ describe('an interval from counts of a finite group', () => {
     const totals = Array.from({ length: total - n + 1 }, (_, i) => hits + i)
     const marginal = totals.reduce((sum, all) => sum + chance(all), 0) / (total + 1)
     const inside = totals.filter(all => chance(all) >= 0.05 * marginal)
-    const [low, high] = finiteInterval(hits, n, total)!
+    const [low, high] = finiteInterval({ hits, n, total })!
     expect(low).toBeCloseTo(inside[0]! / total, 12)
     expect(high).toBeCloseTo(inside.at(-1)! / total, 12)
   })
 
   it('shrinks to a point when all is read, and is null without images', () => {
-    expect(finiteInterval(3, 4, 4)).toEqual([0.75, 0.75])
-    expect(finiteInterval(0, 0, 0)).toBeNull()
-    expect(() => finiteInterval(1.5, 4, 9)).toThrow('1.5 hits of 4 images of 9')
+    expect(finiteInterval({ hits: 3, n: 4, total: 4 })).toEqual([0.75, 0.75])
+    expect(finiteInterval({ hits: 0, n: 0, total: 0 })).toBeNull()
+    expect(() => finiteInterval({ hits: 1.5, n: 4, total: 9 })).toThrow('1.5 hits of 4 images of 9')
   })
 })

@@ -252,7 +252,7 @@ describe('households', () => {
     const found = inferDisparity(totals(clusters), { seed: 1, minN: 1, clusters })
     expect(found).toMatchObject({ disparity: 0.6, interval: null, corrected: null })
     expect(found.reason).toBe('no interval: all images of Europe are of one household')
-    expect(pairDifference(totals(clusters), 'Asia', 'Africa', { clusters })).toMatchObject({
+    expect(pairDifference(totals(clusters), { pair: ['Asia', 'Africa'], clusters })).toMatchObject({
       value: 0.3,
       interval: null,
       reason: 'no interval: all images of Africa are of one household',
@@ -266,9 +266,9 @@ describe('households', () => {
     const groups = totals(clusters)
     const width = (interval: readonly [number, number] | null) => interval![1] - interval![0]
     const apart = width(pairDifference(groups).interval)
-    const together = width(pairDifference(groups, 'Europe', 'Africa', { clusters }).interval)
+    const together = width(pairDifference(groups, { clusters }).interval)
     expect(together).toBeGreaterThan(2.5 * apart)
-    expect(pairDifference(groups, 'Europe', 'Africa', 0.95)).toEqual(pairDifference(groups))
+    expect(pairDifference(groups, { confidence: 0.95 })).toEqual(pairDifference(groups))
   })
 
   it('are judged by their own group where correlations differ', () => {

@@ -17,8 +17,8 @@ describe('power', () => {
       [0.9, 1000, 500],
       [1, 40, 40],
     ] as const) {
-      const drop = minimumDetectableDifference(baseline, n, otherN).value!
-      expect(imagesNeeded(baseline, drop, otherN).value).toBe(n)
+      const drop = minimumDetectableDifference(baseline, n, { otherN }).value!
+      expect(imagesNeeded(baseline, drop, { otherN }).value).toBe(n)
     }
   })
 
@@ -32,15 +32,15 @@ describe('power', () => {
     const small = minimumDetectableDifference(0.6, 50).value!
     expect(minimumDetectableDifference(0.6, 500).value).toBeLessThan(small / 2)
     expect(minimumDetectableDifference(0.6, 0)).toEqual({ value: null, reason: 'no images' })
-    expect(minimumDetectableDifference(0.1, 3, 3).reason).toBe(
+    expect(minimumDetectableDifference(0.1, 3, { otherN: 3 }).reason).toBe(
       '3 images cannot show a drop from 0.1 to 0',
     )
-    expect(imagesNeeded(0.6, 0.05, 100).reason).toBe(
+    expect(imagesNeeded(0.6, 0.05, { otherN: 100 }).reason).toBe(
       "the other group's 100 images are too few for any size",
     )
     expect(() => imagesNeeded(0.6, 0.7)).toThrow('difference 0.7 is not between')
     expect(() => minimumDetectableDifference(Number.NaN, 5)).toThrow('accuracy NaN is not in 0 … 1')
-    expect(() => minimumDetectableDifference(0.5, 5, 5, { power: 1 })).toThrow(
+    expect(() => minimumDetectableDifference(0.5, 5, { otherN: 5, power: 1 })).toThrow(
       'must lie between 0 and 1',
     )
   })
@@ -174,15 +174,13 @@ describe('decomposeGap', () => {
         cell('easy', 'A', 18, 20),
         cell('hard', 'A', 8, 80),
       ],
-      'E',
-      'A',
+      ['E', 'A'],
     )
     expect(mix.within).toBeCloseTo(0, 12)
     expect(mix.mix).toBeCloseTo(0.48, 12)
     const within = decomposeGap(
       [cell('x', 'E', 9, 10), cell('y', 'E', 5, 10), cell('x', 'A', 5, 10), cell('y', 'A', 5, 10)],
-      'E',
-      'A',
+      ['E', 'A'],
     )
     expect(within).toMatchObject({ mix: 0, reason: null })
     expect(within.within).toBeCloseTo(0.2, 12)
@@ -197,7 +195,7 @@ describe('decomposeGap', () => {
         const cells = rows.flatMap((pair, i) =>
           pair.map(({ n, part }, g) => cell(`c${i}`, g ? 'A' : 'E', Math.round(n * part), n)),
         )
-        const [forward, back] = [decomposeGap(cells, 'E', 'A'), decomposeGap(cells, 'A', 'E')]
+        const [forward, back] = [decomposeGap(cells, ['E', 'A']), decomposeGap(cells, ['A', 'E'])]
         if (forward.gap === null) return forward.reason !== null && back.gap === null
         const parts = forward.within! + forward.mix! + forward.unmatched!
         return (
@@ -212,8 +210,7 @@ describe('decomposeGap', () => {
   it('counts classes that one group lacks as unmatched', () => {
     const result = decomposeGap(
       [cell('x', 'E', 5, 10), cell('z', 'E', 10, 10), cell('x', 'A', 5, 10)],
-      'E',
-      'A',
+      ['E', 'A'],
     )
     expect(result.gap).toBeCloseTo(0.25, 12)
     expect(result.unmatched).toBeCloseTo(0.25 + 0.25, 12)
@@ -222,14 +219,14 @@ describe('decomposeGap', () => {
       accuracy: [1, null],
       interval: null,
     })
-    expect(decomposeGap([cell('x', 'E', 5, 10)], 'E', 'A')).toMatchObject({
+    expect(decomposeGap([cell('x', 'E', 5, 10)], ['E', 'A'])).toMatchObject({
       gap: null,
       reason: 'no images in A',
     })
-    expect(decomposeGap([cell('x', 'E', 5, 10), cell('y', 'A', 5, 10)], 'E', 'A').reason).toBe(
+    expect(decomposeGap([cell('x', 'E', 5, 10), cell('y', 'A', 5, 10)], ['E', 'A']).reason).toBe(
       'the groups have no class in common',
     )
-    expect(() => decomposeGap([cell('x', 'E', 5, 10), cell('x', 'E', 5, 10)], 'E', 'A')).toThrow(
+    expect(() => decomposeGap([cell('x', 'E', 5, 10), cell('x', 'E', 5, 10)], ['E', 'A'])).toThrow(
       'duplicate row: x in E',
     )
   })

@@ -227,7 +227,7 @@ describe('disparity', () => {
     expect(pairDifference(groups(['Europe', 1, 2], ['Africa', 0, 0])).reason).toBe(
       'no images in Africa',
     )
-    expect(pairDifference(groups(['x', 1, 2], ['y', 0, 2]), 'y', 'x').value).toBe(-0.5)
+    expect(pairDifference(groups(['x', 1, 2], ['y', 0, 2]), { pair: ['y', 'x'] }).value).toBe(-0.5)
   })
 })
 

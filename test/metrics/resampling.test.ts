@@ -169,7 +169,7 @@ describe('bootstrap of accuracies', () => {
     expect(
       differenceOf(drawsOf(paired, 'a'), drawsOf(paired, 'b')).every(value => value === 0),
     ).toBe(true)
-    expect(pairedBootstrap(paired, 'a', 'b')).toEqual({ interval: [0, 0], p: 1 })
+    expect(pairedBootstrap(paired, ['a', 'b'])).toEqual({ interval: [0, 0], p: 1 })
   })
 
   it('leaves failed images out of one model only', () => {

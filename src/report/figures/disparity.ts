@@ -40,29 +40,34 @@ export interface ModelDisparityPoint {
 /** One panel per standard benchmark; more than this many models are not named. */
 const maxNamedModels = 6
 
-function disparitySpec(
-  points: readonly ModelDisparityPoint[],
-  measure: string,
-  width: number,
-  model?: string,
-): TopLevelSpec {
-  const benchmarks = [...new Set(points.map(({ benchmark }) => benchmark))]
+interface DisparityDrawing {
+  points: readonly ModelDisparityPoint[]
+  measured: DisparityMeasure
+  /** The model that is marked. */
+  model: string | undefined
+}
+
+function disparitySpec(drawing: DisparityDrawing, width: number): TopLevelSpec {
+  const benchmarks = [...new Set(drawing.points.map(({ benchmark }) => benchmark))]
   return linePanelsSpec(
-    benchmarks.map(benchmark => panelOf(benchmark, points, measure, model)),
+    benchmarks.map(benchmark => panelOf(benchmark, drawing)),
     width,
   )
 }
 
 function panelOf(
   benchmark: string,
-  all: readonly ModelDisparityPoint[],
-  measure: string,
-  model?: string,
+  { points: all, measured: { measure }, model }: DisparityDrawing,
 ): LinePanel {
   const points: PanelPoint[] = all
     .filter(point => point.benchmark === benchmark)
     .map(({ model, accuracy, disparity, low, high, fitted }) => ({
-      ...{ model, x: accuracy, y: disparity, low, high, hollow: !fitted },
+      model,
+      x: accuracy,
+      y: disparity,
+      low,
+      high,
+      hollow: !fitted,
     }))
   const line = fitPanelLine(points)
   return {
@@ -96,7 +101,7 @@ export const disparity: FigureKind = {
       const points = disparityPoints(results, measured)
       return countModels(points) < 2
         ? null
-        : figureOf(results, dataset, rows[0]!.by, measured, points, model)
+        : figureOf(results, rows[0]!, { points, measured, model })
     }),
 }
 
@@ -154,12 +159,11 @@ function disparityPoints(
 
 function figureOf(
   results: RunView,
-  dataset: string,
-  by: string,
-  { kind, measure, description: says }: DisparityMeasure,
-  points: readonly ModelDisparityPoint[],
-  model?: string,
+  { dataset, by }: Pick<DisparityRow, 'dataset' | 'by'>,
+  drawing: DisparityDrawing,
 ): Figure {
+  const { points, measured } = drawing
+  const { kind, description: says } = measured
   const name = results.titleOf(dataset)
   return {
     id: figureId('disparity', name),
@@ -175,6 +179,6 @@ function figureOf(
       fittedModelsNote(results),
     ),
     rows: withFittedLabel(points),
-    spec: width => disparitySpec(points, measure, width, model),
+    spec: width => disparitySpec(drawing, width),
   }
 }

@@ -13,23 +13,10 @@ import { type RegionLineRow, regionLineRows, regionSeries } from './regionLines.
 import { regionsByAccuracy } from './regions.ts'
 import { seriesColor } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
-import { type TopLevelSpec } from './vegaLite.ts'
 
 const baseRegion = 'Europe'
 
-/** Europe's line beside every other region's, one panel each. */
-function europeAgainstSpec(
-  rows: readonly RegionLineRow[],
-  others: readonly string[],
-  reference: string,
-  width: number,
-): TopLevelSpec {
-  return linePanelsSpec(
-    others.map(region => panelOf(rows, region, reference)),
-    width,
-  )
-}
-
+/** Europe's line beside that of another region. */
 function panelOf(rows: readonly RegionLineRow[], region: string, reference: string): LinePanel {
   const [first, second] = [
     regionSeries(baseRegion, rows, seriesColor(0)),
@@ -73,7 +60,11 @@ export const europeAgainst: FigureKind = {
           fittedModelsNote(results),
         ),
         rows: withFittedLabel(rows),
-        spec: width => europeAgainstSpec(rows, others, reference, width),
+        spec: width =>
+          linePanelsSpec(
+            others.map(region => panelOf(rows, region, reference)),
+            width,
+          ),
       }
     }),
 }

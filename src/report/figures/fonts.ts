@@ -1,9 +1,22 @@
 import { textWidth } from './measure.ts'
+import { fontSizePx, titleSizePx } from './theme.ts'
 
-export { fontFamily, textWidth } from './measure.ts'
+export { textWidth } from './measure.ts'
 
-/** `text`, cut with an ellipsis where it is wider than `width` pixels. */
-export function fitText(text: string, width: number, size: number, bold = false): string {
+/** The size of a text in pixels, by default that of labels, and its weight. */
+export interface TextFont {
+  size?: number
+  bold?: boolean
+}
+
+export const titleFont: TextFont = { size: titleSizePx, bold: true }
+
+/** Returns `text`, cut with an ellipsis if it is wider than `width` pixels. */
+export function fitText(
+  text: string,
+  width: number,
+  { size = fontSizePx, bold = false }: TextFont = {},
+): string {
   if (textWidth(text, size, bold) <= width) return text
   const characters = Array.from(text)
   while (characters.length > 1 && textWidth(`${characters.join('')}…`, size, bold) > width)
@@ -11,8 +24,12 @@ export function fitText(text: string, width: number, size: number, bold = false)
   return `${characters.join('').trimEnd()}…`
 }
 
-/** `text` in lines of at most `width` pixels, broken at spaces; a longer word stays whole. */
-export function wrapText(text: string, width: number, size: number, bold = false): string[] {
+/** Returns the lines of `text`, broken at spaces, of at most `width` pixels; a longer word stays whole. */
+export function wrapText(
+  text: string,
+  width: number,
+  { size = fontSizePx, bold = false }: TextFont = {},
+): string[] {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const longer = lines.length > 0 ? `${lines.at(-1)!} ${word}` : word

@@ -28,7 +28,7 @@ export function heatSpec(
   width: number,
 ): TopLevelSpec {
   const { rows, columns } = layout
-  const labels = rows.map(row => fitText(row, 0.34 * width, fontSizePx))
+  const labels = rows.map(row => fitText(row, 0.34 * width))
   const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSizePx)))) + 10
   const { cellWidth, heads } = columnHeadings(columns, width - names)
   const values = cells.map(cell => ({
@@ -67,9 +67,7 @@ function columnHeadings(
 ): { cellWidth: number; heads: UnitSpec[] } {
   const flatWidth = Math.min(maxCellWidthPx, Math.floor(room / columns.length))
   const flat = columns.every(column => textWidth(column, fontSizePx) <= flatWidth - 4)
-  const texts = flat
-    ? columns
-    : columns.map(column => fitText(column, Math.min(150, 0.4 * room), fontSizePx))
+  const texts = flat ? columns : columns.map(column => fitText(column, Math.min(150, 0.4 * room)))
   const reach = flat
     ? 0
     : Math.cos((slantDegrees * Math.PI) / 180) *

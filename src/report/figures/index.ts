@@ -44,8 +44,14 @@ export const figureKinds: readonly FigureKind[] = [
 
 /** The data set that a figure of the paper is about; those that are not here are about both. */
 const paperDataset: Readonly<Record<string, string>> = {
-  ...{ 2: 'dollarstreet', 3: 'dollarstreet', 4: 'dollarstreet', 6: 'dollarstreet' },
-  ...{ 5: 'geode', 7: 'geode', 8: 'geode', 10: 'geode' },
+  2: 'dollarstreet',
+  3: 'dollarstreet',
+  4: 'dollarstreet',
+  5: 'geode',
+  6: 'dollarstreet',
+  7: 'geode',
+  8: 'geode',
+  10: 'geode',
 }
 
 /** Figures by name, or by the number of the paper's figure that they redraw. Errors: unknown-figure. */
@@ -109,8 +115,8 @@ export function titledSpec({ title, subtitle, spec }: Figure, width: number): To
   return {
     ...spec(width),
     title: {
-      text: wrapText(title, width, headingSizePx, true),
-      subtitle: wrapText(subtitle, width, fontSizePx).map(line => fitText(line, width, fontSizePx)),
+      text: wrapText(title, width, { size: headingSizePx, bold: true }),
+      subtitle: wrapText(subtitle, width).map(line => fitText(line, width)),
       fontSize: headingSizePx,
       anchor: 'start',
       frame: 'bounds',

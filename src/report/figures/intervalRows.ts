@@ -26,7 +26,7 @@ export interface IntervalAxis {
   /** Ticks are whole multiples of this: 0.1 for rates, 1 for points. */
   unit: number
   /** A dashed line across all rows. */
-  mark?: number
+  mark?: number | undefined
   width: number
 }
 
@@ -36,7 +36,7 @@ export function intervalRowsSpec(
   rows: readonly IntervalRow[],
   { title, unit, mark, width }: IntervalAxis,
 ): TopLevelSpec {
-  const labels = rows.map(({ name }) => fitText(name, 0.3 * width, fontSizePx))
+  const labels = rows.map(({ name }) => fitText(name, 0.3 * width))
   const facts = rows.map(({ fact }) => fact)
   const room = (texts: readonly string[]): number =>
     Math.ceil(Math.max(...texts.map(text => textWidth(text, fontSizePx)))) + 12
@@ -44,8 +44,7 @@ export function intervalRowsSpec(
   const ends = [0, ...rows.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])]
   const { domain, values: ticks } = roundDomain(
     ends.map(value => value / unit),
-    0,
-    Infinity,
+    [0, Infinity],
     inner < 220 ? 3 : 6,
   )
   const scaled = (value: number): number => Number((value * unit).toPrecision(12))
@@ -63,13 +62,14 @@ export function intervalRowsSpec(
       axis: null,
     },
   }
-  const places = (px: number, texts: readonly string[], colored: boolean) =>
-    texts.map((text, i) => ({
-      ...{ text, px, py: (i + 0.5) * rowHeightPx },
-      ...(colored ? { color: rows[i]!.color } : {}),
-    }))
+  const middles = rows.map((_, i) => (i + 0.5) * rowHeightPx)
   const values = rows.map(({ value, low, high, color, about }, i) => ({
-    ...{ row: i + 0.5, value, low: low ?? value, high: high ?? value, color, about },
+    row: i + 0.5,
+    value,
+    low: low ?? value,
+    high: high ?? value,
+    color,
+    about,
   }))
   return {
     width: inner,
@@ -77,12 +77,18 @@ export function intervalRowsSpec(
     layer: [
       ...referenceLineLayer(mark, position),
       ...intervalMarks(values, position),
-      pixelText(places(-8, labels, true), { align: 'right', fontSize: fontSizePx }),
-      pixelText(places(inner + 10, facts, false), {
-        align: 'left',
-        fontSize: fontSizePx,
-        color: ink,
-      }),
+      pixelText(
+        labels.map((text, i) => ({ text, px: -8, py: middles[i]!, color: rows[i]!.color })),
+        { align: 'right', fontSize: fontSizePx },
+      ),
+      pixelText(
+        facts.map((text, i) => ({ text, px: inner + 10, py: middles[i]! })),
+        {
+          align: 'left',
+          fontSize: fontSizePx,
+          color: ink,
+        },
+      ),
     ],
   }
 }

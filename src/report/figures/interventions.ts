@@ -29,7 +29,10 @@ function interventionsSpec(
       const change =
         baseline && row !== baseline ? signedText(row.disparity - baseline.disparity, 1) : ''
       return {
-        ...{ name: row.intervention, value: row.disparity, low: row.low, high: row.high },
+        name: row.intervention,
+        value: row.disparity,
+        low: row.low,
+        high: row.high,
         color: row === baseline ? mutedColor.light : seriesColor(0),
         fact: change === '' || change.startsWith('−') ? change : `+${change}`,
         about: `${row.model}: ${signedText(row.disparity, 1)} points, 95 % interval ${intervalText(row, 1)}`,
@@ -39,7 +42,7 @@ function interventionsSpec(
       title: `${measure} (points)`,
       unit: 1,
       width,
-      ...(baseline ? { mark: baseline.disparity } : {}),
+      mark: baseline?.disparity,
     },
   )
 }

@@ -2,14 +2,13 @@
 import { textWidth } from './fonts.ts'
 
 /**
- * Positions for labels that want to be at `wanted`, each `height` tall (its middle is the position), within `low` … `high`:
- * as near as the others allow, in the wanted order.
+ * Returns positions of the middles of labels of these heights within a range, each as near to the preferred one as the others
+ * allow, in the preferred order.
  */
 export function spreadPositions(
   preferred: readonly number[],
   heights: readonly number[],
-  low: number,
-  high: number,
+  [low, high]: readonly [low: number, high: number],
 ): number[] {
   const order = preferred.map((_, i) => i).sort((a, b) => preferred[a]! - preferred[b]! || a - b)
   const placed = new Array<number>(preferred.length).fill(0)
@@ -68,15 +67,21 @@ export function placeLabels(
     const reach = radius + 4
     const w = textWidth(text, size)
     const options: { label: PlacedLabel; box: LabelBox }[] = [
-      { label: { x: x + reach, y, text, align: 'left' }, box: textBox(x + reach, y, w, size) },
-      { label: { x: x - reach, y, text, align: 'right' }, box: textBox(x - reach - w, y, w, size) },
+      {
+        label: { x: x + reach, y, text, align: 'left' },
+        box: textBox({ x: x + reach, y }, w, size),
+      },
+      {
+        label: { x: x - reach, y, text, align: 'right' },
+        box: textBox({ x: x - reach - w, y }, w, size),
+      },
       {
         label: { x, y: y - size, text, align: 'center' },
-        box: textBox(x - w / 2, y - size, w, size),
+        box: textBox({ x: x - w / 2, y: y - size }, w, size),
       },
       {
         label: { x, y: y + size, text, align: 'center' },
-        box: textBox(x - w / 2, y + size, w, size),
+        box: textBox({ x: x - w / 2, y: y + size }, w, size),
       },
     ]
     const free = options.find(
@@ -101,7 +106,7 @@ const boxAround = (x: number, y: number, r: number): LabelBox => ({
   bottom: y + r,
 })
 
-const textBox = (x: number, y: number, width: number, size: number): LabelBox => ({
+const textBox = ({ x, y }: { x: number; y: number }, width: number, size: number): LabelBox => ({
   left: x,
   right: x + width,
   top: y - 0.55 * size,

@@ -2,7 +2,7 @@
 import { modelFitOptions } from '../../metrics/progress.ts'
 import { fitLine, type Line } from '../../metrics/regression.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
-import { fitText, textWidth, wrapText } from './fonts.ts'
+import { fitText, textWidth, titleFont, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
 import { fontSizePx, ink, titleSizePx } from './theme.ts'
 import {
@@ -40,7 +40,7 @@ export interface PanelSeries {
 
 export interface LinePanel {
   title: string
-  subtitle?: string
+  subtitle?: string | undefined
   x: string
   y: string
   series: readonly PanelSeries[]
@@ -114,8 +114,8 @@ function linePanel(panel: LinePanel, sizes: PanelSizes): LayerSpec {
 }
 
 const panelHeading = ({ title, subtitle }: LinePanel, width: number) => ({
-  text: wrapText(title, width, titleSizePx, true),
-  ...(subtitle === undefined ? {} : { subtitle: wrapText(subtitle, width, fontSizePx) }),
+  text: wrapText(title, width, titleFont),
+  ...(subtitle === undefined ? {} : { subtitle: wrapText(subtitle, width) }),
   frame: 'group' as const,
 })
 
@@ -160,18 +160,16 @@ function panelDomains(panel: LinePanel): [AxisDomain, AxisDomain] {
   return [
     roundDomain(
       points.map(({ x }) => x),
-      0,
-      mostX,
+      [0, mostX],
     ),
-    roundDomain(difference ? [0, ...ys] : ys, ...bounds),
+    roundDomain(difference ? [0, ...ys] : ys, bounds),
   ]
 }
 
-/** A domain around all values whose ends are ticks, within `least` … `most`, in at most `steps` steps. */
+/** Returns a domain around all values whose ends are ticks, within bounds, in at most `steps` steps. */
 export function roundDomain(
   values: readonly number[],
-  least = -Infinity,
-  most = Infinity,
+  [least, most]: readonly [least: number, most: number],
   steps = 6,
 ): AxisDomain {
   if (values.length === 0) return { domain: [0, 100], values: [0, 20, 40, 60, 80, 100] }
@@ -329,10 +327,10 @@ function lineEndLabels(
     return Math.min(height, Math.max(0, scale.y(y)))
   })
   const heights = series.map(({ label }) => label.length * lineHeightPx + 3)
-  const middles = spreadPositions(preferred, heights, -6, height + 6)
+  const middles = spreadPositions(preferred, heights, [-6, height + 6])
   const values = series.flatMap(({ label, color }, s) =>
     label.map((text, i) => ({
-      text: fitText(text, labelWidth, fontSizePx),
+      text: fitText(text, labelWidth),
       color,
       px: inner + 8,
       py: middles[s]! + (i - (label.length - 1) / 2) * lineHeightPx,

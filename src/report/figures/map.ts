@@ -32,7 +32,9 @@ export const countryMapSpec = (
 ): TopLevelSpec =>
   worldSpec(
     rows.map(row => ({
-      ...{ id: row.id, accuracy: row.accuracy, large: row.n >= minN },
+      id: row.id,
+      accuracy: row.accuracy,
+      large: row.n >= minN,
       about: `${row.country}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
     })),
     width,

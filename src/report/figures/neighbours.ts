@@ -22,28 +22,30 @@ function neighboursSpec(rows: readonly NeighbourRow[], width: number): TopLevelS
   const groups = [...new Set(rows.map(({ group }) => group))].filter(group => group !== westGroup)
   const regions = groups.sort((a, b) => meanShare(rows, b) - meanShare(rows, a))
   const ratio = ratioText(rows)
-  const first = panelOf('West or not', [westGroup], rows, ratio && 'majority of the neighbours')
+  const first = panelOf(rows, [westGroup], {
+    title: 'West or not',
+    subtitle: ratio && 'majority of the neighbours',
+  })
   return linePanelsSpec(
-    regions.length === 0 ? [first] : [first, panelOf('by region', regions, rows, ratio)],
+    regions.length === 0
+      ? [first]
+      : [first, panelOf(rows, regions, { title: 'by region', subtitle: ratio })],
     width,
   )
 }
 
 /** Subtitles in both panels or in none, which keeps their plots on one height. */
 const panelOf = (
-  title: string,
-  groups: readonly string[],
   rows: readonly NeighbourRow[],
-  subtitle: string | null,
+  groups: readonly string[],
+  { title, subtitle }: { title: string; subtitle: string | null },
 ): LinePanel => ({
-  ...(subtitle === null ? {} : { subtitle }),
-  ...{
-    title,
-    x: 'nearest neighbours (k)',
-    y: 'query images (%)',
-    maxX: Infinity,
-    startsAtZero: true,
-  },
+  subtitle: subtitle ?? undefined,
+  title,
+  x: 'nearest neighbours (k)',
+  y: 'query images (%)',
+  maxX: Infinity,
+  startsAtZero: true,
   series: groups.map((group, i) => ({
     label: [group === westGroup ? 'West' : group],
     color: seriesColor(groups[0] === westGroup ? 0 : i + 1),

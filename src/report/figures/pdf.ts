@@ -6,6 +6,12 @@ import type PDFDocument from 'pdfkit'
 import { fontFiles } from './measure.ts'
 
 type PdfDocument = InstanceType<typeof PDFDocument>
+/** The document that is drawn on, and the nodes that others refer to by their id. */
+interface PdfCanvas {
+  doc: PdfDocument
+  nodesById: ReadonlyMap<string, SvgNode>
+}
+
 type SvgAttributes = Readonly<Record<string, string>>
 
 interface SvgNode {
@@ -33,7 +39,7 @@ export async function renderPdf(svg: string, title: string): Promise<Uint8Array>
     doc.on('error', reject)
   })
   const nodesById = new Map(descendants(root).map(node => [node.attributes['id'] ?? '', node]))
-  for (const child of root.children) drawNode(doc, child, { fill: 'black' }, nodesById)
+  for (const child of root.children) drawNode({ doc, nodesById }, child, { fill: 'black' })
   doc.end()
   await done
   return Buffer.concat(parts)
@@ -82,12 +88,8 @@ const inheritedAttributes = [
   ...['font-size', 'font-weight', 'text-anchor'],
 ]
 
-function drawNode(
-  doc: PdfDocument,
-  node: SvgNode,
-  above: SvgAttributes,
-  named: ReadonlyMap<string, SvgNode>,
-): void {
+function drawNode(canvas: PdfCanvas, node: SvgNode, above: SvgAttributes): void {
+  const { doc } = canvas
   const { tag, attributes } = node
   if (tag === 'defs' || tag === 'title') return
   const style = {
@@ -98,10 +100,10 @@ function drawNode(
   }
   doc.save()
   applyTransform(doc, attributes['transform'] ?? '')
-  applyClip(doc, attributes['clip-path'], named)
-  if (tag === 'g') for (const child of node.children) drawNode(doc, child, style, named)
+  applyClip(canvas, attributes['clip-path'])
+  if (tag === 'g') for (const child of node.children) drawNode(canvas, child, style)
   else if (tag === 'text') drawText(doc, node, style)
-  else paintNode(doc, node, style, named)
+  else paintNode(canvas, node, style)
   doc.restore()
 }
 
@@ -114,12 +116,8 @@ function applyTransform(doc: PdfDocument, transform: string): void {
   }
 }
 
-function applyClip(
-  doc: PdfDocument,
-  reference: string | undefined,
-  named: ReadonlyMap<string, SvgNode>,
-): void {
-  const shape = named.get(idIn(reference))?.children[0]
+function applyClip({ doc, nodesById }: PdfCanvas, reference: string | undefined): void {
+  const shape = nodesById.get(idIn(reference))?.children[0]
   if (shape && layPath(doc, shape.tag, shape.attributes)) doc.clip()
 }
 
@@ -148,13 +146,13 @@ type Paint = string | [number, number, number] | PDFKit.PDFGradient
 
 /** A path that nothing paints must not be laid: the next one would carry it along. */
 function paintNode(
-  doc: PdfDocument,
+  canvas: PdfCanvas,
   { tag, attributes: own }: SvgNode,
   style: SvgAttributes,
-  named: ReadonlyMap<string, SvgNode>,
 ): void {
-  const fill = resolvePaint(doc, style['fill'], own, named)
-  const stroke = resolvePaint(doc, style['stroke'], own, named)
+  const { doc } = canvas
+  const fill = resolvePaint(canvas, style['fill'], own)
+  const stroke = resolvePaint(canvas, style['stroke'], own)
   if ((!fill && !stroke) || !layPath(doc, tag, own)) return
   const all = parseNumber(own['opacity'], 1)
   doc
@@ -169,20 +167,19 @@ function paintNode(
 }
 
 function resolvePaint(
-  doc: PdfDocument,
+  canvas: PdfCanvas,
   value: string | undefined,
   box: SvgAttributes,
-  named: ReadonlyMap<string, SvgNode>,
 ): Paint | null {
   if (value === undefined || value === 'none' || value === 'transparent') return null
   const rgb = /^rgb\(([\d.]+), ?([\d.]+), ?([\d.]+)\)$/.exec(value)?.slice(1).map(Number)
   if (rgb) return rgb as [number, number, number]
-  const gradient = named.get(idIn(value))
+  const gradient = canvas.nodesById.get(idIn(value))
   if (!gradient) return value
   const [x, width] = horizontalExtent(box)
-  const made = doc.linearGradient(x, 0, x + width, 0)
+  const made = canvas.doc.linearGradient(x, 0, x + width, 0)
   for (const { attributes } of gradient.children) {
-    const stop = resolvePaint(doc, attributes['stop-color'], {}, named)
+    const stop = resolvePaint(canvas, attributes['stop-color'], {})
     made.stop(parseNumber(attributes['offset']), stop as string)
   }
   return made

@@ -15,7 +15,6 @@ import { type RunView } from '../../analysis/runView.ts'
 import { oodDatasets } from '../../analysis/datasetRoles.ts'
 import { geographicColor, standardColor } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
-import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model on a standard benchmark, on the geographic data set, and on the reference; accuracies in percent. */
 export interface ProgressRow {
@@ -40,18 +39,7 @@ export interface ProgressNames {
   model?: string | undefined
 }
 
-/** Standard and geographic accuracy against the reference's, with lines; one panel per standard benchmark. */
-function progressSpec(
-  parts: readonly ProgressPanel[],
-  names: ProgressNames,
-  width: number,
-): TopLevelSpec {
-  return linePanelsSpec(
-    parts.map(part => panelOf(part, names)),
-    width,
-  )
-}
-
+/** Standard and geographic accuracy against the reference's, with lines. */
 function panelOf(
   { title, rows, gap }: ProgressPanel,
   { reference, geographic, model }: ProgressNames,
@@ -73,7 +61,10 @@ function panelOf(
   ]
   const [standardLine, geographicLine] = series.map(({ line }) => line)
   return {
-    ...{ title, subtitle: gapText(gap), model, series },
+    title,
+    subtitle: gapText(gap),
+    model,
+    series,
     x: `${reference} top-1 accuracy (%)`,
     y: 'top-1 accuracy (%)',
     gap: standardLine && geographicLine ? { from: standardLine.slope } : null,
@@ -105,15 +96,14 @@ export const progress: FigureKind = {
   make: (results, options) =>
     drawPerGeographicDataset(results, options, (_, dataset, { model }) => {
       const parts = progressPanels(results, dataset)
-      return parts.length === 0 ? null : figureOf(results, dataset, parts, model)
+      return parts.length === 0 ? null : figureOf(results, parts, { dataset, model })
     }),
 }
 
 function figureOf(
   results: RunView,
-  dataset: string,
   parts: readonly ProgressPanel[],
-  model?: string,
+  { dataset, model }: { dataset: string; model: string | undefined },
 ): Figure {
   const { reference } = results.roles
   const names = {
@@ -141,7 +131,11 @@ function figureOf(
         : null,
     ),
     rows: withFittedLabel(all),
-    spec: width => progressSpec(parts, names, width),
+    spec: width =>
+      linePanelsSpec(
+        parts.map(part => panelOf(part, names)),
+        width,
+      ),
   }
 }
 

@@ -24,7 +24,11 @@ function ratesSpec(rows: readonly RateRow[], reference: string, width: number): 
     rows.map(row => {
       const fact = `R² ${row.r2 === null ? '–' : row.r2.toFixed(2)}, n ${row.models}`
       return {
-        ...{ name: row.benchmark, value: row.rate, low: row.low, high: row.high, fact },
+        name: row.benchmark,
+        value: row.rate,
+        low: row.low,
+        high: row.high,
+        fact,
         color: row.geographic ? geographicColor : standardColor,
         about: `${row.benchmark}: rate ${signedText(row.rate, 2)}, 95 % interval ${intervalText(row, 2)}, ${fact}`,
       }

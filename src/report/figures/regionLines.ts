@@ -9,12 +9,17 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
-import { panelLine, linePanelsSpec, fitPanelLine, type PanelSeries } from './linePanel.ts'
+import {
+  panelLine,
+  linePanelsSpec,
+  fitPanelLine,
+  type LinePanel,
+  type PanelSeries,
+} from './linePanel.ts'
 import { regionsByAccuracy, regionRows } from './regions.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
 import { seriesColor, mutedColor } from './theme.ts'
-import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model on one region's images against the reference benchmark; accuracies in percent. */
 export interface RegionLineRow {
@@ -28,21 +33,19 @@ export interface RegionLineRow {
 }
 
 /** One line per region in one panel; with many places only the best and the worst are named. */
-function regionLinesSpec(
+function regionLinesPanel(
   rows: readonly RegionLineRow[],
   order: readonly string[],
-  reference: string,
-  width: number,
-  model?: string,
-): TopLevelSpec {
+  { reference, model }: { reference: string; model: string | undefined },
+): LinePanel {
   const named = order.length <= maxNamedRegions ? order : [order[0]!, order.at(-1)!]
   const series = order.map((region): PanelSeries => {
     const rank = named.indexOf(region)
     const drawn = regionSeries(region, rows, seriesColor(Math.max(0, rank)))
     return rank < 0 ? { ...drawn, label: [], color: mutedColor.light, muted: true } : drawn
   })
-  const axes = { x: `${reference} top-1 accuracy (%)`, y: 'top-1 accuracy (%)' }
-  return linePanelsSpec([{ title: '', ...axes, model, series }], Math.min(width, 560))
+  const x = `${reference} top-1 accuracy (%)`
+  return { title: '', x, y: 'top-1 accuracy (%)', model, series }
 }
 
 const maxNamedRegions = 8
@@ -103,7 +106,11 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
       `Only groups of at least ${results.minN} images are drawn.`,
     ),
     rows: withFittedLabel(rows),
-    spec: width => regionLinesSpec(rows, order, axis, width, model),
+    spec: width =>
+      linePanelsSpec(
+        [regionLinesPanel(rows, order, { reference: axis, model })],
+        Math.min(width, 560),
+      ),
   }
 }
 

@@ -57,7 +57,7 @@ function regionMapSpec(
 /** `Europe: 89.9 % (89.2 to 90.6, n 7,476)`; a long name is cut, the numbers are not. */
 function regionLegendText(row: RegionRow, room = Infinity): string {
   const numbers = `: ${percentValue(row.accuracy)} (${range95(row)}, n ${row.n.toLocaleString('en-US')})`
-  return `${fitText(row.region, room - textWidth(numbers, fontSizePx), fontSizePx)}${numbers}`
+  return `${fitText(row.region, room - textWidth(numbers, fontSizePx))}${numbers}`
 }
 
 export const regionMap: FigureKind = {

@@ -10,7 +10,7 @@ import {
   drawPerGeographicDataset,
 } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
-import { fitText, textWidth } from './fonts.ts'
+import { fitText, textWidth, titleFont } from './fonts.ts'
 import { spreadPositions } from './labels.ts'
 import { type AxisDomain, roundDomain } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -52,10 +52,11 @@ export function regionsSpec(
   const layout: RegionsLayout = {
     range: roundDomain(
       rows.flatMap(({ low, high }) => [low, high]),
-      0,
-      100,
+      [0, 100],
     ),
-    ...{ regions, labels, names },
+    regions,
+    labels,
+    names,
     inner: width - names - 32,
     rowHeight: models.length > maxSeparateModels ? 26 : 20,
   }
@@ -63,7 +64,10 @@ export function regionsSpec(
     return concatPanels([allModelsPanel(rows, models, layout)], 1)
   const parts = models.map((model, i) => {
     const own = rows.filter(row => row.model === model)
-    return singleModelPanel(own, layout, models.length > 1 ? model : null, i === models.length - 1)
+    return singleModelPanel(own, layout, {
+      title: models.length > 1 ? model : null,
+      isLast: i === models.length - 1,
+    })
   })
   return { ...concatPanels(parts, 1), spacing: 12 }
 }
@@ -85,7 +89,7 @@ const regionImages = (rows: readonly RegionRow[], region: string): number =>
 /** `Europe (n 586)`; a long name is cut, the number is not. */
 function rowLabel(region: string, rows: readonly RegionRow[], width: number): string {
   const n = ` (n ${regionImages(rows, region).toLocaleString('en-US')})`
-  return `${fitText(region, width - textWidth(n, fontSizePx), fontSizePx)}${n}`
+  return `${fitText(region, width - textWidth(n, fontSizePx))}${n}`
 }
 
 const regionsEncoding = (
@@ -114,7 +118,10 @@ const regionsEncoding = (
 const regionValues = (rows: readonly RegionRow[], { regions }: RegionsLayout, color: string) =>
   rows.map(row => ({
     row: regions.indexOf(row.region) + 0.5,
-    ...{ accuracy: row.accuracy, low: row.low, high: row.high, color },
+    accuracy: row.accuracy,
+    low: row.low,
+    high: row.high,
+    color,
     about: `${row.model}, ${row.region}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
   }))
 
@@ -127,18 +134,17 @@ const rowNameLabels = ({ labels, rowHeight }: RegionsLayout): UnitSpec =>
 function singleModelPanel(
   rows: readonly RegionRow[],
   layout: RegionsLayout,
-  title: string | null,
-  last: boolean,
+  { title, isLast }: { title: string | null; isLast: boolean },
 ): PanelSpec {
   const { inner, names, regions, rowHeight } = layout
   return {
     ...(title === null
       ? {}
-      : { title: { text: fitText(title, inner + names, titleSizePx, true), offset: 2 } }),
+      : { title: { text: fitText(title, inner + names, titleFont), offset: 2 } }),
     width: inner,
     height: regions.length * rowHeight,
     layer: [
-      ...intervalMarks(regionValues(rows, layout, seriesColor(0)), regionsEncoding(layout, last)),
+      ...intervalMarks(regionValues(rows, layout, seriesColor(0)), regionsEncoding(layout, isLast)),
       rowNameLabels(layout),
     ],
   }
@@ -176,7 +182,11 @@ function allModelsPanel(
         return intervalMarks(regionValues(own, layout, colors[i]!), position)
       }),
       rowNameLabels(layout),
-      modelNamesAbove(rows, layout.regions[0]!, shown, colors, layout),
+      modelNamesAbove(
+        rows,
+        shown.map((model, i) => ({ model, color: colors[i]! })),
+        layout,
+      ),
     ],
   }
 }
@@ -184,29 +194,29 @@ function allModelsPanel(
 /** The three models' names over their points in the first row, apart from each other; in lines of their own where they are long. */
 function modelNamesAbove(
   rows: readonly RegionRow[],
-  first: string,
-  shown: readonly string[],
-  colors: readonly string[],
-  { range: { domain }, inner, names }: RegionsLayout,
+  shown: readonly { model: string; color: string }[],
+  { range: { domain }, regions: [first], inner, names }: RegionsLayout,
 ): UnitSpec {
-  const texts = shown.map((model, i) => `${['best', 'middle', 'worst'][i]!}: ${model}`)
+  const texts = shown.map(({ model }, i) => `${['best', 'middle', 'worst'][i]!}: ${model}`)
   const widths = texts.map(text => textWidth(text, fontSizePx) + 12)
   const stacked = widths.reduce((sum, width) => sum + width) > inner + names
   if (stacked)
     return pixelText(
       texts.map((text, i) => ({
-        ...{ text: fitText(text, inner, fontSizePx), color: colors[i]! },
-        ...{ px: 0, py: -9 - (texts.length - 1 - i) * (fontSizePx + 4) },
+        text: fitText(text, inner),
+        color: shown[i]!.color,
+        px: 0,
+        py: -9 - (texts.length - 1 - i) * (fontSizePx + 4),
       })),
       { align: 'left', fontSize: fontSizePx },
     )
-  const wanted = shown.map(model => {
+  const wanted = shown.map(({ model }) => {
     const row = rows.find(row => row.model === model && row.region === first)
     return ((row?.accuracy ?? domain[0]) - domain[0]) * (inner / (domain[1] - domain[0]))
   })
-  const middles = spreadPositions(wanted, widths, -names, inner + 8)
+  const middles = spreadPositions(wanted, widths, [-names, inner + 8])
   return pixelText(
-    texts.map((text, i) => ({ text, color: colors[i]!, px: middles[i]!, py: -9 })),
+    texts.map((text, i) => ({ text, color: shown[i]!.color, px: middles[i]!, py: -9 })),
     { align: 'center', fontSize: fontSizePx },
   )
 }

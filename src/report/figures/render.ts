@@ -23,7 +23,10 @@ export async function renderSvg(spec: TopLevelSpec, colors?: FigureColors): Prom
   vega.resetSVGDefIds()
   const { spec: compiled } = compile(withThemeConfig(spec), { logger })
   const view = new vega.View(vega.parse(compiled, {}, { ast: true }), {
-    ...{ expr: expressionInterpreter, loader: closedLoader, renderer: 'none', logger },
+    expr: expressionInterpreter,
+    loader: closedLoader,
+    renderer: 'none',
+    logger,
   })
   try {
     const svg = slimSvg(await view.toSVG()).replace(/[^\n]+/g, stripControlCharacters)

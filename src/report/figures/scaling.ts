@@ -13,7 +13,7 @@ import {
 } from './figure.ts'
 import { roundDomain } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
-import { fitText } from './fonts.ts'
+import { fitText, titleFont } from './fonts.ts'
 import { fontSizePx, geographicColor, ink, mutedColor, titleSizePx } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
 import {
@@ -78,7 +78,7 @@ export function scalingSpec(
     groups.flatMap(group => intervalOf(group) ?? []),
   )
   const disparities = parts.flatMap(({ rows }) => rows.map(row => row.disparity))
-  const { domain, values } = roundDomain([0, ...intervals, ...disparities], 0)
+  const { domain, values } = roundDomain([0, ...intervals, ...disparities], [0, Infinity])
   return concatPanels(
     grouped.map(part => panelOf(part, { measure, domain, values, space })),
     columns,
@@ -122,7 +122,7 @@ function panelOf(
   const position = positionOf(axis, groups.length)
   const labels = names.map((name, i) => [...name.split('\n'), `n ${groups[i]!.n}`])
   return {
-    title: { text: fitText(title, inner, titleSizePx, true), frame: 'group' },
+    title: { text: fitText(title, inner, titleFont), frame: 'group' },
     width: inner,
     height,
     layer: [

@@ -29,8 +29,15 @@ export function standingFigure(placed: Standing): Figure {
     subtitle: `${countText(comparable.length, 'model')} with ${model.kind === '1K' ? 'a head of their own' : 'texts for labels (zero-shot)'}: ${against.title}.${none}`,
     caption: `Each point is a comparable model (same kind of head), the line their least-squares trend on ${against.benchmark}; ${model.model} is ringed. The bar at its place is the 95 % prediction interval of one more comparable model: outside it, the model is above or below what models of its ${against.benchmark} accuracy show. All in percent.${[none, ...notes].join(' ')}`,
     rows: drawn.map(({ measure, reference, value, expected, residual, interval, models }) => ({
-      ...{ model: model.model, measure, reference, value, expected, residual, models },
-      ...{ low: interval![0], high: interval![1] },
+      model: model.model,
+      measure,
+      reference,
+      value,
+      expected,
+      residual,
+      models,
+      low: interval![0],
+      high: interval![1],
     })),
     spec: width =>
       linePanelsSpec(

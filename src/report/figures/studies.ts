@@ -12,7 +12,6 @@ import { countText } from '../../lib/table/text.ts'
 import { linePanelsSpec, type LinePanel } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { seriesColor, geographicColor } from './theme.ts'
-import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One metric at one setting, both in percent; the interval is null with one seed. */
 export interface StudyFigureRow {
@@ -30,18 +29,6 @@ export interface StudyPanel {
   startsAtZero: boolean
   /** Series by metric: the label and colour of each. */
   series: readonly { metric: string; label: string; color: string }[]
-}
-
-function studySpec(
-  rows: readonly StudyFigureRow[],
-  parts: readonly StudyPanel[],
-  x: string,
-  width: number,
-): TopLevelSpec {
-  return linePanelsSpec(
-    parts.map(part => panelOf(rows, part, x)),
-    parts.length === 1 ? Math.min(width, 560) : width,
-  )
 }
 
 function panelOf(
@@ -123,15 +110,12 @@ const figureOf = (kind: StudyFigure): FigureKind => ({
     const models = [...new Set(stored.map(row => row.model))].filter(
       one => model === undefined || one === model,
     )
-    const many = models.length > 1
     return models.flatMap(one =>
-      studyFigures(
-        kind,
-        results,
-        studyRows(stored.filter(row => row.model === one)),
-        one,
-        many ? one : undefined,
-      ),
+      studyFigures(kind, results, {
+        rows: studyRows(stored.filter(row => row.model === one)),
+        model: one,
+        isNamedInId: models.length > 1,
+      }),
     )
   },
 })
@@ -139,9 +123,11 @@ const figureOf = (kind: StudyFigure): FigureKind => ({
 function studyFigures(
   { name, title, x, describe: says, panels }: StudyFigure,
   results: RunView,
-  rows: readonly StudyFigureRow[],
-  model: string | undefined,
-  modelInId: string | undefined,
+  {
+    rows,
+    model,
+    isNamedInId,
+  }: { rows: readonly StudyFigureRow[]; model: string | undefined; isNamedInId: boolean },
 ): Figure[] {
   const parts = panels(rows)
     .map(panel => ({
@@ -156,7 +142,7 @@ function studyFigures(
   const size = `n = ${countText(seeds, 'seed')} at each of ${shares}`
   return [
     {
-      id: figureId(name, ...(modelInId === undefined ? [] : [modelInId])),
+      id: figureId(name, ...(isNamedInId && model !== undefined ? [model] : [])),
       title,
       subtitle: model === undefined ? size : `${model}, ${size}`,
       caption: figureCaption(
@@ -165,18 +151,20 @@ function studyFigures(
         'Bars are 95 % t-intervals of the mean over seeds.',
       ),
       rows: rows.map(row => ({ ...row })),
-      spec: width => studySpec(rows, parts, x, width),
+      spec: width =>
+        linePanelsSpec(
+          parts.map(part => panelOf(rows, part, x)),
+          parts.length === 1 ? Math.min(width, 560) : width,
+        ),
     },
   ]
 }
 
 export const retraining = figureOf({
-  ...{
-    name: 'retraining',
-    study: 'last-layer',
-    needs: 'an accuracy or a disparity',
-    paper: ['table 4', 'table 9'],
-  },
+  name: 'retraining',
+  study: 'last-layer',
+  needs: 'an accuracy or a disparity',
+  paper: ['table 4', 'table 9'],
   title: 'Retraining the last layer',
   x: 'training images used (%)',
   describe: () =>
@@ -198,12 +186,10 @@ export const retraining = figureOf({
 })
 
 export const westernShare = figureOf({
-  ...{
-    name: 'western-share',
-    study: 'western-share',
-    needs: 'figures of two regions',
-    paper: ['11'],
-  },
+  name: 'western-share',
+  study: 'western-share',
+  needs: 'figures of two regions',
+  paper: ['11'],
   title: 'Disparity by the western share of the training images',
   x: 'training images from Europe and the Americas (%)',
   describe: rows =>

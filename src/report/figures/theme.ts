@@ -1,5 +1,5 @@
 import type { Config, TopLevelSpec } from 'vega-lite'
-import { fontFamily } from './fonts.ts'
+import { fontFamily } from './measure.ts'
 
 /** Text, axes and grid take the page's text colour, so that a figure fits a light and a dark page. */
 export const ink = 'currentColor'

@@ -5,7 +5,7 @@ import { roundDomain } from '../../../src/report/figures/linePanel.ts'
 
 describe('spread', () => {
   it('leaves labels that do not touch where they want to be', () => {
-    expect(spreadPositions([10, 50, 90], [10, 10, 10], 0, 100)).toEqual([10, 50, 90])
+    expect(spreadPositions([10, 50, 90], [10, 10, 10], [0, 100])).toEqual([10, 50, 90])
   })
 
   it('keeps labels apart, in order and inside', () => {
@@ -16,7 +16,7 @@ describe('spread', () => {
     fc.assert(
       fc.property(labels, wanted => {
         const heights = wanted.map(() => 12)
-        const placed = spreadPositions(wanted, heights, 0, 100)
+        const placed = spreadPositions(wanted, heights, [0, 100])
         const sorted = [...placed].sort((a, b) => a - b)
         expect(Math.min(...placed)).toBeGreaterThanOrEqual(6 - 1e-9)
         expect(Math.max(...placed)).toBeLessThanOrEqual(94 + 1e-9)
@@ -75,7 +75,7 @@ describe('roundBounds', () => {
     })
     fc.assert(
       fc.property(values, numbers => {
-        const { domain, values } = roundDomain(numbers, 0, 100)
+        const { domain, values } = roundDomain(numbers, [0, 100])
         expect(domain[0]).toBeLessThanOrEqual(Math.min(...numbers))
         expect(domain[1]).toBeGreaterThanOrEqual(Math.max(...numbers))
         expect(values[0]).toBe(domain[0])

@@ -112,11 +112,11 @@ describe('text', () => {
   })
 
   it('is cut or wrapped to a width', () => {
-    expect(fitText('resnet50', 1000, 11)).toBe('resnet50')
-    const cut = fitText('a name that is far too long', 60, 11)
+    expect(fitText('resnet50', 1000, { size: 11 })).toBe('resnet50')
+    const cut = fitText('a name that is far too long', 60, { size: 11 })
     expect(cut.endsWith('…')).toBe(true)
     expect(textWidth(cut, 11)).toBeLessThanOrEqual(60)
-    expect(wrapText('one two three', textWidth('one two', 11) + 1, 11)).toEqual([
+    expect(wrapText('one two three', textWidth('one two', 11) + 1, { size: 11 })).toEqual([
       'one two',
       'three',
     ])
