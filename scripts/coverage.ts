@@ -153,7 +153,7 @@ const groupRows: Rows = samples =>
     for (let i = 0; i < samples; i++) {
       const sample = drawGroups(setting, random)
       const { groups, clusters } = sample
-      const { interval } = inferDisparity(groups, { seed: 1, draws, clusters: clusters ?? null })
+      const { interval } = inferDisparity(groups, { seed: i, draws, clusters: clusters ?? null })
       disparity.add(interval, truth)
       difference.add(
         pairDifference(groups, { pair: [last, '0'], clusters }).interval,
