@@ -7,6 +7,7 @@ import { version } from '../lib/version.ts'
 import { checkDevice } from '../models/runtime/devices.ts'
 import { recordOwnImageFolders } from '../results/imageSources.ts'
 import { recordDataset, recordFailures } from '../results/records.ts'
+import { recordModelNotes } from '../results/modelNotes.ts'
 import { openRun, type Run } from '../results/run.ts'
 import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
 import { withRunRecord } from '../results/runRecords.ts'
@@ -59,6 +60,10 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const { prepared, failed } = await prepareModels(specs, options)
   if (specs.length === 1 && failed[0]) throw failed[0].error
   const failures = preparationFailures(failed, parts)
+  await recordModelNotes(
+    dir,
+    prepared.map(({ spec }) => spec),
+  )
   const work: DatasetEvaluation[] = []
   const place = await openStorage(out)
   const stored = await readStoredLocally(dir)

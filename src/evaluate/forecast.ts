@@ -26,6 +26,8 @@ export interface Forecast {
   measured: boolean
   /** Bytes of predictions and kept outputs. */
   disk: number
+  /** What makes the model's results doubtful. */
+  note: string | null
 }
 
 /** A model on a data set, or on a part of it. */
@@ -68,6 +70,7 @@ export async function forecast(
       download: await bytesToDownload(spec, 4 * parameters),
       seconds: before.seconds + (images * secondsPerImage(cost)) / cores,
       measured: cost.measured,
+      note: spec.note ?? null,
       disk: before.disk + images * (bytesPerRow + keptBytesPerImage(spec, dataset, keep)),
     })
   }

@@ -64,7 +64,7 @@ export interface ModelSpec {
   licence?: string | undefined
   /** Who publishes the weights under this name. */
   source?: string
-  /** A remark for users. */
+  /** What makes the model's results doubtful. It is shown at every evaluation and beside stored results. */
   note?: string | undefined
 }
 

@@ -31,9 +31,6 @@ export function timmModels(): ModelSpec[] {
   }))
 }
 
-const plainGeluNote =
-  'trained with QuickGELU, computed here with the plain GELU that the name asks for'
-
 /** Returns OpenCLIP's tags as `clip:TOWER/TAG`; weights trained with QuickGELU also as `clip:TOWER-quickgelu/TAG`. */
 export function clipModels(): ModelSpec[] {
   type Column =
@@ -56,7 +53,9 @@ export function clipModels(): ModelSpec[] {
         source: 'OpenCLIP',
       })
       if (row.activation === 'gelu') return [spec(row.tower)]
-      return [spec(`${row.tower}-quickgelu`), { ...spec(row.tower), note: plainGeluNote }]
+      const trained = spec(`${row.tower}-quickgelu`)
+      const note = `trained with QuickGELU, computed here with the plain GELU that the name asks for; ${trained.name} is as trained`
+      return [trained, { ...spec(row.tower), note }]
     })
     .filter(({ architecture }) => Object.hasOwn(architectures, architecture))
 }

@@ -1,4 +1,5 @@
 /** Stored results that take no part in answers, and why: those of earlier versions' preprocessing modes, and damaged ones. */
+import { modelNoteKind } from './modelNotes.ts'
 import { join } from 'node:path'
 import { countText } from '../lib/table/text.ts'
 import { totalLength } from '../lib/ranges.ts'
@@ -49,6 +50,7 @@ const recordKinds: [folder: string, RecordKind<unknown>][] = [
   ['failures', failureKind],
   ['estimates', estimatesKind],
   ['studies', studyKind],
+  ['models', modelNoteKind],
   ['imported', importedAccuracyKind],
 ]
 

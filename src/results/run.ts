@@ -11,6 +11,7 @@ import { type DatasetRecord, type Failure, readDatasetRecords } from './records.
 import { type EstimateRow, readEstimates } from './estimates.ts'
 import { answerFromReadable, readCurrentResults } from './current.ts'
 import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './store.ts'
+import { readModelNotes } from './modelNotes.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
 /** The accuracy of one model in one group of a data set. */
@@ -46,6 +47,8 @@ export interface Run {
   dir: string
   entries: readonly StoredEvaluation[]
   datasets: ReadonlyMap<string, DatasetRecord>
+  /** What makes a model's results doubtful, by its name. */
+  modelNotes: ReadonlyMap<string, string>
   /** Models that could not be evaluated, and stored results that this version leaves out. */
   failures: readonly Failure[]
   cells: readonly CountsCell[]
@@ -89,7 +92,7 @@ export const openRunByColumns = async (
 ): Promise<Run> => createRun(await readStoredRun(place, options), options.columns)
 
 type StoredRun = Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
-  Partial<Pick<Run, 'studies' | 'estimates' | 'households'>>
+  Partial<Pick<Run, 'modelNotes' | 'studies' | 'estimates' | 'households'>>
 
 async function readStoredRun(
   place: string,
@@ -102,6 +105,7 @@ async function readStoredRun(
     dir,
     ...results,
     datasets,
+    modelNotes: await readModelNotes(dir),
     cells: await readCounts(results.entries, columns),
     households: await readHouseholdMoments(results.entries),
     estimates: await readEstimates(dir, results.entries),
@@ -113,6 +117,7 @@ async function readStoredRun(
 export function createRun(stored: StoredRun, columnsRead?: readonly string[]): Run {
   const columns = [...new Set(stored.entries.flatMap(entry => entry.shards[0]!.columns))]
   const run: Run = {
+    modelNotes: new Map(),
     studies: new Map(),
     estimates: [],
     households: new Map(),

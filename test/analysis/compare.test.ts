@@ -134,7 +134,7 @@ describe('compare', () => {
   it('compares two models on the images that both have, and says which those are', async () => {
     const [sides] = await chooseEvaluationPairs(join(folder, 'both'))
     const text = answersText(
-      [comparisonAnswer(await compareEvaluations(sides!, { by: ['region'] }), false)],
+      [comparisonAnswer(await compareEvaluations(sides!, { by: ['region'] }), [])],
       'markdown',
     )
     expect(text).toMatch(/^\*\*overall -/)
@@ -169,7 +169,7 @@ describe('compare', () => {
     const comparison = await compareEvaluations(sides!)
     expect(comparison.rows[0]).toMatchObject({ lost: 12, p: 0.5 })
     expect(comparison.households).toBe(110)
-    expect(answersText([comparisonAnswer(comparison, false)], 'text')).toContain(
+    expect(answersText([comparisonAnswer(comparison, [])], 'text')).toContain(
       'p: exact sign-flip test in which the images of one household change together (110 households;',
     )
   })

@@ -13,6 +13,7 @@ import {
   uncitedNames,
   type CitedWork,
 } from './bibliography.ts'
+import { modelWarnings } from '../../results/modelNotes.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 
 /** The parts of a methods section. */
@@ -113,7 +114,7 @@ function limitationSentences(run: Run): string[] {
   const unscored = run.cells.reduce((sum, cell) => sum + cell.unscored, 0)
   const partial = run.entries.filter(({ rows, identity }) => rows < identity.images)
   found.push(...syntheticNotes(run), ...exclusionNotes(run.entries))
-  found.push(...datasetNotes(run).map(text => `${text}.`))
+  found.push(...[...modelWarnings(run), ...datasetNotes(run)].map(text => `${text}.`))
   if (errors > 0)
     found.push(`${countText(errors, 'prediction')} could not be made and count in no accuracy.`)
   if (unscored > 0)

@@ -1,7 +1,14 @@
-import { GeogapError } from '../../lib/errors.ts'
+import { GeogapError, unknownNameError } from '../../lib/errors.ts'
+import { type EvaluationComparison } from '../../analysis/compare.ts'
 import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
-import { excludeOption, formatOption, minNOption, modelsOption } from './options.ts'
+import {
+  excludeOption,
+  formatOption,
+  minNOption,
+  modelsOption,
+  preprocessingOption,
+} from './options.ts'
 import { fileEndingIn, list } from './parsers.ts'
 import { printNote } from './progress.ts'
 
@@ -18,6 +25,7 @@ export const command = defineCommand({
       text: 'default: region, country, income and label, as far as they are there',
       parse: list,
     },
+    ...preprocessingOption('(default: all that both sides have)'),
     ...minNOption('in common are not tested'),
     '--flips <file>': {
       text: 'write the images that one side has right and the other wrong, as CSV',
@@ -37,28 +45,35 @@ export const command = defineCommand({
     const { answersText } = await import('../print/answer.ts')
     const { comparisonAnswer, comparisonSentence } = await import('../print/compare.ts')
     const sides = await chooseEvaluationPairs(first, second, options)
-    const comparisons = []
-    for (const side of sides) {
+    const { preprocessing } = options
+    const asked = sides.filter(side => side.preprocessing === (preprocessing ?? side.preprocessing))
+    if (asked.length === 0)
+      throw unknownNameError(
+        'preprocessing',
+        preprocessing!,
+        sides.map(side => side.preprocessing),
+      )
+    const comparisons: EvaluationComparison[] = []
+    for (const side of asked) {
       try {
         comparisons.push(await compareEvaluations(side, options))
       } catch (error) {
         // A data set without the column is left out, unless it is the last that could have it.
         const left = error instanceof GeogapError && error.code === 'unknown-column'
-        if (!left || (side === sides.at(-1) && comparisons.length === 0)) throw error
+        if (!left || (side === asked.at(-1) && comparisons.length === 0)) throw error
         printNote(`${side.dataset} is left out: ${error.message}`)
       }
     }
     if (options.flips !== undefined) {
       const { writeFlippedImages } = await import('../../analysis/flippedImages.ts')
-      const written = await writeFlippedImages(options.flips, first, sides)
+      const written = await writeFlippedImages(options.flips, first, asked)
       printNote(`${written} flipped images in ${options.flips}`)
     }
-    const isNamed = comparisons.length > 1
     process.stdout.write(
       options.json
         ? jsonText(comparisons.map(each => ({ sentence: comparisonSentence(each), ...each })))
         : answersText(
-            comparisons.map(each => comparisonAnswer(each, isNamed)),
+            comparisons.map(each => comparisonAnswer(each, comparisons)),
             options.format,
           ),
     )

@@ -4,7 +4,7 @@ import { type EvaluateOptions } from '../../evaluate/evaluate.ts'
 import { precisions } from '../../lib/onnx/engine.ts'
 import { keptOutputs } from '../../results/schema.ts'
 import { type InferenceProfile } from '../../evaluate/profile.ts'
-import { shellWord, stripControlCharacters } from '../../lib/table/text.ts'
+import { countText, shellWord, stripControlCharacters } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
 import {
@@ -69,6 +69,10 @@ export const command = defineCommand({
       await printForecast(options)
       return
     }
+    const { models, datasets, out } = options
+    printNote(
+      `evaluating ${countText(models.length, 'model')} on ${countText(datasets.length, 'data set')} into ${out}; what is stored there already is not done again`,
+    )
     const { interruptSignal } = await import('./interrupt.ts')
     const signal = interruptSignal()
     const profiles: InferenceProfile[] = []
@@ -119,7 +123,8 @@ async function printProblems(result: Run, out: string): Promise<void> {
   const { datasetNotes } = await import('../../results/run.ts')
   const { failureText } = await import('../../results/records.ts')
   for (const failure of result.failures) process.stderr.write(`failed: ${failureText(failure)}\n`)
-  datasetNotes(result).forEach(printNote)
+  const { modelWarnings } = await import('../../results/modelNotes.ts')
+  for (const note of [...modelWarnings(result), ...datasetNotes(result)]) printNote(note)
   const unread = result.accuracy().filter(({ errors }) => errors > 0)
   for (const { model, dataset, n, errors } of unread)
     printNote(

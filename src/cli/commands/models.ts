@@ -30,5 +30,11 @@ export const command = defineCommand({
       filters.every(({ test }) => test(row)),
     )
     process.stdout.write(modelTable(rows, format))
+    if (format !== 'text' && format !== 'markdown') return
+    const { resolveModel } = await import('../../models/catalog.ts')
+    for (const { model } of rows) {
+      const { note } = resolveModel(model)
+      if (note !== undefined) process.stdout.write(`\nwarning: ${model}: ${note}\n`)
+    }
   },
 })

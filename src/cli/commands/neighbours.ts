@@ -30,7 +30,7 @@ export const command = defineCommand({
     ...experimentOptions('features'),
   },
   examples: [
-    'geogap neighbours --model clip:ViT-B-32/laion400m_e32 --reference dollarstreet --query laion-images/',
+    'geogap neighbours --model clip:ViT-B-32-quickgelu/laion400m_e32 --reference dollarstreet --query laion-images/',
     'geogap neighbours --encoder ViT-L-14 --reference dollarstreet.npy --query img_emb_0.npy,img_emb_1.npy',
   ],
   run: async options => {

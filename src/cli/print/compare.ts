@@ -53,10 +53,10 @@ const columns: TableColumn<ComparisonRow>[] = [
 
 const maxShownRows = 40
 
-/** Returns the answer of one comparison; `isNamed` puts the data set in front of the sentence. */
+/** Returns the answer of one of several comparisons, which names what the others differ in: data set, preprocessing. */
 export function comparisonAnswer(
   comparison: EvaluationComparison,
-  isNamed: boolean,
+  all: readonly EvaluationComparison[],
 ): Answer<ComparisonRow> {
   const { dataset, preprocessing, firstModel, secondModel, minN } = comparison
   const rows = comparison.rows.map(row => ({ dataset, preprocessing, ...row }))
@@ -74,7 +74,9 @@ export function comparisonAnswer(
       : []),
     ...comparison.notes,
   ]
-  const sentence = `${isNamed ? `${dataset}: ` : ''}${comparisonSentence(comparison)}`
+  const modes = all.filter(each => each.dataset === dataset)
+  const subject = modes.length > 1 ? `${dataset} (${preprocessing} preprocessing)` : dataset
+  const sentence = `${all.length > 1 ? `${subject}: ` : ''}${comparisonSentence(comparison)}`
   return { sentence, columns, shownColumns, rows, shownRows, notes }
 }
 

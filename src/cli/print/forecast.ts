@@ -43,7 +43,11 @@ export function forecastTable(
   const seconds = sum(rows.map(row => row.seconds))
   const measured = rows.every(row => row.measured)
   const byHand = [...downloads].flatMap(([model, bytes]) => (bytes === null ? [model] : []))
+  const doubtful = new Map(rows.map(({ model, note }) => [model, note]))
   const notes = [
+    ...[...doubtful].flatMap(([model, note]) =>
+      note === null ? [] : [`warning: ${model}: ${note}`],
+    ),
     `${countText(downloads.size, 'model')}, ${countText(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
     ...(stored > 0
       ? [

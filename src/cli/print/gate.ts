@@ -39,13 +39,15 @@ export function gateSentence({ passed, checks }: GateResult): string {
   const of = (verdict: GateCheck['verdict']): number =>
     checks.filter(check => check.verdict === verdict).length
   const broken = checks.filter(({ verdict }) => verdict === 'broken')
-  const tail = `${checks.length} checks: ${of('broken')} broken, ${of('holds')} shown to hold, ${of('undecided')} undecided`
+  const undecided = of('undecided')
+  const more = undecided === 0 ? '' : `; ${undecided} need more images: geogap power`
+  const tail = `${checks.length - undecided} of ${checks.length} checks decided, ${of('broken') || 'none'} broken${more}`
   if (passed) return `gate passed; ${tail}`
   const named = broken
     .slice(0, 3)
     .map(check => `${check.group} (${check.model} on ${check.dataset}): ${gateCheckText(check)}`)
-  const more = broken.length > 3 ? `; ${broken.length - 3} more` : ''
-  return `gate failed: ${named.join('; ')}${more}; ${tail}`
+  const others = broken.length > 3 ? `; ${broken.length - 3} more` : ''
+  return `gate failed: ${named.join('; ')}${others}; ${tail}`
 }
 
 function gateCheckText(check: GateCheck): string {

@@ -8,6 +8,7 @@ import { type Failure, recordDataset, recordFailures } from '../../results/recor
 import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import { withRunRecord } from '../../results/runRecords.ts'
 import { readMissingRanges } from '../../results/store.ts'
+import { recordModelNotes } from '../../results/modelNotes.ts'
 import { openRun, type Run } from '../../results/run.ts'
 import { followRun, type FollowedRun, type FollowOptions } from './followRun.ts'
 import { planPath, planRun, readPlan, type RunPlan } from './plan.ts'
@@ -27,6 +28,7 @@ export async function evaluateByQueue(
     await recordDataset(dir, target.dataset, target.opened)
     await recordOwnImageFolders(target.dataset)
   }
+  await recordModelNotes(dir, made.request.models)
   const place = await openStorage(made.place)
   // A run that is taken up again keeps its units, though models may have been measured since.
   const plan = (await place.create(planPath(made.id), JSON.stringify(made)))

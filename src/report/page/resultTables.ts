@@ -1,6 +1,7 @@
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import { unusableNotes } from '../../results/damage.ts'
 import { leftOutImages, leftOutNotes } from '../../results/leftOut.ts'
+import { modelWarnings } from '../../results/modelNotes.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
 import {
@@ -201,6 +202,7 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
       name: 'accuracy',
       title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
       notes: [
+        ...modelWarnings(run),
         ...importedNotes(run),
         ...unusableNotes(run.failures),
         ...partialNotes(rows),
