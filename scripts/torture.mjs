@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 const all = [
-  ...['kill', 'ioFaults', 'workerFaults', 'fullDisk', 'badImages', 'longRun'].map(
+  ...['kill', 'ioFaults', 'races', 'workerFaults', 'fullDisk', 'badImages', 'longRun'].map(
     name => `evaluate/${name}`,
   ),
   ...['lib/tensors/fuzz', 'dashboard/load', 'analysis/gate'],
