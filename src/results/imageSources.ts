@@ -13,6 +13,7 @@ import {
   numberColumn,
   parquetRows,
   query,
+  queryColumns,
   textColumn,
   writeParquet,
 } from '../lib/sql.ts'
@@ -43,6 +44,14 @@ export async function writeImageSources(
     throw writeError(file, error)
   }
 }
+
+/** Returns the ids of the images of an evaluated data set; none if they are not stored or cannot be read. */
+export const readImageIds = async (dir: string, hash: string): Promise<unknown[]> =>
+  (
+    await queryColumns(`SELECT id FROM ${parquetRows()}`, [
+      literalPath(imagesFile(dir, hash)),
+    ]).catch(() => [])
+  )[0] ?? []
 
 interface ImageSourceRow {
   file: string

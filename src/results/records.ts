@@ -4,12 +4,12 @@ import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
-import { type GeogapError, dataError } from '../lib/errors.ts'
+import { type GeogapError, inputError } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { jsonFileNames, writeError, orIfMissing, writeAtomically } from '../lib/files.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
-import { writeImageSources } from './imageSources.ts'
+import { readImageIds, writeImageSources } from './imageSources.ts'
 
 const failure = z.object({
   model: z.string(),
@@ -115,12 +115,13 @@ export const readRecords = async <T>(
   kind: RecordKind<T>,
 ): Promise<Map<string, T>> => (await readRecordFolder(folder, kind)).records
 
-/** Stores what a data set is and where its images lie; `opened` is how it was opened. */
+/** Stores what a data set is and where its images lie; `opened` is how it was opened. Errors: same-name. */
 export async function recordDataset(
   dir: string,
   dataset: Dataset,
   opened?: DatasetSpec,
 ): Promise<void> {
+  await checkOtherImages(dir, dataset)
   await writeImageSources(dir, dataset)
   const { name, hash, samples, labelMap, problems, regionMapping, notes, synthetic } = dataset
   const record: DatasetRecord = {
@@ -142,6 +143,25 @@ export async function recordDataset(
     absent: dataset.absent,
   }
   await writeJson(join(datasetsFolder(dir), `${hash.slice(0, 16)}.json`), record)
+}
+
+/** Results go by names, so a data set of other images must not take the name of one that is evaluated. Errors: same-name. */
+async function checkOtherImages(
+  dir: string,
+  { name, hash, samples }: Pick<Dataset, 'name' | 'hash' | 'samples'>,
+): Promise<void> {
+  const records = [...(await readDatasetRecords(dir)).values()]
+  const others = records.filter(record => record.name === name && record.hash !== hash)
+  if (others.length === 0) return
+  const own = new Set(samples.map(({ id }) => id))
+  for (const other of others) {
+    const ids = await readImageIds(dir, other.hash)
+    if (ids.length > 0 && !ids.some(id => own.has(String(id))))
+      throw inputError(
+        'same-name',
+        `${dir} has results of ${ids.length} other images called ${name}: rename a file or folder of one, or give another --out`,
+      )
+  }
 }
 
 const maxColumnValues = 1000

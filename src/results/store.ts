@@ -133,6 +133,8 @@ export async function readStoredEvaluation(
   const manifests = found.flatMap(({ manifest }) => manifest ?? [])
   const shards = selectDisjoint(
     found.flatMap(({ manifest, reason }) => (reason === undefined ? manifest! : [])),
+    // Of shards that hold as many images, those with kept outputs.
+    ({ start, end, kept }) => (end - start) * (kept ? 1 + 1e-8 : 1),
   )
   const identity = (shards[0] ?? manifests[0])?.identity ?? identityOfFolder(basename(folder))
   const gaps = findGaps({ shards }, Infinity)
@@ -256,24 +258,27 @@ export const rangesOfFileNames = (names: readonly string[], ending = '.json'): I
   })
 
 /**
- * The spans that cover most together without an overlap, in order. Evaluations at once may cut differently, and what one that was
- * cut off has stored must not hide what another did whole.
+ * Returns the ranges of most weight together that do not overlap, in order; by default a range weighs as much as it is long.
+ * Evaluations at once may cut differently, and what one that was cut off has stored must not hide what another did whole.
  */
-export function selectDisjoint<T extends IndexRange>(spans: readonly T[]): T[] {
+export function selectDisjoint<T extends IndexRange>(
+  spans: readonly T[],
+  weightOf = ({ start, end }: T): number => end - start,
+): T[] {
   const sorted = [...spans].sort((a, b) => a.end - b.end || a.start - b.start)
   if (sorted.every(({ start }, i) => i === 0 || sorted[i - 1]!.end <= start)) return sorted
   const most = [0]
   const before: number[] = []
-  for (const [i, { start, end }] of sorted.entries()) {
+  for (const [i, span] of sorted.entries()) {
     let low = 0
     let high = i
     while (low < high) {
       const middle = (low + high) >> 1
-      if (sorted[middle]!.end <= start) low = middle + 1
+      if (sorted[middle]!.end <= span.start) low = middle + 1
       else high = middle
     }
     before.push(low)
-    most.push(Math.max(most[i]!, most[low]! + end - start))
+    most.push(Math.max(most[i]!, most[low]! + weightOf(span)))
   }
   const kept: T[] = []
   for (let i = sorted.length; i > 0;)

@@ -217,3 +217,24 @@ it('kept outputs are never replaced by others without being asked', async () => 
   expect(new Set(await keeping())).toEqual(new Set(['features']))
   expect((await readdir(out, { recursive: true })).filter(name => name.includes('.logits.'))).toEqual([]) // prettier-ignore
 })
+
+it('other images never take the name of those that are evaluated; the same images with other labels do', async () => {
+  const out = join(folder, 'names')
+  const first = join(folder, 'first.csv')
+  const lines = (await readFile(manifest, 'utf8')).trim().split('\n')
+  const evaluatedLines = async (chosen: readonly string[]) => {
+    await writeFile(first, [lines[0]!, ...chosen].join('\n'))
+    return evaluated(out, {
+      models: [models[0]!],
+      datasets: [{ name: first, classes: join(folder, 'classes.txt') }],
+    })
+  }
+  const before = (await evaluatedLines(lines.slice(1, 9))).accuracy()
+  await expect(evaluatedLines(lines.slice(9, 17))).rejects.toMatchObject({
+    code: 'same-name',
+    message: expect.stringMatching(/names has results of 8 other images called first: /) as string,
+  })
+  expect((await openRun(out)).accuracy()).toEqual(before)
+  const relabelled = lines.slice(1, 13).map(line => line.replace('Africa', 'Asia'))
+  expect((await evaluatedLines(relabelled)).accuracy()[0]!.n).toBe(12)
+})
