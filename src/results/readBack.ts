@@ -1,14 +1,17 @@
 /** The first and the last look of an evaluation at its folder of results. */
+import { hostname } from 'node:os'
 import { inputError } from '../lib/errors.ts'
 import { type IndexRange, intersectRanges, totalLength } from '../lib/ranges.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
-import { type Storage } from '../lib/storage/storage.ts'
+import { isObjectStoreUrl, type Storage } from '../lib/storage/storage.ts'
 import { damageText } from './damage.ts'
 import { type Failure } from './records.ts'
+import { readRunRecords } from './runRecords.ts'
 import { type KeptOutput, type ResultKey } from './schema.ts'
 import {
   evaluationPath,
   manifestName,
+  parseManifest,
   readStoredEvaluation,
   shardFileNames,
   type StoredEvaluation,
@@ -57,6 +60,46 @@ export async function removeDamagedShards(
         ...(manifest ? shardFileNames(manifest) : []),
       ])
         await place.remove(`${evaluationPath(identity)}/${name}`)
+  if (!isObjectStoreUrl(place.url))
+    await removeAbandonedFiles(
+      place,
+      asked.map(({ identity }) => evaluationPath(identity)),
+    )
+}
+
+const numberedFile = /^\d{8,}-\d{8,}-(\d+)-[0-9a-f]{8}\.(parquet|\w+\.safetensors)$/
+
+/**
+ * Removes data files that no manifest names, of evaluations that have ended and can commit them no more. One that seems to be killed
+ * on another machine may only be slow. At an object store nothing tells which evaluations run.
+ */
+async function removeAbandonedFiles(place: Storage, folders: readonly string[]): Promise<void> {
+  const listed = new Map<string, string[]>()
+  for (const folder of folders) listed.set(folder, await place.list(folder))
+  // Read after the lists, so that a file that is listed is of an evaluation whose record is there, or was and has ended.
+  const mayGoOn = (await readRunRecords(place.url)).filter(
+    ({ state, host }) =>
+      state === 'running' || state === 'damaged' || (state === 'killed' && host !== hostname()),
+  )
+  const atWork = new Set(mayGoOn.map(({ generation }) => generation))
+  for (const [folder, names] of listed) {
+    const named = new Set(await readNamedFiles(place, folder))
+    for (const name of names) {
+      const [, generation] = numberedFile.exec(name) ?? []
+      const isAbandoned = generation !== undefined && !atWork.has(Number(generation))
+      if (isAbandoned && !named.has(name)) await place.remove(`${folder}/${name}`)
+    }
+  }
+}
+
+/** Returns the names of the data files that manifests name. */
+async function readNamedFiles(place: Storage, folder: string): Promise<string[]> {
+  const files: string[] = []
+  for (const name of (await place.list(folder)).filter(name => name.endsWith('.json'))) {
+    const manifest = parseManifest((await place.read(`${folder}/${name}`)) ?? new Uint8Array())
+    if (manifest) files.push(...shardFileNames(manifest))
+  }
+  return files
 }
 
 /** Compares what is stored at `place` with what was asked for. Returns a failure for each evaluation that is not complete. */

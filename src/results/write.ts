@@ -56,7 +56,8 @@ export async function commitShard(
 ): Promise<ShardManifest | undefined> {
   const { identity, start, end, dataset, predictions, seconds, keep } = content
   const { columns } = dataset
-  const stem = `${evaluationPath(identity)}/${rangeName(content)}-${randomBytes(4).toString('hex')}`
+  const writer = `${content.generation ?? 'worker'}-${randomBytes(4).toString('hex')}`
+  const stem = `${evaluationPath(identity)}/${rangeName(content)}-${writer}`
   const file = `${stem}.parquet`
   const bytes = await place.put(file, temporary =>
     writeParquet(temporary, shardColumns(content), projectionSql(columns)),

@@ -50,7 +50,7 @@ async function firstShard(out: string): Promise<{ manifest: string; file: string
   )!
   const { file } = shards[0]!
   return {
-    manifest: join(at, file.replace(/-[0-9a-f]{8}\.parquet$/, '.json')),
+    manifest: join(at, file.replace(/-\w+-[0-9a-f]{8}\.parquet$/, '.json')),
     file: join(at, file),
   }
 }
@@ -237,4 +237,23 @@ it('other images never take the name of those that are evaluated; the same image
   expect((await openRun(out)).accuracy()).toEqual(before)
   const relabelled = lines.slice(1, 13).map(line => line.replace('Africa', 'Asia'))
   expect((await evaluatedLines(relabelled)).accuracy()[0]!.n).toBe(12)
+})
+
+it('files that an ended evaluation left without a manifest go, those of one at work stay', async () => {
+  const out = join(folder, 'abandoned')
+  await cp(whole, out, { recursive: true })
+  const { folder: at } = (await readStoredEvaluations(out))[0]!
+  const [name] = await readdir(join(out, 'runs'))
+  const record = JSON.parse(await readFile(join(out, 'runs', name!), 'utf8')) as object
+  const running = { ...record, id: '00000007-x', generation: 7, pid: process.pid }
+  await writeFile(
+    join(out, 'runs/00000007-x.json'),
+    JSON.stringify({ ...running, outcome: undefined, ended: undefined }),
+  )
+  const files = [1, 5, 7].map(number => `00000000-00000032-${number}-0123abcd.parquet`)
+  for (const file of files) await writeFile(join(at, file), 'half')
+  await evaluated(out)
+  const left = await readdir(at)
+  expect(files.map(file => left.includes(file))).toEqual([false, false, true])
+  expect(await storedRows(out)).toEqual(rows)
 })

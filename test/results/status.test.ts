@@ -88,7 +88,7 @@ describe('status', () => {
     })
     await rm(file!)
     expect((await runStatus(out)).results[0]!.message).toContain(`${file!} is missing`)
-    await rm(file!.replace(/-[0-9a-f]{8}\.parquet$/, '.json'))
+    await rm(file!.replace(/-\w+-[0-9a-f]{8}\.parquet$/, '.json'))
     await evaluated(out)
     expect((await runStatus(out)).results[0]!.state).toBe('complete')
     const keeping = join(folder, 'keeping')
