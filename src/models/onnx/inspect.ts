@@ -86,6 +86,10 @@ function readModel(proto: ProtoFile): OnnxFacts {
     3: field => (producer[1] = fieldText(proto, field)),
     7: field => graphs.push(field),
     8: field => (opset ||= readOpset(proto, field)),
+    20: field => {
+      const graph = (span: ByteSpan): void => readSubgraph(reader, span, 1)
+      readFields(proto, field, { 1: graph, 2: graph })
+    },
     25: field => readFields(proto, field, { 7: node => readNode(reader, node, 1) }),
   })
   if (graphs.length !== 1) throw badOnnxError(proto.file, `${graphs.length} graphs instead of one`)
