@@ -5,7 +5,7 @@
  */
 import { type GroupCounts, sumCounts } from '../metrics/accuracy.ts'
 import { splitBySize } from '../metrics/disparity.ts'
-import { inferDisparity } from '../metrics/disparityInference.ts'
+import { type DisparityInferenceOptions, inferDisparity } from '../metrics/disparityInference.ts'
 import {
   countTest,
   type ExactTest,
@@ -143,16 +143,18 @@ export type GroupedEvaluation = GateSubject & {
 
 /**
  * Judges disparities between groups of at least `minN` images. A disparity is broken if the lower end of its interval, widened
- * for the number of disparities judged, is beyond `maxDisparity`.
+ * for the number of disparities judged, is beyond `maxDisparity`. Only those whose own 95 % interval is beyond it are tested so,
+ * with enough draws for such small p-values.
  */
 export function judgeDisparities(
   runs: readonly GroupedEvaluation[],
   maxDisparity: number,
   { minN, alpha = defaultAlpha }: { minN: number; alpha?: number },
 ): GateCheck[] {
-  const confidence = 1 - alpha / Math.max(1, runs.length)
+  const level = alpha / Math.max(1, runs.length)
   return runs.flatMap(({ groups, clusters = null, ...subject }): GateCheck[] => {
-    const found = inferDisparity(groups, { seed: gateSeed, minN, confidence, clusters })
+    const options = { seed: gateSeed, minN, clusters }
+    const found = inferDisparity(groups, options)
     if (found.disparity === null) return []
     const check = {
       ...subject,
@@ -165,7 +167,21 @@ export function judgeDisparities(
     if (found.interval === null)
       return [{ ...check, bound: null, verdict: 'undecided', reason: found.reason }]
     const [low, high] = found.interval
-    const verdict = verdictOf(low > maxDisparity, high <= maxDisparity)
-    return [{ ...check, bound: low, verdict, reason: null }]
+    const isBroken = low > maxDisparity && lowerEnd(groups, { ...options, level }) > maxDisparity
+    return [
+      { ...check, bound: low, verdict: verdictOf(isBroken, high <= maxDisparity), reason: null },
+    ]
   })
+}
+
+/** Draws for each expected draw beyond a p-value at the level of a test; fewer than one could never reject. */
+const drawsBeyondLevel = 5
+
+function lowerEnd(
+  groups: readonly GroupCounts[],
+  { level, ...options }: Omit<DisparityInferenceOptions, 'draws'> & { level: number },
+): number {
+  const draws = Math.max(1000, Math.ceil(drawsBeyondLevel / level))
+  const { interval } = inferDisparity(groups, { ...options, draws, confidence: 1 - level })
+  return interval![0]
 }

@@ -234,22 +234,26 @@ function largeGroups(
   runs: readonly GroupedEvaluation[],
   { minN, leftOut }: GateResult,
 ): GroupAccuracy[] {
-  return runs.flatMap(({ groups, clusters, model, dataset }) => {
-    const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
-    const reasonOf = (group: string): string | null =>
-      clusters ? designEffect(clusters.filter(one => one.group === group)).reason : null
-    const { kept, leftOut: small } = splitBySize(groups, minN)
+  return runs.flatMap(run => {
+    const { groups, model, dataset } = run
     const isListed = (group: string): boolean =>
       leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group)
-    for (const { group, n } of small)
+    for (const { group, n } of splitBySize(groups, minN).leftOut)
       if (!isListed(group)) leftOut.push({ model, dataset, group, n })
-    return kept.map(counts => ({
-      model,
-      dataset,
-      group: counts.group,
-      counts,
-      inflation: inflation.get(counts.group) ?? 1,
-      reason: reasonOf(counts.group),
-    }))
+    return groupsWithEnough(run, minN)
+  })
+}
+
+/** Returns the groups of at least `minN` images with the inflation of their variance by households. */
+export function groupsWithEnough(
+  { groups, clusters, model, dataset }: GroupedEvaluation,
+  minN: number,
+): GroupAccuracy[] {
+  const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
+  return splitBySize(groups, minN).kept.map(counts => {
+    const { group } = counts
+    const own = clusters?.filter(cluster => cluster.group === group)
+    const reason = own ? designEffect(own).reason : null
+    return { model, dataset, group, counts, inflation: inflation.get(group) ?? 1, reason }
   })
 }
