@@ -3,60 +3,90 @@ import { ownValue } from '../lib/ownValue.ts'
 import { type Sample } from '../datasets/dataset.ts'
 import { type DatasetSpec, listDataset } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
+import { sum } from '../metrics/numbers.ts'
 import { imagesNeeded, minimumDetectableDifference } from '../metrics/power.ts'
 import { tally } from '../lib/tally.ts'
 
+/** What one group of a data set can show. */
 export interface DatasetPowerRow {
   by: string
   group: string
   n: number
-  /** Images of all other groups, whose accuracy the group's is compared with. */
+  /** Number of households; null if the data set names none. */
+  households: number | null
+  /** Independent images that would vary as much; `n` without households. */
+  effectiveN: number
+  /** Images of all other groups, with which the group is compared. */
   otherImages: number
-  /** Smallest drop below the others that would be found in 80 of 100 such data sets; null where none would. */
+  /** Smallest drop below the others that is found in 80 of 100 such data sets; null if none is. */
   smallestDrop: number | null
-  /** Images to add so that a drop of `difference` would be found; null where the others are too few. */
+  /** Images to add, in households of these sizes, so that a drop of `difference` is found; null if the others are too few. */
   imagesToAdd: number | null
 }
 
+/** The assumptions about a model. */
 export interface DatasetPowerOptions {
-  /** Accuracy of the other groups that is reckoned with. */
+  /** Accuracy of the other groups. */
   accuracy: number
   difference: number
+  /** Correlation of the outcomes of two images of one household. */
+  correlation: number
 }
 
-/** One row a region, country or other value; images without an accepted class count nowhere. */
+/** Returns one row for each group of each column; images without an accepted class are not counted. */
 export function datasetPower(
   samples: readonly Pick<Sample, 'labels' | 'groups'>[],
   columns: readonly string[],
-  { accuracy, difference }: DatasetPowerOptions,
+  { accuracy, difference, correlation }: DatasetPowerOptions,
 ): DatasetPowerRow[] {
   const scored = samples.filter(({ labels }) => labels.length > 0)
+  const isHoused = scored.some(({ groups }) => groups['household'] != null)
   return columns.flatMap(by => {
-    const values = scored.flatMap(({ groups }) => {
-      const value = ownValue(groups, by) ?? null
-      return value === null ? [] : String(value)
-    })
-    return [...tally(values)]
+    const textOf = ({ groups }: Pick<Sample, 'groups'>): string => String(ownValue(groups, by))
+    const grouped = scored.filter(({ groups }) => (ownValue(groups, by) ?? null) !== null)
+    return [...tally(grouped.map(textOf))]
       .sort((a, b) => b[1] - a[1])
       .map(([group, n]) => {
-        const otherImages = values.length - n
+        const own = effectiveSize(
+          grouped.filter(sample => textOf(sample) === group),
+          correlation,
+        )
+        const others = effectiveSize(
+          grouped.filter(sample => textOf(sample) !== group),
+          correlation,
+        )
         const needed =
-          otherImages === 0
+          others.n === 0
             ? null
-            : imagesNeeded(accuracy, difference, { otherN: otherImages }).value
-        const smallestDrop = minimumDetectableDifference(accuracy, n, {
-          otherN: otherImages,
-        }).value
+            : imagesNeeded(accuracy, difference, { otherN: others.effectiveN }).value
+        const missing = needed === null ? null : Math.max(0, needed - own.effectiveN)
+        const { value } = minimumDetectableDifference(accuracy, own.effectiveN, {
+          otherN: others.effectiveN,
+        })
         return {
           by,
           group,
           n,
-          otherImages,
-          smallestDrop,
-          imagesToAdd: needed === null ? null : Math.max(0, needed - n),
+          households: isHoused ? own.households : null,
+          effectiveN: own.effectiveN,
+          otherImages: others.n,
+          smallestDrop: value,
+          imagesToAdd: missing === null ? null : Math.ceil((missing * n) / own.effectiveN - 1e-9),
         }
       })
   })
+}
+
+/** Divides the images by Kish's design effect 1 + (m - 1) ρ, with m the mean household size weighted by size. */
+function effectiveSize(
+  samples: readonly Pick<Sample, 'groups'>[],
+  correlation: number,
+): { n: number; households: number; effectiveN: number } {
+  const n = samples.length
+  const sizes = tally(samples.map(({ groups }, i) => String(groups['household'] ?? `image ${i}`)))
+  const squares = sum([...sizes.values()].map(size => size * size))
+  const effectiveN = n === 0 ? 0 : n / (1 + (squares / n - 1) * correlation)
+  return { n, households: sizes.size, effectiveN }
 }
 
 /** Opens a data set and returns a row for each group of those `columns` that it has. Errors: unknown-column, bad-option. */

@@ -10,6 +10,8 @@ const importedAccuracy = z.object({
   accuracy: z.number().min(0).max(1),
   n: z.number().int().positive().nullable(),
   kind: z.enum(['1K', 'zero-shot']).nullable(),
+  /** Pixels of a side, where the publisher states it. */
+  imageSize: z.number().int().positive().nullable().default(null),
   source: z.string(),
 })
 
@@ -42,10 +44,34 @@ export async function recordImportedAccuracies(
   return file
 }
 
-/** All imported accuracies of a folder of results, file by file; of a model's second accuracy on a benchmark the later file's. */
+/**
+ * Reads all imported accuracies of a folder of results, at one image size for each model. Of two accuracies of a model on a
+ * benchmark the later file's counts.
+ */
 export async function readImportedAccuracies(dir: string): Promise<ImportedAccuracy[]> {
+  const files = await readRecords(importedFolder(dir), importedAccuracyKind)
   const known = new Map<string, ImportedAccuracy>()
-  for (const { rows } of (await readRecords(importedFolder(dir), importedAccuracyKind)).values())
-    for (const one of rows) known.set(JSON.stringify([one.model, one.benchmark]), one)
+  for (const one of atOneSize([...files.values()].flatMap(({ rows }) => rows)))
+    known.set(JSON.stringify([one.model, one.benchmark]), one)
   return [...known.values()]
+}
+
+/** Keeps the accuracies of each model at the image size that most of its benchmarks have, of equally many the smallest. */
+export function atOneSize(rows: readonly ImportedAccuracy[]): ImportedAccuracy[] {
+  const benchmarks = new Map<string, Map<number, Set<string>>>()
+  for (const { model, benchmark, imageSize } of rows) {
+    if (imageSize === null) continue
+    const sizes = benchmarks.get(model) ?? new Map<number, Set<string>>()
+    benchmarks.set(model, sizes)
+    sizes.set(imageSize, (sizes.get(imageSize) ?? new Set()).add(benchmark))
+  }
+  const chosen = new Map(
+    Array.from(benchmarks, ([model, sizes]) => {
+      const [first] = [...sizes].sort(([a, x], [b, y]) => y.size - x.size || a - b)
+      return [model, first![0]]
+    }),
+  )
+  return rows.filter(
+    ({ model, imageSize }) => imageSize === null || imageSize === chosen.get(model),
+  )
 }

@@ -4,7 +4,7 @@ import { answersText } from '../../src/cli/print/answer.ts'
 import { powerAnswer } from '../../src/cli/print/power.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 
-const options = { accuracy: 0.7, difference: 0.05 }
+const options = { accuracy: 0.7, difference: 0.05, correlation: 0.2 }
 const items = [
   ...Array.from({ length: 3000 }, () => ({ labels: [0], groups: { region: 'Europe' } })),
   ...Array.from({ length: 400 }, () => ({ labels: [0], groups: { region: 'Africa' } })),
@@ -49,6 +49,23 @@ it('a drop of the stated size, and of five points with the stated images, is fou
   expect(rate).toBeGreaterThan(0.76)
   expect(rate).toBeLessThan(0.84)
 }, 20_000)
+
+it('counts images of one household for less', () => {
+  const housed = items.map((item, i) => ({
+    ...item,
+    groups: { ...item.groups, household: i < 3000 ? `home ${Math.floor(i / 10)}` : null },
+  }))
+  const [europe, africa] = datasetPower(housed, ['region'], options)
+  const [plain] = datasetPower(items, ['region'], options)
+  expect(europe).toMatchObject({ n: 3000, households: 300 })
+  expect(europe!.effectiveN).toBeCloseTo(3000 / (1 + 9 * 0.2), 9)
+  expect(europe!.smallestDrop).toBeGreaterThan(plain!.smallestDrop!)
+  expect(africa).toMatchObject({ n: 400, households: 400, effectiveN: 400 })
+  expect(plain!.households).toBeNull()
+  const text = answersText([powerAnswer([europe!, africa!], options)], 'text')
+  expect(text).toMatch(/Europe +3000 +300 +1071 /)
+  expect(text).toContain('a correlation of 0.2 (--correlation)')
+})
 
 it('says in words how many groups are large enough', () => {
   const text = answersText([powerAnswer(datasetPower(items, ['region'], options), options)], 'text')

@@ -20,7 +20,7 @@ export const publishedSources: Readonly<Record<PublishedSource['id'], PublishedS
     page: 'https://github.com/huggingface/pytorch-image-models/tree/main/results',
     date: '2025-10-30',
     license: 'Apache-2.0',
-    note: "each model's own preprocessing and image size (TinyNet and EdgeNeXt not at 224); V2 is matched-frequency",
+    note: "each model's own preprocessing, at one image size on all benchmarks (the smaller one of 15 that have two; TinyNet and EdgeNeXt not at 224); V2 is matched-frequency",
   },
   open_clip: {
     id: 'open_clip',
@@ -44,6 +44,8 @@ export interface PublishedRow extends BenchmarkAccuracy {
   kind: '1K' | 'zero-shot'
   accuracy: number
   source: PublishedSource['id']
+  /** Pixels of a side, one for each model; null if the publisher states none. */
+  imageSize: number | null
 }
 
 /** Images of ImageNet's validation part, on which publishers measure. */
@@ -82,14 +84,16 @@ export function publishedAccuracies(): PublishedRow[] {
     .trimEnd()
     .split('\n')
   return lines.slice(1).map(line => {
-    const [row, model, kind, benchmark, accuracy, source] = line.split(',') as [
+    const [row, model, kind, benchmark, accuracy, source, size] = line.split(',') as [
       string,
       string,
       PublishedRow['kind'],
       string,
       string,
       PublishedSource['id'],
+      string,
     ]
-    return { row, model, kind, benchmark, accuracy: Number(accuracy), source }
+    const imageSize = size === '' ? null : Number(size)
+    return { row, model, kind, benchmark, accuracy: Number(accuracy), source, imageSize }
   })
 }

@@ -69,12 +69,24 @@ async function importFile(
   if (found) {
     if (tags)
       throw inputError('bad-option', `--tag names a run of predictions; ${file} holds accuracies`)
-    const { recordImportedAccuracies } = await import('../../results/importedAccuracies.ts')
+    const { atOneSize, recordImportedAccuracies } =
+      await import('../../results/importedAccuracies.ts')
     const { format, rows, repeated } = found
     const source = basename(file)
     const created = new Date().toISOString()
     await recordImportedAccuracies(out, source, { schema: 1, format, source, created, rows })
-    return `${rows.length} accuracies (${format})${repeated > 0 ? `, ${repeated} repeated rows left out` : ''}`
+    const used = atOneSize(rows)
+    return [
+      `${rows.length} accuracies (${format})`,
+      ...(used.length < rows.length
+        ? [
+            `${rows.length - used.length} of them at another image size of a model than the one that is used: that which most of its benchmarks have, of equally many the smallest`,
+          ]
+        : []),
+      ...(repeated.length > 0
+        ? [`${repeated.length} repeated rows left out: ${repeated.join(', ')}`]
+        : []),
+    ].join('; ')
   }
   const { columns } = table
   if (!columns.includes('id') || !['top5', 'logits'].some(name => columns.includes(name)))

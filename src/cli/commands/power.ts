@@ -14,6 +14,11 @@ export const command = defineCommand({
       default: 0.7,
     },
     '--difference <share>': { text: 'difference to find', parse: share, default: 0.05 },
+    '--correlation <share>': {
+      text: 'correlation of the outcomes of two images of one household, to reckon with',
+      parse: share,
+      default: 0.2,
+    },
     ...datasetOptions,
     ...formatOption,
   },

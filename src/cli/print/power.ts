@@ -6,10 +6,22 @@ import { type Answer } from './answer.ts'
 /** Returns the answer for the groups of one or several columns. */
 export function powerAnswer(
   rows: readonly DatasetPowerRow[],
-  { accuracy, difference }: DatasetPowerOptions,
+  { accuracy, difference, correlation }: DatasetPowerOptions,
 ): Answer<DatasetPowerRow> {
+  const isHoused = rows.some(({ households }) => households !== null)
   const columns: TableColumn<DatasetPowerRow>[] = [
     ...fieldColumns({ by: 'by', group: 'group', n: 'n' }),
+    ...(isHoused
+      ? [
+          ...fieldColumns({ households: 'households' }),
+          {
+            name: 'effective_n',
+            heading: 'worth (independent images)',
+            value: (row: DatasetPowerRow) => row.effectiveN,
+            show: (row: DatasetPowerRow) => row.effectiveN.toFixed(0),
+          },
+        ]
+      : []),
     {
       name: 'smallest',
       heading: 'smallest drop shown (points)',
@@ -36,7 +48,10 @@ export function powerAnswer(
     notes: [
       `Computed for one model with ${percent(accuracy, 0)} % accuracy on all other images (--accuracy), one group chosen beforehand against all others, a two-sided test at 5 % and an 80 % chance to find the drop.`,
       'others too few: all other groups together have too few images for that drop, however many this group gets.',
-      'Testing many groups at once needs more images; so do images that come from the same households. Images whose class no model names are not counted.',
+      'Testing many groups at once needs more images. Images whose class no model names are not counted.',
+      isHoused
+        ? `Images of one household tell less: n images are worth n / (1 + (m - 1) · ${correlation}) independent ones, with m the mean household size weighted by size and a correlation of ${correlation} (--correlation). More images are meant in households of these sizes.`
+        : 'The data set names no households: its images are taken as independent.',
     ],
   }
 }

@@ -9,8 +9,8 @@ import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 export interface AccuracyImport {
   format: 'timm' | 'open_clip' | 'generic'
   rows: ImportedAccuracy[]
-  /** How many rows repeat a model on a benchmark; the first row counts. */
-  repeated: number
+  /** The model and benchmark of each row that repeats an earlier one, which counts. */
+  repeated: string[]
 }
 
 /** Benchmarks by the ending of timm's file names. */
@@ -53,7 +53,8 @@ export function readAccuracies(
     const found = rows.map((row, i): ImportedAccuracy => {
       const accuracy = parseAccuracy(row['top1'], 100, `${file}, row ${i + 1}`)
       const model = rawCellText(row['model']) ?? ''
-      return { model, benchmark, accuracy, n: null, kind: '1K', source }
+      const imageSize = wholeNumber(row['img_size'], 'img_size', `${file}, row ${i + 1}`)
+      return { model, benchmark, accuracy, n: null, kind: '1K', imageSize, source }
     })
     return withoutRepeats('timm', found)
   }
@@ -75,15 +76,22 @@ function timmBenchmark(name: string): string {
 }
 
 function genericRow(row: Record<string, unknown>, where: string, source: string): ImportedAccuracy {
-  const n = rawCellText(row['n'])
-  if (n !== null && !(Number.isInteger(Number(n)) && Number(n) > 0))
-    throw inputError('bad-accuracy', `n is ${n}, not a whole number from 1: ${where}`)
+  const n = wholeNumber(row['n'], 'n', where)
   const model = rawCellText(row['model'])
   const benchmark = rawCellText(row['benchmark'])
   if (model === null || benchmark === null)
     throw inputError('bad-accuracy', `${model === null ? 'model' : 'benchmark'} is empty: ${where}`)
   const accuracy = parseAccuracy(row['accuracy'], 1, where)
-  return { model, benchmark, accuracy, n: n === null ? null : Number(n), kind: null, source }
+  return { model, benchmark, accuracy, n, kind: null, imageSize: null, source }
+}
+
+/** Returns a whole number from 1; null for an empty cell. */
+function wholeNumber(cell: unknown, name: string, where: string): number | null {
+  const written = rawCellText(cell)
+  if (written === null) return null
+  const value = Number(written)
+  if (Number.isInteger(value) && value > 0) return value
+  throw inputError('bad-accuracy', `${name} is ${written}, not a whole number from 1: ${where}`)
 }
 
 function openClipRow(
@@ -101,6 +109,7 @@ function openClipRow(
         accuracy,
         n: null,
         kind: 'zero-shot' as const,
+        imageSize: null,
         source: basename(file),
       }
     })
@@ -129,9 +138,12 @@ function withoutRepeats(
   rows: readonly ImportedAccuracy[],
 ): AccuracyImport {
   const known = new Map<string, ImportedAccuracy>()
+  const repeated: string[] = []
   for (const row of rows) {
-    const key = JSON.stringify([row.model, row.benchmark])
-    if (!known.has(key)) known.set(key, row)
+    const { model, benchmark, imageSize } = row
+    const key = JSON.stringify([model, benchmark, imageSize])
+    if (known.has(key)) repeated.push(`${model} on ${benchmark}`)
+    else known.set(key, row)
   }
-  return { format, rows: [...known.values()], repeated: rows.length - known.size }
+  return { format, rows: [...known.values()], repeated }
 }

@@ -144,6 +144,7 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
     [
       ...fieldColumns({ model: 'model', benchmark: 'benchmark' }),
       ...numericColumns({ n: 'n' }),
+      { ...fieldColumn('imageSize', 'image size'), name: 'image_size', type: 'number' },
       { ...shareColumn('accuracy', 'top-1 %'), name: 'top1' },
       fieldColumn('source', 'from'),
     ],

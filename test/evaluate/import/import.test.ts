@@ -41,22 +41,50 @@ describe('accuracies from other tables', () => {
   it("timm's file says its benchmark by its name; percent become shares", async () => {
     const found = await read(
       'results-sketch.csv',
-      'model,img_size,top1,top5\na.b,224,41.5,60\na.b,288,43,61\n',
+      'model,img_size,top1,top5\na.b,224,41.5,60\na.b,288,43,61\na.b,224,41.5,60\n',
     )
-    expect(found).toMatchObject({ format: 'timm', repeated: 1 })
-    expect(found!.rows).toEqual([
-      {
-        model: 'a.b',
-        benchmark: 'imagenet-sketch',
-        accuracy: 0.415,
-        n: null,
-        kind: '1K',
-        source: 'results-sketch.csv',
-      },
-    ])
+    expect(found).toMatchObject({ format: 'timm', repeated: ['a.b on imagenet-sketch'] })
+    expect(found!.rows.map(({ imageSize }) => imageSize)).toEqual([224, 288])
+    expect(found!.rows[0]).toEqual({
+      model: 'a.b',
+      benchmark: 'imagenet-sketch',
+      accuracy: 0.415,
+      n: null,
+      kind: '1K',
+      imageSize: 224,
+      source: 'results-sketch.csv',
+    })
     await expect(read('results-other.csv', 'model,img_size,top1\na,224,1\n')).rejects.toThrow(
       /unknown timm file: results-other\.csv; nearest: /,
     )
+  })
+
+  it('a model at two image sizes has one on all benchmarks, also where the files order them differently', async () => {
+    const out = join(folder, 'sizes')
+    const files = {
+      'results-imagenet.csv': ['a,224,80', 'a,288,79', 'b,320,82', 'b,256,81'],
+      'results-sketch.csv': ['a,288,44', 'a,224,40', 'b,256,45'],
+      'results-imagenet-r.csv': ['b,320,50', 'a,288,51', 'a,224,48'],
+    }
+    for (const [name, lines] of Object.entries(files)) {
+      const found = await read(name, ['model,img_size,top1', ...lines, ''].join('\n'))
+      const { format, rows } = found!
+      const created = 'today'
+      await recordImportedAccuracies(out, name, { schema: 1, format, source: name, created, rows })
+    }
+    const sizes = (await readImportedAccuracies(out)).map(
+      ({ model, benchmark, imageSize, accuracy }) => [model, benchmark, imageSize, accuracy],
+    )
+    expect(sizes.sort()).toEqual([
+      ['a', 'imagenet-1k', 224, 0.8],
+      ['a', 'imagenet-r', 224, 0.48],
+      ['a', 'imagenet-sketch', 224, 0.4],
+      ['b', 'imagenet-1k', 256, 0.81],
+      ['b', 'imagenet-sketch', 256, 0.45],
+    ])
+    const file = join(folder, 'results-imagenet.csv')
+    const { stdout } = await geogap(['import', file, '--out', join(folder, 'said')])
+    expect(stdout).toContain('4 accuracies (timm); 2 of them at another image size')
   })
 
   it("OpenCLIP's table: names of the catalogue, and DataComp's subsets as benchmarks of their own", async () => {
