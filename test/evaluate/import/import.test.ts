@@ -153,7 +153,7 @@ describe('accuracies from other tables', () => {
       ] as const) {
         expect(rate(benchmark)[at('from')]).toBe('imported')
         expect(rate(benchmark)[at('paper')]).toBe(paper)
-        expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(0.02)
+        expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(0.03)
       }
     },
   )
