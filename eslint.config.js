@@ -22,15 +22,30 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       'no-restricted-syntax': [
-        'warn',
+        'error',
         {
           selector: 'ObjectExpression > SpreadElement > ObjectExpression',
           message: 'Write the properties out; a literal is not spread into a literal.',
+        },
+        {
+          selector:
+            'VariableDeclarator[id.type="ArrayPattern"] > ArrayExpression > AwaitExpression',
+          message:
+            'Await one after the other, or together by Promise.all; a tuple only looks parallel.',
         },
       ],
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }],
     },
+  },
+  {
+    files: ['src/**/*.{ts,tsx}'],
+    rules: { 'max-params': ['error', { max: 3 }] },
+  },
+  {
+    // Drawings and formulas of five plain numbers: new ones take a settings object.
+    files: ['src/metrics/**/*.ts', 'src/report/figures/**/*.ts'],
+    rules: { 'max-params': ['error', { max: 5 }] },
   },
   {
     files: ['test/**/*.ts'],

@@ -129,12 +129,10 @@ async function writeModel(folder: string, graph: Graph): Promise<number> {
   await mkdir(join(folder, 'export'))
   await writeNoise(join(folder, 'export/model.data'), place)
   const bind = (name: string): ParameterBinding => ({
-    ...{
-      dtype: 'float32',
-      file: 'model.data',
-      offset: aligned.get(name)!,
-      length: sizes.get(name)!,
-    },
+    dtype: 'float32',
+    file: 'model.data',
+    offset: aligned.get(name)!,
+    length: sizes.get(name)!,
   })
   await writeFile(
     join(folder, 'export/model.onnx'),

@@ -28,7 +28,10 @@ const { values, positionals } = parseArgs({
 /** Rows of a pool of 10,000 again and again, copied into each block as a file's would be. */
 function madeUp(asked: number, pool: Float32Array): Embeddings {
   return {
-    ...{ encoder: 'made up', count: asked, width, dtype: 'float32' },
+    encoder: 'made up',
+    count: asked,
+    width,
+    dtype: 'float32',
     // eslint-disable-next-line @typescript-eslint/require-await
     async *blocks(rows) {
       const data = new Float32Array(rows * width)

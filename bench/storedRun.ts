@@ -73,22 +73,18 @@ async function store(
   const { dataset, images: rows, groups } = layout
   const zeroShot = testbed()[at]!.evaluation === 'zero-shot'
   const identity: ResultKey = {
-    ...{
-      schema: schemaVersion,
-      version: 'bench',
-      runtime: 'bench',
-      model,
-      weights: ['bench'],
-      preprocessing: 'paper',
-    },
-    ...{
-      steps: 'none',
-      dataset,
-      content: `${dataset} ${rows}`,
-      images: rows,
-      labelMap: 'bench',
-      choices: 'all',
-    },
+    schema: schemaVersion,
+    version: 'bench',
+    runtime: 'bench',
+    model,
+    weights: ['bench'],
+    preprocessing: 'paper',
+    steps: 'none',
+    dataset,
+    content: `${dataset} ${rows}`,
+    images: rows,
+    labelMap: 'bench',
+    choices: 'all',
     prompts: zeroShot ? 'texts' : '',
   }
   const folder = evaluationFolder(out, identity)
@@ -99,22 +95,18 @@ async function store(
     const file = `${[start, end].map(at => String(at).padStart(8, '0')).join('-')}.parquet`
     await writeShard(join(folder, file), at, layout, [start, end])
     const manifest: ShardManifest = {
-      ...{
-        identity,
-        key: hashResultKey(identity),
-        start,
-        end,
-        rows: end - start,
-        errors: 0,
-        file,
-        columns: Object.keys(groups),
-      },
-      ...{
-        bytes: (await stat(join(folder, file))).size,
-        seconds: 0,
-        machine: 'bench',
-        created: new Date().toISOString(),
-      },
+      identity,
+      key: hashResultKey(identity),
+      start,
+      end,
+      rows: end - start,
+      errors: 0,
+      file,
+      columns: Object.keys(groups),
+      bytes: (await stat(join(folder, file))).size,
+      seconds: 0,
+      machine: 'bench',
+      created: new Date().toISOString(),
     }
     await writeFile(join(folder, file.replace('.parquet', '.json')), JSON.stringify(manifest))
   }

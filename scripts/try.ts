@@ -53,14 +53,12 @@ interface Ran {
 
 function run(command: string, args: readonly string[], seconds = 300): Ran {
   const { status, stdout, stderr } = spawnSync(command, args, {
-    ...{
-      cwd: folder,
-      env,
-      encoding: 'utf8',
-      timeout: seconds * 1000,
-      maxBuffer: 1e8,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    },
+    cwd: folder,
+    env,
+    encoding: 'utf8',
+    timeout: seconds * 1000,
+    maxBuffer: 1e8,
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   return { status, text: `${stdout}${stderr}`.trim() }
 }

@@ -190,16 +190,15 @@ function coverage(all: readonly IndexRange[], images: number): number[] {
 describe('a plan', () => {
   it('gives every model each missing image once and no other, whatever is done, cut and grouped', () => {
     const task = fc.record({
-      ...{
-        done: fc.constantFrom(0, 1),
-        crop: fc.constantFrom(224, 256),
-        bytes: fc.integer({ min: 1e6, max: 4e8 }),
-      },
+      done: fc.constantFrom(0, 1),
+      crop: fc.constantFrom(224, 256),
+      bytes: fc.integer({ min: 1e6, max: 4e8 }),
       multiplyAdds: fc.integer({ min: 1e7, max: 1e11 }),
     })
     const options = fc.record(
       {
-        ...{ cores: fc.integer({ min: 1, max: 64 }), memory: fc.integer({ min: 1e8, max: 1e11 }) },
+        cores: fc.integer({ min: 1, max: 64 }),
+        memory: fc.integer({ min: 1e8, max: 1e11 }),
         shardSize: fc.integer({ min: 1, max: 500 }),
         maxShardSize: fc.integer({ min: 1, max: 500 }),
       },
@@ -213,11 +212,9 @@ describe('a plan', () => {
         const missing = done.map(shards => findGaps({ shards }, 2000))
         const tasks = asked.map(({ done, crop, ...cost }, i): ModelTask => ({
           model: { name: `m${i}`, architecture: 'x', classes: 1, files: [] },
-          ...{
-            ...cost,
-            steps: [resize(256, 'bilinear'), centerCrop(crop)],
-            missing: missing[done]!,
-          },
+          ...cost,
+          steps: [resize(256, 'bilinear'), centerCrop(crop)],
+          missing: missing[done]!,
         }))
         const jobs = planJobs(tasks, 'all', how)
         for (const [i, { done }] of asked.entries()) {
@@ -270,7 +267,12 @@ const filesOf = (parts: readonly (readonly string[])[]): TensorFile[] =>
       names.map(name => [
         name,
         {
-          ...{ name, file: '', dtype: 'F32' as const, shape: [1], offset: 0, length: 4 },
+          name,
+          file: '',
+          dtype: 'F32' as const,
+          shape: [1],
+          offset: 0,
+          length: 4,
           data: new Uint8Array(Float32Array.of(name.length).buffer),
         },
       ]),

@@ -23,7 +23,9 @@ const outcomes = (
     const label = i % 3 === 0 ? 'stove' : 'chair'
     const flipped = change(i, country, label)
     return {
-      ...{ id: `image-${i}`, label, correct: flipped === undefined ? i % 16 < 12 : flipped },
+      id: `image-${i}`,
+      label,
+      correct: flipped === undefined ? i % 16 < 12 : flipped,
       groups: { region: i % 4 < 2 ? 'Africa' : 'Europe', country, income: 10 + (i % 50) },
     }
   })
@@ -160,7 +162,9 @@ describe('compare', () => {
   it('tests households, not images, where the data set names them', async () => {
     const homes = (lost: boolean): Outcome[] =>
       Array.from({ length: 120 }, (_, i) => ({
-        ...{ id: `${i}`, label: 'stove', correct: !(lost && i < 12) },
+        id: `${i}`,
+        label: 'stove',
+        correct: !(lost && i < 12),
         groups: { region: 'Africa', household: i < 6 ? 'one' : i < 12 ? 'two' : `home ${i}` },
       }))
     await store(join(folder, 'home'), homes(false))

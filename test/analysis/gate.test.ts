@@ -44,7 +44,8 @@ it('without a change fails in at most 5 % where the photographs of a household f
     failed += fails(countries)
     blind += fails(
       countries.map(({ counts: { both, onlyFirst, onlySecond, neither }, ...country }) => ({
-        ...{ ...country, counts: { both, onlyFirst, onlySecond, neither } },
+        ...country,
+        counts: { both, onlyFirst, onlySecond, neither },
       })),
     )
   }

@@ -28,7 +28,8 @@ function drawPairs(n: number, gained: number, lost: number, random: Random): Pai
 export function drawCountries(churn: number, drop: number, random: Random, dropN = 400) {
   const subject = { model: 'm', dataset: 'd' }
   const countries = countrySizes.map((n, i) => ({
-    ...{ ...subject, group: `country ${i}` },
+    ...subject,
+    group: `country ${i}`,
     counts: drawPairs(n, churn, churn, random),
   }))
   if (drop === 0) return countries
@@ -68,6 +69,8 @@ const normal = (random: Random): number =>
 /** 60 countries of households; the first one loses `lost` of the images that both runs had right. */
 export const drawHouseholdCountries = (random: Random, lost = 0) =>
   countrySizes.map((n, i) => ({
-    ...{ model: 'm', dataset: 'd', group: `country ${i}` },
+    model: 'm',
+    dataset: 'd',
+    group: `country ${i}`,
     counts: drawHouseholds(n, i === 0 ? lost : 0, random),
   }))

@@ -24,11 +24,9 @@ const computed: number[] = []
 async function run(model: ModelSpec, change: Partial<EvaluateOptions> = {}): Promise<void> {
   let images = 0
   await evaluate({
-    ...{
-      models: [model],
-      datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
-      out,
-    },
+    models: [model],
+    datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+    out,
     onProgress: ({ total, done }) => (images += done === total ? total : 0),
     ...change,
   })
@@ -63,12 +61,10 @@ it('keeps every tag, in the order of time, and computes nothing for a tag', asyn
   const { n, top1, by, worst, worstAccuracy, disparity } = rows[2]!
   expect({ n, top1 }).toEqual({ n: 12, top1: (await openRun(out)).accuracy()[0]!.top1 })
   expect({ by, worst, worstAccuracy, disparity }).toEqual({
-    ...{
-      by: 'region',
-      worst: now!.worst,
-      worstAccuracy: now!.worstAccuracy,
-      disparity: now!.disparity,
-    },
+    by: 'region',
+    worst: now!.worst,
+    worstAccuracy: now!.worstAccuracy,
+    disparity: now!.disparity,
   })
 })
 

@@ -77,7 +77,8 @@ describe('place', async () => {
       ]),
     }
     const others = [0.5, 0.6, 0.7, 0.8, 0.9].map((x, i): ModelMeasures => ({
-      ...{ model: `m${i}`, kind: '1K' },
+      model: `m${i}`,
+      kind: '1K',
       values: new Map([
         ['i', x],
         ['v', x - 0.1 + 0.001 * (i % 2)],
@@ -97,11 +98,9 @@ describe('runs and packs', () => {
   let folder: string
   const world = (right: number, far: number): Outcome[] =>
     Array.from({ length: 200 }, (_, i) => ({
-      ...{
-        id: `${i}`,
-        label: i % 3 === 0 ? 'stove' : 'chair',
-        correct: i % 100 < (i % 2 === 0 ? right : far),
-      },
+      id: `${i}`,
+      label: i % 3 === 0 ? 'stove' : 'chair',
+      correct: i % 100 < (i % 2 === 0 ? right : far),
       groups: { region: i % 2 === 0 ? 'Europe' : 'Africa', household: `h${i % 7}` },
     }))
   const plain = (right: number): Outcome[] =>

@@ -57,7 +57,9 @@ describe('doctor', () => {
     const hubOf = async (HF_ENDPOINT: string) =>
       one(await diagnose({ ...settings(), HF_HUB_OFFLINE: '0', HF_ENDPOINT }), 'model hub')
     expect(await hubOf(endpoint)).toEqual({
-      ...{ name: 'model hub', status: 'ok', found: `${endpoint} answers 200, no HF_TOKEN` },
+      name: 'model hub',
+      status: 'ok',
+      found: `${endpoint} answers 200, no HF_TOKEN`,
     })
     expect(await hubOf(`${endpoint}/sick`)).toMatchObject({
       status: 'note',
@@ -80,7 +82,8 @@ describe('doctor', () => {
     await chmod(file, 0o500)
     const place = process.getuid?.() === 0 ? '/proc/geogap' : file
     expect(one(await diagnose({ ...settings(), GEOGAP_CACHE: place }), 'own cache')).toMatchObject({
-      ...{ status: 'missing', fix: 'set GEOGAP_CACHE to a folder that can be written' },
+      status: 'missing',
+      fix: 'set GEOGAP_CACHE to a folder that can be written',
     })
     expect(checkNode('18.20.0')).toMatchObject({
       status: 'missing',

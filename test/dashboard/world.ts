@@ -59,11 +59,9 @@ export async function makeWorld(): Promise<World> {
         label: i => labels[i % 3]!,
       },
       {
-        ...{
-          model,
-          dataset: 'street',
-          correct: correct(m + 5, i => 0.75 + 0.08 * m - 0.12 * (i % 4)),
-        },
+        model,
+        dataset: 'street',
+        correct: correct(m + 5, i => 0.75 + 0.08 * m - 0.12 * (i % 4)),
         label: i => labels[Math.floor(i / 4) % 3]!,
         className: index => `class ${index === 1 ? 2 : index}`,
         id: i => (i === 3 ? `${markup}/3.png` : `street/${i}.png`),

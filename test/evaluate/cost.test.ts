@@ -25,8 +25,19 @@ afterAll(async () => {
 
 const model = { name: 'm', multiplyAdds: 5e9 }
 const profile = (change: Partial<InferenceProfile> = {}): InferenceProfile => ({
-  ...{ dataset: 'd', models: ['m'], images: 100, batch: 16, threads: 2, processes: 1, wall: 21 },
-  ...{ decode: 0.5, prepare: 0.5, infer: [20], write: 0, idle: 0, ...change },
+  dataset: 'd',
+  models: ['m'],
+  images: 100,
+  batch: 16,
+  threads: 2,
+  processes: 1,
+  wall: 21,
+  decode: 0.5,
+  prepare: 0.5,
+  infer: [20],
+  write: 0,
+  idle: 0,
+  ...change,
 })
 const file = () => join(folder, 'cache', 'costs.json')
 
@@ -66,16 +77,12 @@ it('a moment is no measurement, damage is none either, and there is a bound to w
 
 const span = { start: 0, end: 100_000 }
 const task = (seconds?: number, bytes = 1e8): ModelTask => ({
-  ...{
-    model: { name: 'm', architecture: 'a', classes: 3, files: [] },
-    bytes,
-    multiplyAdds: 5e9,
-    steps: [],
-  },
-  ...{
-    missing: [span],
-    ...(seconds !== undefined && { cost: { infer: seconds, prepare: 0, measured: true } }),
-  },
+  model: { name: 'm', architecture: 'a', classes: 3, files: [] },
+  bytes,
+  multiplyAdds: 5e9,
+  steps: [],
+  missing: [span],
+  ...(seconds !== undefined && { cost: { infer: seconds, prepare: 0, measured: true } }),
 })
 
 it('as many processes run as memory has room for, of models of any size, and their threads fill the cores', () => {

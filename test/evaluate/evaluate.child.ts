@@ -10,7 +10,11 @@ const [weights, images, out, log, at] = process.argv.slice(2)
 let before = 0
 const work = () =>
   evaluate({
-    ...{ models: ['lcnet_050'], weights: weights!, datasets: [images!], out: out!, batch: 2 },
+    models: ['lcnet_050'],
+    weights: weights!,
+    datasets: [images!],
+    out: out!,
+    batch: 2,
     onProgress: ({ done }) => {
       if (done > before) appendFileSync(log!, `${done - before}\n`)
       before = done

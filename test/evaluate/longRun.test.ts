@@ -26,19 +26,26 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const identityOf = (images: number): ResultKey => ({
-  ...{
-    schema: schemaVersion,
-    version: '0',
-    runtime: '0',
-    model: 'm',
-    weights: ['0'],
-    preprocessing: 'native',
-    steps: '',
-  },
-  ...{ dataset: 'd', content: 'c', images, labelMap: 'l', choices: 'all', prompts: '' },
+  schema: schemaVersion,
+  version: '0',
+  runtime: '0',
+  model: 'm',
+  weights: ['0'],
+  preprocessing: 'native',
+  steps: '',
+  dataset: 'd',
+  content: 'c',
+  images,
+  labelMap: 'l',
+  choices: 'all',
+  prompts: '',
 })
 const itemOf = (file: string): Sample => ({
-  ...{ id: file, image: { kind: 'file', file }, labels: [0], label: 'red', groups: {} },
+  id: file,
+  image: { kind: 'file', file },
+  labels: [0],
+  label: 'red',
+  groups: {},
 })
 
 async function pictures(folder: string): Promise<Sample[]> {

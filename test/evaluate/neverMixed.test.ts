@@ -121,32 +121,26 @@ describe('results', () => {
 
   it('have a key that depends on every field of their identity', () => {
     const base: ResultKey = {
-      ...{
-        schema: schemaVersion,
-        version: '1',
-        runtime: 'r',
-        model: 'm',
-        weights: ['w'],
-        preprocessing: 'native',
-      },
-      ...{
-        steps: 's',
-        dataset: 'd',
-        content: 'c',
-        images: 1,
-        labelMap: 'l',
-        choices: 'all',
-        prompts: 'p',
-      },
+      schema: schemaVersion,
+      version: '1',
+      runtime: 'r',
+      model: 'm',
+      weights: ['w'],
+      preprocessing: 'native',
+      steps: 's',
+      dataset: 'd',
+      content: 'c',
+      images: 1,
+      labelMap: 'l',
+      choices: 'all',
+      prompts: 'p',
     }
     const changed: Partial<Record<keyof ResultKey, unknown>> = {
-      ...{
-        weights: ['v'],
-        preprocessing: 'paper',
-        images: 2,
-        schema: schemaVersion + 1,
-        source: 'imported',
-      },
+      weights: ['v'],
+      preprocessing: 'paper',
+      images: 2,
+      schema: schemaVersion + 1,
+      source: 'imported',
     }
     const keys = Object.keys(identitySchema.shape).map(field =>
       hashResultKey({ ...base, [field]: changed[field as keyof ResultKey] ?? 'other' }),

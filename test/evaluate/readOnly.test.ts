@@ -57,11 +57,9 @@ describe.skipIf(!canMount)('read-only data (left out where mounting is not allow
     const out = join(folder, `out-${name}`)
     const words = ['evaluate', '--model', 'lcnet_050', '--dataset', join(data, name), '--out', out]
     const ran = mounted(script, [data, ...cli, ...words], {
-      ...{
-        HF_HUB_CACHE: join(data, 'hub'),
-        HF_HUB_OFFLINE: '1',
-        GEOGAP_CACHE: join(data, 'cache'),
-      },
+      HF_HUB_CACHE: join(data, 'hub'),
+      HF_HUB_OFFLINE: '1',
+      GEOGAP_CACHE: join(data, 'cache'),
     })
     expect([ran.status, ran.stderr]).toEqual([0, expect.any(String)])
     const stored = await storedRows(out)

@@ -99,8 +99,16 @@ it('a manifest says what its shard was made with', async () => {
 })
 
 const row = (top5: number[], probabilities: number[], more: Partial<ShardRow> = {}): ShardRow => ({
-  ...{ id: 'a', label: 'cup', labels: [9], top5, probabilities },
-  ...{ rank: null, correct1: false, correct5: false, status: 'ok', ...more },
+  id: 'a',
+  label: 'cup',
+  labels: [9],
+  top5,
+  probabilities,
+  rank: null,
+  correct1: false,
+  correct5: false,
+  status: 'ok',
+  ...more,
 })
 
 it('a tie within the tolerance is no difference, one beyond it is', () => {

@@ -41,8 +41,16 @@ export const crops = async (positions: readonly number[]): Promise<Uint8Array> =
   Uint8Array.from(positions.flatMap(at => [...pixels.subarray(at * perCrop, (at + 1) * perCrop)]))
 
 export const fittedOptions = (folder: string): FinetuneOptions => ({
-  ...{ network, parameters, crops, labels, data: 'made up', folder },
-  ...{ seed: 7, epochs: 4, batch: 6, rate: 0.02 },
+  network,
+  parameters,
+  crops,
+  labels,
+  data: 'made up',
+  folder,
+  seed: 7,
+  epochs: 4,
+  batch: 6,
+  rate: 0.02,
 })
 
 export const optionsIn = (folder: string): FinetuneOptions => ({

@@ -78,15 +78,14 @@ async function store(out: string, result: StoredResult): Promise<void> {
     outcomes.rank[i] = hit === null ? 0 : hit ? 1 : 2
   }
   const note: Dataset = {
-    ...{
-      name: dataset,
-      samples: items,
-      columns,
-      choices: 'all',
-      problems: [],
-      hash: identity.content,
-    },
-    ...{ classes: Array.from({ length: 1000 }, (_, i) => className(i)), labelSpace: 'imagenet-1k' },
+    name: dataset,
+    samples: items,
+    columns,
+    choices: 'all',
+    problems: [],
+    hash: identity.content,
+    classes: Array.from({ length: 1000 }, (_, i) => className(i)),
+    labelSpace: 'imagenet-1k',
     labelMap: { name: 'test', hash: 'test' },
   }
   await recordDataset(out, note)

@@ -99,7 +99,11 @@ describe('familywise', () => {
 
 describe('sign flips of clusters', () => {
   const cell = (cluster: string | null, onlyFirst: number, onlySecond: number) => ({
-    ...{ cluster, onlyFirst, onlySecond, both: 5, neither: 2 },
+    cluster,
+    onlyFirst,
+    onlySecond,
+    both: 5,
+    neither: 2,
   })
 
   it('count every way that the signs can fall', () => {

@@ -53,10 +53,13 @@ describe('names', () => {
 
   it('finds weights on the hub under their tag', () => {
     expect(resolveModel('resnet50.a1_in1k').weights).toMatchObject({
-      ...{ from: 'hub', repo: 'timm/resnet50.a1_in1k', file: 'model.safetensors' },
+      from: 'hub',
+      repo: 'timm/resnet50.a1_in1k',
+      file: 'model.safetensors',
     })
     expect(resolveModel('clip:ViT-B-16/laion2b_s34b_b88k').weights).toMatchObject({
-      ...{ repo: 'laion/CLIP-ViT-B-16-laion2B-s34B-b88K', file: 'open_clip_model.safetensors' },
+      repo: 'laion/CLIP-ViT-B-16-laion2B-s34B-b88K',
+      file: 'open_clip_model.safetensors',
     })
   })
 
@@ -120,8 +123,11 @@ describe.skipIf(!shared)('facts of the reference libraries', () => {
     const spec = resolveModel(`${architecture}.${String(timm.tag)}`)
     const { mean, std, interpolation, cropPct, size } = spec.recipe
     expect({ mean, std, interpolation, crop_pct: cropPct, input_size: [3, size, size] }).toEqual({
-      ...{ mean: timm.mean, std: timm.std, interpolation: timm.interpolation },
-      ...{ crop_pct: timm.crop_pct, input_size: timm.input_size },
+      mean: timm.mean,
+      std: timm.std,
+      interpolation: timm.interpolation,
+      crop_pct: timm.crop_pct,
+      input_size: timm.input_size,
     })
     expect(spec.weights).toMatchObject({ repo: timm.hf_hub_id })
   })

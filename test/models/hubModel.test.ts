@@ -104,7 +104,9 @@ describe('hf:owner/repo', () => {
       file: 'onnx/model.onnx',
     })
     expect(parseHubName('hf:a/b@refs/pr/1:onnx/vision_model.onnx')).toEqual({
-      ...{ repo: 'a/b', revision: 'refs/pr/1', file: 'onnx/vision_model.onnx' },
+      repo: 'a/b',
+      revision: 'refs/pr/1',
+      file: 'onnx/vision_model.onnx',
     })
     expect(() => parseHubName('hf:a/b:weights.bin')).toThrow(/not hf:OWNER\/REPO/)
   })

@@ -31,13 +31,11 @@ const photos = (
   ...buildDataset({
     name: 'photos',
     samples: Array.from({ length: count }, (_, i) => ({
-      ...{
-        id: `${i}`,
-        image: { kind: 'file', file: `${i}.jpg` },
-        label: 'cup',
-        labels: labels(i),
-        groups: groups(i),
-      },
+      id: `${i}`,
+      image: { kind: 'file', file: `${i}.jpg` },
+      label: 'cup',
+      labels: labels(i),
+      groups: groups(i),
     })),
     space: ownSpace(['cup', 'mug']),
   }),
@@ -52,23 +50,20 @@ async function store(
   failed: readonly number[] = [],
 ) {
   const identity: ResultKey = {
-    ...{
-      schema: schemaVersion,
-      version: '0',
-      runtime: '0',
-      model: 'm',
-      weights: [],
-      preprocessing: 'native',
-      steps: '',
-    },
-    ...{
-      dataset: dataset.name,
-      content: dataset.hash,
-      images: dataset.samples.length,
-      labelMap: 'own',
-      choices: 'all',
-    },
-    ...{ prompts: '', order: 'random' },
+    schema: schemaVersion,
+    version: '0',
+    runtime: '0',
+    model: 'm',
+    weights: [],
+    preprocessing: 'native',
+    steps: '',
+    dataset: dataset.name,
+    content: dataset.hash,
+    images: dataset.samples.length,
+    labelMap: 'own',
+    choices: 'all',
+    prompts: '',
+    order: 'random',
   }
   await recordDataset(out, dataset)
   for (const [start, end] of spans) {

@@ -100,7 +100,7 @@ export function buildCommand(
   const { name, text, examples, commands = [], run } = definition
   const command = new Command(name).description(text)
   for (const [form, input] of Object.entries(definition.arguments ?? {}))
-    command.addArgument(buildInput(new Argument(form, textOf(input)), form, input))
+    command.addArgument(buildInput(new Argument(form, textOf(input)), input, { flag: form }))
   for (const [flags, input] of Object.entries(definition.options ?? {}))
     command.addOption(buildOption(command, flags, input))
   for (const inner of commands) command.addCommand(buildCommand(inner, entries))
@@ -126,14 +126,13 @@ function buildOption(command: Command, flags: string, input: string | InputDefin
   // A default is no value that came before.
   const isDefault = (): boolean =>
     command.getOptionValueSource(option.attributeName()) === 'default'
-  return buildInput(option, option.long!, input, isDefault)
+  return buildInput(option, input, { flag: option.long!, isDefault })
 }
 
 function buildInput<T extends Option | Argument>(
   made: T,
-  flag: string,
   input: string | InputDefinition,
-  isDefault = () => true,
+  { flag, isDefault = () => true }: { flag: string; isDefault?: () => boolean },
 ): T {
   if (typeof input === 'string') return made
   if (input.default !== undefined) made.default(input.default)

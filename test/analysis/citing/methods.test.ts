@@ -17,7 +17,9 @@ import { type Outcome, store } from '../stored.ts'
 
 let folder: string
 const outcomes: Outcome[] = Array.from({ length: 120 }, (_, i) => ({
-  ...{ id: `${i}`, label: 'stove', correct: i === 5 ? null : i % 2 === 0 },
+  id: `${i}`,
+  label: 'stove',
+  correct: i === 5 ? null : i % 2 === 0,
   groups: { region: i < 10 ? 'Africa' : 'Europe', household: `h${i % 9}` },
 }))
 

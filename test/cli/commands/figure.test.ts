@@ -96,7 +96,10 @@ describe('images without a prediction', () => {
   it('are counted by their reason', async () => {
     const { entries } = await openRun(results)
     const expected = Object.keys(skills).map(model => ({
-      ...{ model, dataset: 'geode', status: 'unreadable-image', images: 1 },
+      model,
+      dataset: 'geode',
+      status: 'unreadable-image',
+      images: 1,
     }))
     const byModel = (a: { model: string }, b: { model: string }) => (a.model < b.model ? -1 : 1)
     expect((await countStatuses(entries)).sort(byModel)).toEqual(expected.sort(byModel))

@@ -162,7 +162,10 @@ describe('accuracies from other tables', () => {
 describe('per-image predictions', () => {
   let dataset: Awaited<ReturnType<typeof openDataset>>
   const options = (file: string): PredictionImportOptions => ({
-    ...{ file, model: 'theirs', preprocessing: 'native', partial: false },
+    file,
+    model: 'theirs',
+    preprocessing: 'native',
+    partial: false,
     out: join(folder, 'results'),
   })
   const load = async (

@@ -57,7 +57,10 @@ export async function startRedis(folder: string, ...options: string[]): Promise<
   }
   await start()
   return {
-    ...{ url: `redis://127.0.0.1:${port}`, port, start, stop },
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    start,
+    stop,
     get pid() {
       return child?.pid
     },

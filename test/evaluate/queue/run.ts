@@ -11,23 +11,19 @@ import { type WorkUnit } from '../../../src/evaluate/units.ts'
 const columns: Dataset['columns'] = ['region']
 
 const identity = (images: number, model: string): ResultKey => ({
-  ...{
-    schema: schemaVersion,
-    version: 'test',
-    runtime: 'test',
-    model,
-    weights: ['w'],
-    preprocessing: 'native',
-  },
-  ...{
-    steps: 'none',
-    dataset: 'made-up',
-    content: `c${images}`,
-    images,
-    labelMap: 'm',
-    choices: 'all',
-    prompts: '',
-  },
+  schema: schemaVersion,
+  version: 'test',
+  runtime: 'test',
+  model,
+  weights: ['w'],
+  preprocessing: 'native',
+  steps: 'none',
+  dataset: 'made-up',
+  content: `c${images}`,
+  images,
+  labelMap: 'm',
+  choices: 'all',
+  prompts: '',
 })
 
 /** A plan of `units` units of `size` made-up images, stored at the place. */
@@ -39,7 +35,13 @@ export async function storePlan(
 ): Promise<RunPlan> {
   const images = units * size
   const group: PlannedModelGroup = {
-    ...{ target: 0, dataset: 'made-up', models: [id], images, shard: size, unit: size, seconds: 1 },
+    target: 0,
+    dataset: 'made-up',
+    models: [id],
+    images,
+    shard: size,
+    unit: size,
+    seconds: 1,
     identities: [identity(images, id)],
   }
   const plan: RunPlan = {

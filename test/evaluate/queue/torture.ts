@@ -70,7 +70,9 @@ export async function torture(
   try {
     for (let i = 0; i < plan.workers; i++) hire()
     const running = followRun(await storePlan(place, plan.units), await openStorage(place), {
-      ...{ queue: redis.url, pollMs: 500, backoffMs: 100 },
+      queue: redis.url,
+      pollMs: 500,
+      backoffMs: 100,
     })
     const finished = new AbortController()
     void running.then(

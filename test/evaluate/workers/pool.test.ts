@@ -25,11 +25,9 @@ beforeAll(async () => {
   const model = { name, architecture, classes: classes.length, files }
   group = { models: [model], steps: nativeSteps(recipe), choices: 'all', batch: 4, threads: 1 }
   items = Array.from({ length: 24 }, (_, i) => ({
-    ...{
-      id: `${i}`,
-      image: { kind: 'file', file: join(folder, `images/${i}.png`) },
-      labels: [i % 3],
-    },
+    id: `${i}`,
+    image: { kind: 'file', file: join(folder, `images/${i}.png`) },
+    labels: [i % 3],
   }))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))

@@ -72,7 +72,8 @@ describe('settings', () => {
 
 describe('judgement', () => {
   const scored = (changes: string[], loss: (i: number) => number) => ({
-    ...{ changes, recipe: right },
+    changes,
+    recipe: right,
     right: Array.from({ length: 100 }, (_, i) => loss(i) < 0.7),
     loss: Array.from({ length: 100 }, (_, i) => loss(i)),
   })

@@ -101,8 +101,17 @@ const shortChunked: Fault = response => {
 const notHttp: Fault = response => void response.socket!.end('nonsense\r\n\r\n')
 
 const passing = {
-  ...{ silent, reset, stallInBody, drip, cutInBody, resetInBody, notHttp },
-  ...{ 500: status(500), 503: status(503), 408: status(408), '429 to wait': status(429) },
+  silent,
+  reset,
+  stallInBody,
+  drip,
+  cutInBody,
+  resetInBody,
+  notHttp,
+  500: status(500),
+  503: status(503),
+  408: status(408),
+  '429 to wait': status(429),
   '503 with Retry-After': status(503, { 'retry-after': 0 }),
   '429 with a date': status(429, { 'retry-after': new Date(Date.now() + 50).toUTCString() }),
 } satisfies Record<string, Fault>

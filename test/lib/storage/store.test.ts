@@ -192,7 +192,8 @@ it.skipIf(real)('a store of others writes nothing outside of its copy', async ()
     const key = `bucket/hostile-${i}/${name}`
     store.objects.set(key, Buffer.from('{}'))
     await expect(pullResults(`s3://bucket/hostile-${i}`)).rejects.toMatchObject({
-      ...{ code: 'bad-results', message: expect.stringContaining(`hostile-${i}`) as string },
+      code: 'bad-results',
+      message: expect.stringContaining(`hostile-${i}`) as string,
     })
   }
   const files = await readdir(folder, { recursive: true })

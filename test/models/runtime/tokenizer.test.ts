@@ -146,7 +146,10 @@ describe('a file that is no tokenizer', () => {
 describe('a crafted tokenizer.json', () => {
   const bpe = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] }
   const split = (Regex: string) => ({
-    ...{ type: 'Split', pattern: { Regex }, behavior: 'Isolated', invert: false },
+    type: 'Split',
+    pattern: { Regex },
+    behavior: 'Isolated',
+    invert: false,
   })
   it.each<[string, unknown]>([
     ['null', null],

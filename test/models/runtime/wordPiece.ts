@@ -6,24 +6,20 @@ export const wordPieceJson = JSON.stringify({
   truncation: null,
   padding: null,
   added_tokens: wordPieces.slice(0, 4).map((content, id) => ({
-    ...{
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    },
+    id,
+    content,
+    single_word: false,
+    lstrip: false,
+    rstrip: false,
+    normalized: false,
+    special: true,
   })),
   normalizer: {
-    ...{
-      type: 'BertNormalizer',
-      clean_text: true,
-      handle_chinese_chars: true,
-      strip_accents: null,
-      lowercase: true,
-    },
+    type: 'BertNormalizer',
+    clean_text: true,
+    handle_chinese_chars: true,
+    strip_accents: null,
+    lowercase: true,
   },
   pre_tokenizer: { type: 'BertPreTokenizer' },
   post_processor: {
@@ -41,12 +37,10 @@ export const wordPieceJson = JSON.stringify({
   },
   decoder: { type: 'WordPiece', prefix: '##', cleanup: true },
   model: {
-    ...{
-      type: 'WordPiece',
-      unk_token: '[UNK]',
-      continuing_subword_prefix: '##',
-      max_input_chars_per_word: 100,
-    },
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
     vocab: Object.fromEntries(wordPieces.map((word, id) => [word, id])),
   },
 })

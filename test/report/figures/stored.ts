@@ -53,30 +53,27 @@ async function storeModel(
   skill: number,
 ): Promise<void> {
   const identity: ResultKey = {
-    ...{
-      schema: 1,
-      version: '0.1.0',
-      runtime: 'onnxruntime',
-      model,
-      weights: ['hash'],
-      preprocessing: 'native',
-    },
-    ...{
-      steps: 'none',
-      dataset: name,
-      content: hash,
-      images: items.length,
-      labelMap: 'identity',
-      choices: 'all',
-      prompts: '',
-    },
+    schema: 1,
+    version: '0.1.0',
+    runtime: 'onnxruntime',
+    model,
+    weights: ['hash'],
+    preprocessing: 'native',
+    steps: 'none',
+    dataset: name,
+    content: hash,
+    images: items.length,
+    labelMap: 'identity',
+    choices: 'all',
+    prompts: '',
   }
   const share = (item: Sample): number => skill - (item.groups['region'] === 'Africa' ? 0.25 : 0)
   const status = items.map(({ id }) =>
     columns.length > 0 && id === 'picture 3' ? 'unreadable-image' : 'ok',
   )
   const outcomes = {
-    ...{ model, status },
+    model,
+    status,
     top5: new Int32Array(items.length * 5).fill(-1),
     probabilities: new Float32Array(items.length * 5),
     rank: Int32Array.from(items, (item, i) =>

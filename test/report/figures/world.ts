@@ -234,7 +234,12 @@ function note(
   options: WorldOptions,
 ): DatasetRecord {
   return {
-    ...{ name, hash: `hash-${name}`, images, classes: [], columns, labelMap: 'by name' },
+    name,
+    hash: `hash-${name}`,
+    images,
+    classes: [],
+    columns,
+    labelMap: 'by name',
     ...(options.madeUp === false ? {} : { madeUp }),
     problems: options.problems
       ? [{ id: 'photo <1>.jpg', code: 'missing-file', message: 'no file photo <1>.jpg in images' }]
@@ -251,39 +256,33 @@ function entry(
 ): StoredEvaluation {
   const created = '2026-01-02T03:04:05.000Z'
   const identity: StoredEvaluation['identity'] = {
-    ...{
-      schema: 1,
-      version: '0.1.0',
-      runtime: 'onnxruntime 1.30.0',
-      model,
-      weights: ['a'.repeat(64)],
-    },
-    ...{
-      preprocessing: 'native',
-      steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)',
-    },
-    ...{
-      dataset,
-      content: `hash-${dataset}`,
-      images,
-      labelMap: 'by name',
-      choices: 'all',
-      prompts: zeroShot ? 'hash' : '',
-    },
+    schema: 1,
+    version: '0.1.0',
+    runtime: 'onnxruntime 1.30.0',
+    model,
+    weights: ['a'.repeat(64)],
+    preprocessing: 'native',
+    steps: 'resize(256, bilinear) centerCrop(224) normalize(mean 0 0 0, std 1 1 1)',
+    dataset,
+    content: `hash-${dataset}`,
+    images,
+    labelMap: 'by name',
+    choices: 'all',
+    prompts: zeroShot ? 'hash' : '',
   }
   const shard = {
-    ...{
-      identity,
-      key: 'key',
-      start: 0,
-      end: images,
-      rows: images,
-      errors: 0,
-      file: 'a.parquet',
-      bytes: 1,
-      columns,
-    },
-    ...{ seconds: images / 50, machine: 'linux x64, test processor', created },
+    identity,
+    key: 'key',
+    start: 0,
+    end: images,
+    rows: images,
+    errors: 0,
+    file: 'a.parquet',
+    bytes: 1,
+    columns,
+    seconds: images / 50,
+    machine: 'linux x64, test processor',
+    created,
   }
   return {
     identity,
@@ -306,7 +305,9 @@ function studies(draw: Random): Map<string, StudyValues[]> {
     { setting, metric: 'geode disparity', values: seeds(0.04) },
   ])
   const western = [0.5, 0.6, 0.7, 0.8, 0.9, 1].map(setting => ({
-    ...{ setting, metric: 'europe minus africa', values: seeds(0.05 + 0.12 * (setting - 0.5)) },
+    setting,
+    metric: 'europe minus africa',
+    values: seeds(0.05 + 0.12 * (setting - 0.5)),
   }))
   const regions = { Europe: 0.42, Americas: 0.18, Asia: 0.22, Africa: 0.18 }
   const votes = [3, 15, 33, 65, 113].flatMap(k => {
