@@ -134,8 +134,13 @@ describe("the paper's tables from stored runs", () => {
     const models = ['vgg-11', 'resnet50cutmixbaseline', 'resnet50augmix', 'vit'].map(named)
     const imported = models.flatMap((model, i) =>
       ['dollarstreet-datacomp', 'geode-datacomp'].map(benchmark => ({
-        ...{ model, benchmark, accuracy: 0.4 + 0.05 * i, n: 1000 },
-        ...{ kind: '1K' as const, imageSize: null, source: 'results.csv' },
+        model,
+        benchmark,
+        accuracy: 0.4 + 0.05 * i,
+        n: 1000,
+        kind: '1K' as const,
+        imageSize: null,
+        source: 'results.csv',
       })),
     )
     const rows = progressRows(paperView(run, imported, options))
