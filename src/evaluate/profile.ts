@@ -1,5 +1,4 @@
-import { addTimings, zeroTimings, type Timings } from './workers/messages.ts'
-import { type EvaluationJob } from './plan.ts'
+import { addTimings, type InferenceGroup, zeroTimings, type Timings } from './workers/messages.ts'
 
 /** How the time of a job was spent, in seconds of one process each. The parts of all processes add up to `processes` × `wall`. */
 export interface InferenceProfile {
@@ -23,7 +22,10 @@ export interface InferenceProfile {
 }
 
 /** Collects the times of a job's shards. */
-export function createProfiler({ group, processes }: EvaluationJob, dataset: string) {
+export function createProfiler(
+  { group, processes }: { group: InferenceGroup; processes: number },
+  dataset: string,
+) {
   const started = performance.now()
   let timings: Timings = zeroTimings(group.models.length)
   let images = 0

@@ -20,8 +20,9 @@ export interface Normalization {
   channels?: 'BGR' | undefined
 }
 
-/** `native` is each model's own preprocessing, `paper` is one preprocessing for all models. */
+/** The preprocessing modes. */
 export const preprocessingModes = ['native', 'paper'] as const
+/** `native` is each model's own preprocessing, `paper` is one preprocessing for all models. */
 export type PreprocessingMode = (typeof preprocessingModes)[number]
 
 /** Returns the step that cuts `pixels` off every side. */

@@ -30,7 +30,7 @@ export const families: FigureKind = {
           grey,
         ),
         rows: rows.map(row => ({ ...row })),
-        spec: width => scalingSpec(parts, measure, width, 3),
+        spec: width => scalingSpec(parts, measure, { width, most: 3 }),
       }
     }),
 }

@@ -123,7 +123,7 @@ const minStepTenthsPx = 6
 const relativePath = (path: string): string =>
   path.replace(
     /M([-\d.]+),([-\d.]+)((?:L[-\d.]+,[-\d.]+){4,})/g,
-    (_, x: string, y: string, rest: string) => {
+    (_, ...[x, y, rest]: [x: string, y: string, rest: string]) => {
       let [atX, atY] = [toTenths(x), toTenths(y)]
       const points = rest.slice(1).split('L')
       const steps = points.flatMap((point, i) => {

@@ -65,8 +65,7 @@ export interface ScalingPart {
 export function scalingSpec(
   parts: readonly ScalingPart[],
   measure: string,
-  width: number,
-  most = 2,
+  { width, most = 2 }: { width: number; most?: number },
 ): TopLevelSpec {
   const columns = width < 500 ? 1 : most
   const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
@@ -217,7 +216,7 @@ function figureOf(results: RunView, dataset: string): Figure | null {
       'Training images are those that the weights saw first or only, as the data sets’ authors count them; parameters are counted in the graph. Sizes go with architecture and training, so a difference between groups is no effect of size alone.',
     ),
     rows: sized.map(row => ({ ...row })),
-    spec: width => scalingSpec(partsBySize(sized), measure, width),
+    spec: width => scalingSpec(partsBySize(sized), measure, { width }),
   }
 }
 
