@@ -74,4 +74,6 @@ function rowWithClass(from: number, to: number, side: number): number {
   return to === 0 ? offsets + 1 : relativeRow(from - 1, to - 1, [side, side])
 }
 
-export const beits = classifiers({ family: 'beit', rows, build: beit })
+const names = { ignore: [/relative_position_index$/, /(^|\.)mask_token$/] }
+
+export const beits = classifiers({ family: 'beit', rows, build: beit, names: () => names })

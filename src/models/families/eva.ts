@@ -211,4 +211,7 @@ function evaMlp(w: ParameterScope, x: Tensor, c: EvaConfig): Tensor {
   return linear(w.at('fc2'), inner(), c.dim)
 }
 
-export const evas = classifiers({ family: 'eva', rows, build: eva })
+/** Tables of rotary positions are computed here; the token that hides patches in pretraining is not used. */
+const names = { ignore: [/rope\.(?!freqs$)/, /(^|\.)mask_token$/, /\.k_bias$/] }
+
+export const evas = classifiers({ family: 'eva', rows, build: eva, names: () => names })

@@ -240,4 +240,15 @@ const biases: Record<SwinConfig['version'], (w: ParameterScope, c: BlockSettings
   },
 }
 
-export const swins = classifiers({ family: 'swin', rows, build: swin })
+/** Older checkpoints hold the tables that are computed here, and have the classifier one scope higher. */
+const names = {
+  rename: [[/^head\.(?=weight|bias)/, 'head.fc.']] as const,
+  ignore: [
+    /relative_position_index$/,
+    /relative_coords_table$/,
+    /relative_coordinates_log$/,
+    /attn_mask$/,
+  ],
+}
+
+export const swins = classifiers({ family: 'swin', rows, build: swin, names: () => names })

@@ -308,4 +308,6 @@ function differentialAttention(
   return reshape(transpose(mul(mixed, 1 - initial), [0, 2, 1, 3]), [n!, length!, dim])
 }
 
-export const vits = classifiers({ family: 'vit', rows, build: vit })
+const names = { ignore: [/(^|\.)mask_token$/, /^pre_logits\./] }
+
+export const vits = classifiers({ family: 'vit', rows, build: vit, names: () => names })
