@@ -27,12 +27,6 @@ export default tseslint.config(
           selector: 'ObjectExpression > SpreadElement > ObjectExpression',
           message: 'Write the properties out; a literal is not spread into a literal.',
         },
-        {
-          selector:
-            'VariableDeclarator[id.type="ArrayPattern"] > ArrayExpression > AwaitExpression',
-          message:
-            'Await one after the other, or together by Promise.all; a tuple only looks parallel.',
-        },
       ],
       'max-lines': ['error', { max: 400 }],
       'max-lines-per-function': ['error', { max: 60, skipComments: true, skipBlankLines: true }],
@@ -40,7 +34,22 @@ export default tseslint.config(
   },
   {
     files: ['src/**/*.{ts,tsx}'],
-    rules: { 'max-params': ['error', { max: 3 }] },
+    rules: {
+      'max-params': ['error', { max: 3 }],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: 'ObjectExpression > SpreadElement > ObjectExpression',
+          message: 'Write the properties out; a literal is not spread into a literal.',
+        },
+        {
+          selector:
+            'VariableDeclarator[id.type="ArrayPattern"] > ArrayExpression > AwaitExpression',
+          message:
+            'Await one after the other, or together by Promise.all; a tuple only looks parallel.',
+        },
+      ],
+    },
   },
   {
     files: ['test/**/*.ts'],

@@ -95,7 +95,7 @@ export const shippedData: readonly {
     terms: 'MIT',
   },
   {
-    files: ['src/models/timmTags.tsv'],
+    files: ['src/models/timmTags.tsv', 'src/models/costs.tsv'],
     holds: 'names, preprocessing and licences of published weights',
     source: 'timm 1.0.31',
     terms: 'Apache-2.0',

@@ -108,7 +108,8 @@ function withDecimalPoints({ columns, rows }: RawTable): RawTable {
     columns.filter(column => {
       if (labelColumns.includes(column.toLowerCase())) return false
       const values = rows
-        .map(row => String(row[column] ?? ''))
+        .map(row => row[column])
+        .map(cell => (typeof cell === 'string' || typeof cell === 'number' ? String(cell) : ''))
         .filter(value => !missingText.test(value))
       return (
         values.every(value => /^-?\d+(,\d+)?$/.test(value)) &&

@@ -38,7 +38,8 @@ export async function hashImages(dataset: Dataset, options: ImageHashOptions): P
   const known = await readKnownHashes(file)
   const stamps = await fileStamps(dataset.samples)
   const settled = Date.now() - unsettledMs
-  let isNew = false
+  const before = known.size
+  let changed = 0
   const hashes = await mapLimited(dataset.samples, 4, async ({ image, bytes }) => {
     if (bytes === null || isObjectStoreUrl(image.file)) return null
     const key = sourceKey(image)
@@ -48,10 +49,10 @@ export async function hashImages(dataset: Dataset, options: ImageHashOptions): P
     const hash = await hashImage(image)
     if (stamp === undefined || stamp.changed > settled) return hash
     known.set(key, { stamp: stamp.text, hash })
-    isNew = true
+    changed += 1
     return hash
   })
-  if (isNew) await writeKnownHashes(file, known)
+  if (changed > 0 || known.size > before) await writeKnownHashes(file, known)
   if (hashes.every(hash => hash === null)) return dataset
   const hash = sha256(`${dataset.hash}\n${hashes.map(text => text ?? '-').join('\n')}\n`)
   return { ...dataset, hash, sizesHash: dataset.hash }

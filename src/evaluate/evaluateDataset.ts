@@ -26,7 +26,7 @@ import {
 } from '../results/store.ts'
 import { commitShard } from '../results/write.ts'
 import { loadCosts, recordCosts } from './cost.ts'
-import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
+import { startEarlyStop } from './earlyStop.ts'
 import { type InferenceProfile } from './profile.ts'
 import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'
 import { createProfiler } from './profile.ts'

@@ -16,7 +16,7 @@ import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
 import { readCurrentResults } from '../results/current.ts'
-import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
+import { type ShardManifest } from '../results/schema.ts'
 import {
   differingFields,
   differingFieldsText,

@@ -2,7 +2,7 @@
  * Finds the nearest labelled images of unlabelled ones (appendix F). The search is exact: one graph multiplies a block of
  * queries with all references and returns the largest similarities of each row.
  */
-import { type GeogapError, inputError, internalError } from '../lib/errors.ts'
+import { inputError, internalError } from '../lib/errors.ts'
 import { normalizeRows } from '../lib/onnx/blocks/similarity.ts'
 import { createGraph, addInput, addOutput } from '../lib/onnx/graph.ts'
 import { encodeModel } from '../lib/onnx/encode.ts'

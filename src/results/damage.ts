@@ -15,7 +15,7 @@ import {
 } from './records.ts'
 import { type RecordedRun } from './runRecords.ts'
 import { type ResultKey } from './schema.ts'
-import { isRetired, type StoredEvaluation } from './store.ts'
+import { type StoredEvaluation } from './store.ts'
 import { studyKind } from './studies.ts'
 
 /** The `code` of a retired or a damaged evaluation among a run's failures. */

@@ -167,7 +167,7 @@ const keptIn = async (out: string): Promise<(KeptOutput | undefined)[]> =>
 
 /** Files that some manifest names, selected or not, and that are not there. */
 async function missingFiles(out: string): Promise<string[]> {
-  const names = (await readdir(join(out, 'predictions'), { recursive: true })) as string[]
+  const names = await readdir(join(out, 'predictions'), { recursive: true })
   const manifests = names.filter(name => name.endsWith('.json'))
   return manifests.flatMap(name => {
     const text = fs.readFileSync(join(out, 'predictions', name), 'utf8')

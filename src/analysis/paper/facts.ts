@@ -78,7 +78,7 @@ export function testbedTable(evidence: PaperView): Table {
       parameters,
       benchmarks: evaluationsOf(run, { model, preprocessing }).length,
       failed: failures.length,
-      note: listed.reason ?? failures[0]?.message ?? null,
+      note: listed.reason === '' ? (failures.at(0)?.message ?? null) : listed.reason,
     }
   })
   const columns: TableColumn<(typeof rows)[number]>[] = [

@@ -58,6 +58,26 @@ const options = {
 
 type Inputs = InputValues<typeof options>
 
+/** Returns a function that says, once, what is evaluated. It is called when names and files have been found. */
+function planNote({ models, datasets, out }: EvaluateOptions): () => void {
+  let said = false
+  return () => {
+    if (said) return
+    said = true
+    printNote(
+      `evaluating ${countText(models.length, 'model')} on ${countText(datasets.length, 'data set')} into ${out}; what is stored there already is not done again`,
+    )
+  }
+}
+
+/** Returns `print` with a note before its first output. */
+const afterNote =
+  <Arguments extends unknown[]>(note: () => void, print: (...values: Arguments) => void) =>
+  (...values: Arguments): void => {
+    note()
+    print(...values)
+  }
+
 export const command = defineCommand({
   name: 'evaluate',
   text: 'Evaluate models on data sets and keep one row per image. What is stored already is not done again.',
@@ -69,19 +89,16 @@ export const command = defineCommand({
       await printForecast(options)
       return
     }
-    const { models, datasets, out } = options
-    printNote(
-      `evaluating ${countText(models.length, 'model')} on ${countText(datasets.length, 'data set')} into ${out}; what is stored there already is not done again`,
-    )
     const { interruptSignal } = await import('./interrupt.ts')
     const signal = interruptSignal()
     const profiles: InferenceProfile[] = []
+    const note = planNote(options)
     const asked = {
       ...options,
       signal,
       onProfile: (profile: InferenceProfile) => profiles.push(profile),
-      onProgress: progressPrinter(),
-      onDownload: transferPrinter(),
+      onProgress: afterNote(note, progressPrinter()),
+      onDownload: afterNote(note, transferPrinter()),
     }
     const { evaluate } = await import('../../evaluate/evaluate.ts')
     const work = inputs.queue === undefined ? evaluate(asked) : evaluateAtQueue(asked, inputs)

@@ -17,11 +17,19 @@ export const command = defineCommand({
   examples: ['geogap experiment retraining --dry-run'],
   run: async ({ name, dryRun, run, published, data = 'data', out }, entries) => {
     const experiments = await import('../../report/page/experiments.ts')
-    const print = (text: string): void => void process.stdout.write(text)
-    if (name === undefined) return print(await experiments.experimentList())
+    const print = (text: string): boolean => process.stdout.write(text)
+    if (name === undefined) {
+      print(await experiments.experimentList())
+      return
+    }
     const experiment = await experiments.readExperiment(name)
-    if (published) return print(experiments.publishedSizesText(experiment))
-    if (run !== undefined) return print(await experiments.experimentResultsText(experiment, run))
+    if (published || run !== undefined) {
+      const text = published
+        ? experiments.publishedSizesText(experiment)
+        : await experiments.experimentResultsText(experiment, run!)
+      print(text)
+      return
+    }
     // Paths may hold spaces, so they are put in after the line is split.
     const commands = experiment.commands.map(line =>
       line.split(' ').map(word => word.replace('{data}', () => data).replace('{out}', () => out)),

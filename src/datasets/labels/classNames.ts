@@ -4,7 +4,6 @@
  * would make a wrong accuracy.
  */
 import { inputError, quoteForMessage } from '../../lib/errors.ts'
-import { memoize } from '../../lib/memoize.ts'
 import type { Sample } from '../dataset.ts'
 import { identityMap } from '../build.ts'
 import { imagenetClasses, indexOfWnid } from './imagenet.ts'
@@ -27,15 +26,18 @@ export interface IndexLabelling extends Pick<Labelling, 'space' | 'labelMap'> {
 
 const maxUnknownLabels = 20
 
+let knownIndices: ReadonlyMap<string, ReadonlySet<number>> | undefined
+
 /** Returns ImageNet's class indices by wnid, name and synonym. */
-const indicesByName = memoize<void, ReadonlyMap<string, ReadonlySet<number>>>(() => {
+function indicesByName(): ReadonlyMap<string, ReadonlySet<number>> {
+  if (knownIndices) return knownIndices
   const indices = new Map<string, Set<number>>()
   for (const [i, { wnid, name, synonyms }] of imagenetClasses.entries()) {
     for (const text of [wnid, name, ...synonyms].map(normalizeLabel))
       indices.set(text, (indices.get(text) ?? new Set()).add(i))
   }
-  return indices
-})
+  return (knownIndices = indices)
+}
 
 /**
  * Returns whether labels are ImageNet's 1,000 in wnid order: all but at most 20 are names or synonyms of their class, and

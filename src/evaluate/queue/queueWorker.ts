@@ -289,7 +289,7 @@ async function checkedUnit({ data }: Job<unknown>, plan: RunPlan): Promise<WorkU
   if (unit && unit.end <= (plan.groups[unit.group]?.images ?? 0)) return unit
   const { UnrecoverableError } = await import('bullmq')
   throw new UnrecoverableError(
-    `no unit of the plan: ${quoteForMessage(JSON.stringify(data) ?? 'nothing')}`,
+    `no unit of the plan: ${quoteForMessage(data === undefined ? 'nothing' : JSON.stringify(data))}`,
   )
 }
 

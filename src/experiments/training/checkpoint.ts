@@ -5,7 +5,7 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type GeogapError, inputError, dataError } from '../../lib/errors.ts'
+import { inputError, dataError } from '../../lib/errors.ts'
 import { orIfMissing, writeAtomically, writeFully } from '../../lib/files.ts'
 import {
   type NamedTensor,

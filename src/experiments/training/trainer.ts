@@ -1,5 +1,5 @@
 import { type InferenceSession, type Tensor as Value } from 'onnxruntime-node'
-import { type GeogapError, dataError } from '../../lib/errors.ts'
+import { dataError } from '../../lib/errors.ts'
 import { type Graph, shapeError } from '../../lib/onnx/graph.ts'
 import { type ParameterBinding, encodeModel } from '../../lib/onnx/encode.ts'
 import { type Optimizer } from '../../lib/onnx/optimizers.ts'

@@ -140,7 +140,11 @@ async function writeParquetTable({ columns, values }: Table, file: string): Prom
     const cells = values.map(row => row[i]!)
     return type === 'number'
       ? { name, type: 'DOUBLE', values: cells as (number | null)[] }
-      : { name, type: 'VARCHAR', values: cells.map(cell => (cell === null ? null : String(cell))) }
+      : {
+          name,
+          type: 'VARCHAR',
+          values: (cells as (string | number | null)[]).map(cell => cell?.toString() ?? null),
+        }
   })
   await writeDurably(file, temporary => writeParquet(temporary, flat)).catch((error: unknown) => {
     throw writeError(file, error)

@@ -24,7 +24,6 @@ const tiny = sized(96, [3, 3, 9, 3])
 const small = sized(96, [3, 3, 27, 3])
 export const convNextBase = sized(128, [3, 3, 27, 3])
 export const convNextLarge = sized(192, [3, 3, 27, 3])
-export const convNextXXLarge = { ...sized(384, [3, 4, 30, 3]), epsilon: 1e-5 }
 const v2 = { responseNorm: true }
 const test: ConvNextConfig = {
   depths: [1, 1, 1, 1],
@@ -51,7 +50,7 @@ const rows: ArchitectureRows<ConvNextRow> = {
   convnext_large: convNextLarge,
   convnext_large_mlp: { ...convNextLarge, hidden: 1536 },
   convnext_xlarge: sized(256, [3, 3, 27, 3]),
-  convnext_xxlarge: convNextXXLarge,
+  convnext_xxlarge: { ...sized(384, [3, 4, 30, 3]), epsilon: 1e-5 },
   convnextv2_atto: { ...atto, ...v2 },
   convnextv2_femto: { ...femto, ...v2 },
   convnextv2_pico: { ...pico, ...v2 },

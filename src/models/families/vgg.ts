@@ -1,5 +1,4 @@
 /** VGG (Simonyan and Zisserman 2014), as timm's vgg.py computes it: its first dense layers are convolutions. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { copyFile, link, mkdir, realpath, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, posix } from 'node:path'
-import { type GeogapError, quoteForMessage, weightsError } from '../../lib/errors.ts'
+import { quoteForMessage, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { hubFile, type HubOptions } from '../../lib/hub/hub.ts'

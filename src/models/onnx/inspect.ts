@@ -225,14 +225,14 @@ function readInitializer(reader: GraphReader, span: ByteSpan): { name: string; v
   const entries = new Map<string, string>()
   let name = ''
   let values = 1
-  let outside = false
+  const data = { isOutside: false }
   readFields(proto, span, {
     1: field => (values *= fieldIntegers(proto, field).reduce((a, size) => a * size, 1)),
     8: field => (name = fieldText(proto, field)),
     13: field => entries.set(...readStringPair(proto, field)),
-    14: field => (outside = field.value === 1),
+    14: field => (data.isOutside = field.value === 1),
   })
-  if (outside || entries.size > 0) {
+  if (data.isOutside || entries.size > 0) {
     if (reader.external.length === maxExternalTensors)
       throw badOnnxError(proto.file, `more than ${maxExternalTensors} external tensors`)
     reader.external.push({

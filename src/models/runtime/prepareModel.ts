@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
-import { type GeogapError, quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
+import { quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/download.ts'

@@ -19,7 +19,6 @@ import { type RunView, runView, type RunViewOptions } from '../../analysis/runVi
 import { benchmarkNameOf } from '../../analysis/datasetRoles.ts'
 import { scaling } from './scaling.ts'
 import { retraining, westernShare } from './studies.ts'
-import { fontSizePx } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
 
 /** Every figure, in the order of a report. */

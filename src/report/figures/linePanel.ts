@@ -4,7 +4,7 @@ import { fitLine, type Line } from '../../metrics/regression.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { fitText, textWidth, titleFont, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
-import { fontSizePx, ink, titleSizePx } from './theme.ts'
+import { fontSizePx, ink } from './theme.ts'
 import {
   type LayerSpec,
   concatPanels,

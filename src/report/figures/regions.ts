@@ -15,7 +15,7 @@ import { spreadPositions } from './labels.ts'
 import { type AxisDomain, roundDomain } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
-import { seriesColor, fontSizePx, ink, mutedColor, titleSizePx } from './theme.ts'
+import { seriesColor, fontSizePx, ink, mutedColor } from './theme.ts'
 import {
   intervalMarks,
   type PanelSpec,

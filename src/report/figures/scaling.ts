@@ -14,7 +14,7 @@ import {
 import { roundDomain } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { fitText, titleFont } from './fonts.ts'
-import { fontSizePx, geographicColor, ink, mutedColor, titleSizePx } from './theme.ts'
+import { fontSizePx, geographicColor, ink, mutedColor } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
 import {
   type PanelSpec,

@@ -48,7 +48,10 @@ describe('published accuracies', () => {
     ] as const) {
       const table = await readTable(sharedPath(`data/published/timm-results-${name}.csv`))
       const published = new Map(
-        table.rows.map(({ model, img_size, top1 }) => [`${model} ${img_size}`, Number(top1) / 100]),
+        table.rows.map(({ model, img_size, top1 }) => [
+          `${String(model)} ${String(img_size)}`,
+          Number(top1) / 100,
+        ]),
       )
       for (const row of rows.filter(one => one.benchmark === benchmark && one.source === 'timm'))
         expect(row.accuracy).toBeCloseTo(published.get(`${row.model} ${row.imageSize}`)!, 9)

@@ -31,7 +31,10 @@ const server = createServer((request, response) => {
   const body: Buffer[] = []
   request.on('data', (chunk: Buffer) => body.push(chunk))
   request.on('end', () => {
-    if (request.method === 'PUT') return put(Buffer.concat(body), request, response, fault)
+    if (request.method === 'PUT') {
+      put(Buffer.concat(body), request, response, fault)
+      return
+    }
     if (fault) fault(response, request)
     else answer(response, request)
   })

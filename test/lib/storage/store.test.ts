@@ -11,7 +11,6 @@ import { type Storage } from '../../../src/lib/storage/storage.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
 import { listObjects } from '../../../src/lib/storage/s3.ts'
 import {
-  evaluationPath,
   readStoredEvaluations,
   readStoredEvaluation,
   shardPaths,

@@ -52,23 +52,6 @@ export function axialAngles(c: AxialSettings, f: FrequencySettings): Float32Arra
   })
 }
 
-/** DINOv3's angles [patches, head width / 2]: positions between -1 and 1 around, by periods of `temperature`. */
-export function centredAngles(c: AxialSettings, temperature: number): Float32Array[] {
-  const count = c.headWidth / 4
-  const periods = Array.from({ length: count }, (_, i) =>
-    round(temperature ** round((2 * i) / (c.headWidth / 2))),
-  )
-  const place = (index: number, size: number): number =>
-    round(2 * round(round(index + 0.5) / size) - 1)
-  return gridOf(c.grid).map(([row, column]) =>
-    Float32Array.from(
-      [place(row, c.grid[0]), place(column, c.grid[1])].flatMap(at =>
-        periods.map(period => round(round(2 * Math.PI * at) / period)),
-      ),
-    ),
-  )
-}
-
 /** Row and column of every patch, row by row. */
 const gridOf = ([rows, columns]: AxialSettings['grid']): (readonly [number, number])[] =>
   Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns] as const)
