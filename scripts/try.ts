@@ -34,7 +34,7 @@ const env = {
 
 /** What may stop a command of a page: it asks for what is not on this machine. Anything else is a fault of the page. */
 const absent =
-  /no such|missing|not found|not in the cache|offline|unknown (model|dataset|data set|tag)|cannot (read|open)|does not exist|no device|no results|needs|holds no|not there|ECONNREFUSED|: expected |no kept outputs|unreadable manifest|was evaluated on|without a label column|choose with/i
+  /no such|missing|not found|not in the cache|offline|unknown (model|dataset|data set|tag)|cannot (read|open)|does not exist|no device|no results|needs|holds no|not there|ECONNREFUSED|: expected |no kept outputs|unreadable manifest|has an accuracy on|without a label column|choose with/i
 
 /** Would wait for somebody, or load the network. */
 const unsuitable = /^(serve|fetch|pull|work|queue)$/
