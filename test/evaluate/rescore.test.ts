@@ -172,7 +172,14 @@ describe('rescore', () => {
       const labels = ['stove', 'street vendor', 'dish soap']
       const found = await photos(8, (_, i) => labels[i % 3]!)
       const manifest = join(folder, 'own.csv')
-      await writeFile(manifest, ['id,image,label', ...found.map(({ line }) => line), ''].join('\n'))
+      await writeFile(
+        manifest,
+        [
+          'id,image,label',
+          ...found.map(({ line }, i) => line.replace(/^[^,]+/, `photo-${i}`)),
+          '',
+        ].join('\n'),
+      )
       const files = ['own.txt', 'more.txt'].map(file => join(folder, file))
       await writeFile(files[0]!, `${labels.join('\n')}\n`)
       await writeFile(files[1]!, `${['toilet', ...labels, 'spices'].join('\n')}\n`)
