@@ -104,14 +104,7 @@ export function addOutput(name: string, tensor: Tensor): Tensor {
 
 /** Adds an inline constant of a few values; weights belong in parameters. */
 export function constant(graph: Graph, data: Constant['data'], shape: readonly number[]): Tensor {
-  const tensor: Tensor = {
-    graph,
-    name: `constant_${graph.nameCount++}`,
-    dtype: dtypeOf(data),
-    shape,
-  }
-  graph.constants.set(tensor.name, { tensor, data })
-  return tensor
+  return sharedConstant(graph, `constant_${graph.nameCount++}`, () => ({ data, shape }))
 }
 
 /** Returns the constant that the graph has under `name`, made once: tables that many blocks read are stored once. */

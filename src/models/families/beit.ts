@@ -1,12 +1,13 @@
 /** BEiT (Bao et al. 2021) and BEiT v2 (Peng et al. 2022), as timm's beit.py computes them. */
-import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { affine, linear } from '../../lib/onnx/blocks/linear.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attend, keysUnbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { embedTokens, patchTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { relativeBias, relativeRow } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, mean, mul } from '../../lib/onnx/ops.ts'
+import { mean } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -46,19 +47,15 @@ const beit: ClassifierBuilder<BeitConfig> = (w, image, c) => {
 
 type BlockSettings = BeitConfig & { side: number }
 
-function beitBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const scale = (name: string, y: Tensor): Tensor => mul(y, w.get(name, [c.dim], 'scale'))
-  const y = add(x, scale('gamma_1', attention(w.at('attn'), layerNorm(w.at('norm1'), x), c)))
-  return add(
-    y,
-    scale('gamma_2', mlp(w.at('mlp'), layerNorm(w.at('norm2'), y), { hidden: 4 * c.dim })),
-  )
-}
+const beitBlock = (w: ParameterScope, x: Tensor, c: BlockSettings): Tensor =>
+  preNormBlock(w, x, {
+    attention: (scope, y) => attention(scope, y, c),
+    mlp: (scope, y) => mlp(scope, y, { hidden: 4 * c.dim }),
+    layerScale: 'gamma_',
+  })
 
 function attention(w: ParameterScope, x: Tensor, { dim, heads, side }: BlockSettings): Tensor {
-  const none = constant(w.graph, new Float32Array(dim), [dim])
-  const bias = concat([w.get('q_bias', [dim], 'bias'), none, w.get('v_bias', [dim], 'bias')], 0)
-  const qkv = splitQkv(affine(x, w.at('qkv').get('weight', [3 * dim, dim]), bias))
+  const qkv = keysUnbiasedProjection(w, x)
   const table = w.get('relative_position_bias_table', [(2 * side - 1) ** 2 + 3, heads])
   const mask = relativeBias(table, side * side + 1, {
     name: 'patch_offsets',

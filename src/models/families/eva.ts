@@ -2,9 +2,15 @@
  * EVA (Fang et al. 2022), EVA-02 (Fang et al. 2023) and Vision Transformers with rotary positions (Heo et al. 2024), as
  * timm's eva.py computes them.
  */
-import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { affine, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  attend,
+  fusedProjection,
+  keysUnbiasedProjection,
+  type Projection,
+  splitQkv,
+} from '../../lib/onnx/blocks/attention.ts'
+import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   axialAngles,
@@ -14,13 +20,15 @@ import {
   type RotaryTables,
   rotate,
 } from '../../lib/onnx/blocks/rotary.ts'
+import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
+  learnedTokens,
   patchTokens,
   prefixRows,
   type TokenSettings,
 } from '../../lib/onnx/blocks/tokens.ts'
-import { add, concat, gelu, mean, mul, pick, silu, split } from '../../lib/onnx/ops.ts'
+import { gelu, mean, mul, pick, silu, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -116,10 +124,7 @@ const rows: ArchitectureRows<EvaConfig> = {
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
-  const prefix = [
-    { name: 'cls_token', rows: (c.classToken ?? true) ? 1 : 0 },
-    { name: 'reg_token', rows: c.registers ?? 0 },
-  ].filter(({ rows }) => rows > 0)
+  const prefix = learnedTokens(c)
   const count = prefixRows({ prefix })
   const turns = rotation(w, image, { ...c, prefix: count })
   const x = w
@@ -161,39 +166,31 @@ function rotation(
   return () => tables
 }
 
-function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const scale = (name: string, y: Tensor): Tensor =>
-    c.layerScale ? mul(y, w.get(name, [c.dim], 'scale')) : y
-  const y = add(x, scale('gamma_1', attention(w.at('attn'), layerNorm(w.at('norm1'), x), c)))
-  return add(y, scale('gamma_2', evaMlp(w.at('mlp'), layerNorm(w.at('norm2'), y), c)))
-}
+const evaBlock = (w: ParameterScope, x: Tensor, c: BlockSettings): Tensor =>
+  preNormBlock(w, x, {
+    attention: (scope, y) => attention(scope, y, c),
+    mlp: (scope, y) => evaMlp(scope, y, c),
+    layerScale: c.layerScale ? 'gamma_' : undefined,
+  })
 
 function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const [q, k, v] = projections[c.qkv ?? 'keys unbiased'](w, x, c.dim)
+  const [q, k, v] = projections[c.qkv ?? 'keys unbiased'](w, x)
   const turn = (y: Tensor): Tensor => (c.turn ? rotate(y, c.turn) : y)
   return linear(w.at('proj'), attend([turn(q), turn(k), v], c), c.dim)
 }
 
-type Projections = (
-  w: ParameterScope,
-  x: Tensor,
-  width: number,
-) => readonly [q: Tensor, k: Tensor, v: Tensor]
-
-const projections: Record<NonNullable<EvaConfig['qkv']>, Projections> = {
-  biased: (w, x, width) => splitQkv(linear(w.at('qkv'), x, 3 * width)),
-  unbiased: (w, x, width) => splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * width)),
-  separate: (w, x, width) => [
-    linear(w.at('q_proj'), x, width),
-    unbiasedLinear(w.at('k_proj'), x, width),
-    linear(w.at('v_proj'), x, width),
+const projections: Record<NonNullable<EvaConfig['qkv']>, Projection> = {
+  biased: fusedProjection,
+  'keys unbiased': keysUnbiasedProjection,
+  unbiased: (w, x) => splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * widthOf(x))),
+  separate: (w, x) => [
+    linear(w.at('q_proj'), x, widthOf(x)),
+    unbiasedLinear(w.at('k_proj'), x, widthOf(x)),
+    linear(w.at('v_proj'), x, widthOf(x)),
   ],
-  'keys unbiased': (w, x, width) => {
-    const none = constant(w.graph, new Float32Array(width), [width])
-    const parts = [w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')]
-    return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), concat(parts, 0)))
-  },
 }
+
+const widthOf = (x: Tensor): number => fixedSize(x.shape.at(-1), 'eva')
 
 function evaMlp(w: ParameterScope, x: Tensor, c: EvaConfig): Tensor {
   const hidden = c.hidden ?? 4 * c.dim

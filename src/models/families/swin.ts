@@ -2,9 +2,13 @@
  * Swin Transformer (Liu et al. 2021), Swin Transformer V2 (Liu et al. 2022) and its variant by Christoph Reich, as timm's
  * swin_transformer.py, swin_transformer_v2.py and swin_transformer_v2_cr.py compute them.
  */
-import { constant, sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { affine, conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  fusedProjection,
+  keysUnbiasedProjection,
+  splitHeads,
+} from '../../lib/onnx/blocks/attention.ts'
+import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
@@ -18,7 +22,6 @@ import {
 import { normalizeRows } from '../../lib/onnx/blocks/similarity.ts'
 import {
   add,
-  concat,
   exp,
   matmul,
   mean,
@@ -171,7 +174,8 @@ function windowAttention(
   c: BlockSettings & { mask: Tensor | undefined },
 ): Tensor {
   const width = fixedSize(x.shape[2], 'swin')
-  const [q, k, values] = splitQkv(projections[c.version](w, x, width))
+  const project = c.version === 'v2' ? keysUnbiasedProjection : fusedProjection
+  const [q, k, values] = project(w, x)
   const [queries, keys] = [splitHeads(q, c.heads), splitHeads(k, c.heads)]
   const product = (a: Tensor, b: Tensor): Tensor => matmul(a, transpose(b, [0, 1, 3, 2]))
   const scores =
@@ -180,19 +184,6 @@ function windowAttention(
       : mul(product(normalizeRows(queries), normalizeRows(keys)), temperature(w, c))
   const bias = biases[c.version](w, c)
   return linear(w.at('proj'), attendInWindows({ scores, values, bias, mask: c.mask }), width)
-}
-
-const projections: Record<
-  SwinConfig['version'],
-  (w: ParameterScope, x: Tensor, width: number) => Tensor
-> = {
-  v1: (w, x, width) => linear(w.at('qkv'), x, 3 * width),
-  v2: (w, x, width) => {
-    const none = constant(w.graph, new Float32Array(width), [width])
-    const parts = [w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')]
-    return affine(x, w.at('qkv').get('weight', [3 * width, width]), concat(parts, 0))
-  },
-  'v2 cr': (w, x, width) => linear(w.at('qkv'), x, 3 * width),
 }
 
 /** What cosines are multiplied by, at most 100, for each head. */

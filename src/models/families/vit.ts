@@ -8,8 +8,10 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
+import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
+  learnedTokens,
   patchTokens,
   prefixRows,
   type TokenSettings,
@@ -194,7 +196,7 @@ const rows: ArchitectureRows<ViTConfig> = {
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
-  const prefix = prefixTokens(c)
+  const prefix = learnedTokens(c)
   const tokens: TokenSettings = { ...c, prefix, positions: c.patchPositions ? 'patches' : 'all' }
   const x = w
     .each('blocks', c.blocks)
@@ -221,33 +223,25 @@ function averageHeads(w: ParameterScope, tokens: Tensor, classes: number): Outpu
   return { features: div(add(first, second), 2), logits: div(add(heads[0]!, heads[1]!), 2) }
 }
 
-/** The learned tokens before the patches, in order. */
-function prefixTokens(c: ViTConfig): TokenSettings['prefix'] {
-  const tokens = [
-    { name: 'cls_token', rows: (c.classToken ?? true) ? 1 : 0 },
-    { name: 'dist_token', rows: c.distilled ? 1 : 0 },
-    { name: 'reg_token', rows: c.registers ?? 0 },
-  ]
-  return tokens.filter(({ rows }) => rows > 0)
-}
-
 interface BlockSettings extends ViTConfig {
   /** The block's place, from 0. */
   depth: number
 }
 
 function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const scale = (name: string, y: Tensor): Tensor =>
-    c.layerScale ? mul(y, w.at(name).get('gamma', [c.dim], 'scale')) : y
+  const attention = (scope: ParameterScope, y: Tensor): Tensor => attentionOf(scope, y, c)
+  const mlp = (scope: ParameterScope, y: Tensor): Tensor => mlpOf(scope, y, c)
+  const layerScale = c.layerScale ? 'ls' : undefined
   const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, c.epsilon)
-  if (c.block === 'parallel') return add(x, scale('ls', sideBySide(w, norm('in_norm', x), c)))
-  const [attention, mlp] = [w.at('attn'), w.at('mlp')]
-  if (c.block === 'post') {
-    const y = add(x, norm('norm1', attentionOf(attention, x, c)))
-    return add(y, norm('norm2', mlpOf(mlp, y, c)))
+  if (c.block === 'parallel') {
+    const y = sideBySide(w, norm('in_norm', x), c)
+    return add(x, c.layerScale ? mul(y, w.get('ls.gamma', [c.dim], 'scale')) : y)
   }
-  const y = add(x, scale('ls1', attentionOf(attention, norm('norm1', x), c)))
-  return add(y, scale('ls2', mlpOf(mlp, norm('norm2', y), c)))
+  if (c.block === 'post') {
+    const y = add(x, norm('norm1', attention(w.at('attn'), x)))
+    return add(y, norm('norm2', mlp(w.at('mlp'), y)))
+  }
+  return preNormBlock(w, x, { attention, mlp, epsilon: c.epsilon, layerScale })
 }
 
 function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {

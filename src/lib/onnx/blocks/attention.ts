@@ -1,6 +1,7 @@
-import { type Tensor, type ParameterScope } from '../graph.ts'
+import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import {
   add,
+  concat,
   matmul,
   mul,
   multiHeadAttention,
@@ -11,7 +12,7 @@ import {
   transpose,
 } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
-import { linear } from './linear.ts'
+import { affine, linear } from './linear.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
 
@@ -58,8 +59,16 @@ export function splitQkv(qkv: Tensor): Qkv {
 }
 
 /** One layer for all three, timm's `qkv` [3·width, width]. */
-const fusedProjection: Projection = (w, x) =>
+export const fusedProjection: Projection = (w, x) =>
   splitQkv(linear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'fused')))
+
+/** One layer for all three whose keys have no bias: `qkv.weight` with `q_bias` and `v_bias`. */
+export const keysUnbiasedProjection: Projection = (w, x) => {
+  const width = fixedSize(x.shape.at(-1), 'keysUnbiased')
+  const none = constant(w.graph, new Float32Array(width), [width])
+  const bias = concat([w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')], 0)
+  return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
+}
 
 /** A layer each: `query`, `key` and `value`. */
 export const separateProjection: Projection = (w, x) => {

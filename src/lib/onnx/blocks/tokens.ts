@@ -53,6 +53,18 @@ export function embedTokens(w: ParameterScope, image: Tensor, c: TokenSettings):
   return c.preNorm ? layerNorm(w.at('norm_pre'), x, c.epsilon) : x
 }
 
+/** Returns the learned tokens of a configuration in timm's order; there is a class token unless it says otherwise. */
+export const learnedTokens = (c: {
+  classToken?: boolean
+  distilled?: boolean
+  registers?: number
+}): TokenSettings['prefix'] =>
+  [
+    { name: 'cls_token', rows: (c.classToken ?? true) ? 1 : 0 },
+    { name: 'dist_token', rows: c.distilled ? 1 : 0 },
+    { name: 'reg_token', rows: c.registers ?? 0 },
+  ].filter(({ rows }) => rows > 0)
+
 /** How many learned tokens stand before the patches. */
 export const prefixRows = ({ prefix }: Pick<TokenSettings, 'prefix'>): number =>
   prefix.reduce((count, { rows }) => count + rows, 0)

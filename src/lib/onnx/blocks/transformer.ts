@@ -14,18 +14,39 @@ export interface BlockConfig extends AttentionOptions {
   layerScale?: boolean
 }
 
+type Layer = (w: ParameterScope, x: Tensor) => Tensor
+
+export interface PreNormBranches {
+  /** The branches of the scopes `attn` and `mlp`; each keeps its input's shape. */
+  attention: Layer
+  mlp: Layer
+  epsilon?: number | undefined
+  /** Where each branch has its learned factor per channel: `ls1.gamma` and `ls2.gamma`, or `gamma_1` and `gamma_2`. */
+  layerScale?: 'ls' | 'gamma_' | undefined
+}
+
+/** Adds two branches to x [n, length, width], each behind a norm: `norm1` before `attn`, `norm2` before `mlp`. */
+export function preNormBlock(w: ParameterScope, x: Tensor, c: PreNormBranches): Tensor {
+  const width = fixedSize(x.shape.at(-1), 'preNormBlock')
+  const branch = (name: 'attn' | 'mlp', input: Tensor): Tensor => {
+    const [layer, place] = name === 'attn' ? [c.attention, 1] : [c.mlp, 2]
+    const y = layer(w.at(name), layerNorm(w.at(`norm${place}`), input, c.epsilon))
+    if (c.layerScale === undefined) return add(input, y)
+    const factor = c.layerScale === 'ls' ? `ls${place}.gamma` : `gamma_${place}`
+    return add(input, mul(y, w.get(factor, [width], 'scale')))
+  }
+  return branch('mlp', branch('attn', x))
+}
+
 /** The pre-norm block of vision transformers over x [n, length, width], with timm's names. */
 export function transformerBlock(w: ParameterScope, x: Tensor, c: BlockConfig): Tensor {
-  const width = fixedSize(x.shape.at(-1), 'transformerBlock')
-  const scaled = (name: string, y: Tensor): Tensor =>
-    c.layerScale ? mul(y, w.at(name).get('gamma', [width], 'scale')) : y
-  const attended = selfAttention(w.at('attn'), layerNorm(w.at('norm1'), x, c.epsilon), c)
-  const y = add(x, scaled('ls1', attended))
-  const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm2'), y, c.epsilon), {
-    hidden: c.hidden ?? 4 * width,
-    activation: c.activation,
+  const hidden = c.hidden ?? 4 * fixedSize(x.shape.at(-1), 'transformerBlock')
+  return preNormBlock(w, x, {
+    attention: (scope, y) => selfAttention(scope, y, c),
+    mlp: (scope, y) => mlp(scope, y, { hidden, activation: c.activation }),
+    epsilon: c.epsilon,
+    layerScale: c.layerScale ? 'ls' : undefined,
   })
-  return add(y, scaled('ls2', mixed))
 }
 
 /** Applies the blocks one after the other. */
