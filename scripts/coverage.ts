@@ -352,7 +352,7 @@ const kinds: Record<string, { head: string[]; rows: Rows }> = {
       'rate',
       'gap as difference',
       'gap as ratio',
-      'says a trend of none',
+      'false trend',
       'mean',
       'one more model',
     ],

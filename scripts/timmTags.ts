@@ -15,10 +15,8 @@ interface PretrainedTag {
   hf_hub_id?: string
   num_classes?: number
   input_size: [channels: number, rows: number, columns: number]
-  test_input_size?: [channels: number, rows: number, columns: number]
   interpolation: string
   crop_pct: number
-  test_crop_pct?: number
   crop_mode: string
   mean: number[]
   std: number[]
@@ -53,8 +51,6 @@ const rowOf = (tag: PretrainedTag): string => {
     tag.input_size[1],
     tag.crop_mode === 'squash' ? 'squash' : 'short side',
     tag.license ?? 'unknown',
-    tag.test_input_size?.[1] ?? '',
-    tag.test_crop_pct ?? '',
     tag.params,
     repository === `timm/${name}` ? '' : repository,
   ].join('\t')
@@ -71,7 +67,7 @@ const ordered = names.flatMap(name => {
   return [...tags.filter(tag => tag.default), ...tags.filter(tag => !tag.default)]
 })
 const header =
-  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\ttestSize\ttestCropPct\tparameters\trepository'
+  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\trepository'
 await writeFile(
   new URL('../src/models/timmTags.tsv', import.meta.url),
   `${[header, ...ordered.map(rowOf)].join('\n')}\n`,

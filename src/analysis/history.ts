@@ -65,7 +65,7 @@ export async function readHistory(
   return rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
 }
 
-/** Returns each evaluation as it is stored, which the run records name, and without the images of a slice. */
+/** Returns the stored evaluations that the run records name, each whole and without the images of a slice. */
 async function readHistoryEntries(
   dir: string,
   exclude: string | undefined,

@@ -96,7 +96,7 @@ export async function readReference(against: string, minN: number): Promise<Stan
   }
 }
 
-/** Said by every view that places a model beside published facts. */
+/** The note of every view that places a model beside published facts. */
 export const noPackNotice = 'No measured pack exists yet: published facts are shown instead'
 
 function publishedReference(): StandingReference {

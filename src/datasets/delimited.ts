@@ -62,7 +62,7 @@ async function readStart(file: string): Promise<Buffer> {
 const separatorOf = (header: string): string =>
   [',', ';', '\t'].find(separator => header.includes(separator)) ?? ','
 
-/** What DuckDB would guess otherwise, such as which lines are comments. */
+/** Options that DuckDB would otherwise guess, such as which lines are comments. */
 const csvOptions = `quote = '"', escape = '"', comment = '', header = true, all_varchar = true, nullstr = ''`
 
 async function readRows(

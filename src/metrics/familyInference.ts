@@ -36,7 +36,7 @@ export interface FamilyLine {
 
 const minFamilies = 3
 
-/** With less, those ratios that get an interval are too often those whose errors are small by chance. */
+/** Fewest degrees of freedom for the interval of a ratio. Below it, the intervals that exist are a biased selection. */
 const minRatioFreedom = 1.75
 
 /** Returns the family that a model's name begins with: `resnet` of `hub:timm/resnet50.a1_in1k`. */

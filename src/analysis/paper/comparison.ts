@@ -68,7 +68,7 @@ export function compareWithPaper(
 const unitOf = (quantity: string): string =>
   /accuracy$|^imagenet-1k$|^ood average$/.test(quantity) ? 'percent' : 'points'
 
-/** Returns what creates rows of a table of accuracies and differences; `column` is the paper's, by default the quantity. */
+/** Returns a function that creates rows of a table of accuracies and differences; `column` is the paper's, by default the quantity. */
 export function comparisonRow(table: string) {
   const printed = printedValues(table)
   return (
@@ -82,7 +82,7 @@ export function comparisonRow(table: string) {
     )
 }
 
-/** Returns what finds the printed value of a table by row and column; it gives undefined where nothing is printed. */
+/** Returns a function that finds the printed value of a table by row and column, or undefined if nothing is printed. */
 export function printedValues(
   table: string,
 ): (row: string, column: string) => (PrintedValue & object) | undefined {

@@ -75,7 +75,9 @@ async function comparisonOf(
       return {
         heading: 'benchmark',
         rows: progressRows(evidence),
-        notes: ['intervals over draws of models; net improvement hangs on two models and has none'],
+        notes: [
+          'intervals are by families of models; net improvement depends on two models and has none',
+        ],
       }
     case '3':
       return {

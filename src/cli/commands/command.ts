@@ -123,7 +123,7 @@ function buildOption(command: Command, flags: string, input: string | InputDefin
   if (typeof input === 'string') return option
   if (input.env !== undefined) option.env(input.env)
   option.makeOptionMandatory(input.required ?? false)
-  // A default is no value that came before.
+  // A default value does not count as an earlier value.
   const isDefault = (): boolean =>
     command.getOptionValueSource(option.attributeName()) === 'default'
   return buildInput(option, input, { flag: option.long!, isDefault })

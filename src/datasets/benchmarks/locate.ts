@@ -103,7 +103,7 @@ const excludes = (known: KnownName | undefined, { benchmark, variant }: WantedBe
 /** Folders in which a folder or archive of a known name is looked for. */
 const maxFolders = 64
 
-/** Kaggle names every download so. */
+/** The name of every download from Kaggle. */
 const anonymousArchive = 'archive.zip'
 
 /** Lists the places of a benchmark: those that its names lead to, up to two levels below `data`, and last `data` itself. */

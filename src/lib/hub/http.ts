@@ -16,7 +16,7 @@ export const defaultNetworkSettings: NetworkSettings = {
   attempts: 6,
 }
 
-/** Gives up within 150 s, for a worker without a sign of life for 180 s would be taken for hung by what it reads. */
+/** A worker that is silent for 180 s counts as hung, so a silent store is given up earlier. */
 export const storeNetworkSettings: NetworkSettings = {
   stallMs: 15_000,
   backoffMs: 500,

@@ -24,7 +24,7 @@ import {
   retryTransient,
 } from './http.ts'
 
-/** Is told the bytes that are there, and the bytes in all if that is known. */
+/** Receives the bytes on disk and, if known, the total. */
 export type DownloadProgress = (done: number, total: number | undefined) => void
 
 export interface Download {

@@ -16,7 +16,7 @@ import {
   elementCount,
   type TensorEntry,
   type TensorFile,
-  type WeightSource,
+  type OpenWeightFile,
 } from './tensors.ts'
 import {
   extentOf,
@@ -66,7 +66,11 @@ export async function readCheckpoint(file: string): Promise<TensorFile> {
 export const isZip = (start: Uint8Array): boolean =>
   Buffer.from(start).readUInt32LE(0) === 0x04034b50
 
-async function readZipCheckpoint({ file, handle, size }: WeightSource): Promise<ParsedCheckpoint> {
+async function readZipCheckpoint({
+  file,
+  handle,
+  size,
+}: OpenWeightFile): Promise<ParsedCheckpoint> {
   const refuse = (why: string): GeogapError => checkpointError(file, why)
   const read = async (offset: number, length: number): Promise<Buffer> => {
     const bytes = Buffer.alloc(length)
@@ -124,7 +128,7 @@ async function readLegacyCheckpoint({
   file,
   handle,
   size,
-}: WeightSource): Promise<ParsedCheckpoint> {
+}: OpenWeightFile): Promise<ParsedCheckpoint> {
   const bytes = Buffer.alloc(Math.min(size, maxPickleBytes))
   await readFully(handle, bytes, 0)
   const first = readTorchPickle(bytes)
@@ -142,7 +146,7 @@ async function readLegacyCheckpoint({
 }
 
 async function legacyOffsets(
-  { file, handle, size }: WeightSource,
+  { file, handle, size }: OpenWeightFile,
   keys: Pick<TorchPickle, 'value' | 'end'>,
   storages: TorchPickle['storages'],
 ): Promise<Map<string, number>> {
@@ -170,7 +174,7 @@ async function legacyOffsets(
 const storageBytes = ({ size, dtype }: TorchStorage): number => size * dtypeBytes[dtype]
 
 async function buildTensorFile(
-  source: WeightSource,
+  source: OpenWeightFile,
   { layout, value, offsets }: ParsedCheckpoint,
 ): Promise<TensorFile> {
   const { file, size } = source
@@ -206,7 +210,7 @@ async function buildTensorFile(
 
 /** Reads the values of a strided view in row-major order. */
 async function gatherStrided(
-  { file, handle }: WeightSource,
+  { file, handle }: OpenWeightFile,
   view: TensorView,
   { offset, length }: TensorEntry,
 ): Promise<Uint8Array> {

@@ -10,7 +10,7 @@ import {
   type WeightDtype,
   type TensorEntry,
   type TensorFile,
-  type WeightSource,
+  type OpenWeightFile,
 } from './tensors.ts'
 
 const maxHeaderBytes = 100_000_000
@@ -38,7 +38,7 @@ async function readHeader({
   handle,
   file,
   size,
-}: WeightSource): Promise<{ header: SafetensorsHeader; dataStart: number }> {
+}: OpenWeightFile): Promise<{ header: SafetensorsHeader; dataStart: number }> {
   const prefix = new Uint8Array(8)
   if ((await readFully(handle, prefix, 0)) < 8)
     throw safetensorsError(file, `${size} bytes are too few for a header`)
@@ -64,7 +64,7 @@ const headerFault = (error: unknown): string =>
 function checkEntries(
   header: SafetensorsHeader,
   dataStart: number,
-  { file, size }: WeightSource,
+  { file, size }: OpenWeightFile,
 ): Map<string, TensorEntry> {
   const byOffset = [...header.tensors].sort(([, a], [, b]) => a.start - b.start || a.end - b.end)
   let end = 0

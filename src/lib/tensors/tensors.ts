@@ -48,14 +48,14 @@ export const asBytes = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Ui
   new Uint8Array(buffer, byteOffset, byteLength)
 
 /** A weight file that is open for reading, and its size in bytes. */
-export interface WeightSource {
+export interface OpenWeightFile {
   file: string
   handle: FileHandle
   size: number
 }
 
 /** Opens a weight file for reading; anything but a plain file is refused. */
-export async function openWeights(file: string): Promise<WeightSource> {
+export async function openWeights(file: string): Promise<OpenWeightFile> {
   const found = await orIfMissing(stat(file), undefined)
   if (!found)
     throw inputError('no-weights-file', `no such weights file: ${quoteForMessage(file, 300)}`)

@@ -24,12 +24,12 @@ import {
   type Activation,
   mobileBlocks,
   norm,
-  type NetworkSettings,
+  type MobileNetworkSettings,
   padded,
 } from './mobileBlocks.ts'
 import { mobileStages } from './mobileStages.ts'
 
-interface EfficientNetConfig extends NetworkSettings {
+interface EfficientNetConfig extends MobileNetworkSettings {
   /** The stages in MnasNet's notation. */
   stages: readonly string[]
   width?: number

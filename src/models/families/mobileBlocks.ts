@@ -24,7 +24,7 @@ import { roundHalfEven } from './rounding.ts'
 export type Activation = (x: Tensor) => Tensor
 
 /** What all blocks of a network have in common. */
-export interface NetworkSettings {
+export interface MobileNetworkSettings {
   activation: Activation
   gate: {
     /** Whether the gate's channels are a share of the block's input, or of its inner channels. */
@@ -44,7 +44,7 @@ export interface NetworkSettings {
 }
 
 /** A block with its network's settings; `out` is scaled and `activation` the block's own. */
-export type BlockSettings = NetworkSettings & Omit<MobileBlock, 'activation'>
+export type BlockSettings = MobileNetworkSettings & Omit<MobileBlock, 'activation'>
 
 type Block = (w: ParameterScope, x: Tensor, b: BlockSettings) => Tensor
 
@@ -53,7 +53,7 @@ const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'mobile block')
 export const norm = (
   w: ParameterScope,
   x: Tensor,
-  c: Pick<NetworkSettings, 'epsilon' | 'tensorflow'>,
+  c: Pick<MobileNetworkSettings, 'epsilon' | 'tensorflow'>,
 ) => batchNorm(w, x, c.epsilon ?? (c.tensorflow ? 1e-3 : 1e-5))
 
 /** The result of a block, with its input where both have one shape. */
@@ -186,7 +186,7 @@ function subsampled(x: Tensor, { antialias, stride }: BlockSettings): Tensor {
   return antialias === 'average' ? avgPool(x, 2, { stride: 2 }) : blurPool(x, 'constant')
 }
 
-interface PaddedConv extends Pick<NetworkSettings, 'tensorflow'> {
+interface PaddedConv extends Pick<MobileNetworkSettings, 'tensorflow'> {
   out: number
   kernel: number
   stride: number
