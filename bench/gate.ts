@@ -7,7 +7,7 @@ import { type GateCheck, judgeDisparities, judgeDrops, judgeWorst } from '../src
 import { groupsWithEnough } from '../src/analysis/gateRun.ts'
 import { clusterMoments } from '../src/metrics/designEffect.ts'
 import { type Random, randomFrom } from '../src/lib/random.ts'
-import { drawCountries, drawHouseholdCountries } from '../test/analysis/gateWorld.ts'
+import { drawCountries, drawHouseholdCountries, normal } from '../test/analysis/gateWorld.ts'
 
 const scale = Number(process.argv[2] ?? 1)
 
@@ -129,7 +129,7 @@ function drawGamma(shape: number, random: Random): number {
   if (shape < 1) return drawGamma(shape + 1, random) * (1 - random()) ** (1 / shape)
   const d = shape - 1 / 3
   for (;;) {
-    const x = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
+    const x = normal(random)
     const v = (1 + x / Math.sqrt(9 * d)) ** 3
     if (v > 0 && Math.log(1 - random()) < (x * x) / 2 + d - d * v + d * Math.log(v)) return d * v
   }

@@ -4,10 +4,16 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { type GateCheck, judgeDisparities, judgeDrops, judgeWorst } from '../src/analysis/gate.ts'
+import {
+  defaultAlpha,
+  type GateCheck,
+  judgeDisparities,
+  judgeDrops,
+  judgeWorst,
+} from '../src/analysis/gate.ts'
+import { groupsWithEnough } from '../src/analysis/gateRun.ts'
 import { measureStandings, type ModelMeasures } from '../src/analysis/standing.ts'
 import { accuracy } from '../src/metrics/accuracy.ts'
-import { designEffect } from '../src/metrics/designEffect.ts'
 import { pairDifference } from '../src/metrics/disparity.ts'
 import { inferDisparity } from '../src/metrics/disparityInference.ts'
 import { binomialCdf } from '../src/metrics/distributions.ts'
@@ -15,6 +21,7 @@ import { meanInference } from '../src/metrics/familyInference.ts'
 import { incomeControlled } from '../src/metrics/incomeControlled.ts'
 import { type Interval } from '../src/metrics/intervals.ts'
 import { spread } from '../src/metrics/numbers.ts'
+import { type Random, randomFrom } from '../src/lib/random.ts'
 import { pairedInterval } from '../src/metrics/pairedInterval.ts'
 import { accuracyTable, progressGap } from '../src/metrics/progress.ts'
 import { disparityTrend } from '../src/metrics/disparityTrend.ts'
@@ -27,8 +34,6 @@ import {
   type GroupWorld,
   groupWorlds,
   modelWorlds,
-  type Random,
-  randomFrom,
 } from './coverageWorlds.ts'
 
 const page = new URL('../docs/metrics.md', import.meta.url)
@@ -84,41 +89,29 @@ const accuracyRows: Rows = () =>
 /** What becomes of a run without a change that is judged by all three limits, each at the truth. */
 function gateFails(
   { groups, clusters }: GroupSample,
-  { shares, households }: GroupWorld,
+  { shares }: GroupWorld,
   random: Random,
   disparityMayBreak: boolean,
 ): boolean {
-  const alpha = 0.04 / 3
+  const alpha = defaultAlpha / 3
   const minN = 30
-  const subject = { model: 'm', dataset: 'd' }
-  const judged = groups.filter(({ n }) => n >= minN)
-  const drops = judged.map(({ group, n }) => {
-    const mine = clusters?.filter(one => one.group === group)
+  const run = { model: 'm', dataset: 'd', group: '', groups, clusters: clusters ?? null }
+  const judged = groupsWithEnough(run, minN)
+  const drops = judged.map(({ group, counts, reason }) => {
+    const mine = clusters?.filter(one => one.group === group).map(one => one.n)
     return {
-      ...subject,
+      model: 'm',
+      dataset: 'd',
       group,
-      counts: drawFlips(
-        n,
-        mine?.map(one => one.n),
-        random,
-      ),
+      counts: drawFlips(counts.n, mine, random),
+      reason: reason ?? null,
     }
   })
-  const effect = clusters && designEffect(clusters)
-  const worst = judged.map(counts => ({
-    ...subject,
-    group: counts.group,
-    counts,
-    inflation: effect?.byGroup.get(counts.group) ?? 1,
-  }))
   const isBroken = ({ verdict }: GateCheck): boolean => verdict === 'broken'
-  const lowest = Math.min(...shares)
   if (judgeDrops(drops, 0, alpha).some(isBroken)) return true
-  const known = !households || effect?.reason === null
-  if (known && judgeWorst(worst, lowest, alpha).some(isBroken)) return true
+  if (judgeWorst(judged, Math.min(...shares), alpha).some(isBroken)) return true
   if (!disparityMayBreak) return false
-  const runs = [{ ...subject, group: '', groups, clusters: clusters ?? null }]
-  return judgeDisparities(runs, spread([...shares]), { minN, alpha }).some(isBroken)
+  return judgeDisparities([run], spread([...shares]), { minN, alpha }).some(isBroken)
 }
 
 /** Flips of 1 % of the images each way, or of 3 % of the households, whose images flip together. */
@@ -137,9 +130,14 @@ function drawFlips(
     const flipped = Math.max(1, binomial(size, 0.6, random))
     return random() < 0.5 ? flipped : -flipped
   })
+  return { ...countChanges(n, nets), nets }
+}
+
+/** Outcomes on `n` images of which households change by the given net numbers. */
+function countChanges(n: number, nets: readonly number[]): Omit<PairedOutcomes, 'nets'> {
   const onlySecond = nets.reduce((sum, net) => sum + Math.max(0, net), 0)
   const onlyFirst = nets.reduce((sum, net) => sum + Math.max(0, -net), 0)
-  return { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0, nets }
+  return { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0 }
 }
 
 const groupRows: Rows = samples =>
@@ -295,9 +293,7 @@ function drawChange(
     if (u < lost) nets.push(-size)
     else if (u < lost + gained) nets.push(size)
   }
-  const onlySecond = nets.reduce((sum, net) => sum + Math.max(0, net), 0)
-  const onlyFirst = nets.reduce((sum, net) => sum + Math.max(0, -net), 0)
-  const counts = { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0 }
+  const counts = countChanges(n, nets)
   return most === 1 ? counts : { ...counts, nets }
 }
 

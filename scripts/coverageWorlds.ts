@@ -1,15 +1,34 @@
 /** Worlds of known truth for `scripts/coverage.ts`. The settings were chosen before any of them was looked at. */
 import { fillNormal } from '../src/metrics/samplers.ts'
+import { clusterMoments } from '../src/metrics/designEffect.ts'
 import { type ClusterCounts } from '../src/metrics/permutation.ts'
-import { type Random, randomFrom } from '../src/lib/random.ts'
+import { type Random } from '../src/lib/random.ts'
 
-export { type Random, randomFrom }
+const normal = (random: Random): number => fillNormal(new Float64Array(1), random)[0]!
 
-export const normal = (random: Random): number => fillNormal(new Float64Array(1), random)[0]!
+/** Returns a sampler of binomial numbers, by inversion of the summed chances. */
+export function binomialSampler(n: number, chance: number): (random: Random) => number {
+  const steps = new Float64Array(n + 1)
+  let logChance = n * Math.log1p(-chance)
+  for (let k = 0; k <= n; k++) {
+    steps[k] = (steps[k - 1] ?? 0) + Math.exp(logChance)
+    logChance += Math.log(((n - k) * chance) / ((k + 1) * (1 - chance)))
+  }
+  return random => {
+    const u = random()
+    let [low, high] = [0, n]
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (steps[middle]! > u) high = middle
+      else low = middle + 1
+    }
+    return low
+  }
+}
 
-const binomialTables = new Map<string, Float64Array>()
+const samplers = new Map<string, (random: Random) => number>()
 
-/** A binomial number, by inversion of the summed chances. */
+/** A binomial number; the samplers of large `n` are kept. */
 export function binomial(n: number, chance: number, random: Random): number {
   if (chance <= 0 || chance >= 1) return chance <= 0 ? 0 : n
   if (n < 60) {
@@ -18,25 +37,13 @@ export function binomial(n: number, chance: number, random: Random): number {
     return hits
   }
   const key = `${n} ${chance}`
-  let steps = binomialTables.get(key)
-  if (!steps) {
-    steps = new Float64Array(n + 1)
-    let logChance = n * Math.log1p(-chance)
-    for (let k = 0; k <= n; k++) {
-      steps[k] = (steps[k - 1] ?? 0) + Math.exp(logChance)
-      logChance += Math.log(((n - k) * chance) / ((k + 1) * (1 - chance)))
-    }
-    if (binomialTables.size > 2000) binomialTables.clear()
-    binomialTables.set(key, steps)
+  let sampler = samplers.get(key)
+  if (!sampler) {
+    sampler = binomialSampler(n, chance)
+    if (samplers.size > 2000) samplers.clear()
+    samplers.set(key, sampler)
   }
-  const u = random()
-  let [low, high] = [0, n]
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (steps[middle]! > u) high = middle
-    else low = middle + 1
-  }
-  return low
+  return sampler(random)
 }
 
 function gamma(shape: number, random: Random): number {
@@ -182,11 +189,7 @@ export function drawGroups({ shares, sizes, households }: GroupWorld, random: Ra
       return { group: `${i}`, cluster: `${i} ${k}`, n, top1 }
     })
   })
-  const groups = shares.map((_, i) => {
-    const mine = clusters.filter(({ group }) => group === `${i}`)
-    const total = (of: 'n' | 'top1'): number => mine.reduce((sum, one) => sum + one[of], 0)
-    return { group: `${i}`, n: total('n'), top1: total('top1') }
-  })
+  const groups = clusterMoments(clusters).map(({ group, n, top1 }) => ({ group, n, top1 }))
   return { groups, clusters }
 }
 

@@ -1,5 +1,6 @@
 /** Computes which groups gained and which lost between two evaluations of the same images. */
-import { designEffect } from '../metrics/designEffect.ts'
+import { groupByKey } from '../lib/tally.ts'
+import { clusterShortage } from '../metrics/designEffect.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
@@ -34,7 +35,6 @@ export interface GroupChange {
   mostly: string | null
 }
 
-/** The changes between two evaluations. */
 /** Returns an interval of a change in percentage points, such as `-3.1 to +0.4`. */
 export const changeRangeText = (interval: Interval | null): string =>
   interval?.map(pointsText).join(' to ') ?? '–'
@@ -56,6 +56,7 @@ export const changeColumns: readonly TableColumn<GroupChange>[] = [
   { ...fieldColumn('adjusted', 'adjusted p'), show: ({ adjusted }) => pNumber(adjusted) },
 ]
 
+/** The changes between two evaluations. */
 export interface EvaluationComparison {
   dataset: string
   preprocessing: string
@@ -131,15 +132,8 @@ export function groupChanges(
 }
 
 /** Returns the cells of each group, in the order of their first cells. */
-export function pairedCountsByGroup(cells: readonly PairedCounts[]): Map<string, PairedCounts[]> {
-  const groups = new Map<string, PairedCounts[]>()
-  for (const cell of cells) {
-    const members = groups.get(cell.group)
-    if (members) members.push(cell)
-    else groups.set(cell.group, [cell])
-  }
-  return groups
-}
+export const pairedCountsByGroup = (cells: readonly PairedCounts[]): Map<string, PairedCounts[]> =>
+  groupByKey(cells, ({ group }) => group)
 
 /** Returns why the variance of a group cannot be told from its households; null if it can, or for independent images. */
 export function householdShortage(cells: readonly PairedCounts[], group: string): string | null {
@@ -151,8 +145,15 @@ export function householdShortage(cells: readonly PairedCounts[], group: string)
     else sizes.set(cell.cluster, (sizes.get(cell.cluster) ?? 0) + n)
   }
   if (sizes.size === 0) return null
-  const counts = [...sizes.values(), ...new Array<number>(single).fill(1)]
-  return designEffect(counts.map((n, i) => ({ group, cluster: String(i), n, top1: 0 }))).reason
+  const own = [...sizes.values()]
+  const total = (of: (size: number) => number): number =>
+    own.reduce((sum, size) => sum + of(size), single)
+  return clusterShortage({
+    group,
+    clusters: own.length + single,
+    n: total(size => size),
+    sizeSquares: total(size => size * size),
+  })
 }
 
 function groupChange({ by, group, cells, counts }: PairedGroup): GroupChange {

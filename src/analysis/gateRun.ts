@@ -1,6 +1,6 @@
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { groupBy } from '../metrics/accuracy.ts'
-import { designEffect } from '../metrics/designEffect.ts'
+import { clusterMoments, clusterShortage, designEffect } from '../metrics/designEffect.ts'
 import { splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
@@ -249,11 +249,12 @@ export function groupsWithEnough(
   { groups, clusters, model, dataset }: GroupedEvaluation,
   minN: number,
 ): GroupAccuracy[] {
-  const inflation = clusters ? designEffect(clusters).byGroup : new Map<string, number>()
+  const moments = clusterMoments(clusters ?? [])
+  const inflation = designEffect(moments).byGroup
   return splitBySize(groups, minN).kept.map(counts => {
     const { group } = counts
-    const own = clusters?.filter(cluster => cluster.group === group)
-    const reason = own ? designEffect(own).reason : null
+    const own = moments.find(sums => sums.group === group)
+    const reason = own ? clusterShortage(own) : null
     return { model, dataset, group, counts, inflation: inflation.get(group) ?? 1, reason }
   })
 }

@@ -1,7 +1,7 @@
 import { type PreprocessingMode, preprocessingModes } from '../lib/pixels/steps.ts'
 import { familyFromName } from '../metrics/familyInference.ts'
 import { findArchitecture } from '../models/architectures.ts'
-import { resolveModel } from '../models/catalog.ts'
+import { findModel } from '../models/catalog.ts'
 import { type Run } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 
@@ -41,20 +41,13 @@ export const modelFamilies = (models: readonly string[]): ReadonlyMap<string, st
   new Map(models.map(model => [model, modelFamily(model)]))
 
 function modelFamily(model: string): string {
-  try {
-    const { architecture, classes } = resolveModel(model)
-    return classes === 'zero-shot' ? familyFromName(model) : findArchitecture(architecture).family
-  } catch {
-    return familyFromName(model)
-  }
+  const spec = findModel(model)
+  if (!spec || spec.classes === 'zero-shot') return familyFromName(model)
+  return findArchitecture(spec.architecture).family
 }
 
 /** Returns the kind that the catalogue states; `other` for a model that is not in it. */
 export function catalogueKind(model: string): ModelKind {
-  try {
-    const { classes } = resolveModel(model)
-    return classes === 'zero-shot' ? 'zero-shot' : classes === 'imagenet-1k' ? '1K' : 'other'
-  } catch {
-    return 'other'
-  }
+  const classes = findModel(model)?.classes
+  return classes === 'zero-shot' ? 'zero-shot' : classes === 'imagenet-1k' ? '1K' : 'other'
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { columnsOfSamples } from './dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { sha256 } from '../lib/hash.ts'
 import type { Choices, Dataset, Sample, LabelMap } from './dataset.ts'
@@ -30,7 +31,7 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
   const kept = adjust.limit === undefined ? draft.samples : takeEvenly(draft.samples, adjust.limit)
   const { samples, columns, notes } = withUniqueColumns(
     kept,
-    draft.columns ?? [...new Set(kept.flatMap(({ groups }) => Object.keys(groups)))],
+    draft.columns ?? columnsOfSamples(kept),
     draft.notes ?? [],
   )
   return {

@@ -81,3 +81,8 @@ export interface Problem {
   code: string
   message: string
 }
+
+/** Returns the grouping columns that any of the samples has, in the order of their first occurrence. */
+export const columnsOfSamples = (samples: readonly Pick<Sample, 'groups'>[]): string[] => [
+  ...new Set(samples.flatMap(({ groups }) => Object.keys(groups))),
+]

@@ -1,10 +1,16 @@
 /* Reads CSV and TSV files as people and programs write them, plain or gzipped. */
 import { createReadStream } from 'node:fs'
-import { readFile } from 'node:fs/promises'
-import { createGunzip, gunzipSync } from 'node:zlib'
+import { createGunzip } from 'node:zlib'
 import { inputError } from '../lib/errors.ts'
 import { literalPath, select } from '../lib/sql.ts'
-import { maxColumns, tooManyColumnsError, type RawTable } from './tables.ts'
+import {
+  maxColumns,
+  tooManyColumnsError,
+  type RawTable,
+  readUnpacked,
+  reservedColumns,
+  missingPattern,
+} from './tables.ts'
 
 const isGzipped = (file: string): boolean => /\.gz$/i.test(file)
 
@@ -82,8 +88,7 @@ async function readRows(
 
 /** Returns DuckDB's failure in words. */
 async function csvError(file: string, error: unknown): Promise<Error> {
-  const stored = await readFile(file)
-  const text = (isGzipped(file) ? gunzipSync(stored) : stored).toString('utf8')
+  const text = await readUnpacked(file)
   if (text.includes('\r\n') && /[^\r]\n/.test(text))
     return new Error('some lines end in CR LF and some in LF; save it with one kind')
   const [first = '', ...reasons] = String((error as Error).cause).split('\n')
@@ -96,9 +101,6 @@ async function csvError(file: string, error: unknown): Promise<Error> {
   return new Error(`line ${line}: ${reason}`)
 }
 
-const labelColumns = ['id', 'image', 'label', 'labels']
-const missingText = /^(na|n\/a|nan|null|none|-)?$/i
-
 /**
  * Writes decimal commas as points in columns that hold nothing but numbers with them (`100,0`), as spreadsheets write files
  * with semicolons. A column in which every comma stands before three digits may mean thousands and stays as it is.
@@ -106,11 +108,11 @@ const missingText = /^(na|n\/a|nan|null|none|-)?$/i
 function withDecimalPoints({ columns, rows }: RawTable): RawTable {
   const decimal = new Set(
     columns.filter(column => {
-      if (labelColumns.includes(column.toLowerCase())) return false
+      if (reservedColumns.includes(column.toLowerCase())) return false
       const values = rows
         .map(row => row[column])
         .map(cell => (typeof cell === 'string' || typeof cell === 'number' ? String(cell) : ''))
-        .filter(value => !missingText.test(value))
+        .filter(value => value !== '' && !missingPattern.test(value))
       return (
         values.every(value => /^-?\d+(,\d+)?$/.test(value)) &&
         values.some(value => /,(\d{1,2}|\d{4,})$/.test(value))

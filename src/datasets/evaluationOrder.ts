@@ -1,3 +1,4 @@
+import { groupByKey } from '../lib/tally.ts'
 import { randomPermutation, randomFor } from '../lib/random.ts'
 import type { IndexRange } from '../lib/ranges.ts'
 import type { Dataset, Sample } from './dataset.ts'
@@ -13,11 +14,11 @@ export function shuffleWithinRegions(dataset: Dataset): Dataset {
   if (dataset.order !== undefined || dataset.samples.some(({ image }) => image.kind === 'parquet'))
     return dataset
   const items = shuffleSamples(dataset.samples)
-  const regions = [...new Set(items.map(regionOf))].sort()
+  const byRegion = groupByKey(items, regionOf)
   return {
     ...dataset,
     order: orderName,
-    samples: regions.flatMap(region => items.filter(item => regionOf(item) === region)),
+    samples: [...byRegion.keys()].sort().flatMap(region => byRegion.get(region)!),
   }
 }
 

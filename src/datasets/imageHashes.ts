@@ -38,7 +38,6 @@ export async function hashImages(dataset: Dataset, options: ImageHashOptions): P
   const known = await readKnownHashes(file)
   const stamps = await fileStamps(dataset.samples)
   const settled = Date.now() - unsettledMs
-  const before = known.size
   let changed = 0
   const hashes = await mapLimited(dataset.samples, 4, async ({ image, bytes }) => {
     if (bytes === null || isObjectStoreUrl(image.file)) return null
@@ -52,7 +51,7 @@ export async function hashImages(dataset: Dataset, options: ImageHashOptions): P
     changed += 1
     return hash
   })
-  if (changed > 0 || known.size > before) await writeKnownHashes(file, known)
+  if (changed > 0) await writeKnownHashes(file, known)
   if (hashes.every(hash => hash === null)) return dataset
   const hash = sha256(`${dataset.hash}\n${hashes.map(text => text ?? '-').join('\n')}\n`)
   return { ...dataset, hash, sizesHash: dataset.hash }

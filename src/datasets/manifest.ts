@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { shortList } from '../lib/table/text.ts'
 import { GeogapError, inputError, quoteForMessage, unknownNameError } from '../lib/errors.ts'
 import { isImageName } from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
@@ -19,7 +20,7 @@ import {
   parseLabels,
   type LabelSpace,
 } from './labels/labels.ts'
-import { rawCellText, type RawTable } from './tables.ts'
+import { rawCellText, type RawTable, reservedColumns } from './tables.ts'
 
 export interface ReadManifestOptions {
   /** Folder that relative image paths start from; the manifest's folder by default. */
@@ -174,8 +175,6 @@ function refuseSpellings(labels: readonly string[]): readonly string[] {
 
 export type LocatedImage = Pick<Sample, 'id' | 'bytes'> & { image: ImageSource }
 
-const reservedColumns = ['id', 'image', 'label', 'labels']
-
 /** A table whose images are located, with the label space of its labels. */
 export interface LocatedTable extends RawTable {
   file: string
@@ -215,9 +214,7 @@ export function rowSamples(
 }
 
 export function requireColumns(file: string, columns: readonly string[]): void {
-  const shown =
-    columns.length > 30 ? [...columns.slice(0, 30), `${columns.length - 30} more`] : columns
-  const exist = `columns: ${shown.join(', ')}`
+  const exist = `columns: ${shortList(columns, 30)}`
   const data = columns.find(isImageName)
   if (data !== undefined)
     throw inputError(
@@ -269,12 +266,11 @@ function resolveLabels(
   const [first, ...others] = refused.keys()
   if (first === undefined) return known
   const { code, message } = refused.get(first)!
-  const rest = others.length > 8 ? [...others.slice(0, 8), `${others.length - 8} more`] : others
   throw inputError(
     code,
-    rest.length === 0
+    others.length === 0
       ? message
-      : `${message}; neither known nor clear are also: ${rest.join(', ')}`,
+      : `${message}; neither known nor clear are also: ${shortList(others, 8)}`,
   )
 }
 

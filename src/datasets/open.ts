@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, extname, resolve } from 'node:path'
+import { columnsOfSamples } from './dataset.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { benchmarkNames, findBenchmark } from './benchmarks/benchmarks.ts'
 import { readBenchmark } from './benchmarks/locate.ts'
@@ -54,9 +55,7 @@ export async function listDataset(spec: DatasetSpec): Promise<Dataset> {
         labels: spec.labels,
       })
     : await readDatasetAt(spec)
-  const columns = read.columns ?? [
-    ...new Set(read.samples.flatMap(({ groups }) => Object.keys(groups))),
-  ]
+  const columns = read.columns ?? columnsOfSamples(read.samples)
   const { samples, notes } = normalizeGroups(read.samples, columns)
   const named = findBenchmark(read.name) ?? found
   const expected = (found && named?.benchmark.expectedCounts(named.variant).images) ?? 0

@@ -93,7 +93,14 @@ export function tableReadError(file: string, error: unknown): GeogapError {
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
 }
 
-async function readUnpacked(file: string): Promise<string> {
+/** What R, pandas and people write where a number is missing. */
+export const missingPattern = /^(na|n\/a|nan|null|none|-)$/i
+
+/** The columns of a manifest that are no groups. */
+export const reservedColumns: readonly string[] = ['id', 'image', 'label', 'labels']
+
+/** Reads a text file, unpacked if its name ends in `.gz`. */
+export async function readUnpacked(file: string): Promise<string> {
   const stored = await readFile(file)
   return (/\.gz$/i.test(file) ? gunzipSync(stored) : stored).toString('utf8')
 }

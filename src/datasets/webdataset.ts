@@ -53,7 +53,7 @@ export async function readWebDataset(
     const found = await readShard(shard, { ...rules, fields: known?.[2] ?? [] })
     for (const sample of found.samples) samples.push(sample)
     for (const index of found.indices) indices.add(index)
-    problems.push(...found.problems)
+    for (const problem of found.problems) problems.push(problem)
   }
   if (indices.has(names.length) && !indices.has(0))
     throw inputError(

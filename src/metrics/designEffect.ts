@@ -95,12 +95,13 @@ export function designEffect(clusters: ClusterList): DesignEffect {
       return [sums.group, inflationOf(sums, { kish, freedom })]
     }),
   )
-  const reason = groups.flatMap(sums => reasonOf(sums) ?? [])[0] ?? null
+  const reason = groups.flatMap(sums => clusterShortage(sums) ?? [])[0] ?? null
   return { correlation, byGroup, reason }
 }
 
 /** Number of clusters of equal size that would carry as much. */
-const effectiveClusters = ({ n, sizeSquares }: ClusterMoments): number => (n * n) / sizeSquares
+const effectiveClusters = ({ n, sizeSquares }: Pick<ClusterMoments, 'n' | 'sizeSquares'>): number =>
+  (n * n) / sizeSquares
 
 function inflationOf(own: ClusterMoments, pool: { kish: number; freedom: number }): number {
   const { n, top1, clusters, sizeSquares, hitSquares, sizeHits } = own
@@ -116,7 +117,10 @@ function inflationOf(own: ClusterMoments, pool: { kish: number; freedom: number 
   return Math.max(1, shrunk) * (tQuantile(0.975, all) / 1.96) ** 2
 }
 
-function reasonOf(sums: ClusterMoments): string | null {
+/** Returns why the clusters of a group do not tell how its accuracy varies; null if they do. */
+export function clusterShortage(
+  sums: Pick<ClusterMoments, 'group' | 'clusters' | 'n' | 'sizeSquares'>,
+): string | null {
   const { group, clusters, n } = sums
   if (clusters === 1 && n > 1) return `no interval: all images of ${group} are of one household`
   if (effectiveClusters(sums) < 2 - 1e-9 && n > 1)

@@ -12,6 +12,7 @@
  * independent ones need the correction by moments, slope × Sxx / (Sxx - Σ variances). The truth lies between the two, so the
  * interval is that of Imbens and Manski (2004) for a parameter that the data confine to a range.
  */
+import { groupByKey } from '../lib/tally.ts'
 import { inputError } from '../lib/errors.ts'
 import { tQuantile, tTwoSided } from './distributions.ts'
 import { type Interval } from './intervals.ts'
@@ -180,12 +181,7 @@ function createDesign(
 }
 
 function familyClusters(families: readonly string[]): number[][] {
-  const clusters = new Map<string, number[]>()
-  for (const [i, family] of families.entries()) {
-    const known = clusters.get(family)
-    if (known) known.push(i)
-    else clusters.set(family, [i])
-  }
+  const clusters = groupByKey(families.keys(), i => families[i]!)
   return clusters.size === 1 ? families.map((_, i) => [i]) : [...clusters.values()]
 }
 

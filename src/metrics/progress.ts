@@ -251,13 +251,14 @@ export function progressGap(
     return { ...gap, reason: first.reason ?? second.reason }
   const reference = spread(points.map(point => point.x))
   const isRising = second.slope > 0
+  const intervals = gapIntervals(points, names, options)
   return {
     ...gap,
     difference: first.slope - second.slope,
     ratio: isRising ? first.slope / second.slope : null,
     byImprovements: (first.netImprovement! - second.netImprovement!) / reference,
     reason: isRising ? null : `no ratio: the rate on ${geographic} is not positive`,
-    intervals: gapIntervals(points, names, options),
+    intervals: isRising ? intervals : { ...intervals, ratio: null },
   }
 }
 

@@ -1,5 +1,5 @@
 import { basename, extname } from 'node:path'
-import { GeogapError, unknownNameError } from '../lib/errors.ts'
+import { unknownNameError } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
 import { publishedModels } from './published.ts'
 import { type ModelSpec } from './spec.ts'
@@ -45,12 +45,27 @@ export const modelNames = (): string[] => [...catalog().models.keys()]
  * const spec = resolveModel('resnet50.a1_in1k')
  */
 export function resolveModel(name: string): ModelSpec {
-  const at = name.indexOf('@')
-  if (at > 0) return modelWithFile(name.slice(0, at), name.slice(at + 1))
+  const spec = findModel(name)
+  if (spec) return spec
+  const [model] = splitFile(name)
+  throw unknownNameError('model', model, suggestNames(model))
+}
+
+/** Returns a model by any name that `resolveModel` takes, or undefined if the catalogue has none of this name. */
+export function findModel(name: string): ModelSpec | undefined {
+  const [model, file] = splitFile(name)
+  if (file !== undefined) {
+    const spec = findByArchitecture(model) ?? findModel(model)
+    return spec && modelWithFile(spec, file)
+  }
   const { models, aliases } = catalog()
-  const spec = models.get(name) ?? models.get(aliases.get(name.toLowerCase()) ?? '')
-  if (!spec) throw unknownNameError('model', name, suggestNames(name))
-  return spec
+  return models.get(name) ?? models.get(aliases.get(name.toLowerCase()) ?? '')
+}
+
+/** Splits `MODEL@FILE` at its first `@`. */
+function splitFile(name: string): [model: string, file?: string] {
+  const at = name.indexOf('@')
+  return at > 0 ? [name.slice(0, at), name.slice(at + 1)] : [name]
 }
 
 /** Returns the tags of the name's architecture, or every name and alias if there is no such architecture. */
@@ -64,8 +79,7 @@ function suggestNames(name: string): string[] {
 }
 
 /** Returns a model with the weights of `file`, whose name is added to the architecture's. */
-function modelWithFile(name: string, file: string): ModelSpec {
-  const { architecture, classes, recipe } = findByArchitecture(name) ?? resolveModel(name)
+function modelWithFile({ architecture, classes, recipe }: ModelSpec, file: string): ModelSpec {
   const label = `${architecture}@${basename(file, extname(file))}`
   return { name: label, architecture, classes, recipe, weights: { from: 'files', files: [file] } }
 }
@@ -77,12 +91,4 @@ function findByArchitecture(name: string): ModelSpec | undefined {
 }
 
 /** Returns whether the catalogue has a model of this name. */
-export function isCatalogued(name: string): boolean {
-  try {
-    resolveModel(name)
-    return true
-  } catch (error) {
-    if (error instanceof GeogapError) return false
-    throw error
-  }
-}
+export const isCatalogued = (name: string): boolean => findModel(name) !== undefined

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { groupByKey } from '../lib/tally.ts'
 import { maxIncomeLevels, quartileNames } from '../metrics/incomeControlled.ts'
 import { queryColumns, quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 import { type CountsRow } from '../metrics/accuracy.ts'
@@ -32,7 +33,13 @@ interface ComputedColumn {
 }
 
 /** Evaluations counted by one query. One query for each evaluation takes three times as long. */
-const evaluationsPerQuery = 16
+export const evaluationsPerQuery = 16
+
+/** A SELECT term for the folder name of the evaluation that a row of `namedRows` is from. */
+export const entryNameSql = `regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry`
+
+/** Returns the rows of the Parquet files of the first parameter, with the column "read from". */
+export const namedRows = (): string => parquetRows(1, "filename = 'read from'")
 
 /**
  * Reads the counts of all evaluations, in their order. If every name in `by` is `label` or a column of some evaluation, cells
@@ -42,9 +49,7 @@ export async function readCounts(
   entries: readonly StoredEvaluation[],
   by?: readonly string[],
 ): Promise<CountsCell[]> {
-  const alike = new Map<string, StoredEvaluation[]>()
-  for (const entry of entries)
-    alike.set(columnSetKey(entry), [...(alike.get(columnSetKey(entry)) ?? []), entry])
+  const alike = groupByKey(entries, columnSetKey)
   const splits = new Map<StoredEvaluation[], SplitColumn[]>()
   for (const members of alike.values())
     splits.set(members, by?.length === 0 ? [] : await splitColumnsOf(members[0]!))
@@ -162,10 +167,10 @@ async function countEvaluations(
     ...present.map(({ name, sql }) => `${sql} AS ${quoteIdentifier(name)}`),
   ]
   const found = await queryColumns(
-    `SELECT regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry, ${selected.join(', ')},
+    `SELECT ${entryNameSql}, ${selected.join(', ')},
        count(correct1)::DOUBLE, count_if(correct1)::DOUBLE, count_if(correct5)::DOUBLE,
        count_if(len(labels) > 0 AND status <> 'ok')::DOUBLE, count_if(len(labels) = 0)::DOUBLE
-     FROM ${parquetRows(1, "filename = 'read from'")} GROUP BY ALL ORDER BY ALL`,
+     FROM ${namedRows()} GROUP BY ALL ORDER BY ALL`,
     [entries.flatMap(shardPaths)],
   )
   const [names, labels] = found as [string[], string[]]

@@ -2,7 +2,12 @@ import { isDeepStrictEqual } from 'node:util'
 import { GeogapError } from '../lib/errors.ts'
 import { type Failure, readFailures } from './records.ts'
 import { damagedRecordFailures, damageFailures, retiredFailure } from './damage.ts'
-import { currentEvaluations, type RecordedRun, readRunRecords } from './runRecords.ts'
+import {
+  currentEvaluations,
+  type RecordedRun,
+  readRunRecords,
+  requestedIdentities,
+} from './runRecords.ts'
 import { excludeImages, readExclusion } from './slices.ts'
 import {
   isKnown,
@@ -10,6 +15,7 @@ import {
   isUsable,
   readEvaluationFolders,
   type StoredEvaluation,
+  mayAnswer,
 } from './store.ts'
 import { withoutUnreadableShards } from './unreadable.ts'
 
@@ -27,10 +33,7 @@ export async function readCurrentResults(dir: string, exclude?: string): Promise
   const stored = nameByRequests(await readEvaluationFolders(dir), runs)
   const retired = stored.filter(({ identity }) => isRetired(identity))
   const unknown = stored.filter(({ identity }) => !isKnown(identity))
-  const current = currentEvaluations(
-    stored.filter(entry => !retired.includes(entry) && !unknown.includes(entry)),
-    runs,
-  )
+  const current = currentEvaluations(stored.filter(mayAnswer), runs)
   const failures = [
     ...(await readFailures(dir)),
     ...retired.map(({ identity }) => retiredFailure(identity)),
@@ -81,9 +84,7 @@ export function nameByRequests(
   entries: readonly StoredEvaluation[],
   runs: readonly RecordedRun[],
 ): StoredEvaluation[] {
-  const asked = new Map(
-    runs.flatMap(run => run.asked.map(({ key, identity }) => [key, identity] as const)),
-  )
+  const asked = requestedIdentities(runs)
   return entries.map(entry =>
     entry.shards.length > 0
       ? entry

@@ -1,9 +1,10 @@
 import { basename } from 'node:path'
+import { groupByKey } from '../lib/tally.ts'
 import { type GroupValue } from '../datasets/dataset.ts'
 import { type ClusterMoments } from '../metrics/designEffect.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { parquetRows, query } from '../lib/sql.ts'
-import { groupSql } from './counts.ts'
+import { entryNameSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
 const householdColumn = 'household'
@@ -51,9 +52,6 @@ const momentsColumn = 'region'
 /** Sums over the households of each region, by the key of the evaluation. */
 export type HouseholdMoments = ReadonlyMap<string, readonly ClusterMoments[]>
 
-/** Evaluations read by one query. */
-const evaluationsPerQuery = 16
-
 /** Returns the sums over the households of each region for every evaluation whose data set names households and regions. */
 export async function readHouseholdMoments(
   entries: readonly StoredEvaluation[],
@@ -62,8 +60,7 @@ export async function readHouseholdMoments(
   const named = entries.filter(({ shards }) =>
     [householdColumn, momentsColumn].every(column => shards[0]!.columns.includes(column)),
   )
-  for (const content of new Set(named.map(({ identity }) => identity.content))) {
-    const members = named.filter(({ identity }) => identity.content === content)
+  for (const members of groupByKey(named, ({ identity }) => identity.content).values()) {
     for (let first = 0; first < members.length; first += evaluationsPerQuery)
       await addMoments(members.slice(first, first + evaluationsPerQuery), moments)
   }
@@ -76,17 +73,22 @@ async function addMoments(
 ): Promise<void> {
   const rows = await query<{ entry: string; known: boolean; sums: ClusterMoments }>(
     `WITH households AS (
-       SELECT regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry, ${momentsColumn}::VARCHAR AS "group",
+       SELECT ${entryNameSql}, ${momentsColumn}::VARCHAR AS "group",
          coalesce(household::VARCHAR, 'image ' || id) AS household, bool_or(household IS NOT NULL) AS known,
          count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS hits
-       FROM ${parquetRows(1, "filename = 'read from'")} WHERE ${momentsColumn} IS NOT NULL GROUP BY 1, 2, 3 HAVING n > 0)
+       FROM ${namedRows()} WHERE ${momentsColumn} IS NOT NULL GROUP BY 1, 2, 3 HAVING n > 0)
      SELECT entry, bool_or(known) AS known, {'group': "group", 'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits),
        'sizeSquares': sum(n * n), 'hitSquares': sum(hits * hits), 'sizeHits': sum(n * hits), 'hitShares': sum(hits * hits / n)} AS sums
      FROM households GROUP BY entry, "group" ORDER BY entry, "group"`,
     [entries.flatMap(shardPaths)],
   )
+  const byEntry = groupByKey(rows, ({ entry }) => entry)
   for (const { folder, key } of entries) {
-    const own = rows.filter(({ entry }) => entry === basename(folder))
-    if (own.some(({ known }) => known)) moments.set(key, own.map(({ sums }) => sums)) // prettier-ignore
+    const own = byEntry.get(basename(folder)) ?? []
+    if (own.some(({ known }) => known))
+      moments.set(
+        key,
+        own.map(({ sums }) => sums),
+      )
   }
 }

@@ -1,6 +1,6 @@
 import { tally } from '../lib/tally.ts'
 import { type DatasetRecord } from './records.ts'
-import { type Run } from './run.ts'
+import { type Run, evaluatedRecords } from './run.ts'
 
 /** Images of a data set that no row counts, for one reason. */
 export interface LeftOutImages {
@@ -46,8 +46,5 @@ export function leftOutText(record: DatasetRecord): string | undefined {
 }
 
 /** Returns a line for each data set of a run from which images were left out. */
-export const leftOutNotes = ({ entries, datasets }: Pick<Run, 'entries' | 'datasets'>): string[] =>
-  [...new Set(entries.map(({ identity }) => identity.content))].flatMap(content => {
-    const record = datasets.get(content)
-    return (record && leftOutText(record)) ?? []
-  })
+export const leftOutNotes = (run: Pick<Run, 'entries' | 'datasets'>): string[] =>
+  evaluatedRecords(run).flatMap(record => leftOutText(record) ?? [])

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { sha256 } from '../lib/hash.ts'
 import { readRecords, writeJson } from './records.ts'
-import { type StoredEvaluation, slug } from './store.ts'
+import { type StoredEvaluation, slug, distinctFieldValues } from './store.ts'
 
 const folder = 'models'
 
@@ -38,7 +38,7 @@ export const modelWarnings = ({
   entries: readonly Pick<StoredEvaluation, 'identity'>[]
   modelNotes: ReadonlyMap<string, string>
 }): string[] =>
-  [...new Set(entries.map(({ identity }) => identity.model))].flatMap(model => {
+  distinctFieldValues(entries, 'model').flatMap(model => {
     const note = modelNotes.get(model)
     return note === undefined ? [] : [`warning: ${model}: ${note}`]
   })

@@ -1,6 +1,7 @@
 /** Records beside the predictions: the data sets that were evaluated, and the models that could not be. */
 import { mkdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { tally } from '../lib/tally.ts'
 import { z } from 'zod'
 import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'
@@ -169,17 +170,16 @@ const maxColumnValues = 1000
 function groupSizes({ samples, columns }: Dataset): Record<string, Record<string, number>> {
   const scored = samples.filter(({ labels }) => labels.length > 0)
   const count = (valueOf: (item: Sample) => GroupValue | undefined): Record<string, number> => {
-    const counts = new Map<string, number>()
-    for (const item of scored) {
-      const value = valueOf(item)
-      if (value != null) counts.set(String(value), (counts.get(String(value)) ?? 0) + 1)
-    }
-    return Object.fromEntries(counts)
+    const values = scored.flatMap(item => valueOf(item) ?? [])
+    return Object.fromEntries(tally(values.map(String)))
   }
   const byColumn = columns.map(
     column => [column, count(({ groups }) => ownValue(groups, column))] as const,
   )
-  const few = byColumn.filter(([, counts]) => Object.keys(counts).length <= maxColumnValues)
+  // A column called `all` does not replace the number of all images.
+  const few = byColumn.filter(
+    ([column, counts]) => column !== 'all' && Object.keys(counts).length <= maxColumnValues,
+  )
   return {
     all: { all: scored.length },
     label: count(({ label }) => label),

@@ -136,12 +136,18 @@ export function createRun(stored: StoredRun, columnsRead?: readonly string[]): R
   return run
 }
 
-/** What a reader has to know of the data sets that the results are of, each with its name. */
-export const datasetNotes = ({ entries, datasets }: Pick<Run, 'entries' | 'datasets'>): string[] =>
-  [...new Set(entries.map(({ identity }) => identity.content))].flatMap(content => {
-    const { name, notes = [] } = datasets.get(content) ?? { name: '' }
-    return notes.map(text => `${name}: ${text}`)
-  })
+/** Returns the records of the data sets that the results are of, each once. */
+export const evaluatedRecords = ({
+  entries,
+  datasets,
+}: Pick<Run, 'entries' | 'datasets'>): DatasetRecord[] =>
+  [...new Set(entries.map(({ identity }) => identity.content))].flatMap(
+    content => datasets.get(content) ?? [],
+  )
+
+/** Returns the notes of the data sets that the results are of, each with its name. */
+export const datasetNotes = (run: Pick<Run, 'entries' | 'datasets'>): string[] =>
+  evaluatedRecords(run).flatMap(({ name, notes = [] }) => notes.map(text => `${name}: ${text}`))
 
 /** Everything that one model's results on a data set hold. */
 export interface EvaluationCounts extends EvaluationId {

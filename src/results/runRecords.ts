@@ -169,6 +169,12 @@ async function isAlive(
   return host !== hostname() || isProcessRunning(pid)
 }
 
+/** Returns the key of every evaluation that a run asked for, with what it stands for. */
+export const requestedIdentities = (
+  runs: readonly Pick<RecordedRun, 'asked'>[],
+): Map<string, ResultKey> =>
+  new Map(runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]))
+
 /** Returns the last recorded evaluation that asked for each key; `runs` are in the order of `readRunRecords`. */
 export const lastRequests = (runs: readonly RecordedRun[]): Map<string, RecordedRun> =>
   new Map(runs.flatMap(run => run.asked.map(({ key }) => [key, run] as const)))

@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { groupByKey } from '../lib/tally.ts'
 import { readTable } from '../datasets/tables.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { unescapeFormula } from '../lib/table/text.ts'
@@ -99,13 +100,16 @@ export async function readExclusion(file: string): Promise<Exclusion> {
       'bad-slice',
       `not a slice: ${file} has no columns dataset and id but ${columns.join(', ')}`,
     )
-  const images = new Map<string, string[]>()
-  for (const { dataset, id } of rows) {
-    const name = unescapeFormula(String(dataset))
-    const ids = images.get(name) ?? []
-    images.set(name, ids)
-    ids.push(unescapeFormula(String(id)))
-  }
+  const listed = rows.map(({ dataset, id }) => ({
+    dataset: unescapeFormula(String(dataset)),
+    id: unescapeFormula(String(id)),
+  }))
+  const images = new Map(
+    [...groupByKey(listed, row => row.dataset)].map(([name, own]) => [
+      name,
+      own.map(({ id }) => id),
+    ]),
+  )
   return { images, file, hash: sha256(await readFile(file), 16) }
 }
 

@@ -2,7 +2,13 @@
 import { type Failure, readFailures } from './records.ts'
 import { nameByRequests } from './current.ts'
 import { damagedRecordFailures, damageText, retiredText } from './damage.ts'
-import { currentEvaluations, lastRequests, type RecordedRun, readRunRecords } from './runRecords.ts'
+import {
+  currentEvaluations,
+  lastRequests,
+  type RecordedRun,
+  readRunRecords,
+  requestedIdentities,
+} from './runRecords.ts'
 import { type ResultKey } from './schema.ts'
 import {
   differingFields,
@@ -12,6 +18,7 @@ import {
   isRetired,
   readEvaluationFolders,
   type StoredEvaluation,
+  mayAnswer,
 } from './store.ts'
 import { pullResults } from './sync.ts'
 import { version } from '../lib/version.ts'
@@ -78,9 +85,11 @@ export async function runStatus(place: string): Promise<RunStatus> {
   })
   const entries = nameByRequests(stored, runs)
   const all = [...entries, ...evaluationsNotBegun(dir, runs, entries)]
-  const answering = all.filter(({ identity }) => !isRetired(identity) && isKnown(identity))
   const current = new Map(
-    currentEvaluations(answering, runs).map(entry => [evaluationIdText(entry.identity), entry]),
+    currentEvaluations(all.filter(mayAnswer), runs).map(entry => [
+      evaluationIdText(entry.identity),
+      entry,
+    ]),
   )
   const requests = lastRequests(runs)
   const busy = new Set(lastRequests(runs.filter(({ state }) => state === 'running')).keys())
@@ -145,10 +154,7 @@ function evaluationsNotBegun(
   entries: readonly StoredEvaluation[],
 ): StoredEvaluation[] {
   const stored = new Set(entries.map(({ key }) => key))
-  const planned = new Map(
-    runs.flatMap(({ asked }) => asked).map(({ key, identity }) => [key, identity]),
-  )
-  return [...planned]
+  return [...requestedIdentities(runs)]
     .filter(([key, identity]) => !stored.has(key) && !isRetired(identity))
     .map(([key, identity]) => ({
       identity,

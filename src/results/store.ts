@@ -199,6 +199,10 @@ async function findFileFault(
 /** Whether an evaluation has a manifest, or a record of one, that says what it is; otherwise only its folder's name does. */
 export const isKnown = ({ version }: Pick<ResultKey, 'version'>): boolean => version !== ''
 
+/** Returns whether answers may come from an evaluation: it is not retired, and a manifest told its key. */
+export const mayAnswer = ({ identity }: Pick<StoredEvaluation, 'identity'>): boolean =>
+  !isRetired(identity) && isKnown(identity)
+
 /** Returns what a folder's name tells of an evaluation without any readable manifest. */
 function identityOfFolder(name: string): ResultKey {
   const [, model = name, dataset = '', mode] = /^(.*?)--(.*)--(.*)--\w+$/.exec(name) ?? []

@@ -63,7 +63,8 @@ function drawHouseholds(n: number, lost: number, random: Random): PairedOutcomes
   return joinOutcomes(cells)
 }
 
-const normal = (random: Random): number =>
+/** A standard normal number by Box and Muller's transform. */
+export const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 
 /** 60 countries of households; the first one loses `lost` of the images that both runs had right. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { inferDisparity } from '../../src/metrics/disparityInference.ts'
+import { binomialSampler } from '../../scripts/coverageWorlds.ts'
 import { mean } from '../../src/metrics/numbers.ts'
 import { type Random, randomFrom } from '../../src/lib/random.ts'
 
@@ -39,10 +40,10 @@ interface Count {
 function simulate(sizes: readonly number[], gap: number, shape: string, random: Random): Count {
   const positions = sizes.map((_, i) => shapes[shape]!(i, sizes.length - 1))
   const shares = positions.map(position => 0.6 + gap * (position - mean(positions)))
-  const draw = sizes.map((n, k) => binomial(n, shares[k]!, random))
+  const draw = sizes.map((n, k) => binomialSampler(n, shares[k]!))
   const count = { covered: 0, below: 0, above: 0, corrected: 0, raw: 0 }
   for (let sample = 0; sample < samples; sample++) {
-    const groups = sizes.map((n, k) => ({ group: `${k}`, n, top1: draw[k]!() }))
+    const groups = sizes.map((n, k) => ({ group: `${k}`, n, top1: draw[k]!(random) }))
     const found = inferDisparity(groups, { seed: sample, draws: 500 })
     const interval = found.interval!
     if (interval[0] > gap + 1e-9) count.above++
@@ -52,26 +53,6 @@ function simulate(sizes: readonly number[], gap: number, shape: string, random: 
     count.raw += found.disparity! / samples
   }
   return count
-}
-
-/** A sampler of binomial numbers by inversion of the summed chances. */
-function binomial(n: number, chance: number, random: Random): () => number {
-  const steps = new Float64Array(n + 1)
-  let logChance = n * Math.log(1 - chance)
-  for (let k = 0; k <= n; k++) {
-    steps[k] = (steps[k - 1] ?? 0) + Math.exp(logChance)
-    logChance += Math.log(((n - k) * chance) / ((k + 1) * (1 - chance)))
-  }
-  return () => {
-    const u = random()
-    let [low, high] = [0, n]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (steps[middle]! > u) high = middle
-      else low = middle + 1
-    }
-    return low
-  }
 }
 
 const settings = designs.flatMap(([design, sizes]) => [

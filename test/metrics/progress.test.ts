@@ -181,6 +181,7 @@ describe('progress', () => {
     )
     expect(gap).toMatchObject({ ratio: null, reason: 'no ratio: the rate on down is not positive' })
     expect(gap.difference).toBeCloseTo(2, 12)
+    expect(gap.intervals.ratio).toBeNull()
   })
 
   it('names best and worst, and refuses bad rows', () => {

@@ -100,55 +100,58 @@ interface RowContext {
   note: (value: number | null) => string | null
 }
 
-/** Returns a benchmark's net improvement, rate and R², with the interval of the rate by families of models. */
-export function progressRateRows(
-  { place, from, note }: RowContext,
-  line: ProgressRate,
-  printed: ReturnType<typeof printedValues>,
-): PaperComparison[] {
-  const values: [
-    quantity: string,
-    unit: string,
-    value: number | null,
-    interval: Interval | null,
-  ][] = [
-    ['net improvement', 'points', line.netImprovement, null],
-    ['progress rate', '', line.slope, line.interval],
-    ['r2', '', line.r2, null],
-  ]
-  return values.map(([quantity, unit, value, interval]) =>
+type MeasuredQuantity = [
+  quantity: string,
+  unit: string,
+  value: number | null,
+  interval: Interval | null,
+]
+
+/** Returns a row for each quantity of a line or a gap over `n` models, beside the value that `printed` gives for it. */
+const quantityRows = (
+  { place, from, note, n }: RowContext & { n: number },
+  quantities: readonly MeasuredQuantity[],
+  printed: (quantity: string, unit: string) => PrintedValue,
+): PaperComparison[] =>
+  quantities.map(([quantity, unit, value, interval]) =>
     compareWithPaper(
       { ...place, quantity, unit },
-      { value, interval, n: line.n, from, note: note(value) },
-      printed(place.row, quantity),
+      { value, interval, n, from, note: note(value) },
+      printed(quantity, unit),
     ),
   )
-}
+
+/** Returns a benchmark's net improvement, rate and R², with the interval of the rate by families of models. */
+export const progressRateRows = (
+  context: RowContext,
+  line: ProgressRate,
+  printed: ReturnType<typeof printedValues>,
+): PaperComparison[] =>
+  quantityRows(
+    { ...context, n: line.n },
+    [
+      ['net improvement', 'points', line.netImprovement, null],
+      ['progress rate', '', line.slope, line.interval],
+      ['r2', '', line.r2, null],
+    ],
+    quantity => printed(context.place.row, quantity),
+  )
 
 /** Returns a gap as ratio, as difference (equation 1) and by improvements (equation 2); `against` ends their names. */
-export function progressGapRows(
-  { place, from, note }: RowContext,
+export const progressGapRows = (
+  context: RowContext,
   gap: ProgressGap,
   { against, printedRatio = null }: { against: string; printedRatio?: PrintedValue },
-): PaperComparison[] {
-  const values: [
-    quantity: string,
-    unit: string,
-    value: number | null,
-    interval: Interval | null,
-  ][] = [
-    ['progress gap', 'ratio', gap.ratio, gap.intervals.ratio],
-    ['progress gap as difference', '', gap.difference, gap.intervals.difference],
-    ['progress gap by improvements', '', gap.byImprovements, null],
-  ]
-  return values.map(([quantity, unit, value, interval]) =>
-    compareWithPaper(
-      { ...place, quantity: `${quantity}${against}`, unit },
-      { value, interval, n: gap.standard.n, from, note: note(value) },
-      unit === 'ratio' ? printedRatio : null,
-    ),
+): PaperComparison[] =>
+  quantityRows(
+    { ...context, n: gap.standard.n },
+    [
+      [`progress gap${against}`, 'ratio', gap.ratio, gap.intervals.ratio],
+      [`progress gap as difference${against}`, '', gap.difference, gap.intervals.difference],
+      [`progress gap by improvements${against}`, '', gap.byImprovements, null],
+    ],
+    (_, unit) => (unit === 'ratio' ? printedRatio : null),
   )
-}
 
 /** Returns the gaps of table 2. Its column is the ratio against DollarStreet; both equations stand beside it. */
 function benchmarkGapRows(

@@ -25,7 +25,7 @@ const options = {
   ...minNOption('are left out of the disparity and listed'),
   '--seed <n>': { text: 'of everything random', parse: wholeNumber(0), default: 1 },
   '--draws <n>': {
-    text: 'draws of permutations and bootstraps',
+    text: 'draws of permutations',
     parse: wholeNumber(),
     default: 1000,
   },

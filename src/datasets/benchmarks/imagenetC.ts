@@ -60,7 +60,7 @@ export const imagenetC: Benchmark = {
   })),
   candidatePaths: () => ['imagenet-c'],
   isRootEntry: name =>
-    corruptions.includes(name) || name.replace(/\.tar$/, '') in corruptionFamilies,
+    corruptions.includes(name) || Object.hasOwn(corruptionFamilies, name.replace(/\.tar$/, '')),
   marks: imagenetCMarks,
   read: readImageNetC,
 }
@@ -82,7 +82,7 @@ async function readImageNetC(tree: FileTree, options: ReadBenchmarkOptions): Pro
     for (const level of levels) {
       const part = await readSeverity(root, corruption, level)
       for (const sample of part.samples) samples.push(sample)
-      problems.push(...part.problems)
+      for (const problem of part.problems) problems.push(problem)
       if (part.samples.length > 0) read.push(corruption)
     }
   }

@@ -115,7 +115,7 @@ async function possiblePlaces(wanted: WantedBenchmark, data: string): Promise<Pl
   const below = await entriesOf(itself)
   const deeper: Place[] = []
   for (const place of below.filter(({ isFolder }) => isFolder).slice(0, maxFolders))
-    deeper.push(...(await entriesOf(place)))
+    for (const entry of await entriesOf(place).catch(() => [])) deeper.push(entry)
   const own = [...below, ...deeper].filter(
     ({ names }) => findKnownName(names.slice(-2))?.benchmark === wanted.benchmark,
   )

@@ -3,6 +3,7 @@
  * WebDataset shards, the `ClassLabel` feature of Parquet files). Names decide, never positions: an index of another list
  * would make a wrong accuracy.
  */
+import { tally } from '../../lib/tally.ts'
 import { inputError, quoteForMessage } from '../../lib/errors.ts'
 import type { Sample } from '../dataset.ts'
 import { identityMap } from '../build.ts'
@@ -72,9 +73,7 @@ function imagenetClassesOf(name: string): readonly number[] {
   if (byWnid !== undefined) return [byWnid]
   const whole = imagenetIndices(name)
   if (whole.length > 0 || !name.includes(',')) return whole
-  const votes = new Map<number, number>()
-  for (const index of name.split(',').flatMap(part => imagenetIndices(part.trim())))
-    votes.set(index, (votes.get(index) ?? 0) + 1)
+  const votes = tally(name.split(',').flatMap(part => imagenetIndices(part.trim())))
   const most = Math.max(...votes.values())
   return [...votes].flatMap(([index, count]) => (count === most ? index : []))
 }

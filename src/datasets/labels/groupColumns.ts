@@ -1,10 +1,7 @@
 import type { GroupValue } from '../dataset.ts'
-import { rawCellText } from '../tables.ts'
+import { missingPattern, rawCellText } from '../tables.ts'
 
 type TableRows = readonly Record<string, unknown>[]
-
-/** What R, pandas and people write where a number is missing. */
-const missingPattern = /^(na|n\/a|nan|null|none|-)$/i
 
 /**
  * A number as programs write one: `120`, `120.50`, pandas' `120.0`, R's `1e+05`. `01234` is a code, and `2.400` may be German for

@@ -1,7 +1,8 @@
 // Normalizes the grouping values of a data set, whatever its format: words for a missing value, and the spellings of countries
 // and regions. What is changed is said in notes.
+import { ownValue } from '../../lib/ownValue.ts'
 import { memoize } from '../../lib/memoize.ts'
-import { tally } from '../../lib/tally.ts'
+import { tally, groupByKey } from '../../lib/tally.ts'
 import type { GroupValue, Sample } from '../dataset.ts'
 import { countryCode, foldName } from './countries.ts'
 
@@ -25,11 +26,11 @@ export function normalizeGroups(
     const texts = samples.flatMap(({ groups }) => textOf(groups, column) ?? [])
     const counts = tally(texts)
     const names = missingNames(column, counts, notes)
-    const known = [...counts].filter(([text]) => !names.has(text))
-    const placeNames = new Map(known)
-    if (column === 'country')
-      unifySpellings(placeNames, countryKey, { names, notes, what: 'countries' })
-    if (column === 'region') unifySpellings(placeNames, foldName, { names, notes, what: 'regions' })
+    const kind = ownValue(placeColumns, column)
+    if (kind) {
+      const known = new Map([...counts].filter(([text]) => !names.has(text)))
+      unifySpellings(known, kind.keyOf, { names, notes, what: kind.what })
+    }
     if (names.size > 0) renamed.set(column, names)
   }
   if (renamed.size === 0) return { samples, notes }
@@ -49,7 +50,7 @@ export function normalizeGroups(
 }
 
 const textOf = (groups: Sample['groups'], column: string): string | undefined => {
-  const value = Object.hasOwn(groups, column) ? groups[column] : undefined
+  const value = ownValue(groups, column)
   return typeof value === 'string' ? value : undefined
 }
 
@@ -74,17 +75,19 @@ function missingNames(
 
 const countryKey = memoize((text: string): string => countryCode(text) ?? foldName(text))
 
+/** The columns of places, with what makes two spellings one place. */
+const placeColumns = {
+  country: { keyOf: countryKey, what: 'countries' },
+  region: { keyOf: foldName, what: 'regions' },
+}
+
 /** Collects the spellings that get another name: those of one place get that of most images, of equal ones the longest. */
 function unifySpellings(
   counts: ReadonlyMap<string, number>,
   keyOf: (text: string) => string,
   { names, notes, what }: { names: Map<string, string | null>; notes: string[]; what: string },
 ): void {
-  const byKey = new Map<string, string[]>()
-  for (const text of counts.keys()) {
-    const key = keyOf(text)
-    byKey.set(key, [...(byKey.get(key) ?? []), text])
-  }
+  const byKey = groupByKey(counts.keys(), keyOf)
   const changed: string[] = []
   for (const [key, spellings] of byKey) {
     const sorted = spellings.sort(

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
+import { ownValue } from '../../lib/ownValue.ts'
+import { columnsOfSamples } from '../dataset.ts'
 import { z } from 'zod'
 import { memoize } from '../../lib/memoize.ts'
 import { inputError, nearestNames } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
-import { tally } from '../../lib/tally.ts'
+import { tally, groupByKey } from '../../lib/tally.ts'
 import { type RawDataset } from '../build.ts'
 import { countryCode } from './countries.ts'
 import type { Sample, RegionMapping } from '../dataset.ts'
@@ -30,7 +32,7 @@ export const regionSchemes: readonly string[] = Object.keys(shippedSchemes)
 
 /** Reads a shipped scheme by name, or a file: `{"regions": {"North": ["KE", …]}}`, or a table of `country, region`. */
 export async function readRegionScheme(nameOrFile: string): Promise<RegionScheme> {
-  const known = shippedSchemes[nameOrFile]
+  const known = ownValue(shippedSchemes, nameOrFile)
   if (known) return { name: nameOrFile, ...known }
   const kind = extname(nameOrFile).toLowerCase()
   if (kind === '.json') return readJsonScheme(nameOrFile)
@@ -63,13 +65,15 @@ async function readTableScheme(file: string): Promise<RegionScheme> {
       'unknown-column',
       `no column ${lacking} in ${file}; columns: ${columns.join(', ')}`,
     )
-  const regions: Record<string, string[]> = {}
-  for (const row of rows) {
+  const pairs = rows.flatMap(row => {
     const country = rawCellText(row['country'])
     const region = rawCellText(row['region'])
-    if (country !== null && region !== null) (regions[region] ??= []).push(country)
-  }
-  return { name: file, regions }
+    return country === null || region === null ? [] : { country, region }
+  })
+  const regions = [...groupByKey(pairs, ({ region }) => region)].map(
+    ([region, members]) => [region, members.map(({ country }) => country)] as const,
+  )
+  return { name: file, regions: Object.fromEntries(regions) }
 }
 
 /** Returns a function from a place, which is a country or a name that the scheme writes itself, to its region. */
@@ -117,7 +121,7 @@ export function applyRegions(
   const left = [...unmatched]
     .map(([place, count]) => ({ place, count }))
     .sort((a, b) => b.count - a.count)
-  const { columns = [...new Set(items.flatMap(({ groups }) => Object.keys(groups)))] } = draft
+  const { columns = columnsOfSamples(items) } = draft
   return {
     ...draft,
     samples: items,

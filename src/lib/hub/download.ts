@@ -107,11 +107,15 @@ async function readFromCache(target: DownloadTarget): Promise<UrlFile | undefine
 async function downloadFile(target: DownloadTarget): Promise<UrlFile> {
   const { url, path } = target
   const expected = await expectedHash(target)
+  let sha256 = ''
   await downloadTo(path, {
     url,
     hashKnown: expected !== undefined,
     refusal: ({ status }) => downloadByHandError(target, `the server answered ${status}`),
-    check: file => checkContent(file, expected, target),
+    check: async file => {
+      sha256 = await hashFile(file, 'sha256')
+      return checkContent(file, { sha256, expected }, target)
+    },
     network: { ...defaultNetworkSettings, ...target.network },
     progress: target.progress,
   }).catch((error: unknown) => {
@@ -120,7 +124,6 @@ async function downloadFile(target: DownloadTarget): Promise<UrlFile> {
       error instanceof GeogapError && ['download-failed', 'bad-download'].includes(error.code)
     throw isDead ? downloadByHandError(target, error.message, error) : error
   })
-  const sha256 = await hashFile(path, 'sha256')
   await writeAtomically(`${path}.sha256`, handle =>
     writeFully(handle, Buffer.from(`${sha256}  ${basename(path)}\n`)),
   )
@@ -133,20 +136,19 @@ const readFirstHash = async (path: string): Promise<string | undefined> =>
 /** Says what is wrong with a downloaded file, or nothing. */
 async function checkContent(
   file: string,
-  expected: string | undefined,
+  { sha256, expected }: { sha256: string; expected: string | undefined },
   target: DownloadTarget,
 ): Promise<string | undefined> {
   const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
   if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
   if (expected === undefined)
     return isLikelyMarkup(await readFirstBytes(file)) ? 'it is a web page' : undefined
-  const found = await hashFile(file, 'sha256')
-  if (found.startsWith(expected)) return undefined
+  if (sha256.startsWith(expected)) return undefined
   const source =
     target.sha256 === undefined
       ? `of the first download, kept in ${target.path}.sha256`
       : 'published'
-  return `sha256 ${found} instead of ${expected}, ${source}`
+  return `sha256 ${sha256} instead of ${expected}, ${source}`
 }
 
 function downloadByHandError(

@@ -3,7 +3,7 @@ import { extname } from 'node:path'
 import { z } from 'zod'
 import { inputError } from '../errors.ts'
 import { writeError, writeDurably, writeOutput } from '../files.ts'
-import { type ParquetColumn, writeParquet } from '../sql.ts'
+import { writeParquet, numberColumn, textColumn } from '../sql.ts'
 import { ownValue } from '../ownValue.ts'
 import { version } from '../version.ts'
 import { type Table } from './table.ts'
@@ -136,16 +136,11 @@ function htmlDocument(tables: readonly Table[]): string {
 }
 
 async function writeParquetTable({ columns, values }: Table, file: string): Promise<void> {
-  const flat = columns.map(({ name, type }, i): ParquetColumn => {
-    const cells = values.map(row => row[i]!)
-    return type === 'number'
-      ? { name, type: 'DOUBLE', values: cells as (number | null)[] }
-      : {
-          name,
-          type: 'VARCHAR',
-          values: (cells as (string | number | null)[]).map(cell => cell?.toString() ?? null),
-        }
-  })
+  const flat = columns.map(({ name, type }, i) =>
+    type === 'number'
+      ? numberColumn(name, values, row => row[i] as number | null)
+      : textColumn(name, values, row => row[i]?.toString() ?? null),
+  )
   await writeDurably(file, temporary => writeParquet(temporary, flat)).catch((error: unknown) => {
     throw writeError(file, error)
   })

@@ -148,8 +148,8 @@ function publishedSizeRows(): PublishedSizeRow[] {
     sizes.flatMap(({ size, of, edge }) => {
       const points = published
         .filter(row => row.benchmark === benchmark)
-        .map(({ row, accuracy }) => ({
-          model: row,
+        .map(({ row, model, accuracy }) => ({
+          model,
           size: models.get(row)?.[of] ?? null,
           value: accuracy,
         }))
