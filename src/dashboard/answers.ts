@@ -6,7 +6,7 @@ import { sha256 } from '../lib/hash.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
 import { failedSql } from '../results/schema.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
-import { cellOf, evaluationStateOf, type GrowingCounts } from './load.ts'
+import { cellOf, dimensionColumn, evaluationStateOf, type GrowingCounts } from './load.ts'
 import { type DashboardStore } from './store.ts'
 
 /** The images that one or several models were evaluated on, in the order of their ids. */
@@ -68,7 +68,7 @@ export function imageListName(store: DashboardStore, dataset: string, content: s
 /** Returns SQL for the stored values of all dimensions of `a`, in their order. */
 function dimensionSql(counts: GrowingCounts, { shards }: StoredEvaluation): string {
   const stored = ['label', ...shards[0]!.columns]
-  const columns = byDimension(name => (name === 'income' ? (counts.income?.column ?? '') : name))
+  const columns = byDimension(name => dimensionColumn(counts, name))
   return Object.values(columns)
     .map(column => (stored.includes(column) ? `a.${quoteIdentifier(column)}` : 'NULL'))
     .join(', ')

@@ -1,5 +1,6 @@
 /** Counts stored predictions for the dashboard, and adds the predictions that an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
+import { ownValue } from '../lib/ownValue.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { type ColumnQuarter, columnQuarters, countByColumns } from '../results/counts.ts'
 import { answerFromReadable } from '../results/current.ts'
@@ -31,6 +32,12 @@ export const emptyGrowingCounts = (): GrowingCounts => ({
   positions: new Map(),
 })
 
+/** Returns the stored column of a dimension; '' if there is none. */
+export const dimensionColumn = (
+  { income }: Pick<GrowingCounts, 'income'>,
+  dimension: Dimension,
+): string => (dimension === 'income' ? (income?.column ?? '') : dimension)
+
 /** Returns a text that changes when shards are added or written again. */
 export const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string =>
   `${key} ${rows} ${created}`
@@ -55,10 +62,9 @@ export async function countEvaluation(
       return countByColumns(readable, split)
     },
   )
-  const columnOf = { region: 'region', country: 'country', income: counts.income?.column ?? '' }
   const positions = cells.map(({ groups, label }) =>
     cellOf(counts, dimension =>
-      dimension === 'label' ? label : (groups[columnOf[dimension]] ?? null),
+      dimension === 'label' ? label : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
     ),
   )
   const columnsOfCounts = byCountName(name => {

@@ -20,8 +20,8 @@ process.on('disconnect', () => process.exit())
 process.on('message', (source: ImageSource) => {
   void makeThumbnail(source)
     .then(
-      (bytes): ThumbnailAnswer => ({ bytes: Uint8Array.from(bytes) }),
-      (error: unknown): ThumbnailAnswer => ({ error: messageOf(error) }),
+      (bytes): ThumbnailAnswer => ({ type: 'thumbnail', bytes: Uint8Array.from(bytes) }),
+      (error: unknown): ThumbnailAnswer => ({ type: 'failed', reason: messageOf(error) }),
     )
     .then(answer => process.send!(answer))
 })

@@ -2,13 +2,13 @@
  * Makes thumbnails of a data set's images on request. An image is read only if its file, after links are resolved, lies in an
  * allowed folder. Images are decoded in processes of their own, which are killed if an image takes too long.
  */
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess } from 'node:child_process'
 import { realpath } from 'node:fs/promises'
-import { extname, sep } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { sep } from 'node:path'
 import { type ImageSource } from '../lib/archive/member.ts'
 import { createLimiter } from '../lib/concurrency.ts'
 import { type GeogapError, dataError } from '../lib/errors.ts'
+import { forkModule } from '../lib/forkModule.ts'
 import { createPromiseCache } from '../lib/memoize.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { findImageSource } from '../results/imageSources.ts'
@@ -21,7 +21,8 @@ const defaultTimeoutMs = 10_000
 const noImageError = (why: string): GeogapError => dataError('no-image', why)
 
 /** What the process answers: the thumbnail, or why there is none. */
-export type ThumbnailAnswer = { bytes: Uint8Array } | { error: string }
+export type ThumbnailAnswer =
+  { type: 'thumbnail'; bytes: Uint8Array } | { type: 'failed'; reason: string }
 
 export interface Thumbnails {
   /** Returns a thumbnail as WebP of at most 224 x 224 pixels. Errors: `no-image`. */
@@ -39,13 +40,12 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
   const decode = async (source: ImageSource): Promise<Uint8Array> => {
     const child = idle.pop() ?? (await startChild(children))
     const answer = await askForThumbnail(child, source, timeoutMs)
-    if ('bytes' in answer) {
-      idle.push(child)
-      return answer.bytes
-    }
-    children.delete(child)
-    child.kill('SIGKILL')
-    throw noImageError(answer.error)
+    if (answer.type === 'ended') {
+      children.delete(child)
+      child.kill('SIGKILL')
+    } else idle.push(child)
+    if (answer.type === 'thumbnail') return answer.bytes
+    throw noImageError(answer.reason)
   }
   const read = async (content: string, id: string): Promise<Uint8Array> => {
     const isKnown = store.notes().has(content)
@@ -62,17 +62,19 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
   }
 }
 
-/** Starts the module thumbnail.ts, in the form that this module has, and waits until it is ready. */
+/** Starts the module thumbnail.ts and waits until it is ready. */
 function startChild(children: Set<ChildProcess>): Promise<ChildProcess> {
-  const file = `./thumbnail${extname(fileURLToPath(import.meta.url))}`
-  const child = fork(fileURLToPath(new URL(file, import.meta.url)), [], {
-    serialization: 'advanced',
+  const child = forkModule('./thumbnail', import.meta.url, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   children.add(child)
   const failed = noImageError('the process that decodes images does not start')
   return new Promise((resolve, reject) => {
-    child.once('message', () => resolve(child)).once('exit', () => reject(failed))
+    const onEnd = (): void => reject(failed)
+    child
+      .once('message', () => resolve(child))
+      .once('exit', onEnd)
+      .once('error', onEnd)
   })
 }
 
@@ -81,13 +83,17 @@ function askForThumbnail(
   child: ChildProcess,
   source: ImageSource,
   timeoutMs: number,
-): Promise<ThumbnailAnswer> {
+): Promise<ThumbnailAnswer | { type: 'ended'; reason: string }> {
   return new Promise(resolve => {
-    const onEnd = (): void => finish({ error: 'the image ended the process that decodes it' })
+    const onEnd = (): void =>
+      finish({ type: 'ended', reason: 'the image ended the process that decodes it' })
     const onTimeout = (): void =>
-      finish({ error: `the image takes more than ${timeoutMs / 1000} s to decode` })
+      finish({
+        type: 'ended',
+        reason: `the image takes more than ${timeoutMs / 1000} s to decode`,
+      })
     const timer = setTimeout(onTimeout, timeoutMs)
-    const finish = (answer: ThumbnailAnswer): void => {
+    const finish = (answer: ThumbnailAnswer | { type: 'ended'; reason: string }): void => {
       clearTimeout(timer)
       child.off('message', finish).off('exit', onEnd).off('error', onEnd)
       resolve(answer)

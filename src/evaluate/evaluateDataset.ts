@@ -26,7 +26,7 @@ import {
 } from '../results/store.ts'
 import { commitShard } from '../results/write.ts'
 import { loadCosts, recordCosts } from './cost.ts'
-import { startEarlyStop } from './earlyStop.ts'
+import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
 import { type InferenceProfile } from './profile.ts'
 import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'
 import { createProfiler } from './profile.ts'
@@ -221,8 +221,7 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
       onResult: async ({ range }, result) => {
         const returned = performance.now()
         profiler.addShard(result.timings, result.outcomes[0]!.rank.length)
-        await commitResult(range, result, context)
-        for (const predictions of result.outcomes) stop?.addPredictions(predictions, range.start)
+        await commitResult(range, result, { context, stop })
         profiler.addWriteMs(performance.now() - returned)
         pending.delete(range)
       },
@@ -236,12 +235,14 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
   return []
 }
 
-/** Stores the predictions of each model for a shard, or for its beginning when the run was aborted. */
+/** Stores the predictions of each model for a shard, or for its beginning when the run was aborted; early stopping counts them. */
 async function commitResult(
   { start, end }: IndexRange,
   { outcomes, timings }: ShardResult,
-  { dataset, keys, place, options: { keep, replace, generation } }: JobContext,
+  { context, stop }: { context: JobContext; stop: EarlyStop | undefined },
 ): Promise<void> {
+  const { dataset, keys, place, options } = context
+  const { keep, replace, generation } = options
   for (const [m, predictions] of outcomes.entries()) {
     const images = predictions.rank.length
     // Don't write a partial shard: it would mask the complete one it replaces.
@@ -257,6 +258,7 @@ async function commitResult(
       replace,
       generation,
     })
+    stop?.addPredictions(predictions, start)
   }
 }
 

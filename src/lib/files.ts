@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, statfsSync } from 'node:fs'
+import { existsSync, readlinkSync, realpathSync, statfsSync } from 'node:fs'
 import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { firstLine, GeogapError, messageOf, storageError } from './errors.ts'
 
 const chunkBytes = 1 << 28
@@ -162,5 +162,34 @@ export async function writeFully(
       at,
     )
     done += bytesWritten
+  }
+}
+
+/**
+ * Returns whether `path`, relative to `folder`, is the folder or lies below it. Links are followed, also those to files that
+ * do not exist yet. An address of an object store is never inside.
+ */
+export function isInside(path: string, folder: string): boolean {
+  if (/^\w+:\/\//.test(path)) return false
+  const inner = relative(followLinks(resolve(folder)), followLinks(resolve(folder, path)))
+  return inner !== '..' && !inner.startsWith(`..${sep}`) && !isAbsolute(inner)
+}
+
+/** Returns a path without links; its last parts need not exist. */
+function followLinks(path: string, depth = 0): string {
+  if (existsSync(path)) return realpathSync(path)
+  if (path === dirname(path) || depth > 100) return path
+  const target = linkTarget(path)
+  return target === undefined
+    ? join(followLinks(dirname(path), depth + 1), basename(path))
+    : followLinks(resolve(dirname(path), target), depth + 1)
+}
+
+/** Returns what a link points to; undefined if the path is no link or cannot be read. */
+function linkTarget(path: string): string | undefined {
+  try {
+    return readlinkSync(path)
+  } catch {
+    return undefined
   }
 }

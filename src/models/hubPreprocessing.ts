@@ -41,7 +41,7 @@ const preprocessingError = (what: string): GeogapError =>
 
 /** Drops keys whose value is null, which Transformers takes for its default. */
 const withoutNulls = (content: unknown): unknown =>
-  JSON.parse(JSON.stringify(content), (_, value: unknown) => value ?? undefined)
+  JSON.parse(JSON.stringify(content ?? null), (_, value: unknown) => value ?? undefined)
 
 /** Returns the recipe. @throws GeogapError `bad-preprocessing` for other steps than resize, center crop and normalization */
 export function hubRecipe(content: unknown): PreprocessingConfig {

@@ -128,6 +128,11 @@ describe('preprocessor_config.json', () => {
   const steps = (config: object) => describeSteps(nativeSteps(hubRecipe({ ...vit, ...config })))
   const unit = 'normalize(mean 0.5 0.5 0.5, std 0.5 0.5 0.5)'
 
+  it('refuses content that is no object', () => {
+    for (const content of [undefined, null, 'text', 5])
+      expect(() => hubRecipe(content)).toThrow(/preprocessor_config\.json: /)
+  })
+
   it('gives the steps that Transformers computes', () => {
     expect(steps({ size: { height: 224, width: 224 }, resample: 2 })).toBe(
       `resize(224, bilinear, squash) centerCrop(224) ${unit}`,

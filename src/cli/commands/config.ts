@@ -1,9 +1,10 @@
-import { existsSync, realpathSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { type Command, type Option } from 'commander'
 import { type ConfigFile, type ConfigValue } from '../../lib/config.ts'
 import { firstLine, type GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
+import { isInside } from '../../lib/files.ts'
 import { ownValue } from '../../lib/ownValue.ts'
 import { findLeaf } from './program.ts'
 
@@ -76,17 +77,8 @@ function checkUntrusted(option: Option, value: ConfigValue, file: string): void 
   if (trustedOptions.has(name))
     throw refuse('which a config that is found in the folder, not named, may not')
   const places = [value].flat().filter(place => typeof place === 'string')
-  if (writingOptions.has(name) && !places.every(place => isInside(dirname(file), place)))
+  if (writingOptions.has(name) && !places.every(place => isInside(place, dirname(file))))
     throw refuse('a place outside of its folder')
-}
-
-/** Whether a path, its links followed, is below a folder; an address of a store is not. */
-function isInside(folder: string, path: string): boolean {
-  if (/^\w+:\/\//.test(path)) return false
-  let existing = resolve(folder, path)
-  while (!existsSync(existing)) existing = dirname(existing)
-  const inner = relative(realpathSync(folder), realpathSync(existing))
-  return inner !== '..' && !inner.startsWith(`..${sep}`) && !isAbsolute(inner)
 }
 
 /** Errors: bad-config. */

@@ -9,14 +9,13 @@ import { type Storage } from '../../lib/storage/storage.ts'
 import { type WorkUnit, splitIntoUnits } from '../units.ts'
 import { readMissingUnits, type RunPlan, unitKeysOf } from './plan.ts'
 import {
-  connectQueue,
-  queueError,
   readQueuedRun,
   removeQueuedRun,
   openRunQueue,
   type FailedUnit,
   readFailedUnits,
   uncancelRun,
+  withQueue,
   writeQueuedRun,
 } from './queue.ts'
 
@@ -57,13 +56,12 @@ interface FollowedQueue {
  * Puts the plan's missing units into the queue and returns when all are stored or set apart, when somebody cancels the run, or when
  * `signal` comes (workers go on). Errors: those of `connectQueue`, `queue-full`.
  */
-export async function followRun(
+export function followRun(
   plan: RunPlan,
   place: Storage,
   options: FollowOptions,
 ): Promise<FollowedRun> {
-  const redis = await connectQueue(options.queue)
-  try {
+  return withQueue(options.queue, async redis => {
     const queue = await openRunQueue(redis, plan.id)
     await queue.clean(0, 0, 'failed')
     await uncancelRun(redis, plan.id)
@@ -71,11 +69,7 @@ export async function followRun(
     await queue.close()
     if (driven.outcome !== 'left') await removeQueuedRun(redis, plan.id)
     return driven
-  } catch (error) {
-    throw queueError(error, options.queue)
-  } finally {
-    redis.disconnect()
-  }
+  })
 }
 
 async function followUnits(

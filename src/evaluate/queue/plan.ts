@@ -19,7 +19,7 @@ import { preparationFailures, prepareModels } from '../prepareModels.ts'
 import { type EvaluationSettings, type ExecutionOptions } from '../settings.ts'
 import { type EvaluationTarget, type OpenedTarget } from '../targets.ts'
 import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
-import { parseJson } from './queue.ts'
+import { parseChecked } from './queue.ts'
 
 /** What a worker needs to compute as the planner would. All paths are absolute. */
 export interface RunPlanRequest
@@ -81,7 +81,7 @@ export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
       'no-plan',
       `no plan at ${place.url}: is the place shared with this machine (${hostname()})?`,
     )
-  const plan = parseJson(planSchema, Buffer.from(text).toString())
+  const plan = parseChecked(planSchema, Buffer.from(text).toString())
   if (typeof plan === 'object' && plan.id === id) return plan as unknown as RunPlan
   const reason = typeof plan === 'string' ? plan : `it is of run ${plan.id}`
   throw inputError('bad-plan', `unreadable plan ${planPath(id)} at ${place.url}: ${reason}`)

@@ -6,6 +6,7 @@
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { z } from 'zod'
+import { parseJson } from '../../lib/archive/json.ts'
 import {
   GeogapError,
   inputError,
@@ -88,7 +89,7 @@ function parseRecords<T extends { id: string }>(
   const records: T[] = []
   const unreadable: UnreadableRecord[] = []
   for (const [key, text] of texts) {
-    const found = parseJson(schema, text)
+    const found = parseChecked(schema, text)
     if (typeof found === 'string') unreadable.push({ key, reason: found })
     else if (found.id === key) records.push(found)
     else unreadable.push({ key, reason: `the record of ${quoteForMessage(found.id)}` })
@@ -97,13 +98,9 @@ function parseRecords<T extends { id: string }>(
 }
 
 /** Returns the value of a text with its keys in their order, or why it is not of the schema. */
-export function parseJson<T extends object>(schema: z.ZodType<T>, text: string): T | string {
-  let value: unknown
-  try {
-    value = JSON.parse(text)
-  } catch {
-    return 'not JSON'
-  }
+export function parseChecked<T extends object>(schema: z.ZodType<T>, text: string): T | string {
+  const value = parseJson(text)
+  if (value === undefined) return 'not JSON'
   const parsed = schema.safeParse(value)
   if (parsed.success) return value as T
   const { path, message } = parsed.error.issues[0]!
@@ -212,10 +209,12 @@ export async function writeQueuedRun(redis: Redis, run: QueuedRunRecord): Promis
 
 /** Returns the run of that id; an unreadable record is none. */
 export async function readQueuedRun(redis: Redis, id: string): Promise<QueuedRun | undefined> {
-  const text = await redis.hget(runsKey, id)
-  const cancelled = (await redis.sismember(cancelledKey, id)) === 1
+  const [text, cancelled] = await Promise.all([
+    redis.hget(runsKey, id),
+    redis.sismember(cancelledKey, id),
+  ])
   const [run] = parseRecords(runRecordSchema, text === null ? [] : [[id, text]]).records
-  return run && { ...run, cancelled }
+  return run && { ...run, cancelled: cancelled === 1 }
 }
 
 /** Returns the runs in the order in which they are served, and records that are none. */
@@ -279,13 +278,15 @@ export interface FailedUnit {
 
 export async function readFailedUnits(redis: Redis, queue: Queue): Promise<FailedUnit[]> {
   const { Job } = await import('bullmq')
-  const units: FailedUnit[] = []
-  for (const unit of await redis.zrange(queue.toKey('failed'), '0', '-1')) {
-    const job = await Job.fromId(queue, unit).catch(() => null)
-    if (job) units.push({ unit, tries: job.attemptsMade, error: job.failedReason })
-    else if (job === null) units.push({ unit, tries: 0, error: 'an unreadable record' })
-  }
-  return units
+  const names = await redis.zrange(queue.toKey('failed'), '0', '-1')
+  const units = await Promise.all(
+    names.map(async (unit): Promise<FailedUnit | undefined> => {
+      const job = await Job.fromId(queue, unit).catch(() => null)
+      if (job) return { unit, tries: job.attemptsMade, error: job.failedReason }
+      return job === null ? { unit, tries: 0, error: 'an unreadable record' } : undefined
+    }),
+  )
+  return units.filter(unit => unit !== undefined)
 }
 
 export interface RunState extends QueuedRun {

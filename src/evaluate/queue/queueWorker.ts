@@ -5,13 +5,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { realpath } from 'node:fs/promises'
 import { availableParallelism, hostname } from 'node:os'
-import { isAbsolute, relative, resolve, sep } from 'node:path'
+import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
+import { isInside } from '../../lib/files.ts'
 import { currentMachine } from '../../lib/machine.ts'
 import { isObjectStoreUrl, type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
@@ -143,7 +143,7 @@ const pause = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
 async function takeUnit(hand: QueueWorker): Promise<TakenUnit | undefined> {
   for (const { id: run, cancelled, place } of await readRecentRuns(hand)) {
     if (cancelled) continue
-    if (!(await isBelow(place, hand.allow))) {
+    if (!isBelow(place, hand.allow)) {
       hand.onProblem(
         `run ${run} is left alone: its place ${place} is not below ${hand.allow} (--allow)`,
       )
@@ -163,14 +163,11 @@ async function takeUnit(hand: QueueWorker): Promise<TakenUnit | undefined> {
   return undefined
 }
 
-/** Whether a place is a prefix itself or below it; links are followed. */
-async function isBelow(place: string, prefix: string): Promise<boolean> {
-  if (isObjectStoreUrl(place) || isObjectStoreUrl(prefix))
-    return `${place}/`.startsWith(prefix.replace(/\/?$/, '/')) && !place.split('/').includes('..')
-  const realPath = (path: string) => realpath(path).catch(() => resolve(path))
-  const way = relative(await realPath(prefix), await realPath(place))
-  return !isAbsolute(way) && way.split(sep)[0] !== '..'
-}
+/** Returns whether a place is a prefix itself or below it; links are followed. */
+const isBelow = (place: string, prefix: string): boolean =>
+  isObjectStoreUrl(prefix)
+    ? `${place}/`.startsWith(prefix.replace(/\/?$/, '/')) && !place.split('/').includes('..')
+    : !isObjectStoreUrl(place) && isInside(resolve(place), prefix)
 
 /** Sets apart the job that was just locked by `token` and could not be parsed. */
 async function setApartUnreadable(redis: Redis, worker: Worker, token: string): Promise<void> {

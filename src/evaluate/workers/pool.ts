@@ -2,10 +2,9 @@
  * Runs shards of one model group on child processes. A child that dies or falls silent costs its shard a split: each
  * half goes to a fresh child, down to the single image that kills it, which becomes an error row.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { extname } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { type ChildProcess } from 'node:child_process'
 import { GeogapError } from '../../lib/errors.ts'
+import { forkModule } from '../../lib/forkModule.ts'
 import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
 import { emptyPredictions, joinPredictions, type Predictions } from '../../results/predictions.ts'
 import { addTimings, zeroTimings } from './messages.ts'
@@ -191,13 +190,8 @@ function createWorker(group: InferenceGroup): Worker {
 const modelNamesOf = (group: InferenceGroup): string =>
   group.models.map(({ name }) => name).join(', ')
 
-/** The worker beside this module, in the form that this module has. */
 function startChild(): ChildProcess {
-  const worker = fileURLToPath(
-    new URL(`./worker${extname(fileURLToPath(import.meta.url))}`, import.meta.url),
-  )
-  const child = fork(worker, [], {
-    serialization: 'advanced',
+  const child = forkModule('./worker', import.meta.url, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // A group of its own: what a terminal sends on Ctrl-C is for the parent alone.
     detached: process.platform !== 'win32',
@@ -205,8 +199,6 @@ function startChild(): ChildProcess {
   if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll)
   children.add(child)
   child.once('exit', () => children.delete(child))
-  // What goes wrong with the channel also ends the child, and that is what is acted on.
-  child.on('error', () => undefined)
   return child
 }
 
