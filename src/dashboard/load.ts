@@ -64,7 +64,9 @@ export async function countEvaluation(
   )
   const positions = cells.map(({ groups, label }) =>
     cellOf(counts, dimension =>
-      dimension === 'label' ? label : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
+      dimension === 'label'
+        ? label
+        : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
     ),
   )
   const columnsOfCounts = byCountName(name => {
