@@ -126,19 +126,19 @@ describe('hostile names of models, regions, classes and countries', () => {
     usual = (await reportPage(runView(madeUpRun(small)), [])).split('<script>').length
   })
 
-  it.each([hostile[1]!, hostile[3]!, hostile[4]!, hostile[5]!, hostile[10]!, 'half \ud83d of one'])(
-    '%j: are text in the report, in figures and on the terminal',
-    async evil => {
-      const run = madeUpRun({ ...small, rename: one => `${one}${evil}` })
-      const page = await reportPage(runView(run), [])
-      expectText(page, usual)
-      for (const kind of ['regions', 'disparity']) {
-        const [figure] = makeFigures(run, kind)
-        expectText(await renderSvg(figure!.spec(wideWidthPx)), 1)
-      }
-      expect(groupAccuracyTable(run, ['region']).text('text')).not.toMatch(control)
-    },
-  )
+  it.each([
+    `${hostile[1]!}${hostile[3]!}half \ud83d of one`,
+    `${hostile[4]!}${hostile[5]!}${hostile[10]!}`,
+  ])('%j: are text in the report, in figures and on the terminal', async evil => {
+    const run = madeUpRun({ ...small, rename: one => `${one}${evil}` })
+    const page = await reportPage(runView(run), [])
+    expectText(page, usual)
+    for (const kind of ['regions', 'disparity']) {
+      const [figure] = makeFigures(run, kind)
+      expectText(await renderSvg(figure!.spec(wideWidthPx)), 1)
+    }
+    expect(groupAccuracyTable(run, ['region']).text('text')).not.toMatch(control)
+  })
 })
 
 function expectText(page: string, scripts: number): void {
