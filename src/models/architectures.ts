@@ -17,6 +17,7 @@ import { rexnets } from './families/rexnet.ts'
 import { swins } from './families/swin.ts'
 import { vggs } from './families/vgg.ts'
 import { vits } from './families/vit.ts'
+import { xcits } from './families/xcit.ts'
 
 /** All architectures by their names in the reference libraries. */
 export const architectures: Readonly<Record<string, Architecture>> = {
@@ -32,6 +33,7 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...efficientNets,
   ...vits,
   ...mixers,
+  ...xcits,
   ...dinos,
   ...evas,
   ...beits,

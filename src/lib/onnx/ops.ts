@@ -64,6 +64,13 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
 /** x sigmoid(1.702 x), OpenAI CLIP's approximation of GELU. */
 export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)))
 
+/** The mean of tensors of one shape. */
+export const average = (tensors: readonly Tensor[]): Tensor =>
+  div(
+    tensors.reduce((total, tensor) => add(total, tensor)),
+    tensors.length,
+  )
+
 export const clip = (x: Tensor, low: number, high: number): Tensor =>
   appendOp('Clip', [x, scalar(x.graph, low), scalar(x.graph, high)], x)
 
@@ -202,10 +209,10 @@ export const shapeOf = (x: Tensor): Tensor =>
 /** Queries, keys and values, each [n, length, width]. */
 export type Qkv = readonly [q: Tensor, k: Tensor, v: Tensor]
 
-/** Scaled dot-product attention in `heads` heads, of the queries' shape; it has no gradient rule. */
+/** Scaled dot-product attention in `heads` heads, of the queries' length and the values' width; it has no gradient rule. */
 export const multiHeadAttention = (qkv: Qkv, heads: number): Tensor =>
   appendOp('MultiHeadAttention', qkv, {
-    shape: qkv[0].shape,
+    shape: qkv[0].shape.with(-1, qkv[2].shape.at(-1)!),
     attributes: { num_heads: heads },
   })
 

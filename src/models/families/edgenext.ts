@@ -1,24 +1,11 @@
 /** EdgeNeXt (Maaz et al. 2022), as timm's edgenext.py computes it: ConvNeXt blocks and attention across channels. */
-import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNextBlock, downsample, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
+import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
-import {
-  add,
-  clip,
-  concat,
-  div,
-  flatten,
-  globalAvgPool,
-  matmul,
-  mul,
-  norm,
-  reshape,
-  softmax,
-  split,
-  transpose,
-} from '../../lib/onnx/ops.ts'
+import { add, concat, flatten, globalAvgPool, mul, reshape, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -69,7 +56,7 @@ function attentionBlock(
   const [n, c, height, across] = x.shape
   const width = fixedSize(c, 'attentionBlock')
   let tokens = flattenToTokens(multiScale(w, x, scales))
-  if (positions) tokens = add(tokens, positionEncoding(w.at('pos_embd'), x))
+  if (positions) tokens = add(tokens, fourierPositions(w.at('pos_embd'), x))
   const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
   tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))
   return add(x, scaledMlp(w, reshape(tokens, [n!, height!, across!, width])))
@@ -89,53 +76,6 @@ function multiScale(w: ParameterScope, x: Tensor, scales: number): Tensor {
     )
   }
   return concat([...mixed, parts.at(-1)!], 1)
-}
-
-/** Attention of channels over channels (El-Nouby et al. 2021): x [n, length, width] to the same shape. */
-function crossCovariance(w: ParameterScope, x: Tensor, heads: number): Tensor {
-  const [n, length, dim] = x.shape
-  const width = fixedSize(dim, 'crossCovariance')
-  const channels = transpose(linear(w.at('qkv'), x, 3 * width), [0, 2, 1])
-  const [q, k, v] = split(channels, [width, width, width], 1).map(part =>
-    reshape(part, [n!, heads, width / heads, length!]),
-  )
-  const similarity = matmul(unit(q!), transpose(unit(k!), [0, 1, 3, 2]))
-  const weights = softmax(mul(similarity, w.get('temperature', [heads, 1, 1], 'scale')))
-  const attended = reshape(matmul(weights, v!), [n!, width, length!])
-  return linear(w.at('proj'), transpose(attended, [0, 2, 1]), width)
-}
-
-const unit = (x: Tensor): Tensor => div(x, clip(norm(x), 1e-12, 1e30))
-
-/** Sines and cosines of the rows' and columns' places, projected: [1, h·w, width] for x [n, width, h, w]. */
-function positionEncoding(w: ParameterScope, x: Tensor): Tensor {
-  const [, c, height, across] = x.shape
-  const rows = fixedSize(height, 'positions')
-  const columns = fixedSize(across, 'positions')
-  const waves = new Float32Array(2 * waveCount * rows * columns)
-  let at = 0
-  for (let i = 0; i < 2 * waveCount; i++) {
-    for (let row = 0; row < rows; row++) {
-      for (let column = 0; column < columns; column++) {
-        waves[at++] = i < waveCount ? wave(i, row, rows) : wave(i - waveCount, column, columns)
-      }
-    }
-  }
-  const encoding = constant(x.graph, waves, [1, 2 * waveCount, rows, columns])
-  return flattenToTokens(
-    conv(w.at('token_projection'), encoding, { out: fixedSize(c, 'positions'), bias: true }),
-  )
-}
-
-const waveCount = 32
-
-function wave(index: number, place: number, places: number): number {
-  const angle =
-    ((place + 1) / (places + 1e-6)) *
-    2 *
-    Math.PI *
-    10000 ** (-(2 * Math.floor(index / 2)) / waveCount)
-  return index % 2 === 0 ? Math.sin(angle) : Math.cos(angle)
 }
 
 export const edgeNeXts = classifiers({ family: 'edgenext', rows, build: edgeNeXt })

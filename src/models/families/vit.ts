@@ -18,8 +18,8 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
+  average,
   concat,
-  div,
   exp,
   gelu,
   matmul,
@@ -220,7 +220,7 @@ const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
 function averageHeads(w: ParameterScope, tokens: Tensor, classes: number): OutputTensors {
   const [first, second] = [pick(tokens, 1, 0), pick(tokens, 1, 1)]
   const heads = [linear(w.at('head'), first, classes), linear(w.at('head_dist'), second, classes)]
-  return { features: div(add(first, second), 2), logits: div(add(heads[0]!, heads[1]!), 2) }
+  return { features: average([first, second]), logits: average(heads) }
 }
 
 interface BlockSettings extends ViTConfig {

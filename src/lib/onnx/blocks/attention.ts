@@ -7,12 +7,13 @@ import {
   multiHeadAttention,
   type Qkv,
   reshape,
+  slice,
   softmax,
   split,
   transpose,
 } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
-import { affine, linear } from './linear.ts'
+import { affine, linear, unbiasedLinear } from './linear.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
 
@@ -25,6 +26,13 @@ export function splitHeads(x: Tensor, count: number): Tensor {
   )
 }
 
+/** [n, heads, length, width] to [n, length, heads · width]. */
+export function joinHeads(x: Tensor): Tensor {
+  const [n, heads, length, width] = x.shape
+  const joined = fixedSize(heads, 'joinHeads') * fixedSize(width, 'joinHeads')
+  return reshape(transpose(x, [0, 2, 1, 3]), [n!, length!, joined])
+}
+
 export interface AttentionOptions {
   heads: number
   /** Added to the scores [n, heads, length, length]. */
@@ -33,19 +41,23 @@ export interface AttentionOptions {
   project?: Projection | undefined
 }
 
-/** Scaled dot-product attention. */
+/** Scaled dot-product attention; the result has the queries' length and the values' width. */
 export function attend(qkv: Qkv, { heads, mask }: AttentionOptions): Tensor {
+  if (qkv[0].graph.usesFusedOps && !mask) return multiHeadAttention(qkv, heads)
   const [q, k, v] = qkv
-  if (q.graph.usesFusedOps && !mask) return multiHeadAttention(qkv, heads)
-  const [n, length, width] = q.shape
-  const scale = (fixedSize(width, 'attend') / heads) ** -0.5
-  const scores = matmul(
-    splitHeads(mul(q, scale), heads),
-    transpose(splitHeads(k, heads), [0, 1, 3, 2]),
+  return joinHeads(
+    attendHeads([splitHeads(q, heads), splitHeads(k, heads), splitHeads(v, heads)], mask),
   )
-  const weights = softmax(mask ? add(scores, mask) : scores)
-  const attended = transpose(matmul(weights, splitHeads(v, heads)), [0, 2, 1, 3])
-  return reshape(attended, [n!, length!, width!])
+}
+
+/**
+ * Scaled dot-product attention of queries [n, heads, length, width], keys [n, heads, keys, width] and values
+ * [n, heads, keys, out]: [n, heads, length, out]. `mask` is added to the scores.
+ */
+export function attendHeads([q, k, v]: Qkv, mask?: Tensor): Tensor {
+  const scale = fixedSize(q.shape.at(-1), 'attendHeads') ** -0.5
+  const scores = matmul(mul(q, scale), transpose(k, [0, 1, 3, 2]))
+  return matmul(softmax(mask ? add(scores, mask) : scores), v)
 }
 
 /** Computes queries, keys and values of x [n, length, width]. */
@@ -61,6 +73,22 @@ export function splitQkv(qkv: Tensor): Qkv {
 /** One layer for all three, timm's `qkv` [3·width, width]. */
 export const fusedProjection: Projection = (w, x) =>
   splitQkv(linear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'fused')))
+
+/** One layer `qkv` for all three, without bias. */
+export const unbiasedProjection: Projection = (w, x) =>
+  splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'unbiased')))
+
+/** Queries of the first token, keys and values of all tokens, by a layer each; CaiT's names are `q`, `k` and `v`. */
+export const firstTokenProjection =
+  ([q, k, v]: readonly [q: string, k: string, v: string] = ['q', 'k', 'v']): Projection =>
+  (w, x) => {
+    const width = fixedSize(x.shape.at(-1), 'firstToken')
+    return [
+      linear(w.at(q), slice(x, 1, [0, 1]), width),
+      linear(w.at(k), x, width),
+      linear(w.at(v), x, width),
+    ]
+  }
 
 /** One layer for all three whose keys have no bias: `qkv.weight` with `q_bias` and `v_bias`. */
 export const keysUnbiasedProjection: Projection = (w, x) => {
@@ -103,11 +131,11 @@ export function latentPool(w: ParameterScope, x: Tensor, c: LatentPoolOptions): 
   const width = fixedSize(dim, 'latentPool')
   const query = linear(w.at('q'), w.get('latent', [1, 1, width]), width)
   const [k, v] = split(linear(w.at('kv'), x, 2 * width), [width, width], -1)
-  const scores = matmul(
-    splitHeads(mul(query, (width / c.heads) ** -0.5), c.heads),
-    transpose(splitHeads(k!, c.heads), [0, 1, 3, 2]),
-  )
-  const mixed = matmul(softmax(scores), splitHeads(v!, c.heads))
+  const mixed = attendHeads([
+    splitHeads(query, c.heads),
+    splitHeads(k!, c.heads),
+    splitHeads(v!, c.heads),
+  ])
   const y = linear(w.at('proj'), reshape(mixed, [n!, width]), width)
   const hidden = c.hidden ?? 4 * width
   return add(y, mlp(w.at('mlp'), layerNorm(w.at('norm'), y, c.epsilon), { hidden }))

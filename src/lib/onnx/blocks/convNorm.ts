@@ -10,7 +10,7 @@ interface ConvNormOptions {
   stride?: number
   groups?: number
   /** Names of the two layers in the checkpoint; `conv` and `bn` by default. */
-  names?: readonly [conv: string, norm: string]
+  names?: readonly [conv: string, norm: string] | undefined
 }
 
 /** A convolution without bias, padded to keep the size at stride 1, then batch normalization. */
@@ -23,6 +23,24 @@ export function convNorm(
   const y = conv(w.at(names[0]), x, { ...options, padding })
   return batchNorm(w.at(names[1]), y)
 }
+
+interface HalvingOptions extends Pick<ConvNormOptions, 'names'> {
+  /** Channels of each layer's result. */
+  widths: readonly number[]
+  activation: (x: Tensor) => Tensor
+}
+
+/** Halves an image once for each scope by a 3 × 3 convolution with norm; an activation stands between two of them. */
+export const halvingStem = (
+  scopes: readonly ParameterScope[],
+  image: Tensor,
+  { widths, activation, names }: HalvingOptions,
+): Tensor =>
+  scopes.reduce(
+    (x, w, i) =>
+      convNorm(w, i === 0 ? x : activation(x), { out: widths[i]!, kernel: 3, stride: 2, names }),
+    image,
+  )
 
 interface SqueezeOptions {
   /** Channels between the two layers. */

@@ -1,4 +1,4 @@
-import { integers, type Tensor, type ParameterScope } from '../graph.ts'
+import { type Dim, integers, type Tensor, type ParameterScope } from '../graph.ts'
 import { add, concat, expand, reshape, shapeOf, slice, transpose } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { conv } from './linear.ts'
@@ -18,6 +18,10 @@ export function flattenToTokens(x: Tensor): Tensor {
   const [n, c, h, w] = x.shape
   return transpose(reshape(x, [n!, c!, product([h!, w!])]), [0, 2, 1])
 }
+
+/** [n, h·w, c] to [n, c, h, w] for `size` [h, w]. */
+export const tokensToImage = (x: Tensor, size: readonly Dim[]): Tensor =>
+  reshape(transpose(x, [0, 2, 1]), [x.shape[0]!, x.shape[2]!, ...size])
 
 /** Puts learned tokens [1, rows, dim] in front of every sequence [n, length, dim]. */
 export function prependTokens(tokens: Tensor, x: Tensor): Tensor {
