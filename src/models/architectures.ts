@@ -10,6 +10,8 @@ import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
 import { hrnets } from './families/hrnet.ts'
 import { flavas } from './families/flava.ts'
+import { maxxVits } from './families/maxxvit.ts'
+import { metaFormers } from './families/metaformer.ts'
 import { mixers } from './families/mixer.ts'
 import { regnets, seers } from './families/regnet.ts'
 import { resnets } from './families/resnet.ts'
@@ -38,6 +40,8 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...evas,
   ...beits,
   ...swins,
+  ...maxxVits,
+  ...metaFormers,
   ...clips,
   ...flavas,
 }

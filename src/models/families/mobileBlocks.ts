@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { blurPool, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm, channelValues } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
@@ -160,9 +160,7 @@ export const mobileBlocks: Record<MobileBlockType, Block> = {
 
 /** A learned factor per channel, where the network has them. */
 const scaled = (w: ParameterScope, x: Tensor, b: BlockSettings): Tensor =>
-  b.layerScale
-    ? mul(x, reshape(w.at('layer_scale').get('gamma', [widthOf(x)], 'scale'), [widthOf(x), 1, 1]))
-    : x
+  b.layerScale ? mul(x, channelValues(w.at('layer_scale'), 'gamma', { width: widthOf(x) })) : x
 
 /** Squeeze-and-excitation where the block has it, with timm's names `conv_reduce` and `conv_expand`. */
 function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: number }): Tensor {
@@ -191,17 +189,19 @@ interface PaddedConv extends Pick<MobileNetworkSettings, 'tensorflow'> {
   kernel: number
   stride: number
   groups?: number
+  bias?: boolean
 }
 
 /** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
 export function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
-  const { out, kernel, stride, groups = 1 } = c
-  if (!c.tensorflow) return conv(w, x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
+  const { out, kernel, stride, groups = 1, bias } = c
+  const layer = { out, kernel, stride, groups, bias }
+  if (!c.tensorflow) return conv(w, x, { ...layer, padding: (kernel - 1) / 2 })
   const size = fixedSize(x.shape[2], 'padded')
   const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
   const before = Math.floor(total / 2)
   const after = total - before
-  return conv(w, x, { out, kernel, stride, groups, padding: [before, before, after, after] })
+  return conv(w, x, { ...layer, padding: [before, before, after, after] })
 }
 
 /** Splits channels into equal parts, the first with what is left over. */

@@ -195,7 +195,7 @@ interface BlockSettings extends Partial<Omit<ResNetConfig, 'depths'>> {
 }
 
 const norm = (w: ParameterScope, x: Tensor, c: Pick<ResNetConfig, 'norm'>): Tensor =>
-  c.norm === 'group' ? groupNorm(w, x, 32) : batchNorm(w, x)
+  c.norm === 'group' ? groupNorm(w, x, { groups: 32 }) : batchNorm(w, x)
 
 function stem(w: ParameterScope, image: Tensor, c: ResNetConfig): Tensor {
   const layers = w.at('conv1')

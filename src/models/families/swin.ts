@@ -2,7 +2,7 @@
  * Swin Transformer (Liu et al. 2021), Swin Transformer V2 (Liu et al. 2022) and its variant by Christoph Reich, as timm's
  * swin_transformer.py, swin_transformer_v2.py and swin_transformer_v2_cr.py compute them.
  */
-import { sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   fusedProjection,
   keysUnbiasedProjection,
@@ -13,11 +13,13 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   attendInWindows,
+  logOffsetBias,
   mergeWindows,
   partitionWindows,
   rollGrid,
   shiftMask,
   windowBias,
+  windowOffsets,
 } from '../../lib/onnx/blocks/windows.ts'
 import { normalizeRows } from '../../lib/onnx/blocks/similarity.ts'
 import {
@@ -197,38 +199,16 @@ const biases: Record<SwinConfig['version'], (w: ParameterScope, c: BlockSettings
   v1: (w, { side, heads }) =>
     windowBias(w.get('relative_position_bias_table', [(2 * side - 1) ** 2, heads]), side),
   v2: (w, { side, heads, scaleSide }) => {
-    const scaled = (offset: number): number =>
-      (Math.sign(offset) * Math.log2(Math.abs((offset * 8) / (scaleSide - 1)) + 1)) / 3
-    const offsets = Array.from({ length: (2 * side - 1) ** 2 }, (_, i) => [
-      scaled(Math.floor(i / (2 * side - 1)) - side + 1),
-      scaled((i % (2 * side - 1)) - side + 1),
-    ]).flat()
-    const x = sharedConstant(w.graph, `offsets_${side}_${scaleSide}`, () => ({
-      data: Float32Array.from(offsets),
-      shape: [(2 * side - 1) ** 2, 2],
-    }))
-    const hidden = relu(linear(w.at('cpb_mlp.0'), x, 512))
+    const offsets = windowOffsets(w.graph, side, {
+      name: `offsets_${scaleSide}`,
+      scale: offset =>
+        (Math.sign(offset) * Math.log2(Math.abs((offset * 8) / (scaleSide - 1)) + 1)) / 3,
+    })
+    const hidden = relu(linear(w.at('cpb_mlp.0'), offsets, 512))
     const table = unbiasedLinear(w.at('cpb_mlp.2'), hidden, heads)
     return mul(sigmoid(windowBias(table, side)), 16)
   },
-  'v2 cr': (w, { side, heads }) => {
-    const area = side * side
-    const scaled = (offset: number): number => Math.sign(offset) * Math.log1p(Math.abs(offset))
-    const offsets = Array.from({ length: area * area }, (_, i) => {
-      const [from, to] = [Math.floor(i / area), i % area]
-      return [
-        scaled(Math.floor(from / side) - Math.floor(to / side)),
-        scaled((from % side) - (to % side)),
-      ]
-    }).flat()
-    const x = sharedConstant(w.graph, `pairs_${side}`, () => ({
-      data: Float32Array.from(offsets),
-      shape: [area * area, 2],
-    }))
-    const hidden = relu(linear(w.at('meta_mlp.fc1'), x, 384))
-    const values = linear(w.at('meta_mlp.fc2'), hidden, heads)
-    return reshape(transpose(values, [1, 0]), [heads, area, area])
-  },
+  'v2 cr': (w, { side, heads }) => logOffsetBias(w.at('meta_mlp'), { side, heads, hidden: 384 }),
 }
 
 /** Older checkpoints hold the tables that are computed here, and have the classifier one scope higher. */

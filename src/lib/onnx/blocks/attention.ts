@@ -98,6 +98,22 @@ export const keysUnbiasedProjection: Projection = (w, x) => {
   return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
 }
 
+/** One layer for all three whose outputs are ordered by head: queries, keys and values of the first, then of the second. */
+export const headFirstProjection =
+  (heads: number): Projection =>
+  (w, x) => {
+    const width = fixedSize(x.shape.at(-1), 'headFirst')
+    const byPart = (parameter: Tensor): Tensor => {
+      const rest = parameter.shape.slice(1)
+      const apart = reshape(parameter, [heads, 3, width / heads, ...rest])
+      const order = apart.shape.map((_, axis) => [1, 0][axis] ?? axis)
+      return reshape(transpose(apart, order), parameter.shape)
+    }
+    const layer = w.at('qkv')
+    const weight = byPart(layer.get('weight', [3 * width, width]))
+    return splitQkv(affine(x, weight, byPart(layer.get('bias', [3 * width], 'bias'))))
+  }
+
 /** A layer each: `query`, `key` and `value`. */
 export const separateProjection: Projection = (w, x) => {
   const width = fixedSize(x.shape.at(-1), 'separate')

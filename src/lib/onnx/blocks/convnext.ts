@@ -1,20 +1,9 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import {
-  add,
-  div,
-  gelu,
-  globalAvgPool,
-  flatten,
-  mean,
-  mul,
-  norm,
-  reshape,
-  transpose,
-} from '../ops.ts'
+import { add, div, gelu, globalAvgPool, flatten, mean, mul, norm, transpose } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv } from './linear.ts'
-import { mlp } from './mlp.ts'
-import { layerNorm, layerNorm2d, varianceNorm2d } from './norm.ts'
+import { convMlp, mlp } from './mlp.ts'
+import { channelValues, layerNorm, layerNorm2d, varianceNorm2d } from './norm.ts'
 
 export interface ConvNextConfig {
   depths: readonly number[]
@@ -114,15 +103,14 @@ function positionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
 function convolutionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
   const width = fixedSize(x.shape[1], 'convolutionalMlp')
   const { activation = gelu } = c
-  const inner = conv(w.at('mlp.fc1'), channelNorm(w.at('norm'), x, c), {
-    out: 4 * width,
-    bias: true,
+  const mixed = convMlp(w.at('mlp'), channelNorm(w.at('norm'), x, c), {
+    hidden: 4 * width,
+    activation: y =>
+      c.responseNorm
+        ? globalResponseNorm(w.at('mlp.grn'), activation(y), { spatial: [2, 3], at: 1 })
+        : activation(y),
   })
-  let y = activation(inner)
-  if (c.responseNorm) y = globalResponseNorm(w.at('mlp.grn'), y, { spatial: [2, 3], at: 1 })
-  const mixed = conv(w.at('mlp.fc2'), y, { out: width, bias: true })
-  if (c.responseNorm) return mixed
-  return mul(mixed, reshape(w.get('gamma', [width], 'scale'), [width, 1, 1]))
+  return c.responseNorm ? mixed : mul(mixed, channelValues(w, 'gamma', { width }))
 }
 
 /** Scales channels by their share of the energy over all positions, added to x (Woo et al. 2023). */
@@ -134,10 +122,8 @@ function globalResponseNorm(
   const width = fixedSize(x.shape[at], 'globalResponseNorm')
   const energy = norm(x, spatial)
   const share = div(energy, add(mean(energy, [at], true), 1e-6))
-  const channel = (name: string, role: 'scale' | 'bias'): Tensor => {
-    const values = w.get(name, [width], role)
-    return at === 1 ? reshape(values, [width, 1, 1]) : values
-  }
+  const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
+    at === 1 ? channelValues(w, name, { width, role }) : w.get(name, [width], role)
   const scaled = mul(mul(x, share), channel('weight', 'scale'))
   return add(x, add(scaled, channel('bias', 'bias')))
 }

@@ -30,7 +30,7 @@ interface ConvOptions extends SlidingWindow {
   /** Height and width of the kernel, 1 by default. */
   kernel?: number
   groups?: number
-  bias?: boolean
+  bias?: boolean | undefined
 }
 
 /** A convolution with PyTorch's parameter names. */

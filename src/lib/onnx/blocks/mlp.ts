@@ -1,7 +1,7 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
 import { gelu } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
-import { linear, unbiasedLinear } from './linear.ts'
+import { conv, linear, unbiasedLinear } from './linear.ts'
 
 interface MlpOptions {
   /** Width between the two layers. */
@@ -9,13 +9,27 @@ interface MlpOptions {
   activation?: ((x: Tensor) => Tensor) | undefined
   /** Width of the result, that of `x` by default. */
   out?: number
-  /** Whether the second layer has a bias. */
+  /** Whether the layers have biases; they do by default. */
+  bias?: boolean
+  /** Whether the second layer has a bias, as the first by default. */
   outBias?: boolean
 }
 
 /** Two linear layers, `fc1` and `fc2`, with an activation (GELU by default) between them. */
 export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
   const { hidden, activation = gelu, out = fixedSize(x.shape.at(-1), 'mlp') } = options
-  const second = (options.outBias ?? true) ? linear : unbiasedLinear
-  return second(w.at('fc2'), activation(linear(w.at('fc1'), x, hidden)), out)
+  const { bias = true, outBias = bias } = options
+  const layer = (biased: boolean) => (biased ? linear : unbiasedLinear)
+  return layer(outBias)(w.at('fc2'), activation(layer(bias)(w.at('fc1'), x, hidden)), out)
+}
+
+/** Two 1 × 1 convolutions, `fc1` and `fc2`, with an activation (GELU by default) between them, over [n, c, h, w]. */
+export function convMlp(
+  w: ParameterScope,
+  x: Tensor,
+  options: Pick<MlpOptions, 'hidden' | 'activation' | 'bias'>,
+): Tensor {
+  const { hidden, activation = gelu, bias = true } = options
+  const inner = activation(conv(w.at('fc1'), x, { out: hidden, bias }))
+  return conv(w.at('fc2'), inner, { out: fixedSize(x.shape[1], 'convMlp'), bias })
 }

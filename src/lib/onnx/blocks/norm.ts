@@ -34,10 +34,28 @@ export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor 
   )
 }
 
+/** Layer normalization over the last axis that learns a scale but no bias. */
+export function unbiasedLayerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
+  const width = fixedSize(x.shape.at(-1), 'unbiasedLayerNorm')
+  const bias = constant(x.graph, new Float32Array(width), [width])
+  return layerNormalization(x, { scale: w.get('weight', [width], 'scale'), bias }, epsilon)
+}
+
 /** Layer normalization over the channels of [n, c, h, w]. */
 export function layerNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   return transpose(layerNorm(w, transpose(x, [0, 2, 3, 1]), epsilon), [0, 3, 1, 2])
 }
+
+/** Layer normalization over the channels of [n, c, h, w] that learns a scale but no bias. */
+export const unbiasedLayerNorm2d = (w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor =>
+  transpose(unbiasedLayerNorm(w, transpose(x, [0, 2, 3, 1]), epsilon), [0, 3, 1, 2])
+
+/** The values of a parameter for each channel, in the shape [width, 1, 1] that images [n, width, h, w] are multiplied by. */
+export const channelValues = (
+  w: ParameterScope,
+  name: string,
+  { width, role = 'scale' }: { width: number; role?: 'scale' | 'bias' },
+): Tensor => reshape(w.get(name, [width], role), [width, 1, 1])
 
 /** Root-mean-square normalization over the last axis (Zhang and Sennrich 2019). */
 export function rmsNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
@@ -45,16 +63,23 @@ export function rmsNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   return mul(div(x, sqrt(add(mean(mul(x, x), [-1], true), epsilon))), scale)
 }
 
+interface GroupNormOptions {
+  groups: number
+  epsilon?: number
+  /** Whether a bias is learned; it is by default. */
+  bias?: boolean
+}
+
 /** Group normalization of [n, c, h, w] (Wu and He 2018). */
-export function groupNorm(w: ParameterScope, x: Tensor, groups: number): Tensor {
+export function groupNorm(w: ParameterScope, x: Tensor, options: GroupNormOptions): Tensor {
+  const { groups, epsilon = 1e-5, bias = true } = options
   const width = fixedSize(x.shape[1], 'groupNorm')
   const filled = (value: number): Tensor =>
     constant(x.graph, new Float32Array(groups).fill(value), [groups])
   const grouped = reshape(x, [x.shape[0]!, groups, product([width / groups, ...x.shape.slice(2)])])
-  const normal = instanceNormalization(grouped, { scale: filled(1), bias: filled(0) }, 1e-5)
-  const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
-    reshape(w.get(name, [width], role), [width, 1, 1])
-  return add(mul(reshape(normal, x.shape), channel('weight', 'scale')), channel('bias', 'bias'))
+  const normal = instanceNormalization(grouped, { scale: filled(1), bias: filled(0) }, epsilon)
+  const scaled = mul(reshape(normal, x.shape), channelValues(w, 'weight', { width }))
+  return bias ? add(scaled, channelValues(w, 'bias', { width, role: 'bias' })) : scaled
 }
 
 /** Divides the channels of [n, c, h, w] by their deviation at each position, without subtracting their mean. */
@@ -62,6 +87,5 @@ export function varianceNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Te
   const width = fixedSize(x.shape[1], 'varianceNorm2d')
   const centred = sub(x, mean(x, [1], true))
   const variance = mul(mean(mul(centred, centred), [1], true), width / (width - 1))
-  const scale = reshape(w.get('weight', [width], 'scale'), [width, 1, 1])
-  return mul(div(x, sqrt(add(variance, epsilon))), scale)
+  return mul(div(x, sqrt(add(variance, epsilon))), channelValues(w, 'weight', { width }))
 }

@@ -1,18 +1,31 @@
 /** Windows over grids of tokens and biases by relative position, as timm's Swin Transformers and BEiT use them. */
-import { type Graph, shapeError, sharedConstant, type Tensor } from '../graph.ts'
-import { add, concat, gather, matmul, reshape, slice, softmax, transpose } from '../ops.ts'
+import {
+  type Graph,
+  type ParameterScope,
+  shapeError,
+  sharedConstant,
+  type Tensor,
+} from '../graph.ts'
+import { add, concat, gather, matmul, relu, reshape, slice, softmax, transpose } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { splitHeads } from './attention.ts'
+import { mlp } from './mlp.ts'
 
-/** Splits a grid [n, h, w, width] into windows [n · count, side², width], row by row. */
-export function partitionWindows(x: Tensor, side: number): Tensor {
-  const [n, h, w, width] = x.shape
+/** How many windows of side × side tokens cover a grid [n, h, w, width], down and across. */
+function windowCounts([, h, w]: Tensor['shape'], side: number): [rows: number, columns: number] {
   const [rows, columns] = [fixedSize(h, 'windows') / side, fixedSize(w, 'windows') / side]
   if (!Number.isInteger(rows) || !Number.isInteger(columns))
     throw shapeError(
       'windows',
       `a grid of ${h!} × ${w!} tokens has no windows of ${side} × ${side}; the architecture needs images of another size`,
     )
+  return [rows, columns]
+}
+
+/** Splits a grid [n, h, w, width] into windows [n · count, side², width], row by row. */
+export function partitionWindows(x: Tensor, side: number): Tensor {
+  const [n, , , width] = x.shape
+  const [rows, columns] = windowCounts(x.shape, side)
   const split = reshape(x, [n!, rows, side, columns, side, width!])
   return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [
     product([n!, rows * columns]),
@@ -25,9 +38,33 @@ export function partitionWindows(x: Tensor, side: number): Tensor {
 export function mergeWindows(windows: Tensor, side: number, shape: Tensor['shape']): Tensor {
   const [n, h, w] = shape
   const width = windows.shape[2]!
-  const [rows, columns] = [fixedSize(h, 'windows') / side, fixedSize(w, 'windows') / side]
+  const [rows, columns] = windowCounts(shape, side)
   const split = reshape(windows, [n!, rows, columns, side, side, width])
   return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [n!, h!, w!, width])
+}
+
+/**
+ * Splits a grid [n, h, w, width] into dilated windows [n · count, side², width] (MaxViT's grid attention): each has one
+ * token of every cell of a division into side × side cells.
+ */
+export function partitionGrid(x: Tensor, side: number): Tensor {
+  const [n, , , width] = x.shape
+  const [rows, columns] = windowCounts(x.shape, side)
+  const split = reshape(x, [n!, side, rows, side, columns, width!])
+  return reshape(transpose(split, [0, 2, 4, 1, 3, 5]), [
+    product([n!, rows * columns]),
+    side * side,
+    width!,
+  ])
+}
+
+/** Joins dilated windows [n · count, side², width] to the grid [n, h, w, width] of the given shape. */
+export function mergeGrid(windows: Tensor, side: number, shape: Tensor['shape']): Tensor {
+  const [n, h, w] = shape
+  const width = windows.shape[2]!
+  const [rows, columns] = windowCounts(shape, side)
+  const split = reshape(windows, [n!, rows, columns, side, side, width])
+  return reshape(transpose(split, [0, 3, 1, 4, 2, 5]), [n!, h!, w!, width])
 }
 
 /** Moves a grid [n, h, w, width] up and left by `shift`; what leaves comes back on the other side. */
@@ -110,6 +147,40 @@ export const windowBias = (table: Tensor, side: number): Tensor =>
     name: 'window_offsets',
     row: (from, to) => relativeRow(from, to, [side, side]),
   })
+
+/**
+ * The offsets between the tokens of a window in the order of the rows that `windowBias` reads, each through `scale`:
+ * [(2 · side - 1)², 2]. `name` names the function, so that the blocks of a graph share one constant.
+ */
+export function windowOffsets(
+  graph: Graph,
+  side: number,
+  { name, scale }: { name: string; scale: (offset: number) => number },
+): Tensor {
+  const span = 2 * side - 1
+  return sharedConstant(graph, `${name}_${side}`, () => ({
+    data: Float32Array.from({ length: 2 * span * span }, (_, i) => {
+      const place = Math.floor(i / 2)
+      return scale((i % 2 === 0 ? Math.floor(place / span) : place % span) - side + 1)
+    }),
+    shape: [span * span, 2],
+  }))
+}
+
+/**
+ * Biases [heads, side², side²] by a network of two layers, `fc1` and `fc2`, on the logarithms of the offsets (Liu et al.
+ * 2022, in the form of timm's "cr").
+ */
+export function logOffsetBias(
+  w: ParameterScope,
+  { side, heads, hidden }: { side: number; heads: number; hidden: number },
+): Tensor {
+  const offsets = windowOffsets(w.graph, side, {
+    name: 'log_offsets',
+    scale: offset => Math.sign(offset) * Math.log1p(Math.abs(offset)),
+  })
+  return windowBias(mlp(w, offsets, { hidden, activation: relu, out: heads }), side)
+}
 
 export interface WindowAttentionInput {
   /** Scores [windows, heads, length, length] without bias. */

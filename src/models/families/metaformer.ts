@@ -1,0 +1,164 @@
+/**
+ * PoolFormer (Yu et al. 2021) and the MetaFormer baselines PoolFormerV2, ConvFormer and CAFormer (Yu et al. 2022), as
+ * timm's metaformer.py computes them.
+ */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { convMlp, mlp } from '../../lib/onnx/blocks/mlp.ts'
+import {
+  channelValues,
+  groupNorm,
+  layerNorm,
+  unbiasedLayerNorm,
+  unbiasedLayerNorm2d,
+} from '../../lib/onnx/blocks/norm.ts'
+import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import {
+  add,
+  avgPool,
+  flatten,
+  gelu,
+  globalAvgPool,
+  mul,
+  relu,
+  reshape,
+  sub,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface MetaFormerConfig {
+  depths: readonly number[]
+  widths: readonly number[]
+  /** How each stage mixes tokens. */
+  mixers: readonly ('pool' | 'convolution' | 'attention')[]
+  /** PoolFormer's first version: biases everywhere, GELU, factors on every branch, no norms between stages. */
+  first?: boolean
+  /** Whether the classifier has a hidden layer. */
+  hiddenLayer?: boolean
+}
+
+const small = [64, 128, 320, 512]
+const medium = [96, 192, 384, 768]
+const s12 = { depths: [2, 2, 6, 2], widths: small }
+const s24 = { depths: [4, 4, 12, 4], widths: small }
+const s36 = { depths: [6, 6, 18, 6], widths: small }
+const m36 = { depths: [6, 6, 18, 6], widths: medium }
+const m48 = { depths: [8, 8, 24, 8], widths: medium }
+const baselines = {
+  s18: { depths: [3, 3, 9, 3], widths: small },
+  s36: { depths: [3, 12, 18, 3], widths: small },
+  m36: { depths: [3, 12, 18, 3], widths: [96, 192, 384, 576] },
+  b36: { depths: [3, 12, 18, 3], widths: [128, 256, 512, 768] },
+}
+
+/** The models of one name in their sizes. */
+const sized = (
+  name: string,
+  sizes: Record<string, Pick<MetaFormerConfig, 'depths' | 'widths'>>,
+  rest: Omit<MetaFormerConfig, 'depths' | 'widths'>,
+): ArchitectureRows<MetaFormerConfig> =>
+  Object.fromEntries(
+    Object.entries(sizes).map(([size, row]) => [`${name}_${size}`, { ...row, ...rest }]),
+  )
+
+const pools = ['pool', 'pool', 'pool', 'pool'] as const
+const convolutions = ['convolution', 'convolution', 'convolution', 'convolution'] as const
+const attentionLast = ['convolution', 'convolution', 'attention', 'attention'] as const
+
+const rows: ArchitectureRows<MetaFormerConfig> = {
+  ...sized('poolformer', { s12, s24, s36, m36, m48 }, { mixers: pools, first: true }),
+  ...sized('poolformerv2', { s12, s24, s36, m36, m48 }, { mixers: pools }),
+  ...sized('convformer', baselines, { mixers: convolutions, hiddenLayer: true }),
+  ...sized('caformer', baselines, { mixers: attentionLast, hiddenLayer: true }),
+}
+
+/** image [n, 3, h, w] -> features [n, hidden or last width], logits [n, classes] */
+const metaFormer: ClassifierBuilder<MetaFormerConfig> = (w, image, c) => {
+  const embed = { out: c.widths[0]!, kernel: 7, stride: 4, padding: 2, bias: true }
+  const patches = conv(w.at('stem.conv'), image, embed)
+  let x = c.first ? patches : unbiasedLayerNorm2d(w.at('stem.norm'), patches)
+  for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
+    if (i > 0) {
+      const normal = c.first ? x : unbiasedLayerNorm2d(stage.at('downsample.norm'), x)
+      const halve = { out: c.widths[i]!, kernel: 3, stride: 2, padding: 1, bias: true }
+      x = conv(stage.at('downsample.conv'), normal, halve)
+    }
+    const block = { mixer: c.mixers[i]!, first: c.first === true, scaled: i > 1 }
+    x = stageOf(stage.each('blocks', c.depths[i]!), x, block)
+  }
+  const pooled = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
+  const head = w.at('head.fc')
+  if (!c.hiddenLayer) return { features: pooled, logits: linear(head, pooled, c.classes) }
+  const hidden = relu(linear(head.at('fc1'), pooled, 4 * c.widths.at(-1)!))
+  const features = layerNorm(head.at('norm'), mul(hidden, hidden))
+  return { features, logits: linear(head.at('fc2'), features, c.classes) }
+}
+
+interface BlockSettings {
+  mixer: MetaFormerConfig['mixers'][number]
+  first: boolean
+  /** Whether the shortcuts have a learned factor per channel. */
+  scaled: boolean
+}
+
+/** Applies the blocks of a stage to [n, c, h, w]; those with attention compute on tokens. */
+function stageOf(scopes: readonly ParameterScope[], x: Tensor, c: BlockSettings): Tensor {
+  const tokens = c.mixer === 'attention'
+  const mixed = scopes.reduce((y, w) => metaFormerBlock(w, y, c), tokens ? flattenToTokens(x) : x)
+  return tokens ? reshape(transpose(mixed, [0, 2, 1]), x.shape) : mixed
+}
+
+/** Adds the token mixer, then the MLP, to [n, c, h, w] or, for attention, to [n, length, c]. */
+function metaFormerBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  const tokens = c.mixer === 'attention'
+  const width = fixedSize(x.shape.at(tokens ? -1 : 1), 'metaformer')
+  const factor = (name: string): Tensor =>
+    tokens ? w.get(name, [width], 'scale') : channelValues(w, name, { width })
+  const joined = (place: 1 | 2, y: Tensor, branch: Tensor): Tensor => {
+    if (c.first) return add(y, mul(branch, factor(`layer_scale${place}.scale`)))
+    return add(c.scaled ? mul(y, factor(`res_scale${place}.scale`)) : y, branch)
+  }
+  const normal = (name: string, y: Tensor): Tensor => normOf(w.at(name), y, c)
+  const y = joined(1, x, mixers[c.mixer](w.at('token_mixer'), normal('norm1', x)))
+  const mixed = (tokens ? mlp : convMlp)(w.at('mlp'), normal('norm2', y), {
+    hidden: 4 * width,
+    activation: c.first ? gelu : z => starRelu(w.at('mlp.act'), z),
+    bias: c.first,
+  })
+  return joined(2, y, mixed)
+}
+
+function normOf(w: ParameterScope, x: Tensor, { mixer, first }: BlockSettings): Tensor {
+  if (first) return groupNorm(w, x, { groups: 1 })
+  if (mixer === 'pool') return groupNorm(w, x, { groups: 1, epsilon: 1e-6, bias: false })
+  return (mixer === 'attention' ? unbiasedLayerNorm : unbiasedLayerNorm2d)(w, x)
+}
+
+type Layer = (w: ParameterScope, x: Tensor) => Tensor
+
+const mixers: Record<BlockSettings['mixer'], Layer> = {
+  pool: (_, x) => sub(avgPool(x, 3, { padding: 1 }), x),
+  convolution: (w, x) => {
+    const width = fixedSize(x.shape[1], 'metaformer')
+    const inner = 2 * width
+    const y = starRelu(w.at('act1'), conv(w.at('pwconv1'), x, { out: inner }))
+    const window = { out: inner, kernel: 7, padding: 3, groups: inner }
+    return conv(w.at('pwconv2'), conv(w.at('dwconv'), y, window), { out: width })
+  },
+  attention: (w, x) => {
+    const width = fixedSize(x.shape[2], 'metaformer')
+    const qkv = splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * width))
+    return unbiasedLinear(w.at('proj'), attend(qkv, { heads: width / 32 }), width)
+  },
+}
+
+/** The square of ReLU, scaled and shifted by one learned number each. */
+function starRelu(w: ParameterScope, x: Tensor): Tensor {
+  const positive = relu(x)
+  return add(mul(mul(positive, positive), w.get('scale', [1], 'scale')), w.get('bias', [1], 'bias'))
+}
+
+export const metaFormers = classifiers({ family: 'metaformer', rows, build: metaFormer })
