@@ -14,8 +14,12 @@ import { maxxVits } from './families/maxxvit.ts'
 import { metaFormers } from './families/metaformer.ts'
 import { mixers } from './families/mixer.ts'
 import { regnets, seers } from './families/regnet.ts'
+import { res2Nets } from './families/res2net.ts'
+import { resNeSts } from './families/resnest.ts'
 import { resnets } from './families/resnet.ts'
 import { rexnets } from './families/rexnet.ts'
+import { seNets } from './families/senet.ts'
+import { skNets } from './families/sknet.ts'
 import { swins } from './families/swin.ts'
 import { vggs } from './families/vgg.ts'
 import { vits } from './families/vit.ts'
@@ -24,6 +28,10 @@ import { xcits } from './families/xcit.ts'
 /** All architectures by their names in the reference libraries. */
 export const architectures: Readonly<Record<string, Architecture>> = {
   ...resnets,
+  ...res2Nets,
+  ...resNeSts,
+  ...skNets,
+  ...seNets,
   ...vggs,
   ...dlas,
   ...hrnets,

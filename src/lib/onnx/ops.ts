@@ -31,6 +31,7 @@ export const sqrt = unary('Sqrt')
 export const neg = unary('Neg')
 export const sin = unary('Sin')
 export const cos = unary('Cos')
+export const elu = unary('Elu')
 export const hardSwish = unary('HardSwish')
 /** Exact GELU, x Φ(x). */
 export const gelu = unary('Gelu')
@@ -44,6 +45,10 @@ export const hardSigmoid = (x: Tensor): Tensor =>
     shape: x.shape,
     attributes: { alpha: { float: 1 / 6 }, beta: { float: 0.5 } },
   })
+
+/** x where it is positive, else `slope` x. */
+export const leakyRelu = (x: Tensor, slope: number): Tensor =>
+  appendOp('LeakyRelu', [x], { shape: x.shape, attributes: { alpha: { float: slope } } })
 
 const binary =
   (op: string) =>
@@ -280,24 +285,27 @@ export interface SlidingWindow {
   padding?: number | readonly [number, number, number, number]
   /** Whether a window that reaches past the padding counts (pooling only). */
   ceil?: boolean
+  /** Distance between neighbours in the kernel (convolutions only). */
+  dilation?: number
 }
 
 /** Slides a kernel over x [n, c, h, w]: attributes of the operator, and the shape of its output without channels. */
 function slideWindow(
   x: Tensor,
   kernel: readonly number[],
-  { stride = 1, padding = 0, ceil = false }: SlidingWindow,
+  { stride = 1, padding = 0, ceil = false, dilation = 1 }: SlidingWindow,
 ) {
   const pads = typeof padding === 'number' ? [padding, padding, padding, padding] : padding
   const dims = kernel.map((k, i) => {
     const size = fixedSize(x.shape[2 + i], 'spatial size')
-    const room = size + pads[i]! + pads[i + 2]! - k
+    const room = size + pads[i]! + pads[i + 2]! - dilation * (k - 1) - 1
     const steps = Math.floor(room / stride) + 1
     return ceil && (steps - 1) * stride < room && steps * stride < size + pads[i]!
       ? steps + 1
       : steps
   })
-  return { dims, attributes: { kernel_shape: kernel, strides: [stride, stride], pads } }
+  const spread = dilation === 1 ? {} : { dilations: [dilation, dilation] }
+  return { dims, attributes: { kernel_shape: kernel, strides: [stride, stride], pads, ...spread } }
 }
 
 /** x [n, in, h, w], weight [out, in / groups, kh, kw], bias [out]. */
@@ -333,6 +341,8 @@ const pool =
 export const maxPool = pool('MaxPool')
 /** Averages without counting the padding. */
 export const avgPool = pool('AveragePool', { count_include_pad: 0 })
+/** Averages with the padding counted as zeros. */
+export const avgPoolWithPadding = pool('AveragePool', { count_include_pad: 1 })
 
 /** [n, c, h, w] to [n, c, 1, 1]. */
 export const globalAvgPool = (x: Tensor): Tensor =>

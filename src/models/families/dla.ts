@@ -1,39 +1,58 @@
-/** Deep Layer Aggregation (Yu et al. 2017), as timm's dla.py computes it. */
+/** Deep Layer Aggregation (Yu et al. 2017), also with Res2Net's blocks (Gao et al. 2019), as timm's dla.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { splitConvolutions } from './res2net.ts'
 
 interface DlaConfig {
   /** Depths of the trees at strides 4, 8, 16 and 32. */
   levels: readonly [number, number, number, number]
   widths: readonly [number, number, number, number]
-  block: 'basic' | 'bottleneck'
-  /** Groups of four channels per 64, instead of one dense convolution. */
-  grouped?: boolean
+  block: keyof typeof blocks
+  /** Groups of the 3 × 3 convolutions, and channels of a group per 64; one of 64 by default. */
+  groups?: number
+  groupWidth?: number
   /** The aggregation nodes add their newest child to their output. */
   residualRoot?: boolean
 }
 
 const compact = [64, 64, 128, 256] as const
 const wide = [128, 256, 512, 1024] as const
+const x32x4 = { groups: 32, groupWidth: 4 }
 
 const rows: ArchitectureRows<DlaConfig> = {
   dla34: { levels: [1, 2, 2, 1], widths: [64, 128, 256, 512], block: 'basic' },
   dla46_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck' },
-  dla46x_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck', grouped: true },
-  dla60x_c: { levels: [1, 2, 3, 1], widths: compact, block: 'bottleneck', grouped: true },
+  dla46x_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck', ...x32x4 },
+  dla60x_c: { levels: [1, 2, 3, 1], widths: compact, block: 'bottleneck', ...x32x4 },
   dla60: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck' },
-  dla60x: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck', grouped: true },
+  dla60_res2net: { levels: [1, 2, 3, 1], widths: wide, block: 'split', groupWidth: 28 },
+  dla60_res2next: {
+    levels: [1, 2, 3, 1],
+    widths: wide,
+    block: 'split',
+    groups: 8,
+    groupWidth: 4,
+  },
+  dla60x: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck', ...x32x4 },
   dla102: { levels: [1, 3, 4, 1], widths: wide, block: 'bottleneck', residualRoot: true },
   dla102x: {
     levels: [1, 3, 4, 1],
     widths: wide,
     block: 'bottleneck',
-    grouped: true,
     residualRoot: true,
+    ...x32x4,
+  },
+  dla102x2: {
+    levels: [1, 3, 4, 1],
+    widths: wide,
+    block: 'bottleneck',
+    residualRoot: true,
+    groups: 64,
+    groupWidth: 4,
   },
   dla169: { levels: [2, 3, 5, 1], widths: wide, block: 'bottleneck', residualRoot: true },
 }
@@ -56,7 +75,7 @@ const dla: ClassifierBuilder<DlaConfig> = (w, image, c) => {
   }
 }
 
-interface DlaTree extends Pick<DlaConfig, 'block' | 'grouped' | 'residualRoot'> {
+interface DlaTree extends Omit<DlaConfig, 'levels' | 'widths'> {
   levels: number
   out: number
   stride: number
@@ -80,25 +99,32 @@ function tree(w: ParameterScope, x: Tensor, t: DlaTree): Tensor {
   return relu(t.residualRoot ? add(root, second) : root)
 }
 
-const blocks = { basic, bottleneck }
+const blocks = { basic, bottleneck, split: splitBottleneck }
 
-type DlaBlock = Pick<DlaTree, 'out' | 'stride' | 'grouped'> & { shortcut: Tensor }
+type DlaBlock = Pick<DlaTree, 'out' | 'stride' | 'groups' | 'groupWidth'> & { shortcut: Tensor }
 
 function basic(w: ParameterScope, x: Tensor, { shortcut, out, stride }: DlaBlock): Tensor {
   const y = relu(convNorm(w, x, { out, kernel: 3, stride, names: ['conv1', 'bn1'] }))
   return relu(add(convNorm(w, y, { out, kernel: 3, names: ['conv2', 'bn2'] }), shortcut))
 }
 
-function bottleneck(
-  w: ParameterScope,
-  x: Tensor,
-  { shortcut, out, stride, grouped }: DlaBlock,
-): Tensor {
-  const groups = grouped ? 32 : 1
-  const inner = grouped ? Math.floor(out / 16) * 16 : out / 2
+const innerWidth = ({ out, groups = 1, groupWidth = 64 }: DlaBlock): number =>
+  Math.floor((Math.floor((out * groupWidth) / 64) * groups) / 2)
+
+function bottleneck(w: ParameterScope, x: Tensor, c: DlaBlock): Tensor {
+  const { shortcut, out, stride, groups = 1 } = c
+  const inner = innerWidth(c)
   let y = relu(convNorm(w, x, { out: inner, names: ['conv1', 'bn1'] }))
   y = relu(convNorm(w, y, { out: inner, kernel: 3, stride, groups, names: ['conv2', 'bn2'] }))
   return relu(add(convNorm(w, y, { out, names: ['conv3', 'bn3'] }), shortcut))
+}
+
+function splitBottleneck(w: ParameterScope, x: Tensor, c: DlaBlock): Tensor {
+  const { shortcut, out, stride, groups = 1 } = c
+  const width = innerWidth(c)
+  const y = relu(convNorm(w, x, { out: 4 * width, names: ['conv1', 'bn1'] }))
+  const mixed = splitConvolutions(w, y, { width, groups, stride, first: stride > 1 })
+  return relu(add(convNorm(w, mixed, { out, names: ['conv3', 'bn3'] }), shortcut))
 }
 
 /** The authors' checkpoints hold projections of trees deeper than one level, which the network does not use. */

@@ -17,6 +17,8 @@ interface HrNetConfig {
   modules: readonly [number, number, number]
   /** Blocks of each branch in a module. */
   blocks: number
+  /** Whether the head's convolutions have a bias; true by default. */
+  headBias?: boolean
 }
 
 const hrnetConfig = (width: number): HrNetConfig => ({
@@ -30,11 +32,13 @@ const rows: ArchitectureRows<HrNetConfig> = {
   hrnet_w18_small: { width: 16, first: { blocks: 1, width: 32 }, modules: [1, 1, 1], blocks: 2 },
   hrnet_w18_small_v2: { width: 18, first: { blocks: 2, width: 64 }, modules: [1, 3, 2], blocks: 2 },
   hrnet_w18: hrnetConfig(18),
+  hrnet_w18_ssld: { ...hrnetConfig(18), headBias: false },
   hrnet_w30: hrnetConfig(30),
   hrnet_w32: hrnetConfig(32),
   hrnet_w40: hrnetConfig(40),
   hrnet_w44: hrnetConfig(44),
   hrnet_w48: hrnetConfig(48),
+  hrnet_w48_ssld: { ...hrnetConfig(48), headBias: false },
   hrnet_w64: hrnetConfig(64),
 }
 
@@ -65,7 +69,7 @@ const hrnet: ClassifierBuilder<HrNetConfig> = (w, image, c) => {
     for (const module of w.each(`stage${i + 2}`, modules))
       branches = exchange(module, branches, c.blocks)
   }
-  const features = flatten(globalAvgPool(head(w, branches)))
+  const features = flatten(globalAvgPool(head(w, branches, c.headBias)))
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
@@ -133,26 +137,18 @@ function reduced(
 }
 
 /** Widens each branch and adds it, from the largest to the smallest, to the reduced sum so far: [n, 2048, h/32, w/32]. */
-function head(w: ParameterScope, branches: readonly Tensor[]): Tensor {
+function head(w: ParameterScope, branches: readonly Tensor[], bias = true): Tensor {
   const wider = branches.map((x, i) =>
     bottleneckBlock(w.at(`incre_modules.${i}.0`), x, { width: 32 * 2 ** i, stride: 1 }),
   )
+  const layer = (scope: ParameterScope, x: Tensor, c: { out: number; kernel: number }): Tensor => {
+    const window = { stride: c.kernel === 3 ? 2 : 1, padding: (c.kernel - 1) / 2 }
+    return relu(batchNorm(scope.at(1), conv(scope.at(0), x, { ...c, ...window, bias })))
+  }
   const sum = wider.reduce((y, x, i) =>
-    add(
-      x,
-      headConv(w.at(`downsamp_modules.${i - 1}`), y, { out: 128 * 2 ** i, kernel: 3, stride: 2 }),
-    ),
+    add(x, layer(w.at(`downsamp_modules.${i - 1}`), y, { out: 128 * 2 ** i, kernel: 3 })),
   )
-  return headConv(w.at('final_layer'), sum, { out: 2048, kernel: 1, stride: 1 })
-}
-
-function headConv(
-  w: ParameterScope,
-  x: Tensor,
-  { out, kernel, stride }: { out: number; kernel: number; stride: number },
-): Tensor {
-  const y = conv(w.at('0'), x, { out, kernel, stride, padding: (kernel - 1) / 2, bias: true })
-  return relu(batchNorm(w.at('1'), y))
+  return layer(w.at('final_layer'), sum, { out: 2048, kernel: 1 })
 }
 
 export const hrnets = classifiers({ family: 'hrnet', rows, build: hrnet })

@@ -1,6 +1,6 @@
 /** The blocks of EfficientNets and mobile networks, as timm's _efficientnet_blocks.py computes them. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { blurPool, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
+import { blurPool, divisibleWidth, samePadding } from '../../lib/onnx/blocks/convNorm.ts'
 import { splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, channelValues } from '../../lib/onnx/blocks/norm.ts'
@@ -195,13 +195,8 @@ interface PaddedConv extends Pick<MobileNetworkSettings, 'tensorflow'> {
 /** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
 export function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
   const { out, kernel, stride, groups = 1, bias } = c
-  const layer = { out, kernel, stride, groups, bias }
-  if (!c.tensorflow) return conv(w, x, { ...layer, padding: (kernel - 1) / 2 })
-  const size = fixedSize(x.shape[2], 'padded')
-  const total = Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
-  const before = Math.floor(total / 2)
-  const after = total - before
-  return conv(w, x, { ...layer, padding: [before, before, after, after] })
+  const padding = c.tensorflow ? samePadding(x, { kernel, stride }) : (kernel - 1) / 2
+  return conv(w, x, { out, kernel, stride, groups, bias, padding })
 }
 
 /** Splits channels into equal parts, the first with what is left over. */

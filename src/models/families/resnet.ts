@@ -28,9 +28,12 @@ import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './fa
 
 type BlockKind = 'basic' | 'bottleneck'
 
-interface ResNetConfig {
-  /** Blocks of one kind, or a kind for each stage. */
-  block: BlockKind | readonly BlockKind[]
+/** A residual block: x [n, channels, h, w] to its output's channels at its stride. */
+type ResidualBlock = (w: ParameterScope, x: Tensor, c: ResidualBlockSettings) => Tensor
+
+export interface ResNetConfig {
+  /** Blocks of one kind, or a kind for each stage; other families bring their own. */
+  block: BlockKind | readonly BlockKind[] | ResidualBlock
   depths: readonly number[]
   /** Channels of the stages, 64 and doubled by default. */
   widths?: readonly number[]
@@ -39,8 +42,8 @@ interface ResNetConfig {
   groupWidth?: number
   /** Three 3 × 3 convolutions of these widths as the stem, in place of one of 7 × 7 to 64 channels. */
   stem?: readonly [number, number, number]
-  /** A convolution as the stem's pooling. */
-  stemConvolution?: boolean
+  /** A convolution as the stem's pooling, or windows that reach past the end in place of padding. */
+  stemPool?: 'convolution' | 'ceil'
   /** Shortcuts that average before a 1 × 1 convolution. */
   averageDown?: boolean
   /** Side of the shortcuts' convolutions where they subsample. */
@@ -78,7 +81,7 @@ const efficient = { attention: 'efficient' } as const
 const averaged = { antialias: 'average' } as const
 const blurred = { antialias: 'blur' } as const
 const checkpointBlur = { antialias: 'checkpoint' } as const
-const scaledUp = { ...variantD, ...squeezed, stemConvolution: true, squeeze: 1 / 4 } as const
+const scaledUp = { ...variantD, ...squeezed, stemPool: 'convolution', squeeze: 1 / 4 } as const
 
 const rows: ArchitectureRows<ResNetConfig> = {
   resnet10t: { ...basic(r10), ...variantT },
@@ -176,11 +179,11 @@ const rows: ArchitectureRows<ResNetConfig> = {
 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
-const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
+export const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
   let x = stem(w, image, c)
   for (const [stage, depth] of c.depths.entries()) {
     const width = c.widths?.[stage] ?? 64 * 2 ** stage
-    const block = blocks[typeof c.block === 'string' ? c.block : c.block[stage]!]
+    const block = blockOf(c, stage)
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries())
       x = block(scope, x, { ...c, width, stride: i === 0 && stage > 0 ? 2 : 1 })
   }
@@ -188,8 +191,13 @@ const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('fc'), features, c.classes) }
 }
 
+function blockOf({ block }: ResNetConfig, stage: number): ResidualBlock {
+  if (typeof block === 'function') return block
+  return blocks[typeof block === 'string' ? block : block[stage]!]
+}
+
 /** What a block knows of its network, with its own width and stride. */
-interface BlockSettings extends Partial<Omit<ResNetConfig, 'depths'>> {
+export interface ResidualBlockSettings extends Partial<Omit<ResNetConfig, 'block' | 'depths'>> {
   width: number
   stride: number
 }
@@ -207,13 +215,14 @@ function stem(w: ParameterScope, image: Tensor, c: ResNetConfig): Tensor {
   } else x = conv(layers, image, { out: 64, kernel: 7, stride: 2, padding: 3 })
   x = relu(norm(w.at('bn1'), x, c))
   const pool = w.at('maxpool')
-  if (c.stemConvolution)
+  if (c.stemPool === 'convolution')
     return relu(
       batchNorm(
         pool.at(1),
         conv(pool.at(0), x, { out: fixedSize(x.shape[1], 'stem'), ...halving }),
       ),
     )
+  if (c.stemPool === 'ceil') return maxPool(x, 3, { stride: 2, ceil: true })
   switch (c.antialias) {
     case 'average':
       return avgPool(x, 2, { stride: 2 })
@@ -232,7 +241,7 @@ const halving = { ...same, stride: 2 }
 
 const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
 
-export function basicBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+export function basicBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
   const stride = c.antialias ? 1 : c.stride
   let y = relu(norm(w.at('bn1'), conv(w.at('conv1'), x, { out: c.width, ...same, stride }), c))
   y = norm(w.at('bn2'), subsampled(w.at('conv2'), y, { ...c, kernel: 3, out: c.width }), c)
@@ -241,7 +250,7 @@ export function basicBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tens
   )
 }
 
-export function bottleneckBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+export function bottleneckBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
   const groups = c.groups ?? 1
   const inner = Math.floor((c.width * (c.groupWidth ?? 64)) / 64) * groups
   const out = 4 * c.width
@@ -254,7 +263,7 @@ export function bottleneckBlock(w: ParameterScope, x: Tensor, c: BlockSettings):
 }
 
 /** The gate on a block's channels, where it has one. */
-function attended(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+function attended(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
   if (c.attention === 'efficient') return channelAttention(w, x)
   if (c.attention !== 'squeeze') return x
   return squeezeExcite(w, x, {
@@ -266,7 +275,7 @@ function attended(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 function subsampled(
   w: ParameterScope,
   x: Tensor,
-  { out, kernel, antialias, stride }: BlockSettings & { out: number; kernel: number },
+  { out, kernel, antialias, stride }: ResidualBlockSettings & { out: number; kernel: number },
 ): Tensor {
   const padding = (kernel - 1) / 2
   if (!antialias || stride === 1) return conv(w, x, { out, kernel, padding })
@@ -276,7 +285,12 @@ function subsampled(
   return conv(w, smaller, { out, kernel, padding })
 }
 
-function shortcut(w: ParameterScope, x: Tensor, c: BlockSettings & { out: number }): Tensor {
+/** A block's input, brought to its output's channels and size by the layers in `w` where they differ. */
+export function shortcut(
+  w: ParameterScope,
+  x: Tensor,
+  c: ResidualBlockSettings & { out: number },
+): Tensor {
   const { stride, out } = c
   if (stride === 1 && x.shape[1] === out) return x
   if (c.averageDown) {

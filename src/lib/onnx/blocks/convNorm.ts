@@ -1,27 +1,54 @@
 import { constant, type Tensor, type ParameterScope } from '../graph.ts'
-import { conv2d, globalAvgPool, mul, pad2d, relu, reshape, sigmoid } from '../ops.ts'
+import {
+  conv2d,
+  globalAvgPool,
+  mul,
+  pad2d,
+  relu,
+  reshape,
+  sigmoid,
+  type SlidingWindow,
+} from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv } from './linear.ts'
 import { batchNorm } from './norm.ts'
 
 interface ConvNormOptions {
   out: number
-  kernel?: number
+  /** Side of the kernel, or its height and width; 1 by default. */
+  kernel?: number | readonly [height: number, width: number]
   stride?: number
   groups?: number
+  dilation?: number
+  /** What keeps the size at stride 1 by default. */
+  padding?: NonNullable<SlidingWindow['padding']>
+  epsilon?: number
   /** Names of the two layers in the checkpoint; `conv` and `bn` by default. */
   names?: readonly [conv: string, norm: string] | undefined
 }
 
-/** A convolution without bias, padded to keep the size at stride 1, then batch normalization. */
-export function convNorm(
-  w: ParameterScope,
+/** A convolution without bias, padded to keep the size at stride 1 unless told otherwise, then batch normalization. */
+export function convNorm(w: ParameterScope, x: Tensor, c: ConvNormOptions): Tensor {
+  const { names = ['conv', 'bn'], kernel = 1, dilation = 1, epsilon, ...options } = c
+  const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
+  const [rows, columns] = [(dilation * (height - 1)) / 2, (dilation * (width - 1)) / 2]
+  const padding = [rows, columns, rows, columns] as const
+  const y = conv(w.at(names[0]), x, { padding, ...options, kernel, dilation })
+  return batchNorm(w.at(names[1]), y, epsilon)
+}
+
+/** The padding [top, left, bottom, right] by which TensorFlow's `SAME` windows give the input's size over the stride, rounded up. */
+export function samePadding(
   x: Tensor,
-  { names = ['conv', 'bn'], ...options }: ConvNormOptions,
-): Tensor {
-  const padding = ((options.kernel ?? 1) - 1) / 2
-  const y = conv(w.at(names[0]), x, { ...options, padding })
-  return batchNorm(w.at(names[1]), y)
+  { kernel, stride }: { kernel: number; stride: number },
+): readonly [number, number, number, number] {
+  const total = (axis: number): number => {
+    const size = fixedSize(x.shape[axis], 'samePadding')
+    return Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
+  }
+  const [rows, columns] = [total(2), total(3)]
+  const [top, left] = [Math.floor(rows / 2), Math.floor(columns / 2)]
+  return [top, left, rows - top, columns - left]
 }
 
 interface HalvingOptions extends Pick<ConvNormOptions, 'names'> {

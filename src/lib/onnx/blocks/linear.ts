@@ -27,8 +27,8 @@ export const unbiasedLinear = (w: ParameterScope, x: Tensor, out: number): Tenso
 interface ConvOptions extends SlidingWindow {
   /** Number of output channels. */
   out: number
-  /** Height and width of the kernel, 1 by default. */
-  kernel?: number
+  /** Side of the kernel, or its height and width; 1 by default. */
+  kernel?: number | readonly [height: number, width: number]
   groups?: number
   bias?: boolean | undefined
 }
@@ -36,7 +36,8 @@ interface ConvOptions extends SlidingWindow {
 /** A convolution with PyTorch's parameter names. */
 export function conv(w: ParameterScope, x: Tensor, options: ConvOptions): Tensor {
   const { out, kernel = 1, groups = 1, bias = false, ...window } = options
-  const weight = w.get('weight', [out, fixedSize(x.shape[1], 'conv') / groups, kernel, kernel])
+  const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
+  const weight = w.get('weight', [out, fixedSize(x.shape[1], 'conv') / groups, height, width])
   const parameters = { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined }
   return conv2d(x, parameters, { groups, ...window })
 }

@@ -1,0 +1,83 @@
+/** Selective-kernel ResNet (Li et al. 2019), as timm's sknet.py computes it. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { add, globalAvgPool, mul, relu, reshape, softmax, split } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, classifiers } from './family.ts'
+import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
+
+interface SelectionSettings {
+  /** What the attention's channels are fewer by, and the number that they are a multiple of. */
+  reduction: number
+  divisor: number
+  /** Whether each path sees its half of the channels, not all of them. */
+  splits: boolean
+}
+
+const halves = { reduction: 8, divisor: 16, splits: true }
+
+const basic =
+  (selection: SelectionSettings) =>
+  (w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor => {
+    const out = c.width
+    const y = selectiveKernels(w.at('conv1'), x, { ...selection, out, stride: c.stride })
+    return closed(w, convNorm(w.at('conv2'), y, { out, kernel: 3 }), { ...c, out, x })
+  }
+
+const bottleneck =
+  (selection: SelectionSettings) =>
+  (w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor => {
+    const { groups = 1, groupWidth = 64, stride } = c
+    const inner = Math.floor((c.width * groupWidth) / 64) * groups
+    const y = relu(convNorm(w.at('conv1'), x, { out: inner }))
+    const mixed = selectiveKernels(w.at('conv2'), y, { ...selection, out: inner, stride, groups })
+    const out = 4 * c.width
+    return closed(w, convNorm(w.at('conv3'), mixed, { out }), { ...c, out, x })
+  }
+
+const rows: ArchitectureRows<ResNetConfig> = {
+  skresnet18: { block: basic(halves), depths: [2, 2, 2, 2] },
+  skresnet34: { block: basic(halves), depths: [3, 4, 6, 3] },
+  skresnext50_32x4d: {
+    block: bottleneck({ reduction: 16, divisor: 32, splits: false }),
+    depths: [3, 4, 6, 3],
+    groups: 32,
+    groupWidth: 4,
+  },
+}
+
+const closed = (
+  w: ParameterScope,
+  y: Tensor,
+  { x, ...c }: ResidualBlockSettings & { out: number; x: Tensor },
+): Tensor => relu(add(y, shortcut(w.at('downsample'), x, c)))
+
+interface SelectiveKernels extends SelectionSettings {
+  out: number
+  stride: number
+  groups?: number
+}
+
+/** A 3 × 3 convolution and one twice as far apart, added with weights that a softmax over both gives each channel. */
+function selectiveKernels(w: ParameterScope, x: Tensor, c: SelectiveKernels): Tensor {
+  const { out, stride, groups = 1 } = c
+  const half = fixedSize(x.shape[1], 'selectiveKernels') / 2
+  const inputs = c.splits ? split(x, [half, half], 1) : [x, x]
+  const paths = inputs.map((part, i) =>
+    relu(convNorm(w.at(`paths.${i}`), part, { out, kernel: 3, stride, groups, dilation: i + 1 })),
+  )
+  const attention = w.at('attn')
+  const means = globalAvgPool(paths.reduce((sum, path) => add(sum, path)))
+  const inner = divisibleWidth(out / c.reduction, { divisor: c.divisor, limit: 0.9 })
+  const reduced = conv(attention.at('fc_reduce'), means, { out: inner })
+  const scores = conv(attention.at('fc_select'), relu(batchNorm(attention.at('bn'), reduced)), {
+    out: 2 * out,
+  })
+  const weights = softmax(reshape(scores, [x.shape[0]!, 2, out, 1, 1]), 1)
+  const shares = split(reshape(weights, [x.shape[0]!, 2 * out, 1, 1]), [out, out], 1)
+  return add(mul(paths[0]!, shares[0]!), mul(paths[1]!, shares[1]!))
+}
+
+export const skNets = classifiers({ family: 'sknet', rows, build: resnet })
