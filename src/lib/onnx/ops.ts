@@ -5,16 +5,16 @@
 import {
   appendNode,
   appendOp,
-  constant,
   type DType,
   integers,
   scalar,
   type TensorShape,
-  type GraphNode,
   shapeError,
   type Tensor,
 } from './graph.ts'
 import { normalizeAxis, broadcast, fixedSize, product } from './shapes.ts'
+
+export * from './imageOps.ts'
 
 const unary =
   (op: string) =>
@@ -277,128 +277,4 @@ export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } 
   const attributes = { axis: x.shape.length - 1 }
   const [values, indices] = appendNode('TopK', [x, integers(x.graph, [k])], { outputs, attributes })
   return { values: values!, indices: indices! }
-}
-
-export interface SlidingWindow {
-  stride?: number
-  /** Same on all sides, or [top, left, bottom, right]. */
-  padding?: number | readonly [number, number, number, number]
-  /** Whether a window that reaches past the padding counts (pooling only). */
-  ceil?: boolean
-  /** Distance between neighbours in the kernel (convolutions only). */
-  dilation?: number
-}
-
-/** Slides a kernel over x [n, c, h, w]: attributes of the operator, and the shape of its output without channels. */
-function slideWindow(
-  x: Tensor,
-  kernel: readonly number[],
-  { stride = 1, padding = 0, ceil = false, dilation = 1 }: SlidingWindow,
-) {
-  const pads = typeof padding === 'number' ? [padding, padding, padding, padding] : padding
-  const dims = kernel.map((k, i) => {
-    const size = fixedSize(x.shape[2 + i], 'spatial size')
-    const room = size + pads[i]! + pads[i + 2]! - dilation * (k - 1) - 1
-    const steps = Math.floor(room / stride) + 1
-    return ceil && (steps - 1) * stride < room && steps * stride < size + pads[i]!
-      ? steps + 1
-      : steps
-  })
-  const spread = dilation === 1 ? {} : { dilations: [dilation, dilation] }
-  return { dims, attributes: { kernel_shape: kernel, strides: [stride, stride], pads, ...spread } }
-}
-
-/** x [n, in, h, w], weight [out, in / groups, kh, kw], bias [out]. */
-export function conv2d(
-  x: Tensor,
-  { weight, bias }: { weight: Tensor; bias?: Tensor | undefined },
-  { groups = 1, ...window }: SlidingWindow & { groups?: number } = {},
-): Tensor {
-  const [out, perGroup, ...kernel] = weight.shape.map(dim => fixedSize(dim, 'Conv'))
-  if (x.shape[1] !== perGroup! * groups || out! % groups !== 0) {
-    throw shapeError(
-      'Conv',
-      `[${String(x.shape)}] by [${String(weight.shape)}] in ${groups} groups`,
-    )
-  }
-  const { dims, attributes } = slideWindow(x, kernel, window)
-  return appendOp('Conv', bias ? [x, weight, bias] : [x, weight], {
-    shape: [x.shape[0]!, out!, ...dims],
-    attributes: { ...attributes, group: groups },
-  })
-}
-
-const pool =
-  (op: string, flags: GraphNode['attributes'] = {}) =>
-  (x: Tensor, kernel: number, window: SlidingWindow = {}): Tensor => {
-    const { dims, attributes } = slideWindow(x, [kernel, kernel], window)
-    return appendOp(op, [x], {
-      shape: [x.shape[0]!, x.shape[1]!, ...dims],
-      attributes: { ...attributes, ceil_mode: window.ceil ? 1 : 0, ...flags },
-    })
-  }
-
-export const maxPool = pool('MaxPool')
-/** Averages without counting the padding. */
-export const avgPool = pool('AveragePool', { count_include_pad: 0 })
-/** Averages with the padding counted as zeros. */
-export const avgPoolWithPadding = pool('AveragePool', { count_include_pad: 1 })
-
-/** [n, c, h, w] to [n, c, 1, 1]. */
-export const globalAvgPool = (x: Tensor): Tensor =>
-  appendOp('GlobalAveragePool', [x], { shape: [x.shape[0]!, x.shape[1]!, 1, 1] })
-
-export function batchNormalization(
-  x: Tensor,
-  { scale, bias, mean, variance }: Record<'scale' | 'bias' | 'mean' | 'variance', Tensor>,
-  epsilon: number,
-): Tensor {
-  if (scale.shape[0] !== x.shape[1])
-    throw shapeError('BatchNormalization', `[${String(x.shape)}] by [${String(scale.shape)}]`)
-  return appendOp('BatchNormalization', [x, scale, bias, mean, variance], {
-    shape: x.shape,
-    attributes: { epsilon: { float: epsilon } },
-  })
-}
-
-/** Normalizes every channel of [n, channels, …] over its values. */
-export const instanceNormalization = (
-  x: Tensor,
-  { scale, bias }: Record<'scale' | 'bias', Tensor>,
-  epsilon: number,
-): Tensor =>
-  appendOp('InstanceNormalization', [x, scale, bias], {
-    shape: x.shape,
-    attributes: { epsilon: { float: epsilon } },
-  })
-
-/** Pads the last two axes: [top, left, bottom, right]. */
-export function pad2d(
-  x: Tensor,
-  [top, left, bottom, right]: readonly [number, number, number, number],
-  mode: 'constant' | 'reflect' = 'constant',
-): Tensor {
-  const [n, c, h, w] = x.shape
-  const shape = [n!, c!, fixedSize(h, 'Pad') + top + bottom, fixedSize(w, 'Pad') + left + right]
-  const pads = integers(x.graph, [0, 0, top, left, 0, 0, bottom, right])
-  return appendOp('Pad', [x, pads], { shape, attributes: { mode } })
-}
-
-export interface ResizeOptions {
-  mode: 'nearest' | 'linear' | 'cubic'
-  /** How positions map: `half_pixel` as PyTorch and Pillow do, `asymmetric` for nearest as PyTorch does. */
-  coordinates?: 'half_pixel' | 'asymmetric'
-  /** Factors as PyTorch's bicubic resize with an explicit scale uses them, instead of new size / old size. */
-  scales?: readonly number[]
-}
-
-/** Resizes to `shape`; cubic as PyTorch does it, with a = -0.75 and borders repeated. */
-export function resize(x: Tensor, shape: TensorShape, options: ResizeOptions): Tensor {
-  const { mode, coordinates = 'half_pixel', scales } = options
-  const sizes = scales ? undefined : shape.map(dim => fixedSize(dim, 'Resize'))
-  const target = sizes && integers(x.graph, sizes)
-  const factors = scales && constant(x.graph, Float32Array.from(scales), [scales.length])
-  const rounding = mode === 'nearest' ? { nearest_mode: 'floor' } : {}
-  const attributes = { mode, coordinate_transformation_mode: coordinates, ...rounding }
-  return appendOp('Resize', [x, undefined, factors, target], { shape, attributes })
 }
