@@ -13,6 +13,8 @@ interface PretrainedTag {
   tag: string
   default?: boolean
   hf_hub_id?: string
+  /** Where the weights are if no hub repository has them. */
+  url?: string
   num_classes?: number
   input_size: [channels: number, rows: number, columns: number]
   interpolation: string
@@ -42,7 +44,7 @@ function normalizationOf({ mean, std }: PretrainedTag): string {
 
 const rowOf = (tag: PretrainedTag): string => {
   const name = `${tag.name}.${tag.tag}`
-  const repository = tag.hf_hub_id ?? ''
+  const place = tag.hf_hub_id ?? tag.url!
   return [
     name,
     normalizationOf(tag),
@@ -52,14 +54,16 @@ const rowOf = (tag: PretrainedTag): string => {
     tag.crop_mode === 'squash' ? 'squash' : 'short side',
     tag.license ?? 'unknown',
     tag.params,
-    repository === `timm/${name}` ? '' : repository,
+    place === `timm/${name}` ? '' : place,
   ].join('\t')
 }
 
 const { pretrained } = JSON.parse(await readFile(file, 'utf8')) as { pretrained: PretrainedTag[] }
 const built = pretrained.filter(
-  ({ name, num_classes, hf_hub_id }) =>
-    (num_classes ?? 1000) === 1000 && hf_hub_id !== undefined && Object.hasOwn(architectures, name),
+  ({ name, num_classes, hf_hub_id, url }) =>
+    (num_classes ?? 1000) === 1000 &&
+    (hf_hub_id ?? url) !== undefined &&
+    Object.hasOwn(architectures, name),
 )
 const names = [...new Set(built.map(({ name }) => name))]
 const ordered = names.flatMap(name => {
@@ -67,7 +71,7 @@ const ordered = names.flatMap(name => {
   return [...tags.filter(tag => tag.default), ...tags.filter(tag => !tag.default)]
 })
 const header =
-  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\trepository'
+  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\tplace'
 await writeFile(
   new URL('../src/models/timmTags.tsv', import.meta.url),
   `${[header, ...ordered.map(rowOf)].join('\n')}\n`,

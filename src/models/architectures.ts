@@ -2,17 +2,27 @@ import { unknownNameError } from '../lib/errors.ts'
 import { beits } from './families/beit.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
+import { davits } from './families/davit.ts'
 import { dinos } from './families/dinov2.ts'
 import { dlas } from './families/dla.ts'
 import { edgeNeXts } from './families/edgenext.ts'
+import { efficientFormers } from './families/efficientFormer.ts'
+import { efficientFormersV2 } from './families/efficientFormerV2.ts'
 import { efficientNets } from './families/efficientnet.ts'
 import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
+import { focalNets } from './families/focalnet.ts'
+import { gcVits } from './families/gcvit.ts'
+import { hieras } from './families/hiera.ts'
 import { hrnets } from './families/hrnet.ts'
 import { flavas } from './families/flava.ts'
+import { inceptionNexts } from './families/inceptionNext.ts'
 import { maxxVits } from './families/maxxvit.ts'
 import { metaFormers } from './families/metaformer.ts'
 import { mixers } from './families/mixer.ts'
+import { mvits } from './families/mvitV2.ts'
+import { nests } from './families/nest.ts'
+import { pvts } from './families/pvtV2.ts'
 import { regnets, seers } from './families/regnet.ts'
 import { res2Nets } from './families/res2net.ts'
 import { resNeSts } from './families/resnest.ts'
@@ -21,7 +31,9 @@ import { rexnets } from './families/rexnet.ts'
 import { seNets } from './families/senet.ts'
 import { skNets } from './families/sknet.ts'
 import { swins } from './families/swin.ts'
+import { twinsModels } from './families/twins.ts'
 import { vggs } from './families/vgg.ts'
+import { relposVits } from './families/vitRelpos.ts'
 import { vits } from './families/vit.ts'
 import { xcits } from './families/xcit.ts'
 
@@ -50,6 +62,18 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...swins,
   ...maxxVits,
   ...metaFormers,
+  ...relposVits,
+  ...hieras,
+  ...pvts,
+  ...twinsModels,
+  ...focalNets,
+  ...gcVits,
+  ...inceptionNexts,
+  ...davits,
+  ...mvits,
+  ...efficientFormers,
+  ...efficientFormersV2,
+  ...nests,
   ...clips,
   ...flavas,
 }

@@ -1,7 +1,7 @@
 /** The pretrained weights that timm 1.0.31 and OpenCLIP 3.3.0 list for the architectures here, as model specs. */
 import { architectures } from './architectures.ts'
 import { tagRecipe } from './recipes.ts'
-import { type ModelSpec } from './spec.ts'
+import { type ModelSpec, type WeightSource } from './spec.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 
 /** Returns timm's tags with 1,000 classes; an architecture's default tag precedes its others. */
@@ -14,21 +14,31 @@ export function timmModels(): ModelSpec[] {
     | 'size'
     | 'resize'
     | 'licence'
-    | 'repository'
+    | 'place'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
     architecture: Object.hasOwn(architectures, row.model) ? row.model : row.model.split('.', 1)[0]!,
     classes: 'imagenet-1k',
     recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
-    weights: {
-      from: 'hub',
-      repo: row.repository === '' ? `timm/${row.model}` : row.repository,
-      file: 'model.safetensors',
-      otherwise: 'pytorch_model.bin',
-    },
+    weights: timmWeights(row.model, row.place),
     licence: row.licence,
     source: 'timm',
   }))
+}
+
+/** Returns where a tag's weights are: its own hub repository if `place` is empty, another one, or a web address. */
+function timmWeights(model: string, place: string): WeightSource {
+  if (place.startsWith('https://')) {
+    const sha256 = /-([0-9a-f]+)\.pth$/.exec(place)![1]!
+    const page = 'https://github.com/huggingface/pytorch-image-models/releases'
+    return { from: 'url', files: [{ url: place, sha256 }], page }
+  }
+  return {
+    from: 'hub',
+    repo: place === '' ? `timm/${model}` : place,
+    file: 'model.safetensors',
+    otherwise: 'pytorch_model.bin',
+  }
 }
 
 /** Returns OpenCLIP's tags as `clip:TOWER/TAG`; weights trained with QuickGELU also as `clip:TOWER-quickgelu/TAG`. */

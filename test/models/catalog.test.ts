@@ -63,6 +63,19 @@ describe('names', () => {
     })
   })
 
+  it('finds weights that no hub repository has at their web address, with the first digits of their hash', () => {
+    const address = 'https://github.com/rwightman/pytorch-image-models/releases/download/'
+    expect(resolveModel('gcvit_xxtiny.in1k').weights).toMatchObject({
+      from: 'url',
+      files: [
+        {
+          url: `${address}v0.1-weights-morevit/gcvit_xxtiny_224_nvidia-d1d86009.pth`,
+          sha256: 'd1d86009',
+        },
+      ],
+    })
+  })
+
   it('takes a file of this machine for any architecture or model', () => {
     const spec = resolveModel('resnet50.tv_in1k@runs/best.pth')
     expect(spec).toMatchObject({ name: 'resnet50@best', architecture: 'resnet50' })

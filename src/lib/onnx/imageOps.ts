@@ -103,33 +103,51 @@ export const instanceNormalization = (
     attributes: { epsilon: { float: epsilon } },
   })
 
-/** Pads the last two axes: [top, left, bottom, right]. */
-export function pad2d(
+/** How many values are put before and after those of each axis. */
+interface AxisPadding {
+  before: readonly number[]
+  after: readonly number[]
+}
+
+/** Pads every axis with zeros, or with the values reflected at its ends. */
+export function pad(
+  x: Tensor,
+  { before, after }: AxisPadding,
+  mode: 'constant' | 'reflect' = 'constant',
+): Tensor {
+  const shape = x.shape.map((dim, axis) => {
+    const added = before[axis]! + after[axis]!
+    return added === 0 ? dim : fixedSize(dim, 'Pad') + added
+  })
+  const pads = integers(x.graph, [...before, ...after])
+  return appendOp('Pad', [x, pads], { shape, attributes: { mode } })
+}
+
+/** Pads the last two of four axes: [top, left, bottom, right]. */
+export const pad2d = (
   x: Tensor,
   [top, left, bottom, right]: readonly [number, number, number, number],
   mode: 'constant' | 'reflect' = 'constant',
-): Tensor {
-  const [n, c, h, w] = x.shape
-  const shape = [n!, c!, fixedSize(h, 'Pad') + top + bottom, fixedSize(w, 'Pad') + left + right]
-  const pads = integers(x.graph, [0, 0, top, left, 0, 0, bottom, right])
-  return appendOp('Pad', [x, pads], { shape, attributes: { mode } })
-}
+): Tensor => pad(x, { before: [0, 0, top, left], after: [0, 0, bottom, right] }, mode)
 
 export interface ResizeOptions {
   mode: 'nearest' | 'linear' | 'cubic'
   /** How positions map: `half_pixel` as PyTorch and Pillow do, `asymmetric` for nearest as PyTorch does. */
   coordinates?: 'half_pixel' | 'asymmetric'
+  /** Cubic as Pillow and PyTorch's antialiasing compute it: a = -0.5, and weights beyond a border go to those within. */
+  antialias?: boolean
   /** Factors as PyTorch's bicubic resize with an explicit scale uses them, instead of new size / old size. */
   scales?: readonly number[]
 }
 
-/** Resizes to `shape`; cubic as PyTorch does it, with a = -0.75 and borders repeated. */
+/** Resizes to `shape`; cubic as PyTorch does it without antialiasing, with a = -0.75 and borders repeated. */
 export function resize(x: Tensor, shape: TensorShape, options: ResizeOptions): Tensor {
-  const { mode, coordinates = 'half_pixel', scales } = options
+  const { mode, coordinates = 'half_pixel', scales, antialias } = options
   const sizes = scales ? undefined : shape.map(dim => fixedSize(dim, 'Resize'))
   const target = sizes && integers(x.graph, sizes)
   const factors = scales && constant(x.graph, Float32Array.from(scales), [scales.length])
   const rounding = mode === 'nearest' ? { nearest_mode: 'floor' } : {}
-  const attributes = { mode, coordinate_transformation_mode: coordinates, ...rounding }
+  const kernel = antialias ? { cubic_coeff_a: { float: -0.5 }, exclude_outside: 1 } : {}
+  const attributes = { mode, coordinate_transformation_mode: coordinates, ...rounding, ...kernel }
   return appendOp('Resize', [x, undefined, factors, target], { shape, attributes })
 }

@@ -2,6 +2,7 @@
  * PoolFormer (Yu et al. 2021) and the MetaFormer baselines PoolFormerV2, ConvFormer and CAFormer (Yu et al. 2022), as
  * timm's metaformer.py computes them.
  */
+import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
@@ -161,4 +162,26 @@ function starRelu(w: ParameterScope, x: Tensor): Tensor {
   return add(mul(mul(positive, positive), w.get('scale', [1], 'scale')), w.get('bias', [1], 'bias'))
 }
 
-export const metaFormers = classifiers({ family: 'metaformer', rows, build: metaFormer })
+/** PoolFormer's checkpoints keep the names of their authors: stages and what halves between them in turns. */
+const poolFormerNames: NameTable = {
+  rename: [
+    [/^patch_embed\.proj/, 'stem.conv'],
+    ...[0, 1, 2, 3].flatMap(stage => {
+      const [from, to] = [`^network\\.${2 * stage}\\.(\\d+)\\.`, `stages.${stage}.blocks.$1.`]
+      return [
+        [new RegExp(`${from}layer_scale_(\\d)$`), `${to}layer_scale$2.scale`],
+        [new RegExp(from), to],
+        [new RegExp(`^network\\.${2 * stage - 1}\\.proj`), `stages.${stage}.downsample.conv`],
+      ] as const
+    }),
+    [/^norm\./, 'head.norm.'],
+    [/^head\.(?=weight|bias)/, 'head.fc.'],
+  ],
+}
+
+export const metaFormers = classifiers({
+  family: 'metaformer',
+  rows,
+  build: metaFormer,
+  names: ({ first }) => (first ? poolFormerNames : {}),
+})

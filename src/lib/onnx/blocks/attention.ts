@@ -2,6 +2,7 @@ import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import {
   add,
   concat,
+  gelu,
   matmul,
   mul,
   multiHeadAttention,
@@ -12,10 +13,12 @@ import {
   split,
   transpose,
 } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
-import { affine, linear, unbiasedLinear } from './linear.ts'
+import { fixedSize, product } from '../shapes.ts'
+import { adaptiveAvgPool } from './convNorm.ts'
+import { affine, conv, linear, unbiasedLinear } from './linear.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
+import { flattenToTokens } from './tokens.ts'
 
 /** [n, length, width] to [n, heads, length, width / heads]. */
 export function splitHeads(x: Tensor, count: number): Tensor {
@@ -132,6 +135,39 @@ export function selfAttention(w: ParameterScope, x: Tensor, options: AttentionOp
     attend(project(w, x), options),
     fixedSize(x.shape.at(-1), 'selfAttention'),
   )
+}
+
+interface ReducedAttentionOptions {
+  heads: number
+  /** How many rows and columns of the grid become one key: by a convolution with a stride. */
+  ratio: number
+  /** How many rows and columns of keys there are, whatever the grid: by averages and a 1 × 1 convolution. */
+  pooled?: number | undefined
+}
+
+/** Attention of a grid [n, h, w, width] to fewer keys (Wang et al. 2021), with timm's names `q`, `kv`, `sr`, `norm`. */
+export function reducedAttention(
+  w: ParameterScope,
+  x: Tensor,
+  { heads, ratio, pooled }: ReducedAttentionOptions,
+): Tensor {
+  const [n, rows, columns, dim] = x.shape
+  const width = fixedSize(dim, 'reducedAttention')
+  const tokens = reshape(x, [n!, product([rows!, columns!]), width])
+  const reduced = (layer: (image: Tensor) => Tensor): Tensor =>
+    layerNorm(w.at('norm'), flattenToTokens(layer(transpose(x, [0, 3, 1, 2]))), 1e-5)
+  const layer = { out: width, kernel: ratio, stride: ratio, bias: true }
+  let source = tokens
+  if (pooled !== undefined)
+    source = gelu(
+      reduced(image =>
+        conv(w.at('sr'), adaptiveAvgPool(image, pooled), { out: width, bias: true }),
+      ),
+    )
+  else if (ratio > 1) source = reduced(image => conv(w.at('sr'), image, layer))
+  const [k, v] = split(linear(w.at('kv'), source, 2 * width), [width, width], -1)
+  const attended = attend([linear(w.at('q'), tokens, width), k!, v!], { heads })
+  return reshape(linear(w.at('proj'), attended, width), x.shape)
 }
 
 interface LatentPoolOptions {

@@ -1,13 +1,15 @@
-import { constant, type Tensor, type ParameterScope } from '../graph.ts'
+import { constant, type ParameterScope, sharedConstant, type Tensor } from '../graph.ts'
 import {
   conv2d,
   globalAvgPool,
+  matmul,
   mul,
   pad2d,
   relu,
   reshape,
   sigmoid,
   type SlidingWindow,
+  transpose,
 } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv } from './linear.ts'
@@ -23,11 +25,13 @@ interface ConvNormOptions {
   /** What keeps the size at stride 1 by default. */
   padding?: NonNullable<SlidingWindow['padding']>
   epsilon?: number
+  /** Whether the convolution has a bias beside the norm's; by default it has none. */
+  bias?: boolean
   /** Names of the two layers in the checkpoint; `conv` and `bn` by default. */
   names?: readonly [conv: string, norm: string] | undefined
 }
 
-/** A convolution without bias, padded to keep the size at stride 1 unless told otherwise, then batch normalization. */
+/** A convolution, padded to keep the size at stride 1 unless told otherwise, then batch normalization. */
 export function convNorm(w: ParameterScope, x: Tensor, c: ConvNormOptions): Tensor {
   const { names = ['conv', 'bn'], kernel = 1, dilation = 1, epsilon, ...options } = c
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
@@ -76,17 +80,17 @@ interface SqueezeOptions {
   gate?: (x: Tensor) => Tensor
   /** Whether a norm stands between them. */
   norm?: boolean
+  /** Whether the layers have biases; they do by default. */
+  bias?: boolean
 }
 
 /** Scales channels by a gate of `inner` units on their means, with timm's names `fc1`, `bn` if `norm`, `fc2`. */
 export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): Tensor {
-  const { activation = relu, gate = sigmoid } = c
-  const reduced = conv(w.at('fc1'), globalAvgPool(x), { out: c.inner, bias: true })
+  const { activation = relu, gate = sigmoid, bias = true } = c
+  const reduced = conv(w.at('fc1'), globalAvgPool(x), { out: c.inner, bias })
   const hidden = activation(c.norm ? batchNorm(w.at('bn'), reduced) : reduced)
-  return mul(
-    x,
-    gate(conv(w.at('fc2'), hidden, { out: fixedSize(x.shape[1], 'squeezeExcite'), bias: true })),
-  )
+  const out = fixedSize(x.shape[1], 'squeezeExcite')
+  return mul(x, gate(conv(w.at('fc2'), hidden, { out, bias })))
 }
 
 /** Rounds a width to a multiple of `divisor` (8 by default), which is the least, and up if less than `limit` of it would be left. */
@@ -115,4 +119,21 @@ export function blurPool(x: Tensor, border: 'reflect' | 'constant' = 'reflect'):
   const values = Float32Array.from({ length: 9 * width }, (_, i) => kernel[i % 9]!)
   const weight = constant(x.graph, values, [width, 1, 3, 3])
   return conv2d(pad2d(x, [1, 1, 1, 1], border), { weight }, { stride: 2, groups: width })
+}
+
+/** Averages [n, c, h, w] over size × size parts that overlap where they do not divide it, as PyTorch's adaptive pooling. */
+export function adaptiveAvgPool(x: Tensor, size: number): Tensor {
+  const along = (axis: 2 | 3): Tensor => {
+    const whole = fixedSize(x.shape[axis], 'adaptiveAvgPool')
+    return sharedConstant(x.graph, `adaptive_${whole}_${size}`, () => {
+      const shares = new Float32Array(size * whole)
+      for (let part = 0; part < size; part++) {
+        const start = Math.floor((part * whole) / size)
+        const end = Math.ceil(((part + 1) * whole) / size)
+        shares.fill(1 / (end - start), part * whole + start, part * whole + end)
+      }
+      return { data: shares, shape: [size, whole] }
+    })
+  }
+  return matmul(matmul(along(2), x), transpose(along(3), [1, 0]))
 }

@@ -76,3 +76,11 @@ export const prefixRows = ({ prefix }: Pick<TokenSettings, 'prefix'>): number =>
 /** The tokens [n, length, dim] without the first `prefix`. */
 export const patchTokens = (x: Tensor, prefix: number): Tensor =>
   prefix === 0 ? x : slice(x, 1, [prefix, fixedSize(x.shape[1], 'patchTokens')])
+
+/** Adds a depthwise 3 × 3 convolution to a grid [n, h, w, width], which tells places apart by the border (Chu et al. 2021). */
+export function addConvPositions(w: ParameterScope, grid: Tensor): Tensor {
+  const width = fixedSize(grid.shape[3], 'addConvPositions')
+  const x = transpose(grid, [0, 3, 1, 2])
+  const window = { out: width, kernel: 3, padding: 1, groups: width, bias: true }
+  return transpose(add(x, conv(w, x, window)), [0, 2, 3, 1])
+}

@@ -6,7 +6,18 @@ import {
   sharedConstant,
   type Tensor,
 } from '../graph.ts'
-import { add, concat, gather, matmul, relu, reshape, slice, softmax, transpose } from '../ops.ts'
+import {
+  add,
+  concat,
+  gather,
+  matmul,
+  pad,
+  relu,
+  reshape,
+  slice,
+  softmax,
+  transpose,
+} from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { splitHeads } from './attention.ts'
 import { mlp } from './mlp.ts'
@@ -41,6 +52,20 @@ export function mergeWindows(windows: Tensor, side: number, shape: Tensor['shape
   const [rows, columns] = windowCounts(shape, side)
   const split = reshape(windows, [n!, rows, columns, side, side, width])
   return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [n!, h!, w!, width])
+}
+
+/** Applies a layer to the windows of a grid [n, h, w, width]; zeros fill the last windows where they do not divide it. */
+export function inWindows(x: Tensor, side: number, layer: (windows: Tensor) => Tensor): Tensor {
+  const [rows, columns] = [fixedSize(x.shape[1], 'inWindows'), fixedSize(x.shape[2], 'inWindows')]
+  const [down, right] = [rows, columns].map(size => Math.ceil(size / side) * side - size) as [
+    number,
+    number,
+  ]
+  if (down === 0 && right === 0)
+    return mergeWindows(layer(partitionWindows(x, side)), side, x.shape)
+  const padded = pad(x, { before: [0, 0, 0, 0], after: [0, down, right, 0] })
+  const merged = mergeWindows(layer(partitionWindows(padded, side)), side, padded.shape)
+  return slice(slice(merged, 1, [0, rows]), 2, [0, columns])
 }
 
 /**
@@ -122,23 +147,57 @@ export function relativeRow(from: number, to: number, [rows, columns]: readonly 
   return down * (2 * columns - 1) + (from % columns) - (to % columns) + columns - 1
 }
 
-/**
- * Biases [heads, length, length] from a table [offsets, heads]: `row` names the table's row for each pair of tokens, and
- * `name` the function, so that the blocks of a graph share one index.
- */
+interface RelativeBiasOptions {
+  /** Names the function `row`, so that the blocks of a graph share one index. */
+  name: string
+  /** The table's row for each pair of tokens. */
+  row: (from: number, to: number) => number
+  /** How many tokens there are to attend to, as many as attend by default. */
+  keys?: number
+}
+
+/** Biases [heads, length, keys] from a table [offsets, heads]. */
 export function relativeBias(
   table: Tensor,
   length: number,
-  { name, row }: { name: string; row: (from: number, to: number) => number },
+  { name, row, keys = length }: RelativeBiasOptions,
 ): Tensor {
-  const index = sharedConstant(table.graph, `${name}_${length}`, () => {
-    const data = new BigInt64Array(length * length)
+  const index = sharedConstant(table.graph, `${name}_${length}_${keys}`, () => {
+    const data = new BigInt64Array(length * keys)
     for (let from = 0; from < length; from++)
-      for (let to = 0; to < length; to++) data[from * length + to] = BigInt(row(from, to))
-    return { data, shape: [length * length] }
+      for (let to = 0; to < keys; to++) data[from * keys + to] = BigInt(row(from, to))
+    return { data, shape: [length * keys] }
   })
-  const values = reshape(gather(table, index), [length, length, table.shape[1]!])
+  const values = reshape(gather(table, index), [length, keys, table.shape[1]!])
   return transpose(values, [2, 0, 1])
+}
+
+interface DistanceOptions {
+  heads: number
+  /** Tokens a side of the grid of keys. */
+  side: number
+  /** How many rows and columns of keys there are for one of queries, 1 by default. */
+  stride?: number
+}
+
+/**
+ * Biases [heads, queries, keys] by the distance along rows and columns (LeViT, Graham et al. 2021), from the table
+ * `attention_biases` [heads, side²].
+ */
+export function distanceBias(
+  w: ParameterScope,
+  { heads, side, stride = 1 }: DistanceOptions,
+): Tensor {
+  const table = transpose(w.get('attention_biases', [heads, side * side]), [1, 0])
+  const across = Math.ceil(side / stride)
+  const apart = (from: number, to: number): number => Math.abs(stride * from - to)
+  return relativeBias(table, across * across, {
+    name: `distances_${stride}`,
+    keys: side * side,
+    row: (from, to) =>
+      side * apart(Math.floor(from / across), Math.floor(to / side)) +
+      apart(from % across, to % side),
+  })
 }
 
 /** Biases [heads, side², side²] inside a square window, from a table of (2 · side - 1)² offsets. */

@@ -1,5 +1,5 @@
-import { appendOp, integers } from '../graph.ts'
-import { concat, reshape, slice, transpose } from '../ops.ts'
+import { appendOp } from '../graph.ts'
+import { concat, pad, reshape, slice, transpose } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 import { type GradientRule, type GradientRules } from './rule.ts'
 import { constantIntegers, expandLike, integerAttribute, zerosLike } from './support.ts'
@@ -42,7 +42,7 @@ const sliceRule: GradientRule = ({ node, x: [x, ...bounds], dy }) => {
     before[axis] = within(start)
     after[axis] = size - within(ends![i]!)
   }
-  return [() => appendOp('Pad', [dy, integers(dy.graph, [...before, ...after])], x!)]
+  return [() => pad(dy, { before, after })]
 }
 
 /** What was taken from one place more than once adds up there. */

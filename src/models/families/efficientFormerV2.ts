@@ -1,0 +1,182 @@
+/** EfficientFormerV2 (Li et al. 2022), as timm's efficientformer_v2.py computes it. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm, channelValues } from '../../lib/onnx/blocks/norm.ts'
+import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
+import {
+  add,
+  average,
+  avgPool,
+  gelu,
+  matmul,
+  mean,
+  mul,
+  reshape,
+  resize,
+  softmax,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface EfficientFormerV2Config {
+  depths: readonly number[]
+  widths: readonly number[]
+  /** How many blocks attend at the end of each of the last two stages. */
+  attends: number
+  /** The blocks of the last two stages whose MLPs are three times as wide as the image, from the first to before the last. */
+  narrow: readonly [third: readonly [number, number], fourth: readonly [number, number]]
+}
+
+const rows: ArchitectureRows<EfficientFormerV2Config> = {
+  efficientformerv2_s0: {
+    depths: [2, 2, 6, 4],
+    widths: [32, 48, 96, 176],
+    attends: 2,
+    narrow: [
+      [1, 4],
+      [1, 3],
+    ],
+  },
+  efficientformerv2_s1: {
+    depths: [3, 3, 9, 6],
+    widths: [32, 48, 120, 224],
+    attends: 2,
+    narrow: [
+      [2, 6],
+      [2, 4],
+    ],
+  },
+  efficientformerv2_s2: {
+    depths: [4, 4, 12, 8],
+    widths: [32, 64, 144, 288],
+    attends: 4,
+    narrow: [
+      [2, 8],
+      [2, 6],
+    ],
+  },
+  efficientformerv2_l: {
+    depths: [5, 5, 15, 10],
+    widths: [40, 80, 192, 384],
+    attends: 6,
+    narrow: [
+      [4, 11],
+      [3, 7],
+    ],
+  },
+}
+
+/** image [n, 3, h, w] -> features [n, last width], logits [n, classes], the mean of two classifiers */
+const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image, c) => {
+  const stem = [c.widths[0]! / 2, c.widths[0]!]
+  let x = stem.reduce(
+    (y, out, i) =>
+      gelu(convNorm(w.at(`stem.conv${i + 1}`), y, { out, kernel: 3, stride: 2, bias: true })),
+    image,
+  )
+  for (const [i, depth] of c.depths.entries()) {
+    const stage = w.at(`stages.${i}`)
+    const out = c.widths[i]!
+    if (i > 0) x = downsample(stage.at('downsample'), x, { out, attends: i === 3 })
+    const [start, end] = i < 2 ? [0, 0] : c.narrow[i - 2]!
+    for (const [j, block] of stage.each('blocks', depth).entries()) {
+      if (i >= 2 && j >= depth - c.attends)
+        x = add(x, scaled(block, 'ls1', attention(block.at('token_mixer'), x, i === 2 ? 2 : 1)))
+      const hidden = (j >= start && j < end ? 3 : 4) * out
+      x = add(x, scaled(block, 'ls2', mlp(block.at('mlp'), x, hidden)))
+    }
+  }
+  const features = mean(batchNorm(w.at('norm'), x), [2, 3])
+  const logits = ['head', 'head_dist'].map(name => linear(w.at(name), features, c.classes))
+  return { features, logits: average(logits) }
+}
+
+const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'efficientFormerV2')
+
+const scaled = (w: ParameterScope, name: string, x: Tensor): Tensor =>
+  mul(x, channelValues(w, `${name}.gamma`, { width: widthOf(x) }))
+
+/** Halves [n, c, h, w] by a convolution, in the last stage also by attention. */
+function downsample(
+  w: ParameterScope,
+  x: Tensor,
+  { out, attends }: { out: number; attends: boolean },
+): Tensor {
+  const y = convNorm(w.at('conv'), x, { out, kernel: 3, stride: 2, bias: true })
+  return attends ? add(halvingAttention(w.at('attn'), x, out), y) : y
+}
+
+/** 1 × 1 convolutions with a depthwise one between them, over [n, c, h, w]. */
+function mlp(w: ParameterScope, x: Tensor, hidden: number): Tensor {
+  const inner = gelu(convNorm(w.at('fc1'), x, { out: hidden, bias: true }))
+  const window = { out: hidden, kernel: 3, groups: hidden, bias: true }
+  const local = gelu(convNorm(w.at('mid'), inner, window))
+  return convNorm(w.at('fc2'), local, { out: widthOf(x), bias: true })
+}
+
+const heads = 8
+
+/** [n, heads · width, h, w] to [n, heads, width, h · w]. */
+function splitChannels(x: Tensor): Tensor {
+  const [n, , rows, columns] = x.shape
+  return reshape(x, [n!, heads, widthOf(x) / heads, product([rows!, columns!])])
+}
+
+const turned = (x: Tensor): Tensor => transpose(x, [0, 1, 3, 2])
+
+/** Attention over [n, c, h, w] whose heads are mixed before and after the softmax, on a grid coarser by `stride`. */
+function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
+  const out = widthOf(x)
+  const window = { out, kernel: 3, stride, groups: out, bias: true }
+  const grid = stride === 1 ? x : convNorm(w.at('stride_conv'), x, window)
+  const [keyWidth, inner] = [32, 4 * 32 * heads]
+  const layer = (name: string, width: number): Tensor =>
+    convNorm(w.at(name), grid, { out: width, bias: true })
+  const [q, k] = [layer('q', keyWidth * heads), layer('k', keyWidth * heads)].map(splitChannels)
+  const v = layer('v', inner)
+  const bias = distanceBias(w, { heads, side: fixedSize(grid.shape[2], 'attention') })
+  const scores = add(matmul(mul(turned(q!), keyWidth ** -0.5), k!), bias)
+  const talk = (name: string, y: Tensor): Tensor => conv(w.at(name), y, { out: heads, bias: true })
+  const weights = talk('talking_head2', softmax(talk('talking_head1', scores)))
+  const mixed = reshape(matmul(splitChannels(v), turned(weights)), v.shape)
+  const local = convNorm(w.at('v_local'), v, { out: inner, kernel: 3, groups: inner, bias: true })
+  const y = add(mixed, local)
+  const whole = [x.shape[0]!, inner, x.shape[2]!, x.shape[3]!]
+  const fine =
+    stride === 1 ? y : resize(y, whole, { mode: 'linear', scales: [1, 1, stride, stride] })
+  return convNorm(w.at('proj'), gelu(fine), { out, bias: true })
+}
+
+/** Attention of every second row and column of [n, c, h, w] to all of them. */
+function halvingAttention(w: ParameterScope, x: Tensor, out: number): Tensor {
+  const [keyWidth, inner] = [16, 4 * 16 * heads]
+  const side = fixedSize(x.shape[2], 'halvingAttention')
+  const halve = { kernel: 3, stride: 2, bias: true }
+  const local = conv(w.at('q.local'), x, {
+    ...halve,
+    out: widthOf(x),
+    padding: 1,
+    groups: widthOf(x),
+  })
+  const sampled = add(local, avgPool(x, 1, { stride: 2 }))
+  const q = convNorm(w.at('q.proj'), sampled, { out: keyWidth * heads, bias: true })
+  const k = convNorm(w.at('k'), x, { out: keyWidth * heads, bias: true })
+  const v = convNorm(w.at('v'), x, { out: inner, bias: true })
+  const queries = mul(turned(splitChannels(q)), keyWidth ** -0.5)
+  const bias = distanceBias(w, { heads, side, stride: 2 })
+  const weights = softmax(add(matmul(queries, splitChannels(k)), bias))
+  const nearby = convNorm(w.at('v_local'), v, { ...halve, out: inner, groups: inner })
+  const mixed = reshape(matmul(splitChannels(v), turned(weights)), nearby.shape)
+  return convNorm(w.at('proj'), gelu(add(mixed, nearby)), { out, bias: true })
+}
+
+const names = { ignore: [/attention_bias_idxs$/] }
+
+export const efficientFormersV2 = classifiers({
+  family: 'efficientformer-v2',
+  rows,
+  build: efficientFormerV2,
+  names: () => names,
+})

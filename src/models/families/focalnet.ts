@@ -1,0 +1,66 @@
+/** Focal modulation networks (Yang et al. 2022), as timm's focalnet.py computes them. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
+import { add, flatten, gelu, globalAvgPool, mul, slice, split } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface FocalNetConfig {
+  width: number
+  /** Blocks of the third stage; the others have two. */
+  depth: number
+  /** How many context levels there are beside the whole image. */
+  levels: number
+}
+
+const rows: ArchitectureRows<FocalNetConfig> = {
+  focalnet_tiny_srf: { width: 96, depth: 6, levels: 2 },
+  focalnet_tiny_lrf: { width: 96, depth: 6, levels: 3 },
+  focalnet_small_srf: { width: 96, depth: 18, levels: 2 },
+  focalnet_small_lrf: { width: 96, depth: 18, levels: 3 },
+  focalnet_base_srf: { width: 128, depth: 18, levels: 2 },
+  focalnet_base_lrf: { width: 128, depth: 18, levels: 3 },
+}
+
+const epsilon = 1e-5
+
+/** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
+const focalNet: ClassifierBuilder<FocalNetConfig> = (w, image, c) => {
+  let x = image
+  for (const [i, stage] of w.each('layers', 4).entries()) {
+    const [embed, side] = i === 0 ? [w.at('stem'), 4] : [stage.at('downsample'), 2]
+    const patches = { out: c.width * 2 ** i, kernel: side, stride: side, bias: true }
+    x = layerNorm2d(embed.at('norm'), conv(embed.at('proj'), x, patches), epsilon)
+    for (const block of stage.each('blocks', i === 2 ? c.depth : 2)) {
+      const normal = layerNorm2d(block.at('norm1'), x, epsilon)
+      x = add(x, focalModulation(block.at('modulation'), normal, c.levels))
+      const hidden = 4 * patches.out
+      x = add(x, convMlp(block.at('mlp'), layerNorm2d(block.at('norm2'), x, epsilon), { hidden }))
+    }
+  }
+  const features = flatten(globalAvgPool(layerNorm2d(w.at('norm'), x, epsilon)))
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+}
+
+/** Multiplies a query at each place by contexts of growing reach, each weighed by a gate: [n, c, h, w] to its shape. */
+function focalModulation(w: ParameterScope, x: Tensor, levels: number): Tensor {
+  const out = fixedSize(x.shape[1], 'focalnet')
+  const projected = conv(w.at('f'), x, { out: 2 * out + levels + 1, bias: true })
+  const [query, first, gates] = split(projected, [out, out, levels + 1], 1)
+  const gated = (context: Tensor, level: number): Tensor =>
+    mul(context, slice(gates!, 1, [level, level + 1]))
+  let context = first!
+  const parts = w.each('focal_layers', levels).map((layer, level) => {
+    const kernel = 3 + 2 * level
+    const window = { out, kernel, padding: 1 + level, groups: out }
+    context = gelu(conv(layer.at(0), context, window))
+    return gated(context, level)
+  })
+  const whole = gated(gelu(globalAvgPool(context)), levels)
+  const modulator = conv(w.at('h'), [...parts, whole].reduce(add), { out, bias: true })
+  return conv(w.at('proj'), mul(query!, modulator), { out, bias: true })
+}
+
+export const focalNets = classifiers({ family: 'focalnet', rows, build: focalNet })

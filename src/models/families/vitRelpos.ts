@@ -1,0 +1,109 @@
+/**
+ * Vision Transformers with biases by relative position in place of a position table, from a network as in Swin
+ * Transformer V2 (Liu et al. 2022), as timm's vision_transformer_relpos.py computes them.
+ */
+import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  fusedProjection,
+  selfAttention,
+  unbiasedProjection,
+} from '../../lib/onnx/blocks/attention.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
+import {
+  embedTokens,
+  learnedTokens,
+  patchTokens,
+  prefixRows,
+} from '../../lib/onnx/blocks/tokens.ts'
+import { logOffsetBias } from '../../lib/onnx/blocks/windows.ts'
+import { add, concat, mean, pick } from '../../lib/onnx/ops.ts'
+import { fixedSize, volume } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface RelposConfig {
+  dim: number
+  heads: number
+  /** 16 by default. */
+  patch?: number
+  classToken?: boolean
+  /** What the classifier sees: the mean of the patches (default) or the class token. */
+  pool?: 'token'
+  /** Whether the last norm follows the pooling. */
+  normAfterPool?: boolean
+  qkvBias?: boolean
+  /** Hidden units of the network of positions, 128 by default. */
+  units?: number
+  /** Whether all blocks have one network of positions. */
+  shared?: boolean
+  /** Whether norms follow attention and MLP. */
+  postNorm?: boolean
+}
+
+const small = { dim: 384, heads: 6 }
+const medium = { dim: 512, heads: 8 }
+const base = { dim: 768, heads: 12 }
+
+const rows: ArchitectureRows<RelposConfig> = {
+  vit_relpos_small_patch16_224: { ...small, normAfterPool: true },
+  vit_relpos_medium_patch16_224: { ...medium, normAfterPool: true },
+  vit_relpos_base_patch16_224: { ...base, normAfterPool: true },
+  vit_srelpos_small_patch16_224: { ...small, units: 384, shared: true },
+  vit_srelpos_medium_patch16_224: { ...medium, units: 512, shared: true },
+  vit_relpos_medium_patch16_cls_224: { ...medium, units: 256, classToken: true, pool: 'token' },
+  vit_relpos_base_patch16_clsgap_224: { ...base, classToken: true, normAfterPool: true },
+  vit_relpos_medium_patch16_rpn_224: { ...medium, postNorm: true },
+  vit_relpos_base_patch32_plus_rpn_256: {
+    dim: 896,
+    heads: 14,
+    patch: 32,
+    qkvBias: true,
+    postNorm: true,
+  },
+}
+
+/** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
+const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
+  const { patch = 16, classToken = false, units = 128 } = c
+  const prefix = learnedTokens({ classToken })
+  const count = prefixRows({ prefix })
+  const side = fixedSize(image.shape[2], 'vitRelpos') / patch
+  const biasOf = (scope: ParameterScope): Tensor =>
+    withoutBias(logOffsetBias(scope.at('mlp'), { side, heads: c.heads, hidden: units }), count)
+  const shared = c.shared ? biasOf(w.at('shared_rel_pos')) : undefined
+  const x = w.each('blocks', 12).reduce(
+    (y, block) => {
+      const mask = shared ?? biasOf(block.at('attn.rel_pos'))
+      return relposBlock(block, y, { ...c, mask })
+    },
+    embedTokens(w, image, { dim: c.dim, patch, prefix, positions: 'none' }),
+  )
+  const seen = c.normAfterPool ? x : layerNorm(w.at('norm'), x)
+  const pooled = c.pool === 'token' ? pick(seen, 1, 0) : mean(patchTokens(seen, count), [1])
+  const features = c.normAfterPool ? layerNorm(w.at('fc_norm'), pooled) : pooled
+  return { features, logits: linear(w.at('head'), features, c.classes) }
+}
+
+/** The biases [heads, length, length] with zeros for `count` tokens before the others. */
+function withoutBias(bias: Tensor, count: number): Tensor {
+  if (count === 0) return bias
+  const [heads, length] = bias.shape.map(size => fixedSize(size, 'vitRelpos')) as [number, number]
+  const zeros = (...shape: readonly [number, number, number]): Tensor =>
+    constant(bias.graph, new Float32Array(volume(shape)), shape)
+  const tall = concat([zeros(heads, count, length), bias], 1)
+  return concat([zeros(heads, length + count, count), tall], 2)
+}
+
+function relposBlock(w: ParameterScope, x: Tensor, c: RelposConfig & { mask: Tensor }): Tensor {
+  const project = c.qkvBias ? fusedProjection : unbiasedProjection
+  const attention = (scope: ParameterScope, y: Tensor): Tensor =>
+    selfAttention(scope, y, { heads: c.heads, mask: c.mask, project })
+  const mixed = (scope: ParameterScope, y: Tensor): Tensor => mlp(scope, y, { hidden: 4 * c.dim })
+  if (!c.postNorm) return preNormBlock(w, x, { attention, mlp: mixed, layerScale: 'ls' })
+  const y = add(x, layerNorm(w.at('norm1'), attention(w.at('attn'), x)))
+  return add(y, layerNorm(w.at('norm2'), mixed(w.at('mlp'), y)))
+}
+
+export const relposVits = classifiers({ family: 'vit-relpos', rows, build: vitRelpos })

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest'
+import { adaptiveAvgPool } from '../../../src/lib/onnx/blocks/convNorm.ts'
+import { distanceBias, inWindows } from '../../../src/lib/onnx/blocks/windows.ts'
+import { encodeModel } from '../../../src/lib/onnx/encode.ts'
+import {
+  addOutput,
+  constant,
+  createGraph,
+  type ParameterScope,
+  type Tensor,
+} from '../../../src/lib/onnx/graph.ts'
+import { add, mul, sum } from '../../../src/lib/onnx/ops.ts'
+import { volume } from '../../../src/lib/onnx/shapes.ts'
+import { createSession } from '../../../src/models/runtime/session.ts'
+
+/** Runs what `build` makes of the numbers 0, 1, 2 … in the given shape. */
+async function run(shape: readonly number[], build: (x: Tensor) => Tensor): Promise<number[]> {
+  const graph = createGraph()
+  const counted = Float32Array.from({ length: volume(shape) }, (_, i) => i)
+  addOutput('y', build(constant(graph, counted, shape)))
+  const session = await createSession(encodeModel(graph))
+  try {
+    return Array.from((await session.run({})).y!.data as Float32Array)
+  } finally {
+    await session.release()
+  }
+}
+
+it('adaptive pooling averages parts that overlap where they do not divide the image', async () => {
+  const rounded = (await run([1, 1, 5, 5], x => adaptiveAvgPool(x, 3))).map(
+    value => Math.round(value * 1e4) / 1e4,
+  )
+  expect(rounded).toEqual([3, 4.5, 6, 10.5, 12, 13.5, 18, 19.5, 21])
+})
+
+it('windows that reach past the grid are filled with zeros, which are cut off again', async () => {
+  const windowSums = (windows: Tensor): Tensor => add(mul(windows, 0), sum(windows, [1], true))
+  expect(await run([1, 3, 3, 1], x => inWindows(x, 2, windowSums))).toEqual([
+    8, 8, 7, 8, 8, 7, 13, 13, 8,
+  ])
+})
+
+it('biases by distance count from the places of coarser queries', async () => {
+  const scopeOf = (table: Tensor): ParameterScope => ({
+    graph: table.graph,
+    path: '',
+    at: () => scopeOf(table),
+    each: () => [],
+    get: () => table,
+  })
+  const biases = await run([1, 9], table =>
+    distanceBias(scopeOf(table), { heads: 1, side: 3, stride: 2 }),
+  )
+  const places = [0, 1, 2].flatMap(row => [0, 1, 2].map(column => ({ row, column })))
+  const queries = places.filter(({ row, column }) => row !== 1 && column !== 1)
+  expect(biases).toEqual(
+    queries.flatMap(query =>
+      places.map(key => 3 * Math.abs(query.row - key.row) + Math.abs(query.column - key.column)),
+    ),
+  )
+})
