@@ -21,6 +21,8 @@ export interface GoldenCase {
   model: string
   input: { name: string; batch: number; size: number }
   outputs: Record<string, number[][]>
+  /** Of how many values the outputs have one, the first; all by default. */
+  every?: number
   tensors: FormulaTensor[]
   token_ids?: number[][]
   attention_mask?: number[][]
@@ -59,7 +61,10 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
     await session.release()
     const errors = Object.entries(golden.outputs).map(([key, expected]) => ({
       key,
-      error: deviation(ours[key]!, expected.flat()),
+      error: deviation(
+        ours[key]!.filter((_, i) => i % (golden.every ?? 1) === 0),
+        expected.flat(),
+      ),
     }))
     const gmac = (multiplyAdds(graph) / 1e9).toFixed(2)
     return {

@@ -1,0 +1,40 @@
+/** Golden cases without what a graph tells by itself. */
+import { readFileSync } from 'node:fs'
+import { type Parameter } from '../src/lib/onnx/graph.ts'
+import { fixedSize, volume } from '../src/lib/onnx/shapes.ts'
+import { architectures } from '../src/models/architectures.ts'
+import { type GoldenCase, graphOf } from './conformanceCase.ts'
+
+/** A case whose tensors have the formulas of their roles unless `formulas` has others. */
+export interface ExpectedCase extends Pick<GoldenCase, 'model' | 'input' | 'every'> {
+  /** The checkpoint's names of the graph's parameters, where they differ. */
+  names: Record<string, string>
+  formulas: Record<string, readonly [center: number, radius: number]>
+  logits: number[][]
+}
+
+/** The most parameters of a case that is kept. */
+export const largestExpected = 4e7
+
+/** The center and the radius that the golden files' formulas have for most tensors of a role. */
+export function formulaOf({ tensor, role }: Parameter): readonly [center: number, radius: number] {
+  if (role === 'scale') return [1, 0.2]
+  if (role === 'bias') return [0, 0.1]
+  const fanIn = volume(tensor.shape.slice(1))
+  return [0, Number(Math.sqrt(3 / fanIn).toPrecision(6))]
+}
+
+/** Reads the cases of `file`, each with the tensors of its graph. */
+export function readExpectedCases(file: URL): GoldenCase[] {
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
+  return lines.map(line => {
+    const { names, formulas, logits, ...rest } = JSON.parse(line) as ExpectedCase
+    const { parameters } = graphOf(architectures[rest.model]!, rest.input.size)
+    const tensors = Array.from(parameters, ([name, parameter]) => {
+      const [center, radius] = formulas[name] ?? formulaOf(parameter)
+      const shape = parameter.tensor.shape.map(size => fixedSize(size, name))
+      return { name: names[name] ?? name, shape, center, radius }
+    })
+    return { ...rest, tensors, outputs: { logits } }
+  })
+}

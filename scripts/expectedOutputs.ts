@@ -1,0 +1,69 @@
+/*
+ * Writes test/models/families/expected.jsonl: for every family, the golden case with the fewest parameters, as far as its
+ * weights cannot be told from the graph, so that a clone alone can be checked against the reference libraries.
+ *
+ *   npx tsx scripts/expectedOutputs.ts FOLDER...
+ */
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type NameTable } from '../src/lib/tensors/bind.ts'
+import { architectureOfCase, type GoldenCase, graphOf } from './conformanceCase.ts'
+import { type ExpectedCase, formulaOf, largestExpected } from './expectedCase.ts'
+
+const folders = process.argv.slice(2)
+if (folders.length === 0) {
+  process.stderr.write('usage: npx tsx scripts/expectedOutputs.ts FOLDER...\n')
+  process.exit(2)
+}
+
+type Candidate = GoldenCase & { params: number }
+
+/** Every tenth logit is kept. */
+const every = 10
+
+const candidates: Candidate[] = []
+for (const folder of folders)
+  for (const file of (await readdir(folder)).filter(name => name.endsWith('.json'))) {
+    const golden = JSON.parse(await readFile(join(folder, file), 'utf8')) as Candidate
+    const architecture = architectureOfCase(golden)
+    if (architecture?.kind === 'classifier' && golden.params <= largestExpected)
+      candidates.push(golden)
+  }
+
+const lines = new Map<string, string>()
+for (const golden of candidates.sort((a, b) => a.params - b.params)) {
+  const { family } = architectureOfCase(golden)!
+  const expected = lines.has(family) ? undefined : expectedOf(golden)
+  if (expected) lines.set(family, JSON.stringify(expected))
+}
+await writeFile(
+  new URL('../test/models/families/expected.jsonl', import.meta.url),
+  `${[...lines.values()].sort().join('\n')}\n`,
+)
+process.stdout.write(`${lines.size} families\n`)
+
+/** Returns what the graph does not tell of a case; undefined where a tensor follows no formula. */
+function expectedOf(golden: GoldenCase): ExpectedCase | undefined {
+  const architecture = architectureOfCase(golden)!
+  const { parameters } = graphOf(architecture, golden.input.size)
+  const given = new Map(
+    golden.tensors.map(tensor => [renamed(tensor.name, architecture.names), tensor]),
+  )
+  const formulas: ExpectedCase['formulas'] = {}
+  const names: ExpectedCase['names'] = {}
+  for (const [name, parameter] of parameters) {
+    const tensor = given.get(name)
+    if (tensor?.center === undefined || tensor.radius === undefined) return undefined
+    const [center, radius] = formulaOf(parameter)
+    if (tensor.name !== name) names[name] = tensor.name
+    if (tensor.center !== center || tensor.radius !== radius)
+      formulas[name] = [tensor.center, tensor.radius]
+  }
+  const logits = golden.outputs.logits!.map(row => row.filter((_, i) => i % every === 0))
+  return { model: golden.model, input: golden.input, every, names, formulas, logits }
+}
+
+function renamed(name: string, { rename = [] }: NameTable = {}): string {
+  const rule = rename.find(([pattern]) => pattern.test(name))
+  return rule ? name.replace(rule[0], rule[1]) : name
+}
