@@ -35,6 +35,23 @@ import { twinsModels } from './families/twins.ts'
 import { vggs } from './families/vgg.ts'
 import { relposVits } from './families/vitRelpos.ts'
 import { vits } from './families/vit.ts'
+import { caits } from './families/cait.ts'
+import { coats } from './families/coat.ts'
+import { crossVits } from './families/crossvit.ts'
+import { efficientVits } from './families/efficientVitMsra.ts'
+import { levits } from './families/levit.ts'
+import { mambaOuts } from './families/mambaout.ts'
+import { pits } from './families/pit.ts'
+import { shvits } from './families/shvit.ts'
+import { tinyVits } from './families/tinyVit.ts'
+import { volos } from './families/volo.ts'
+import { convits } from './families/convit.ts'
+import { iformers } from './families/iformer.ts'
+import { naflexVits } from './families/naflexvit.ts'
+import { sequencers } from './families/sequencer.ts'
+import { swiftFormers } from './families/swiftformer.ts'
+import { tnts } from './families/tnt.ts'
+import { visformers } from './families/visformer.ts'
 import { xcits } from './families/xcit.ts'
 
 /** All architectures by their names in the reference libraries. */
@@ -56,6 +73,23 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...vits,
   ...mixers,
   ...xcits,
+  ...convits,
+  ...iformers,
+  ...naflexVits,
+  ...sequencers,
+  ...swiftFormers,
+  ...tnts,
+  ...visformers,
+  ...caits,
+  ...coats,
+  ...crossVits,
+  ...efficientVits,
+  ...levits,
+  ...mambaOuts,
+  ...pits,
+  ...shvits,
+  ...tinyVits,
+  ...volos,
   ...dinos,
   ...evas,
   ...beits,

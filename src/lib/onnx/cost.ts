@@ -10,7 +10,7 @@ export function parameterCount(graph: Graph): number {
   return count
 }
 
-/** Multiply-adds of the convolutions and matrix products for one image (every run-time size taken as 1). */
+/** Multiply-adds of the convolutions, matrix products and LSTMs for one image (every run-time size taken as 1). */
 export function multiplyAdds(graph: Graph): number {
   const size = (shape: TensorShape): number => volumeAt(shape, 1)
   let total = 0
@@ -21,6 +21,8 @@ export function multiplyAdds(graph: Graph): number {
       total += size(outputs[0]!.shape) * size([a!.shape.at(-1)!])
     else if (op === 'MultiHeadAttention')
       total += 2 * size(outputs[0]!.shape) * size([b!.shape[1]!])
+    else if (op === 'LSTM')
+      total += size(a!.shape.slice(0, 2)) * (size(b!.shape) + size(inputs[2]!.shape))
   }
   return total
 }

@@ -143,11 +143,13 @@ export interface ResizeOptions {
 /** Resizes to `shape`; cubic as PyTorch does it without antialiasing, with a = -0.75 and borders repeated. */
 export function resize(x: Tensor, shape: TensorShape, options: ResizeOptions): Tensor {
   const { mode, coordinates = 'half_pixel', scales, antialias } = options
-  const sizes = scales ? undefined : shape.map(dim => fixedSize(dim, 'Resize'))
+  const sizes = scales ? undefined : shape.slice(2).map(dim => fixedSize(dim, 'Resize'))
   const target = sizes && integers(x.graph, sizes)
   const factors = scales && constant(x.graph, Float32Array.from(scales), [scales.length])
   const rounding = mode === 'nearest' ? { nearest_mode: 'floor' } : {}
   const kernel = antialias ? { cubic_coeff_a: { float: -0.5 }, exclude_outside: 1 } : {}
-  const attributes = { mode, coordinate_transformation_mode: coordinates, ...rounding, ...kernel }
+  const axes = sizes ? { axes: [2, 3] } : {}
+  const places = { mode, coordinate_transformation_mode: coordinates, ...axes }
+  const attributes = { ...places, ...rounding, ...kernel }
   return appendOp('Resize', [x, undefined, factors, target], { shape, attributes })
 }

@@ -17,6 +17,8 @@ export interface NameTable {
   rename?: readonly (readonly [pattern: RegExp, replacement: string])[]
   /** Tensors of the checkpoint that the architecture rightly does not use. */
   ignore?: readonly RegExp[]
+  /** The architecture's names of tensors that blocks share and a checkpoint may hold once for each; the last is used. */
+  tied?: readonly RegExp[]
 }
 
 /** Parameters bound to byte ranges of the files in `folder`. */
@@ -103,7 +105,7 @@ export async function readParameters(
 function matchTensors(
   graph: Graph,
   files: readonly TensorFile[],
-  { rename = [], ignore = [] }: NameTable,
+  { rename = [], ignore = [], tied = [] }: NameTable,
 ) {
   const entries = new Map<string, TensorEntry>()
   const twice: string[] = []
@@ -112,7 +114,7 @@ function matchTensors(
       if (counterPattern.test(name) || ignore.some(pattern => pattern.test(name))) continue
       const rule = rename.find(([pattern]) => pattern.test(name))
       const own = rule ? name.replace(rule[0], rule[1]) : name
-      if (entries.has(own)) twice.push(own)
+      if (entries.has(own) && !tied.some(pattern => pattern.test(own))) twice.push(own)
       entries.set(own, entry)
     }
   }

@@ -1,6 +1,8 @@
 import { constant, type ParameterScope, sharedConstant, type Tensor } from '../graph.ts'
 import {
+  add,
   conv2d,
+  flatten,
   globalAvgPool,
   matmul,
   mul,
@@ -12,7 +14,7 @@ import {
   transpose,
 } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
-import { conv } from './linear.ts'
+import { conv, linear } from './linear.ts'
 import { batchNorm } from './norm.ts'
 
 interface ConvNormOptions {
@@ -73,6 +75,40 @@ export const halvingStem = (
     image,
   )
 
+type LayerNames = Pick<ConvNormOptions, 'names'>
+
+/** Adds a depthwise 3 × 3 convolution with norm to x [n, c, h, w]. */
+export const addDepthwise = (w: ParameterScope, x: Tensor, { names }: LayerNames = {}): Tensor => {
+  const width = fixedSize(x.shape[1], 'addDepthwise')
+  return add(x, convNorm(w, x, { out: width, kernel: 3, groups: width, names }))
+}
+
+/** Adds two 1 × 1 convolutions with norms to x [n, c, h, w], `pw1` to twice the channels, ReLU and `pw2` back. */
+export const addPointwise = (w: ParameterScope, x: Tensor, { names }: LayerNames = {}): Tensor => {
+  const width = fixedSize(x.shape[1], 'addPointwise')
+  const inner = relu(convNorm(w.at('pw1'), x, { out: 2 * width, names }))
+  return add(x, convNorm(w.at('pw2'), inner, { out: width, names }))
+}
+
+/** Halves [n, c, h, w] to `out` channels by an inverted bottleneck with squeeze-and-excitation. */
+export function mergeByBottleneck(
+  w: ParameterScope,
+  x: Tensor,
+  { out, names }: LayerNames & { out: number },
+): Tensor {
+  const inner = 4 * fixedSize(x.shape[1], 'mergeByBottleneck')
+  const wide = relu(convNorm(w.at('conv1'), x, { out: inner, names }))
+  const halved = convNorm(w.at('conv2'), wide, {
+    out: inner,
+    kernel: 3,
+    stride: 2,
+    groups: inner,
+    names,
+  })
+  const gated = squeezeExcite(w.at('se'), relu(halved), { inner: divisibleWidth(inner / 4) })
+  return convNorm(w.at('conv3'), gated, { out, names })
+}
+
 interface SqueezeOptions {
   /** Channels between the two layers. */
   inner: number
@@ -92,6 +128,13 @@ export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): 
   const out = fixedSize(x.shape[1], 'squeezeExcite')
   return mul(x, gate(conv(w.at('fc2'), hidden, { out, bias })))
 }
+
+/** A linear layer on normalized channels [n, c, 1, 1]: [n, out], with the names `bn` and `name`. */
+export const normLinear = (
+  w: ParameterScope,
+  x: Tensor,
+  { out, name = 'linear' }: { out: number; name?: string },
+): Tensor => linear(w.at(name), flatten(batchNorm(w.at('bn'), x)), out)
 
 /** Rounds a width to a multiple of `divisor` (8 by default), which is the least, and up if less than `limit` of it would be left. */
 export function divisibleWidth(width: number, { divisor = 8, limit = 0 } = {}): number {

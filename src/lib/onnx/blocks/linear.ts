@@ -41,3 +41,14 @@ export function conv(w: ParameterScope, x: Tensor, options: ConvOptions): Tensor
   const parameters = { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined }
   return conv2d(x, parameters, { groups, ...window })
 }
+
+/** A linear layer over the channels of [n, c, h, w]. */
+export function channelLinear(
+  w: ParameterScope,
+  x: Tensor,
+  { out, bias = true }: { out: number; bias?: boolean },
+): Tensor {
+  const width = fixedSize(x.shape[1], 'channelLinear')
+  const weight = reshape(w.get('weight', [out, width]), [out, width, 1, 1])
+  return conv2d(x, { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined })
+}

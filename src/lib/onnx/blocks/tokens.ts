@@ -23,6 +23,11 @@ export function flattenToTokens(x: Tensor): Tensor {
 export const tokensToImage = (x: Tensor, size: readonly Dim[]): Tensor =>
   reshape(transpose(x, [0, 2, 1]), [x.shape[0]!, x.shape[2]!, ...size])
 
+/** [n, c, h, w] to [n, h, w, c]. */
+export const channelsLast = (x: Tensor): Tensor => transpose(x, [0, 2, 3, 1])
+/** [n, h, w, c] to [n, c, h, w]. */
+export const channelsFirst = (x: Tensor): Tensor => transpose(x, [0, 3, 1, 2])
+
 /** Puts learned tokens [1, rows, dim] in front of every sequence [n, length, dim]. */
 export function prependTokens(tokens: Tensor, x: Tensor): Tensor {
   const [n, , dim] = x.shape

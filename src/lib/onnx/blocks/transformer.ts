@@ -1,9 +1,10 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { add, mul } from '../ops.ts'
+import { add, concat, mul, slice } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { type AttentionOptions, selfAttention } from './attention.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
+import { patchTokens } from './tokens.ts'
 
 export interface BlockConfig extends AttentionOptions {
   /** Width inside the MLP, four times the tokens' by default. */
@@ -26,16 +27,28 @@ export interface PreNormBranches {
 }
 
 /** Adds two branches to x [n, length, width], each behind a norm: `norm1` before `attn`, `norm2` before `mlp`. */
-export function preNormBlock(w: ParameterScope, x: Tensor, c: PreNormBranches): Tensor {
-  const width = fixedSize(x.shape.at(-1), 'preNormBlock')
-  const branch = (name: 'attn' | 'mlp', input: Tensor): Tensor => {
-    const [layer, place] = name === 'attn' ? [c.attention, 1] : [c.mlp, 2]
-    const y = layer(w.at(name), layerNorm(w.at(`norm${place}`), input, c.epsilon))
-    if (c.layerScale === undefined) return add(input, y)
-    const factor = c.layerScale === 'ls' ? `ls${place}.gamma` : `gamma_${place}`
-    return add(input, mul(y, w.get(factor, [width], 'scale')))
-  }
-  return branch('mlp', branch('attn', x))
+export const preNormBlock = (w: ParameterScope, x: Tensor, c: PreNormBranches): Tensor => {
+  const attended = addBranch(w, { name: 'attn', input: x, onto: x }, c)
+  return addBranch(w, { name: 'mlp', input: attended, onto: attended }, c)
+}
+
+/** The pre-norm block of the first token alone, whose attention sees all tokens and gives one: of x's shape. */
+export function firstTokenBlock(w: ParameterScope, x: Tensor, c: PreNormBranches): Tensor {
+  const attended = addBranch(w, { name: 'attn', input: x, onto: slice(x, 1, [0, 1]) }, c)
+  const first = addBranch(w, { name: 'mlp', input: attended, onto: attended }, c)
+  return concat([first, patchTokens(x, 1)], 1)
+}
+
+function addBranch(
+  w: ParameterScope,
+  { name, input, onto }: { name: 'attn' | 'mlp'; input: Tensor; onto: Tensor },
+  c: PreNormBranches,
+): Tensor {
+  const [layer, place] = name === 'attn' ? [c.attention, 1] : [c.mlp, 2]
+  const y = layer(w.at(name), layerNorm(w.at(`norm${place}`), input, c.epsilon))
+  if (c.layerScale === undefined) return add(onto, y)
+  const factor = c.layerScale === 'ls' ? `ls${place}.gamma` : `gamma_${place}`
+  return add(onto, mul(y, w.get(factor, [fixedSize(y.shape.at(-1), name)], 'scale')))
 }
 
 /** The pre-norm block of vision transformers over x [n, length, width], with timm's names. */

@@ -16,7 +16,7 @@ function resizeMatrix(axis: 2 | 3, { inputs, outputs, attributes }: GraphNode): 
   )
   const factors = inputs[2] && (graph.constants.get(inputs[2].name)!.data as Float32Array)
   const scales = factors && constant(graph, Float32Array.of(1, 1, factors[axis]!, 1), [4])
-  const target = scales ? undefined : integers(graph, [1, 1, made, size])
+  const target = scales ? undefined : integers(graph, [made, size])
   const columns = constant(graph, identity, [1, 1, size, size])
   return appendOp('Resize', [columns, undefined, scales, target], {
     shape: [1, 1, made, size],

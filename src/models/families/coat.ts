@@ -1,0 +1,210 @@
+/** CoaT, co-scale transformers with convolutional positions (Xu et al. 2021), as timm's coat.py computes them. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { fusedProjection, joinHeads, splitHeads } from '../../lib/onnx/blocks/attention.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import {
+  flattenToTokens,
+  patchTokens,
+  prependTokens,
+  tokensToImage,
+} from '../../lib/onnx/blocks/tokens.ts'
+import {
+  add,
+  concat,
+  matmul,
+  mul,
+  pick,
+  reshape,
+  resize,
+  slice,
+  softmax,
+  split,
+  sum,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+type PerStage = readonly [number, number, number, number]
+
+interface CoatConfig {
+  depths: PerStage
+  widths: PerStage
+  /** Widths inside the MLPs over the tokens'. */
+  ratios: PerStage
+  /** Blocks after the four stages in which the last three exchange their tokens. */
+  parallel: number
+}
+
+const ratios: PerStage = [4, 4, 4, 4]
+const exchanging = { depths: [2, 2, 2, 2], ratios, parallel: 6 } as const
+const lite = { ratios: [8, 8, 4, 4], parallel: 0 } as const
+const medium = { depths: [3, 6, 10, 8], widths: [128, 256, 320, 512], ratios, parallel: 0 } as const
+
+const rows: ArchitectureRows<CoatConfig> = {
+  coat_tiny: { ...exchanging, widths: [152, 152, 152, 152] },
+  coat_mini: { ...exchanging, widths: [152, 216, 216, 216] },
+  coat_small: { ...exchanging, widths: [152, 320, 320, 320] },
+  coat_lite_tiny: { ...lite, depths: [2, 2, 2, 2], widths: [64, 128, 256, 320] },
+  coat_lite_mini: { ...lite, depths: [2, 2, 2, 2], widths: [64, 128, 320, 512] },
+  coat_lite_small: { ...lite, depths: [3, 4, 6, 3], widths: [64, 128, 320, 512] },
+  coat_lite_medium: medium,
+  coat_lite_medium_384: medium,
+}
+
+const heads = 8
+
+/** Tokens [n, 1 + rows · columns, width] of a stage, the class token first, and the grid of the others. */
+interface Stage {
+  x: Tensor
+  size: readonly [rows: number, columns: number]
+}
+
+/** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
+const coat: ClassifierBuilder<CoatConfig> = (w, image, c) => {
+  let stages: Stage[] = []
+  let grid = image
+  for (const [i, width] of c.widths.entries()) {
+    let stage = embed(w, grid, { place: i + 1, width })
+    for (const block of w.each(`serial_blocks${i + 1}`, c.depths[i]!))
+      stage = serialBlock(w, block, stage, { place: i + 1, ratio: c.ratios[i]! })
+    stages.push(stage)
+    grid = tokensToImage(patchTokens(stage.x, 1), stage.size)
+  }
+  for (const block of w.each('parallel_blocks', c.parallel))
+    stages = [stages[0]!, ...parallelBlock(w, block, stages.slice(1))]
+  const seen = c.parallel > 0 ? [2, 3, 4] : [4]
+  const tokens = seen.map(place =>
+    slice(layerNorm(w.at(`norm${place}`), stages[place - 1]!.x), 1, [0, 1]),
+  )
+  const features = c.parallel > 0 ? weigh(w.at('aggregate'), tokens) : pick(tokens[0]!, 1, 0)
+  return { features, logits: linear(w.at('head'), features, c.classes) }
+}
+
+/** The sum of three tokens [n, 1, width] with learned factors, and a summand: [n, width]. */
+function weigh(w: ParameterScope, tokens: readonly Tensor[]): Tensor {
+  const count = tokens.length
+  const factors = reshape(w.get('weight', [1, count, 1]), [count, 1])
+  return add(sum(mul(concat(tokens, 1), factors), [1]), w.get('bias', [1], 'bias'))
+}
+
+function embed(
+  w: ParameterScope,
+  image: Tensor,
+  { place, width }: { place: number; width: number },
+): Stage {
+  const layers = w.at(`patch_embed${place}`)
+  const kernel = place === 1 ? 4 : 2
+  const grid = conv(layers.at('proj'), image, { out: width, kernel, stride: kernel, bias: true })
+  const [high, wide] = grid.shape.slice(2).map(size => fixedSize(size, 'coat'))
+  const patches = layerNorm(layers.at('norm'), flattenToTokens(grid), 1e-5)
+  return {
+    x: prependTokens(w.get(`cls_token${place}`, [1, 1, width]), patches),
+    size: [high!, wide!],
+  }
+}
+
+const inner = (w: ParameterScope, x: Tensor, ratio: number): Tensor =>
+  mlp(w, x, { hidden: ratio * fixedSize(x.shape[2], 'coat') })
+
+function serialBlock(
+  shared: ParameterScope,
+  w: ParameterScope,
+  { x, size }: Stage,
+  { place, ratio }: { place: number; ratio: number },
+): Stage {
+  const placed = placePatches(shared.at(`cpe${place}`), { x, size })
+  const normal = layerNorm(w.at('norm1'), placed)
+  const y = add(
+    placed,
+    factorAttention(w.at('factoratt_crpe'), shared.at(`crpe${place}`), { x: normal, size }),
+  )
+  return { x: add(y, inner(w.at('mlp'), layerNorm(w.at('norm2'), y), ratio)), size }
+}
+
+/** Attention in the last three stages, each of which sees the others' results resized to its own grid, and their MLP. */
+function parallelBlock(
+  shared: ParameterScope,
+  w: ParameterScope,
+  stages: readonly Stage[],
+): Stage[] {
+  const placed = stages.map(({ x, size }, i) => ({
+    x: placePatches(shared.at(`cpe${i + 2}`), { x, size }),
+    size,
+  }))
+  const attended = placed.map(({ x, size }, i) => {
+    const normal = layerNorm(w.at(`norm1${i + 2}`), x)
+    const positions = shared.at(`crpe${i + 2}`)
+    return {
+      x: factorAttention(w.at(`factoratt_crpe${i + 2}`), positions, { x: normal, size }),
+      size,
+    }
+  })
+  return placed.map(({ x, size }, i) => {
+    const mixed = attended.map(stage => resizePatches(stage, size))
+    const y = mixed.reduce((total, part) => add(total, part), x)
+    const normal = layerNorm(w.at(`norm2${i + 2}`), y)
+    return { x: add(y, inner(w.at('mlp2'), normal, 4)), size }
+  })
+}
+
+/** Applies a function of images to the patches; the class token stays. */
+function overPatches({ x, size }: Stage, change: (image: Tensor) => Tensor): Tensor {
+  const image = change(tokensToImage(patchTokens(x, 1), size))
+  return concat([slice(x, 1, [0, 1]), flattenToTokens(image)], 1)
+}
+
+/** Adds each patch's position as its neighbours tell it, by a depthwise convolution. */
+const placePatches = (w: ParameterScope, stage: Stage): Tensor =>
+  overPatches(stage, image => add(image, depthwise(w.at('proj'), image, 3)))
+
+function depthwise(w: ParameterScope, x: Tensor, kernel: number): Tensor {
+  const width = fixedSize(x.shape[1], 'coat')
+  const padding = (kernel - 1) / 2
+  return conv(w, x, { out: width, kernel, groups: width, padding, bias: true })
+}
+
+function resizePatches(stage: Stage, size: Stage['size']): Tensor {
+  if (size[0] === stage.size[0]) return stage.x
+  return overPatches(stage, image =>
+    resize(image, [...image.shape.slice(0, 2), ...size], { mode: 'linear' }),
+  )
+}
+
+/**
+ * Attention by the product of keys and values first, with relative positions by depthwise convolutions of the values: 3 × 3
+ * for two heads, 5 × 5 and 7 × 7 for three each. Returns [n, length, width].
+ */
+function factorAttention(w: ParameterScope, positions: ParameterScope, { x, size }: Stage): Tensor {
+  const width = fixedSize(x.shape[2], 'coat')
+  const length = fixedSize(x.shape[1], 'coat')
+  const [q, k, v] = fusedProjection(w, x)
+  const [queries, keys] = [splitHeads(q, heads), splitHeads(k, heads)]
+  const context = matmul(transpose(softmax(keys, 2), [0, 1, 3, 2]), splitHeads(v, heads))
+  const attended = mul(matmul(queries, context), (width / heads) ** -0.5)
+  const channels = [2, 3, 3].map(count => (count * width) / heads)
+  const parts = split(tokensToImage(patchTokens(v, 1), size), channels, 1)
+  const local = concat(
+    parts.map((part, i) => depthwise(positions.at(`conv_list.${i}`), part, 3 + 2 * i)),
+    1,
+  )
+  const relative = mul(slice(queries, 2, [1, length]), splitHeads(flattenToTokens(local), heads))
+  const patches = add(slice(attended, 2, [1, length]), relative)
+  const mixed = concat([slice(attended, 2, [0, 1]), patches], 2)
+  return linear(w.at('proj'), joinHeads(mixed), width)
+}
+
+/** timm's checkpoints hold what blocks share once for each block. */
+const names = {
+  rename: [
+    [/^serial_blocks(\d)\.\d+\.cpe\./, 'cpe$1.'],
+    [/^serial_blocks(\d)\.\d+\.factoratt_crpe\.crpe\./, 'crpe$1.'],
+    [/^parallel_blocks\.\d+\.factoratt_crpe(\d)\.crpe\./, 'crpe$1.'],
+    [/^(parallel_blocks\.\d+\.mlp)[34]\./, '$12.'],
+  ] as const,
+  tied: [/^cr?pe\d\./, /^parallel_blocks\.\d+\.mlp2\./],
+}
+
+export const coats = classifiers({ family: 'coat', rows, build: coat, names: () => names })

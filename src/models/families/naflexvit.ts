@@ -1,0 +1,72 @@
+/** NaFlexViT, a ViT for images of any aspect (Dehghani et al. 2023), as timm's naflexvit.py computes it on square images. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { transformer } from '../../lib/onnx/blocks/transformer.ts'
+import {
+  channelsFirst,
+  channelsLast,
+  flattenToTokens,
+  patchTokens,
+  prependTokens,
+} from '../../lib/onnx/blocks/tokens.ts'
+import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
+import { add, mean, reshape, resize, transpose } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface NaflexVitConfig {
+  /** One table of positions for rows and one for columns, not one for places. */
+  factorized: boolean
+}
+
+const rows: ArchitectureRows<NaflexVitConfig> = {
+  naflexvit_base_patch16_gap: { factorized: false },
+  naflexvit_base_patch16_par_gap: { factorized: false },
+  naflexvit_base_patch16_parfac_gap: { factorized: true },
+}
+
+const dim = 768
+const patch = 16
+const registers = 4
+/** Rows and columns of the tables of positions, which are resized to the image's. */
+const side = 16
+
+/** image [n, 3, h, w] -> features [n, 768], logits [n, classes] */
+const naflexVit: ClassifierBuilder<NaflexVitConfig> = (w, image, c) => {
+  const embeds = w.at('embeds')
+  const grid = image.shape.slice(2).map(size => fixedSize(size, 'naflexvit') / patch)
+  const windows = partitionWindows(channelsLast(image), patch)
+  const patches = reshape(windows, [image.shape[0]!, grid[0]! * grid[1]!, patch * patch * 3])
+  const placed = add(linear(embeds.at('proj'), patches, dim), positions(embeds, grid, c))
+  const x = transformer(
+    w.each('blocks', 12),
+    prependTokens(embeds.get('reg_token', [1, registers, dim]), placed),
+    { heads: 12, layerScale: true },
+  )
+  const features = layerNorm(w.at('fc_norm'), mean(patchTokens(x, registers), [1]))
+  return { features, logits: linear(w.at('head'), features, c.classes) }
+}
+
+/** Positions of all patches, [1, rows · columns, dim]. */
+function positions(
+  w: ParameterScope,
+  [high, wide]: readonly number[],
+  { factorized }: NaflexVitConfig,
+): Tensor {
+  if (factorized) {
+    const table = (name: string): Tensor => transpose(w.get(name, [1, side, dim]), [0, 2, 1])
+    const down = resize(reshape(table('pos_embed_y'), [1, dim, side, 1]), [1, dim, high!, 1], {
+      mode: 'linear',
+    })
+    const across = resize(reshape(table('pos_embed_x'), [1, dim, 1, side]), [1, dim, 1, wide!], {
+      mode: 'linear',
+    })
+    return flattenToTokens(add(down, across))
+  }
+  const table = channelsFirst(w.get('pos_embed', [1, side, side, dim]))
+  if (high === side && wide === side) return flattenToTokens(table)
+  return flattenToTokens(resize(table, [1, dim, high!, wide!], { mode: 'cubic', antialias: true }))
+}
+
+export const naflexVits = classifiers({ family: 'naflexvit', rows, build: naflexVit })

@@ -1,0 +1,100 @@
+/** TinyViT (Wu et al. 2022), as timm's tiny_vit.py computes it. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attendHeads, joinHeads } from '../../lib/onnx/blocks/attention.ts'
+import { convNorm, halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { channelsFirst, channelsLast } from '../../lib/onnx/blocks/tokens.ts'
+import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
+import { add, gelu, mean, reshape, split, transpose } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface TinyVitConfig {
+  widths: readonly [number, number, number, number]
+  /** Channels of a head, everywhere. */
+  head: number
+  /** Tokens a side of the windows of the second, third and fourth stage. */
+  windows: readonly [number, number, number]
+}
+
+const depths = [2, 2, 6, 2]
+const coarse = [7, 14, 7] as const
+const large = { widths: [96, 192, 384, 576], head: 32 } as const
+
+const rows: ArchitectureRows<TinyVitConfig> = {
+  tiny_vit_5m_224: { widths: [64, 128, 160, 320], head: 32, windows: coarse },
+  tiny_vit_11m_224: { widths: [64, 128, 256, 448], head: 32, windows: coarse },
+  tiny_vit_21m_224: { ...large, windows: coarse },
+  tiny_vit_21m_384: { ...large, windows: [12, 24, 12] },
+  tiny_vit_21m_512: { ...large, windows: [16, 32, 16] },
+}
+
+const epsilon = 1e-5
+
+/** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
+const tinyVit: ClassifierBuilder<TinyVitConfig> = (w, image, c) => {
+  let x = halvingStem([w.at('patch_embed.conv1'), w.at('patch_embed.conv2')], image, {
+    widths: [c.widths[0] / 2, c.widths[0]],
+    activation: gelu,
+  })
+  for (const [i, stage] of w.each('stages', 4).entries()) {
+    if (i > 0) x = bottleneck(stage.at('downsample'), x, { inner: c.widths[i]!, stride: 2 })
+    const inner = 4 * c.widths[0]
+    for (const block of stage.each('blocks', depths[i]!))
+      x =
+        i === 0
+          ? gelu(add(x, bottleneck(block, x, { inner, stride: 1 })))
+          : windowBlock(block, x, { side: c.windows[i - 1]!, head: c.head })
+  }
+  const features = layerNorm(w.at('head.norm'), mean(x, [2, 3]), epsilon)
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+}
+
+/** A 1 × 1, a depthwise 3 × 3 and a 1 × 1 convolution; halving an image also sets its channels to `inner`. */
+function bottleneck(
+  w: ParameterScope,
+  x: Tensor,
+  { inner, stride }: { inner: number; stride: 1 | 2 },
+): Tensor {
+  const out = stride === 2 ? inner : fixedSize(x.shape[1], 'bottleneck')
+  const wide = gelu(convNorm(w.at('conv1'), x, { out: inner }))
+  const local = convNorm(w.at('conv2'), wide, { out: inner, kernel: 3, stride, groups: inner })
+  return convNorm(w.at('conv3'), gelu(local), { out })
+}
+
+/** Attention in windows, a depthwise convolution and an MLP: x [n, c, h, w] to its shape. */
+function windowBlock(
+  w: ParameterScope,
+  x: Tensor,
+  { side, head }: { side: number; head: number },
+): Tensor {
+  const width = fixedSize(x.shape[1], 'windowBlock')
+  const attended = inWindows(channelsLast(x), side, windows =>
+    windowAttention(w.at('attn'), windows, { side, head }),
+  )
+  const y = add(x, channelsFirst(attended))
+  const local = convNorm(w.at('local_conv'), y, { out: width, kernel: 3, groups: width })
+  const rows = channelsLast(local)
+  const normal = layerNorm(w.at('mlp.norm'), rows, epsilon)
+  return channelsFirst(add(rows, mlp(w.at('mlp'), normal, { hidden: 4 * width })))
+}
+
+/** Attention of windows [count, side², width] with biases by distance; queries, keys and values lie head by head. */
+function windowAttention(
+  w: ParameterScope,
+  x: Tensor,
+  { side, head }: { side: number; head: number },
+): Tensor {
+  const [count, length, dim] = x.shape
+  const width = fixedSize(dim, 'windowAttention')
+  const heads = width / head
+  const joint = linear(w.at('qkv'), layerNorm(w.at('norm'), x, epsilon), 3 * width)
+  const perHead = transpose(reshape(joint, [count!, length!, heads, 3 * head]), [0, 2, 1, 3])
+  const [q, k, v] = split(perHead, [head, head, head], 3)
+  const attended = attendHeads([q!, k!, v!], distanceBias(w, { heads, side }))
+  return linear(w.at('proj'), joinHeads(attended), width)
+}
+
+export const tinyVits = classifiers({ family: 'tiny_vit', rows, build: tinyVit })

@@ -1,0 +1,116 @@
+/** TNT, a transformer on pixels inside a transformer on patches (Han et al. 2021), as timm's tnt.py computes it. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Projection, selfAttention } from '../../lib/onnx/blocks/attention.ts'
+import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { mlp } from '../../lib/onnx/blocks/mlp.ts'
+import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import {
+  channelsLast,
+  flattenToTokens,
+  patchTokens,
+  prependTokens,
+  tokensToImage,
+} from '../../lib/onnx/blocks/tokens.ts'
+import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
+import { add, concat, pick, reshape, slice, split } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface TntConfig {
+  /** Widths of the patches' tokens and of the pixels'. */
+  dim: number
+  inner: number
+  heads: number
+  /** The first published form: pixels from a convolution of the whole image, and one norm around a block's projection. */
+  legacy?: boolean
+}
+
+const small = { dim: 384, inner: 24, heads: 6 }
+
+const rows: ArchitectureRows<TntConfig> = {
+  tnt_s_legacy_patch16_224: { ...small, legacy: true },
+  tnt_s_patch16_224: small,
+  tnt_b_patch16_224: { dim: 640, inner: 40, heads: 10 },
+}
+
+const blocks = 12
+const epsilon = 1e-5
+/** Heads of the attention among pixels, pixels of the image a side of a patch, and pixels' tokens a side of a patch. */
+const innerHeads = 4
+const patch = 16
+const side = 4
+
+/** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
+const tnt: ClassifierBuilder<TntConfig> = (w, image, c) => {
+  let pixels = embedPixels(w, image, c)
+  const count =
+    (fixedSize(image.shape[2], 'tnt') / patch) * (fixedSize(image.shape[3], 'tnt') / patch)
+  const perPatch = [image.shape[0]!, count, side * side * c.inner]
+  const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
+  const projected = linear(w.at('proj'), norm('norm1_proj', reshape(pixels, perPatch)), c.dim)
+  let x = prependTokens(w.get('cls_token', [1, 1, c.dim]), norm('norm2_proj', projected))
+  x = add(x, w.get('patch_pos', [1, count + 1, c.dim]))
+  for (const block of w.each('blocks', blocks)) {
+    pixels = innerBlock(block, pixels, c)
+    x = outerBlock(block, addPixels(block, { x, pixels, perPatch }, c), c)
+  }
+  const features = pick(norm('norm', x), 1, 0)
+  return { features, logits: linear(w.at('head'), features, c.classes) }
+}
+
+/** image [n, 3, h, w] to 4 × 4 tokens of every patch, [n · patches, 16, inner] */
+function embedPixels(w: ParameterScope, image: Tensor, { inner, legacy }: TntConfig): Tensor {
+  const window = { out: inner, kernel: 7, stride: 4, padding: 3, bias: true }
+  const embed = (x: Tensor): Tensor => conv(w.at('pixel_embed.proj'), x, window)
+  const tokens = legacy
+    ? partitionWindows(channelsLast(embed(image)), side)
+    : flattenToTokens(
+        embed(tokensToImage(partitionWindows(channelsLast(image), patch), [patch, patch])),
+      )
+  return add(tokens, flattenToTokens(w.get('pixel_pos', [1, inner, side, side])))
+}
+
+/** Two layers without bias, `qk` and `v`. */
+const pairedProjection: Projection = (w, x) => {
+  const width = fixedSize(x.shape[2], 'pairedProjection')
+  const [q, k] = split(unbiasedLinear(w.at('qk'), x, 2 * width), [width, width], -1)
+  return [q!, k!, unbiasedLinear(w.at('v'), x, width)]
+}
+
+function innerBlock(w: ParameterScope, x: Tensor, { inner }: TntConfig): Tensor {
+  const options = { heads: innerHeads, project: pairedProjection }
+  const y = add(x, selfAttention(w.at('attn_in'), layerNorm(w.at('norm_in'), x, epsilon), options))
+  const normal = layerNorm(w.at('norm_mlp_in'), y, epsilon)
+  return add(y, mlp(w.at('mlp_in'), normal, { hidden: 4 * inner }))
+}
+
+function outerBlock(w: ParameterScope, x: Tensor, { heads, dim }: TntConfig): Tensor {
+  const options = { heads, project: pairedProjection }
+  const y = add(
+    x,
+    selfAttention(w.at('attn_out'), layerNorm(w.at('norm_out'), x, epsilon), options),
+  )
+  const normal = layerNorm(w.at('norm_mlp'), y, epsilon)
+  return add(y, mlp(w.at('mlp'), normal, { hidden: 4 * dim }))
+}
+
+interface Tokens {
+  x: Tensor
+  pixels: Tensor
+  /** The pixels' shape with a row for each patch. */
+  perPatch: Tensor['shape']
+}
+
+/** Adds each patch's pixels, projected, to its token. */
+function addPixels(w: ParameterScope, { x, pixels, perPatch }: Tokens, c: TntConfig): Tensor {
+  const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
+  const projected = c.legacy
+    ? linear(w.at('proj'), reshape(norm('norm1_proj', pixels), perPatch), c.dim)
+    : norm(
+        'norm2_proj',
+        unbiasedLinear(w.at('proj'), norm('norm1_proj', reshape(pixels, perPatch)), c.dim),
+      )
+  return concat([slice(x, 1, [0, 1]), add(patchTokens(x, 1), projected)], 1)
+}
+
+export const tnts = classifiers({ family: 'tnt', rows, build: tnt })
