@@ -4,7 +4,7 @@ import { attendHeads, joinHeads } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
-import { channelValues, layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { layerNorm, layerScale, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
 import {
@@ -13,7 +13,6 @@ import {
   avgPool,
   gelu,
   mean,
-  mul,
   relu,
   reshape,
   split,
@@ -71,24 +70,23 @@ const efficientFormer: ClassifierBuilder<EfficientFormerConfig> = (w, image, c) 
 /** Adds the difference to the neighbours' mean, then an MLP of 1 × 1 convolutions, to [n, c, h, w]. */
 function poolBlock(w: ParameterScope, x: Tensor): Tensor {
   const out = fixedSize(x.shape[1], 'efficientFormer')
-  const scaled = (name: string, y: Tensor): Tensor =>
-    mul(y, channelValues(w, `${name}.gamma`, { width: out }))
-  const y = add(x, scaled('ls1', sub(avgPool(x, 3, { padding: 1 }), x)))
+  const y = add(x, layerScale2d(w.at('ls1'), sub(avgPool(x, 3, { padding: 1 }), x)))
   const layers = w.at('mlp')
   const inner = { out: 4 * out, bias: true, names: ['fc1', 'norm1'] as const }
   const outer = { out, bias: true, names: ['fc2', 'norm2'] as const }
-  return add(y, scaled('ls2', convNorm(layers, gelu(convNorm(layers, y, inner)), outer)))
+  return add(
+    y,
+    layerScale2d(w.at('ls2'), convNorm(layers, gelu(convNorm(layers, y, inner)), outer)),
+  )
 }
 
 /** Adds attention and an MLP to tokens [n, side², width]. */
 function attentionBlock(w: ParameterScope, x: Tensor, side: number): Tensor {
   const width = fixedSize(x.shape[2], 'efficientFormer')
-  const scaled = (name: string, y: Tensor): Tensor =>
-    mul(y, w.get(`${name}.gamma`, [width], 'scale'))
   const attended = attention(w.at('token_mixer'), layerNorm(w.at('norm1'), x, epsilon), side)
-  const y = add(x, scaled('ls1', attended))
+  const y = add(x, layerScale(w.at('ls1'), attended))
   const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm2'), y, epsilon), { hidden: 4 * width })
-  return add(y, scaled('ls2', mixed))
+  return add(y, layerScale(w.at('ls2'), mixed))
 }
 
 function attention(w: ParameterScope, x: Tensor, side: number): Tensor {

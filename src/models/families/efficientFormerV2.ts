@@ -2,7 +2,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm, channelValues } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
 import {
   add,
@@ -83,9 +83,12 @@ const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image,
     const [start, end] = i < 2 ? [0, 0] : c.narrow[i - 2]!
     for (const [j, block] of stage.each('blocks', depth).entries()) {
       if (i >= 2 && j >= depth - c.attends)
-        x = add(x, scaled(block, 'ls1', attention(block.at('token_mixer'), x, i === 2 ? 2 : 1)))
+        x = add(
+          x,
+          layerScale2d(block.at('ls1'), attention(block.at('token_mixer'), x, i === 2 ? 2 : 1)),
+        )
       const hidden = (j >= start && j < end ? 3 : 4) * out
-      x = add(x, scaled(block, 'ls2', mlp(block.at('mlp'), x, hidden)))
+      x = add(x, layerScale2d(block.at('ls2'), mlp(block.at('mlp'), x, hidden)))
     }
   }
   const features = mean(batchNorm(w.at('norm'), x), [2, 3])
@@ -94,9 +97,6 @@ const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image,
 }
 
 const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'efficientFormerV2')
-
-const scaled = (w: ParameterScope, name: string, x: Tensor): Tensor =>
-  mul(x, channelValues(w, `${name}.gamma`, { width: widthOf(x) }))
 
 /** Halves [n, c, h, w] by a convolution, in the last stage also by attention. */
 function downsample(

@@ -4,9 +4,9 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
-import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { layerNorm, layerScale } from '../../lib/onnx/blocks/norm.ts'
 import { mergeWindows, partitionWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, max, mean, mul, reshape, resize, transpose } from '../../lib/onnx/ops.ts'
+import { add, concat, max, mean, reshape, resize, transpose } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -83,8 +83,7 @@ interface BlockSettings {
 }
 
 function hieraBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const scaled = (name: string, y: Tensor): Tensor =>
-    c.windowed ? mul(y, w.get(`${name}.gamma`, [c.out], 'scale')) : y
+  const scaled = (name: string, y: Tensor): Tensor => (c.windowed ? layerScale(w.at(name), y) : y)
   const normal = layerNorm(w.at('norm1'), x)
   const attended = attention(w.at('attn'), normal, c)
   const y = add(shortcut(w, { x, normal }, c), scaled('ls1', attended))

@@ -2,8 +2,8 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
-import { batchNorm, channelValues, layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, concat, flatten, gelu, globalAvgPool, mul, split } from '../../lib/onnx/ops.ts'
+import { batchNorm, layerNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
+import { add, concat, flatten, gelu, globalAvgPool, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -37,7 +37,7 @@ const inceptionNext: ClassifierBuilder<InceptionNextConfig> = (w, image, c) => {
     for (const block of stage.each('blocks', c.depths[i]!)) {
       const local = inceptionConv(block.at('token_mixer'), x, c.branch)
       const mixed = convMlp(block.at('mlp'), batchNorm(block.at('norm'), local), { hidden })
-      x = add(x, mul(mixed, channelValues(block, 'gamma', { width: out })))
+      x = add(x, layerScale2d(block, mixed))
     }
   }
   const head = w.at('head')

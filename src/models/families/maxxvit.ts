@@ -4,14 +4,16 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
+  attendHeads,
   fusedProjection,
   headFirstProjection,
   selfAttention,
+  splitQkv,
 } from '../../lib/onnx/blocks/attention.ts'
 import { divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp, mlp } from '../../lib/onnx/blocks/mlp.ts'
-import { batchNorm, channelValues, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm, layerNorm2d, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   logOffsetBias,
@@ -30,14 +32,10 @@ import {
   gelu,
   geluTanh,
   globalAvgPool,
-  matmul,
   maxPool,
-  mul,
   relu,
   reshape,
   silu,
-  softmax,
-  split,
   tanh,
   transpose,
 } from '../../lib/onnx/ops.ts'
@@ -254,14 +252,13 @@ const convNext: Block = (w, x, c) => {
   const window = { out, stride, kernel: 7, padding: 3, groups: widthOf(x), bias: true }
   const normal = layerNorm2d(w.at('norm'), conv(w.at('conv_dw'), x, window))
   const mixed = convMlp(w.at('mlp'), normal, { hidden: 4 * out })
-  const scaled = mul(mixed, channelValues(w, 'ls.gamma', { width: out }))
-  return add(scaled, shortcut(w.at('shortcut'), x, { ...c, bias: true }))
+  return add(layerScale2d(w.at('ls'), mixed), shortcut(w.at('shortcut'), x, { ...c, bias: true }))
 }
 
 /** CoAtNet's transformer block over the whole grid of [n, c, h, w]. */
 const gridTransformer: Block = (w, x, c) => {
   const scaled = (name: string, y: Tensor): Tensor =>
-    c.layerScale ? mul(y, channelValues(w, `${name}.gamma`, { width: c.out })) : y
+    c.layerScale ? layerScale2d(w.at(name), y) : y
   const normal = attentionNorm(w.at(c.stride === 1 ? 'norm1' : 'norm1.norm'), x, c)
   const attended = gridAttention(w.at('attn'), subsampled(normal, c), c)
   const bias = c.shortcutBias ?? true
@@ -275,13 +272,10 @@ function gridAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const width = widthOf(x)
   const [heads, tokens] = [width / headWidth, fixedSize(side, 'grid') * fixedSize(columns, 'grid')]
   const qkv = conv(w.at('qkv'), x, { out: 3 * width, bias: true })
-  const parts = reshape(qkv, [n!, heads, 3 * headWidth, tokens])
-  const [q, k, v] = split(parts, [headWidth, headWidth, headWidth], 2)
-  const scores = matmul(transpose(mul(q!, headWidth ** -0.5), [0, 1, 3, 2]), k!)
+  const parts = transpose(reshape(qkv, [n!, heads, 3 * headWidth, tokens]), [0, 1, 3, 2])
   const bias = relativePositions(w.at('rel_pos'), { ...c, heads, side: fixedSize(side, 'grid') })
-  const weights = softmax(add(scores, bias))
-  const mixed = matmul(v!, transpose(weights, [0, 1, 3, 2]))
-  const image = reshape(mixed, [n!, width, side!, columns!])
+  const mixed = attendHeads(splitQkv(parts), bias)
+  const image = reshape(transpose(mixed, [0, 1, 3, 2]), [n!, width, side!, columns!])
   return conv(w.at('proj'), image, { out: c.out, bias: true })
 }
 

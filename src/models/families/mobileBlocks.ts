@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { blurPool, divisibleWidth, samePadding } from '../../lib/onnx/blocks/convNorm.ts'
 import { splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm, channelValues } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
@@ -160,7 +160,7 @@ export const mobileBlocks: Record<MobileBlockType, Block> = {
 
 /** A learned factor per channel, where the network has them. */
 const scaled = (w: ParameterScope, x: Tensor, b: BlockSettings): Tensor =>
-  b.layerScale ? mul(x, channelValues(w.at('layer_scale'), 'gamma', { width: widthOf(x) })) : x
+  b.layerScale ? layerScale2d(w.at('layer_scale'), x) : x
 
 /** Squeeze-and-excitation where the block has it, with timm's names `conv_reduce` and `conv_expand`. */
 function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: number }): Tensor {

@@ -7,7 +7,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
-import { layerNorm, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
+import { layerNorm, layerScale, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
@@ -231,17 +231,21 @@ interface BlockSettings extends ViTConfig {
 function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const attention = (scope: ParameterScope, y: Tensor): Tensor => attentionOf(scope, y, c)
   const mlp = (scope: ParameterScope, y: Tensor): Tensor => mlpOf(scope, y, c)
-  const layerScale = c.layerScale ? 'ls' : undefined
   const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, c.epsilon)
   if (c.block === 'parallel') {
     const y = sideBySide(w, norm('in_norm', x), c)
-    return add(x, c.layerScale ? mul(y, w.get('ls.gamma', [c.dim], 'scale')) : y)
+    return add(x, c.layerScale ? layerScale(w.at('ls'), y) : y)
   }
   if (c.block === 'post') {
     const y = add(x, norm('norm1', attention(w.at('attn'), x)))
     return add(y, norm('norm2', mlp(w.at('mlp'), y)))
   }
-  return preNormBlock(w, x, { attention, mlp, epsilon: c.epsilon, layerScale })
+  return preNormBlock(w, x, {
+    attention,
+    mlp,
+    epsilon: c.epsilon,
+    layerScale: c.layerScale ? 'ls' : undefined,
+  })
 }
 
 function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {

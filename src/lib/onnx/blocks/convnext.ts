@@ -3,7 +3,14 @@ import { add, div, gelu, globalAvgPool, flatten, mean, mul, norm, transpose } fr
 import { fixedSize } from '../shapes.ts'
 import { conv } from './linear.ts'
 import { convMlp, mlp } from './mlp.ts'
-import { channelValues, layerNorm, layerNorm2d, varianceNorm2d } from './norm.ts'
+import {
+  channelValues,
+  layerNorm,
+  layerNorm2d,
+  layerScale,
+  layerScale2d,
+  varianceNorm2d,
+} from './norm.ts'
 
 export interface ConvNextConfig {
   depths: readonly number[]
@@ -110,7 +117,7 @@ function convolutionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tenso
         ? globalResponseNorm(w.at('mlp.grn'), activation(y), { spatial: [2, 3], at: 1 })
         : activation(y),
   })
-  return c.responseNorm ? mixed : mul(mixed, channelValues(w, 'gamma', { width }))
+  return c.responseNorm ? mixed : layerScale2d(w, mixed)
 }
 
 /** Scales channels by their share of the energy over all positions, added to x (Woo et al. 2023). */
@@ -139,5 +146,5 @@ export function scaledMlp(
     hidden: 4 * width,
     activation: c.activation,
   })
-  return transpose(mul(mixed, w.get('gamma', [width], 'scale')), [0, 3, 1, 2])
+  return transpose(layerScale(w, mixed), [0, 3, 1, 2])
 }

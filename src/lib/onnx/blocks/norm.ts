@@ -63,6 +63,14 @@ export function rmsNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   return mul(div(x, sqrt(add(mean(mul(x, x), [-1], true), epsilon))), scale)
 }
 
+/** The last axis times a learned factor per channel, `gamma` (timm's LayerScale; Touvron et al. 2021). */
+export const layerScale = (w: ParameterScope, x: Tensor): Tensor =>
+  mul(x, w.get('gamma', [fixedSize(x.shape.at(-1), 'layerScale')], 'scale'))
+
+/** The channels of [n, c, h, w] times a learned factor each, `gamma`. */
+export const layerScale2d = (w: ParameterScope, x: Tensor): Tensor =>
+  mul(x, channelValues(w, 'gamma', { width: fixedSize(x.shape[1], 'layerScale2d') }))
+
 interface GroupNormOptions {
   groups: number
   epsilon?: number
