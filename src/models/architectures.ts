@@ -9,10 +9,12 @@ import { edgeNeXts } from './families/edgenext.ts'
 import { efficientFormers } from './families/efficientFormer.ts'
 import { efficientFormersV2 } from './families/efficientFormerV2.ts'
 import { efficientNets } from './families/efficientnet.ts'
+import { efficientViTs } from './families/efficientvit.ts'
 import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
 import { focalNets } from './families/focalnet.ts'
 import { gcVits } from './families/gcvit.ts'
+import { hgNets } from './families/hgnet.ts'
 import { hieras } from './families/hiera.ts'
 import { hrnets } from './families/hrnet.ts'
 import { flavas } from './families/flava.ts'
@@ -27,6 +29,7 @@ import { regnets, seers } from './families/regnet.ts'
 import { res2Nets } from './families/res2net.ts'
 import { resNeSts } from './families/resnest.ts'
 import { resnets } from './families/resnet.ts'
+import { resNetV2s } from './families/resnetv2.ts'
 import { rexnets } from './families/rexnet.ts'
 import { seNets } from './families/senet.ts'
 import { skNets } from './families/sknet.ts'
@@ -34,7 +37,7 @@ import { swins } from './families/swin.ts'
 import { twinsModels } from './families/twins.ts'
 import { vggs } from './families/vgg.ts'
 import { relposVits } from './families/vitRelpos.ts'
-import { vits } from './families/vit.ts'
+import { hybridViTs, vits } from './families/vit.ts'
 import { caits } from './families/cait.ts'
 import { coats } from './families/coat.ts'
 import { crossVits } from './families/crossvit.ts'
@@ -108,6 +111,10 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...efficientFormers,
   ...efficientFormersV2,
   ...nests,
+  ...efficientViTs,
+  ...hgNets,
+  ...resNetV2s,
+  ...hybridViTs,
   ...clips,
   ...flavas,
 }

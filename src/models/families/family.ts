@@ -1,5 +1,7 @@
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { flatten, globalAvgPool } from '../../lib/onnx/ops.ts'
 
 /** The configuration that a builder needs, for each model by its name in the reference library. */
 export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
@@ -82,3 +84,9 @@ export const classifiers = <Config>({
       },
     ]),
   )
+
+/** Averages [n, width, h, w] over its positions and classifies it by the layer `fc`, as timm's ClassifierHead. */
+export function pooledHead(w: ParameterScope, x: Tensor, classes: number): OutputTensors {
+  const features = flatten(globalAvgPool(x))
+  return { features, logits: linear(w.at('fc'), features, classes) }
+}

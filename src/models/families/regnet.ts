@@ -4,12 +4,12 @@
  */
 import { type Dim, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, avgPool, flatten, globalAvgPool, relu, silu } from '../../lib/onnx/ops.ts'
+import { add, avgPool, relu, silu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 /** Block widths follow `initial` + `slope` · i, quantized to powers of `ratio` and multiples of 8 and of `group`. */
@@ -129,8 +129,7 @@ const regnet: ClassifierBuilder<RegNetConfig> = (w, image, c) => {
   }
   if (c.head !== undefined) x = activation(convNorm(w.at('final_conv'), x, { out: c.head }))
   else if (c.normFirst || c.expand !== undefined) x = activation(x)
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return pooledHead(w.at('head'), x, c.classes)
 }
 
 type BlockSettings = RegNetConfig & { out: number; stride: number }

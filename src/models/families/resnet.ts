@@ -11,20 +11,11 @@ import {
   divisibleWidth,
   squeezeExcite,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, groupNorm } from '../../lib/onnx/blocks/norm.ts'
-import {
-  add,
-  avgPool,
-  conv2d,
-  flatten,
-  globalAvgPool,
-  maxPool,
-  pad2d,
-  relu,
-} from '../../lib/onnx/ops.ts'
+import { add, avgPool, conv2d, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 type BlockKind = 'basic' | 'bottleneck'
 
@@ -187,8 +178,7 @@ export const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries())
       x = block(scope, x, { ...c, width, stride: i === 0 && stage > 0 ? 2 : 1 })
   }
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('fc'), features, c.classes) }
+  return pooledHead(w, x, c.classes)
 }
 
 function blockOf({ block }: ResNetConfig, stage: number): ResidualBlock {

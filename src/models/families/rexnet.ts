@@ -1,10 +1,9 @@
 /** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { add, clip, concat, flatten, globalAvgPool, silu, slice } from '../../lib/onnx/ops.ts'
+import { add, clip, concat, silu, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 interface RexNetConfig {
@@ -58,8 +57,7 @@ const rexnet: ClassifierBuilder<RexNetConfig> = (w, image, c) => {
   const blocks = blocksOf(factor)
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
   x = silu(convNorm(w.at(`features.${blocks.length}`), x, { out: Math.round(1280 * factor) }))
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return pooledHead(w.at('head'), x, c.classes)
 }
 
 function linearBottleneck(

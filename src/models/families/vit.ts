@@ -2,7 +2,7 @@
  * Vision Transformer (Dosovitskiy et al. 2020) with its successors' variants: DeiT (Touvron et al. 2021), DeiT III
  * (Touvron et al. 2022), BEiT-3 (Wang et al. 2022), FlexiViT (Beyer et al. 2022), CLIP and SigLIP image towers with a
  * classifier, registers (Darcet et al. 2023) and differential attention (Ye et al. 2024), as timm's
- * vision_transformer.py and deit.py compute them.
+ * vision_transformer.py and deit.py compute them, and hybrids with a ResNet (vision_transformer_hybrid.py).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
@@ -40,12 +40,15 @@ import {
   classifiers,
   type OutputTensors,
 } from './family.ts'
+import { hybridTrunk } from './resnetv2.ts'
 
 interface ViTConfig {
   dim: number
   blocks: number
   heads: number
   patch: number
+  /** Blocks of the stages of a ResNet whose feature map is cut into patches; none for its stem alone. */
+  trunk?: readonly number[]
   /** Width inside the MLP, four times `dim` by default. */
   hidden?: number
   /** Whether a class token stands before the patches; true by default. */
@@ -194,13 +197,24 @@ const rows: ArchitectureRows<ViTConfig> = {
   ),
 }
 
+const hybridRows: ArchitectureRows<ViTConfig> = {
+  vit_tiny_r_s16_p8_224: { ...tiny, patch: 8, trunk: [] },
+  vit_tiny_r_s16_p8_384: { ...tiny, patch: 8, trunk: [] },
+  vit_small_r26_s32_224: { ...small, patch: 1, trunk: [2, 2, 2, 2] },
+  vit_small_r26_s32_384: { ...small, patch: 1, trunk: [2, 2, 2, 2] },
+  vit_base_r50_s16_384: { ...base, patch: 1, trunk: [3, 4, 9] },
+  vit_large_r50_s32_224: { ...large, patch: 1, trunk: [3, 4, 6, 3] },
+  vit_large_r50_s32_384: { ...large, patch: 1, trunk: [3, 4, 6, 3] },
+}
+
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
   const prefix = learnedTokens(c)
   const tokens: TokenSettings = { ...c, prefix, positions: c.patchPositions ? 'patches' : 'all' }
+  const map = c.trunk ? hybridTrunk(w.at('patch_embed.backbone'), image, c.trunk) : image
   const x = w
     .each('blocks', c.blocks)
-    .reduce((y, block, depth) => blockOf(block, y, { ...c, depth }), embedTokens(w, image, tokens))
+    .reduce((y, block, depth) => blockOf(block, y, { ...c, depth }), embedTokens(w, map, tokens))
   const pool = c.pool ?? 'token'
   const normAfterPool = c.normAfterPool ?? pool === 'mean'
   const seen = normAfterPool ? x : layerNorm(w.at('norm'), x, c.epsilon)
@@ -309,3 +323,5 @@ function differentialAttention(
 const names = { ignore: [/(^|\.)mask_token$/, /^pre_logits\./] }
 
 export const vits = classifiers({ family: 'vit', rows, build: vit, names: () => names })
+
+export const hybridViTs = classifiers({ family: 'vit_hybrid', rows: hybridRows, build: vit })

@@ -30,6 +30,8 @@ export async function createSession(
     intraOpNumThreads: threads,
     logSeverityLevel: 3,
     extra: {
+      // It fuses a border of zeros with the max pooling behind it, which then ignores it (seen in ONNX Runtime 1.30).
+      optimization: { disable_specified_optimizers: 'Pad_Fusion' },
       session:
         folder === undefined
           ? { intra_op: intraOp }

@@ -4,6 +4,7 @@ import {
   conv2d,
   flatten,
   globalAvgPool,
+  hardSigmoid,
   matmul,
   mul,
   pad2d,
@@ -26,6 +27,8 @@ interface ConvNormOptions {
   dilation?: number
   /** What keeps the size at stride 1 by default. */
   padding?: NonNullable<SlidingWindow['padding']>
+  /** Whether the norm follows (default); the convolution has a bias where it does not. */
+  norm?: boolean
   epsilon?: number
   /** Whether the convolution has a bias beside the norm's; by default it has none. */
   bias?: boolean
@@ -35,12 +38,12 @@ interface ConvNormOptions {
 
 /** A convolution, padded to keep the size at stride 1 unless told otherwise, then batch normalization. */
 export function convNorm(w: ParameterScope, x: Tensor, c: ConvNormOptions): Tensor {
-  const { names = ['conv', 'bn'], kernel = 1, dilation = 1, epsilon, ...options } = c
+  const { names = ['conv', 'bn'], kernel = 1, dilation = 1, norm = true, epsilon, ...options } = c
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
   const [rows, columns] = [(dilation * (height - 1)) / 2, (dilation * (width - 1)) / 2]
   const padding = [rows, columns, rows, columns] as const
-  const y = conv(w.at(names[0]), x, { padding, ...options, kernel, dilation })
-  return batchNorm(w.at(names[1]), y, epsilon)
+  const y = conv(w.at(names[0]), x, { padding, bias: !norm, ...options, kernel, dilation })
+  return norm ? batchNorm(w.at(names[1]), y, epsilon) : y
 }
 
 /** The padding [top, left, bottom, right] by which TensorFlow's `SAME` windows give the input's size over the stride, rounded up. */
@@ -127,6 +130,16 @@ export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): 
   const hidden = activation(c.norm ? batchNorm(w.at('bn'), reduced) : reduced)
   const out = fixedSize(x.shape[1], 'squeezeExcite')
   return mul(x, gate(conv(w.at('fc2'), hidden, { out, bias })))
+}
+
+/** Scales channels by a gate of one layer on their means (Lee and Park 2019); `w` is the layer. */
+export const effectiveSqueezeExcite = (
+  w: ParameterScope,
+  x: Tensor,
+  gate: (x: Tensor) => Tensor = hardSigmoid,
+): Tensor => {
+  const out = fixedSize(x.shape[1], 'effectiveSqueezeExcite')
+  return mul(x, gate(conv(w, globalAvgPool(x), { out, bias: true })))
 }
 
 /** A linear layer on normalized channels [n, c, 1, 1]: [n, out], with the names `bn` and `name`. */

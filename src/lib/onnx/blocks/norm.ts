@@ -8,6 +8,7 @@ import {
   mean,
   mul,
   reshape,
+  sigmoid,
   sqrt,
   sub,
   transpose,
@@ -88,6 +89,19 @@ export function groupNorm(w: ParameterScope, x: Tensor, options: GroupNormOption
   const normal = instanceNormalization(grouped, { scale: filled(1), bias: filled(0) }, epsilon)
   const scaled = mul(reshape(normal, x.shape), channelValues(w, 'weight', { width }))
   return bias ? add(scaled, channelValues(w, 'bias', { width, role: 'bias' })) : scaled
+}
+
+/** EvoNorm-S0 (Liu et al. 2020), a norm with its activation: x sigmoid(v x) over the deviation of 32 groups of channels. */
+export function evoNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor {
+  const width = fixedSize(x.shape[1], 'evoNorm')
+  const grouped = [x.shape[0]!, 32, product([width / 32, ...x.shape.slice(2)])]
+  const groups = reshape(x, grouped)
+  const centred = sub(groups, mean(groups, [2], true))
+  const deviation = sqrt(add(mean(mul(centred, centred), [2], true), epsilon))
+  const gated = mul(x, sigmoid(mul(x, channelValues(w, 'v', { width }))))
+  const normal = reshape(div(reshape(gated, grouped), deviation), x.shape)
+  const scaled = mul(normal, channelValues(w, 'weight', { width }))
+  return add(scaled, channelValues(w, 'bias', { width, role: 'bias' }))
 }
 
 /** Divides the channels of [n, c, h, w] by their deviation at each position, without subtracting their mean. */

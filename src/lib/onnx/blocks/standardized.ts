@@ -1,0 +1,30 @@
+import { constant, type Tensor, type ParameterScope } from '../graph.ts'
+import { conv2d, instanceNormalization, mul, reshape, type SlidingWindow } from '../ops.ts'
+import { fixedSize } from '../shapes.ts'
+
+interface StandardizedConvOptions extends SlidingWindow {
+  out: number
+  kernel?: number
+  groups?: number
+  epsilon: number
+  /** The factor of normalizer-free networks beside the learned `gain` and 1/√(inputs of a filter); with it goes a bias. */
+  gain?: number
+}
+
+/** A convolution whose filters have mean 0 and deviation 1 (Qiao et al. 2019), scaled with `gain` (Brock et al. 2021). */
+export function standardizedConv(w: ParameterScope, x: Tensor, c: StandardizedConvOptions): Tensor {
+  const { out, kernel = 1, groups = 1, epsilon, gain, ...window } = c
+  const inputs = fixedSize(x.shape[1], 'standardizedConv') / groups
+  const weight = w.get('weight', [out, inputs, kernel, kernel])
+  const size = inputs * kernel * kernel
+  const filled = (value: number): Tensor =>
+    constant(x.graph, new Float32Array(out).fill(value), [out])
+  const scale =
+    gain === undefined
+      ? filled(1)
+      : mul(reshape(w.get('gain', [out, 1, 1, 1], 'scale'), [out]), gain * size ** -0.5)
+  const filters = reshape(weight, [1, out, size])
+  const standard = instanceNormalization(filters, { scale, bias: filled(0) }, epsilon)
+  const bias = gain === undefined ? undefined : w.get('bias', [out], 'bias')
+  return conv2d(x, { weight: reshape(standard, weight.shape), bias }, { groups, ...window })
+}
