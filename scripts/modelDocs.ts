@@ -42,6 +42,9 @@ A model can be named
 - by the paper's name, which stands for the tag that this table pins: \`clip-vit32-laion400m\`, \`seer1280\`;
 - by an architecture's name, which stands for timm's default tag unless the paper uses the name: \`vit_tiny_patch16_224\`;
 - as \`MODEL@FILE\`, with weights of your own: \`resnet50@runs/best.pth\`;
+- with an input size: \`MODEL:test\` is the size and crop at which timm validates and publishes (column "test input"; \`resnet50.a3_in1k\`
+  has 76.0 % at its own 160 pixels and 78.1 % at its test size of 224), \`MODEL:288\` is any size that the architecture takes. Tables of
+  positions are resized as timm and OpenCLIP do it. Each size is a model of its own in results;
 - as a \`model.json\` beside weights or an ONNX file, or as \`hf:OWNER/REPO\`: [models of your own](own-models.md).
 
 Parameters and multiply-adds are counted on the graph that runs, at the model's own input size. Where there are two

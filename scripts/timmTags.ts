@@ -23,6 +23,9 @@ interface PretrainedTag {
   mean: number[]
   std: number[]
   license?: string
+  test_input_size?: [channels: number, rows: number, columns: number]
+  test_crop_pct?: number
+  fixed_input_size?: boolean
   params: number
 }
 
@@ -55,6 +58,9 @@ const rowOf = (tag: PretrainedTag): string => {
     tag.license ?? 'unknown',
     tag.params,
     place === `timm/${name}` ? '' : place,
+    tag.test_input_size || tag.test_crop_pct ? (tag.test_input_size ?? tag.input_size)[1] : '',
+    tag.test_input_size || tag.test_crop_pct ? (tag.test_crop_pct ?? tag.crop_pct) : '',
+    tag.fixed_input_size ? 'fixed' : '',
   ].join('\t')
 }
 
@@ -71,7 +77,7 @@ const ordered = names.flatMap(name => {
   return [...tags.filter(tag => tag.default), ...tags.filter(tag => !tag.default)]
 })
 const header =
-  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\tplace'
+  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\tplace\ttestSize\ttestCropPct\tinputSize'
 await writeFile(
   new URL('../src/models/timmTags.tsv', import.meta.url),
   `${[header, ...ordered.map(rowOf)].join('\n')}\n`,

@@ -2,6 +2,7 @@
  * What an evaluation consists of, before anything is downloaded or computed. Local evaluations, shares of one and evaluations
  * at a queue all begin here; `units.ts` cuts the work for several machines, `plan.ts` for the processes of one.
  */
+import { inputError } from '../lib/errors.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { type DatasetShare } from './evaluateDataset.ts'
 import { completeSettings, type EvaluationSettings } from './settings.ts'
@@ -27,6 +28,12 @@ export async function planEvaluation(
   request: EvaluationRequest & Partial<EvaluationSettings>,
 ): Promise<EvaluationPlan> {
   const specs = await resolveModels(request)
+  const sized = specs.find(({ sizeOf }) => sizeOf !== undefined)
+  if (sized && request.preprocessing === 'paper')
+    throw inputError(
+      'bad-option',
+      `${sized.name}: the preprocessing paper has one size for all models: name ${sized.sizeOf!}`,
+    )
   const targets = await openTargets(planTargets(request, specs), specs)
   return { settings: completeSettings(request), specs, targets }
 }

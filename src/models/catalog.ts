@@ -1,6 +1,7 @@
 import { basename, extname } from 'node:path'
-import { unknownNameError } from '../lib/errors.ts'
+import { GeogapError, unknownNameError } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
+import { splitInputSize, withInputSize } from './inputSize.ts'
 import { publishedModels } from './published.ts'
 import { type ModelSpec } from './spec.ts'
 import { clipModels, timmModels } from './tags.ts'
@@ -39,25 +40,37 @@ export const modelNames = (): string[] => [...catalog().models.keys()]
 /**
  * Returns a model by its name in the reference library (`resnet50.a1_in1k`, `clip:ViT-B-32-quickgelu/laion400m_e31`), by the
  * paper's name (`clip-vit32-laion400m`), by an architecture's, which means timm's default tag unless the paper uses it, or
- * as `MODEL@FILE` for weights on this machine.
- * @throws GeogapError `unknown-model` with the nearest names
+ * as `MODEL@FILE` for weights on this machine. `MODEL:test` is the model at timm's test size, `MODEL:288` at 288 pixels.
+ * @throws GeogapError `unknown-model` with the nearest names, `no-test-size`, `fixed-size`
  * @example
  * const spec = resolveModel('resnet50.a1_in1k')
  */
 export function resolveModel(name: string): ModelSpec {
-  const spec = findModel(name)
-  if (spec) return spec
+  const found = lookUp(name)
+  if (found instanceof GeogapError) throw found
+  if (found) return found
   const [model] = splitFile(name)
   throw unknownNameError('model', model, suggestNames(model))
 }
 
-/** Returns a model by any name that `resolveModel` takes, or undefined if the catalogue has none of this name. */
+/** Returns a model by any name that `resolveModel` takes; undefined if the catalogue has none of this name and size. */
 export function findModel(name: string): ModelSpec | undefined {
+  const found = lookUp(name)
+  return found instanceof GeogapError ? undefined : found
+}
+
+/** Returns a model, why it is not to be had at the size that is named, or undefined for an unknown name. */
+function lookUp(name: string): ModelSpec | GeogapError | undefined {
   const [model, file] = splitFile(name)
-  if (file !== undefined) {
-    const spec = findByArchitecture(model) ?? findModel(model)
-    return spec && modelWithFile(spec, file)
-  }
+  const [base, size] = splitInputSize(model)
+  const known = file === undefined ? undefined : findByArchitecture(base)
+  const spec = known ?? findUnsized(base)
+  if (!spec) return undefined
+  const own = file === undefined ? spec : modelWithFile(spec, file)
+  return size === undefined ? own : withInputSize(own, size)
+}
+
+function findUnsized(name: string): ModelSpec | undefined {
   const { models, aliases } = catalog()
   return models.get(name) ?? models.get(aliases.get(name.toLowerCase()) ?? '')
 }
@@ -79,10 +92,18 @@ function suggestNames(name: string): string[] {
 }
 
 /** Returns a model with the weights of `file`, whose name is added to the architecture's. */
-function modelWithFile({ architecture, classes, recipe }: ModelSpec, file: string): ModelSpec {
-  const label = `${architecture}@${basename(file, extname(file))}`
-  return { name: label, architecture, classes, recipe, weights: { from: 'files', files: [file] } }
-}
+const modelWithFile = (
+  { architecture, classes, recipe, testRecipe, fixedSize }: ModelSpec,
+  file: string,
+): ModelSpec => ({
+  name: `${architecture}@${basename(file, extname(file))}`,
+  architecture,
+  classes,
+  recipe,
+  testRecipe,
+  fixedSize,
+  weights: { from: 'files', files: [file] },
+})
 
 /** Returns the first model of an architecture without a default tag, such as `clip:ViT-B-32`. */
 function findByArchitecture(name: string): ModelSpec | undefined {

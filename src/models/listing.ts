@@ -1,8 +1,9 @@
 import { memoize } from '../lib/memoize.ts'
 import { inputError, quoteForMessage, unknownNameError } from '../lib/errors.ts'
 import { findArchitecture } from './architectures.ts'
-import { modelNames, resolveModel } from './catalog.ts'
+import { findModel, modelNames, resolveModel } from './catalog.ts'
 import { modelCost } from './cost.ts'
+import { splitInputSize } from './inputSize.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 import { testbed, type TestbedRow } from './testbed.ts'
 
@@ -22,13 +23,15 @@ export interface ModelRow {
   multiplyAdds: number
   /** Pixels of each side of the model's own input. */
   input: number
+  /** Pixels of each side at which timm validates the model: `NAME:test`. */
+  testInput: number | null
   licence: string
   source: string
   weights: string
   note: string
 }
 
-const numberFields = ['images', 'parameters', 'multiplyAdds', 'input'] as const
+const numberFields = ['images', 'parameters', 'multiplyAdds', 'input', 'testInput'] as const
 const textFields = [
   'model',
   'alias',
@@ -71,12 +74,12 @@ export function matchingNames(pattern: string): string[] {
 const findTestbedRow = (model: string): TestbedRow | undefined =>
   testbed().find(row => row.model === model)
 
-/** Returns the row of a model by its full name or the paper's; undefined for any other name. */
+/** Returns the row of a model by its full name or the paper's, with or without a size; undefined for any other name. */
 export const findModelRow = memoize((name: string): ModelRow | undefined => {
-  const alias = testbed().find(row => row.name.toLowerCase() === name.toLowerCase())
-  if (!alias && !modelNames().includes(name)) return undefined
-  const spec = resolveModel(name)
-  return modelRow(spec, findTestbedRow(spec.name))
+  const [base] = splitInputSize(name)
+  const alias = testbed().find(row => row.name.toLowerCase() === base.toLowerCase())
+  const spec = alias || modelNames().includes(base) ? findModel(name) : undefined
+  return spec && modelRow(spec, findTestbedRow(spec.sizeOf ?? spec.name))
 })
 
 export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
@@ -89,6 +92,7 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     images: row?.images ?? null,
     ...modelCost(spec),
     input: spec.recipe.size,
+    testInput: spec.testRecipe?.size ?? null,
     licence: spec.licence ?? '',
     source: spec.source ?? '',
     weights: weightsText(spec.weights),

@@ -1,11 +1,14 @@
 import { readText } from '../datasets/files.ts'
 import { inputError } from '../lib/errors.ts'
+import { findModel } from './catalog.ts'
+import { splitInputSize } from './inputSize.ts'
 import { matchingNames } from './listing.ts'
 import { testbed } from './testbed.ts'
 
 /**
  * Expands words to model names: `testbed` (the paper's 98), `family:clip` (an architecture group of the testbed), a pattern
- * with `*` (of the testbed, or of all names if none of it matches), `@FILE` (one name a line), or plain names.
+ * with `*` (of the testbed, or of all names if none of it matches), `@FILE` (one name a line), or plain names. With `:test`
+ * or `:N` behind it, a word means its models at that size, those without a test size left out.
  *
  * @example
  * const names = await selectModels(['family:clip', 'resnet50'])
@@ -17,6 +20,12 @@ export async function selectModels(words: readonly string[]): Promise<string[]> 
 
 /** Expands one word; `lists` are the files whose lines lead to it. */
 async function expandWord(word: string, lists: readonly string[]): Promise<string[]> {
+  const [base, size] = splitInputSize(word)
+  if (size !== undefined && (base === 'testbed' || /^family:|^@|\*/.test(base))) {
+    const names = await expandWord(base, lists)
+    const fitting = size === 'test' ? names.filter(name => findModel(name)?.testRecipe) : names
+    return fitting.map(name => `${name}:${size}`)
+  }
   if (word === 'testbed') return testbed().map(({ model }) => model)
   if (word.startsWith('family:')) return familyModels(word.slice('family:'.length))
   if (word.startsWith('@')) {

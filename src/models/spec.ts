@@ -59,6 +59,12 @@ export interface ModelSpec {
   head?: TrainedHead
   /** Preprocessing that the weights were trained for. */
   recipe: PreprocessingConfig
+  /** The larger size at which timm validates the model, with its crop; `NAME:test` runs it so. */
+  testRecipe?: Pick<PreprocessingConfig, 'size' | 'cropPct'> | undefined
+  /** Whether the architecture takes images of its training size only, unless its positions are resized. */
+  fixedSize?: boolean | undefined
+  /** The name without the size, in a model that runs at another size than its weights were trained for. */
+  sizeOf?: string
   weights: WeightSource
   /** Terms of the weights, an SPDX identifier if one fits. */
   licence?: string | undefined
@@ -77,6 +83,8 @@ export interface LocalModel {
   /** Size of its own classifier; 0 for a model without one. */
   classes: number
   files: readonly string[]
+  /** Whether its table of positions is resized to the images. */
+  resizePositions?: boolean | undefined
   /** The use of a foreign graph, the first of `files`. */
   graph?: BoundGraphUse | undefined
   /** The class names and prompts of an encoder of images and texts. */

@@ -15,11 +15,19 @@ export function timmModels(): ModelSpec[] {
     | 'resize'
     | 'licence'
     | 'place'
+    | 'testSize'
+    | 'testCropPct'
+    | 'inputSize'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
     architecture: Object.hasOwn(architectures, row.model) ? row.model : row.model.split('.', 1)[0]!,
     classes: 'imagenet-1k',
     recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
+    testRecipe:
+      row.testSize === ''
+        ? undefined
+        : { size: Number(row.testSize), cropPct: Number(row.testCropPct) },
+    fixedSize: row.inputSize === 'fixed',
     weights: timmWeights(row.model, row.place),
     licence: row.licence,
     source: 'timm',

@@ -102,7 +102,7 @@ function roundHalfToEven(value: number): number {
 const linearFilter = (x: number): number => Math.max(0, 1 - Math.abs(x))
 
 /** The cubic filter with a = -0.5. */
-function cubicFilter(signed: number): number {
+export function cubicFilter(signed: number): number {
   const x = Math.abs(signed)
   if (x < 1) return (1.5 * x - 2.5) * x * x + 1
   return x < 2 ? -0.5 * (((x - 5) * x + 8) * x - 4) : 0

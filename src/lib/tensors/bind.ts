@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
+import { resizeGrid } from './resizeGrid.ts'
 import { type NamedTensor } from './safetensors.ts'
 import {
   asBytes,
@@ -19,6 +20,12 @@ export interface NameTable {
   ignore?: readonly RegExp[]
   /** The architecture's names of tensors that blocks share and a checkpoint may hold once for each; the last is used. */
   tied?: readonly RegExp[]
+}
+
+/** How weights are bound. */
+export interface BindOptions {
+  /** Whether tables of positions of another grid are resized to the graph's; without it they are an error. */
+  resizePositions?: boolean | undefined
 }
 
 /** Parameters bound to byte ranges of the files in `folder`. */
@@ -46,20 +53,23 @@ const counterPattern = /(^|\.)num_batches_tracked$/
 
 /**
  * Binds every parameter of `graph` to a tensor of `files`.
+ *
  * @throws GeogapError `weights-mismatch` naming tensors that are missing, left over, given twice, or of another shape.
  */
 export async function bindWeights(
   graph: Graph,
   files: readonly TensorFile[],
-  table: NameTable = {},
+  { resizePositions = false, ...table }: NameTable & BindOptions = {},
 ): Promise<BoundWeights> {
-  const entries = matchTensors(graph, files, table)
+  const entries = matchTensors(graph, files, { ...table, resizePositions })
   const paths = new Map<string, string>()
   for (const { file } of files) paths.set(file, await realpath(file))
   const folder = dirname(paths.get(largestFile(files).file)!)
   const inline = new Map<string, ParameterBinding>()
   for (const [name, entry] of entries) {
-    if (entry.data || dirname(paths.get(entry.file)!) !== folder)
+    const { tensor } = graph.parameters.get(name)!
+    if (!hasShape(entry, tensor)) inline.set(name, await resizedPositions(entry, tensor))
+    else if (entry.data || dirname(paths.get(entry.file)!) !== folder)
       inline.set(name, await inlineBinding(entry))
   }
   return {
@@ -105,7 +115,7 @@ export async function readParameters(
 function matchTensors(
   graph: Graph,
   files: readonly TensorFile[],
-  { rename = [], ignore = [], tied = [] }: NameTable,
+  { rename = [], ignore = [], tied = [], resizePositions = false }: NameTable & BindOptions,
 ) {
   const entries = new Map<string, TensorEntry>()
   const twice: string[] = []
@@ -118,7 +128,7 @@ function matchTensors(
       entries.set(own, entry)
     }
   }
-  const faults = [...list('given twice', twice), ...nameFaults(graph, entries)]
+  const faults = [...list('given twice', twice), ...nameFaults(graph, entries, resizePositions)]
   if (faults.length === 0) return entries
   const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
   throw weightsError(
@@ -127,12 +137,17 @@ function matchTensors(
   )
 }
 
-function nameFaults(graph: Graph, entries: ReadonlyMap<string, TensorEntry>): string[] {
+function nameFaults(
+  graph: Graph,
+  entries: ReadonlyMap<string, TensorEntry>,
+  resizePositions: boolean,
+): string[] {
   const missing = [...graph.parameters.keys()].filter(name => !entries.has(name))
   const unused = [...entries.keys()].filter(name => !graph.parameters.has(name))
   const shapes = [...graph.parameters.values()].flatMap(({ tensor }) => {
     const found = entries.get(tensor.name)
-    if (!found || String(found.shape) === String(tensor.shape)) return []
+    if (!found || hasShape(found, tensor)) return []
+    if (resizePositions && positionGrids(tensor, found.shape)) return []
     return [`${tensor.name} is [${String(found.shape)}], not [${String(tensor.shape)}]`]
   })
   return [
@@ -140,6 +155,47 @@ function nameFaults(graph: Graph, entries: ReadonlyMap<string, TensorEntry>): st
     ...list('not used', unused),
     ...list('of another shape', shapes),
   ]
+}
+
+const hasShape = ({ shape }: TensorEntry, tensor: Tensor): boolean =>
+  String(shape) === String(tensor.shape)
+
+/** The sides of two grids of positions, after `prefix` positions of other tokens, each a vector of `width` values. */
+interface PositionGrids {
+  prefix: number
+  side: number
+  target: number
+  width: number
+}
+
+const maxPrefix = 8
+
+/** Returns how a table of positions of shape `from` is resized to a parameter's shape; undefined if it is no such table. */
+export function positionGrids(
+  { name, shape }: Pick<Tensor, 'name' | 'shape'>,
+  from: readonly number[],
+): PositionGrids | undefined {
+  if (!/(^|\.)pos_embed$|^visual\.positional_embedding$/.test(name)) return undefined
+  if (from.length !== shape.length || from.at(-1) !== shape.at(-1)) return undefined
+  const counts = [from.at(-2)!, Number(shape.at(-2))]
+  for (let prefix = 0; prefix <= maxPrefix; prefix++) {
+    const [side, target] = counts.map(count => Math.sqrt(count - prefix))
+    if (Number.isInteger(side) && Number.isInteger(target))
+      return { prefix, side: side!, target: target!, width: from.at(-1)! }
+  }
+  return undefined
+}
+
+async function resizedPositions(entry: TensorEntry, tensor: Tensor): Promise<ParameterBinding> {
+  const { prefix, ...grids } = positionGrids(tensor, entry.shape)!
+  const data = await readTensor(entry)
+  const values = data instanceof Float32Array ? data : Float32Array.from(data, Number)
+  const first = prefix * grids.width
+  const grid = resizeGrid(values.subarray(first), grids)
+  const resized = new Float32Array(first + grid.length)
+  resized.set(values.subarray(0, first))
+  resized.set(grid, first)
+  return { dtype: 'float32', values: asBytes(resized) }
 }
 
 function list(what: string, names: readonly string[]): string[] {

@@ -117,7 +117,10 @@ async function createGraphSession(
   const graph = options.precision === 'fp16' ? toHalfPrecision(whole) : whole
   const files = await Promise.all(model.files.map(readWeights))
   const { names } = findArchitecture(model.architecture)
-  const { folder, bind } = await bindWeights(graph, files, names)
+  const { folder, bind } = await bindWeights(graph, files, {
+    ...names,
+    resizePositions: model.resizePositions,
+  })
   return createSession(encodeModel(graph, { outputs, bind }), { folder, ...options })
 }
 

@@ -48,6 +48,7 @@ export async function prepareModel(
   const classes = classCount(head ? head.base : spec.classes)
   const model: LocalModel = { name, architecture, classes, files }
   if (admitted) model.graph = admitted.graph
+  if (spec.sizeOf !== undefined) model.resizePositions = true
   if (head) model.headFile = head.file
   if (head) hashes.push(await admitHead(spec, head, hashes))
   const { multiplyAdds } = spec.graph ? { multiplyAdds: 50 * bytes } : modelCost(spec)
