@@ -328,6 +328,22 @@ describe('renaming tables', () => {
     }
   })
 
+  it('take a tensor that blocks share as often as it is there', async () => {
+    const shared = (parts: readonly string[]) => {
+      const made = createGraph()
+      parameterScope(made).get('shared.a', [1])
+      return readParameters(made, filesOf([parts]), {
+        rename: [[/^block\.\d+\./, 'shared.']],
+        tied: [/^shared\./],
+      })
+    }
+    for (const parts of [['shared.a'], ['block.10.a'], ['shared.a', 'block.1.a', 'block.10.a']]) {
+      const [tensor] = await shared(parts)
+      expect([...tensor!.data]).toEqual([parts.at(-1)!.length])
+    }
+    await expect(shared(['other'])).rejects.toThrow('1 missing (shared.a)')
+  })
+
   const families = new Map(Object.values(architectures).map(known => [known.family, known]))
   const tables = [...families.values()].filter(({ names }) => names)
   it.each(tables.map(known => [known.family, known] as const))(

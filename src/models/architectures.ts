@@ -21,7 +21,9 @@ import { flavas } from './families/flava.ts'
 import { inceptionNexts } from './families/inceptionNext.ts'
 import { maxxVits } from './families/maxxvit.ts'
 import { metaFormers } from './families/metaformer.ts'
+import { gmlps } from './families/gmlp.ts'
 import { mixers } from './families/mixer.ts'
+import { resmlps } from './families/resmlp.ts'
 import { mvits } from './families/mvitV2.ts'
 import { nests } from './families/nest.ts'
 import { pvts } from './families/pvtV2.ts'
@@ -75,6 +77,8 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...efficientNets,
   ...vits,
   ...mixers,
+  ...resmlps,
+  ...gmlps,
   ...xcits,
   ...convits,
   ...iformers,

@@ -6,9 +6,22 @@ import { type Architecture } from '../../src/models/families/family.ts'
 import { architectures } from '../../src/models/architectures.ts'
 
 /** Families whose operators all have gradient rules; pools, batch norms and depthwise convolutions have none. */
-const families = new Set(['clip', 'dinov2', 'eva', 'flava', 'mixer', 'vit', 'vit-relpos'])
+const families = new Set([
+  'cait',
+  'clip',
+  'convit',
+  'dinov2',
+  'eva',
+  'flava',
+  'gmlp',
+  'mixer',
+  'naflexvit',
+  'resmlp',
+  'vit',
+  'vit-relpos',
+])
 const transformers = Object.entries(architectures).filter(
-  ([name, { family }]) => families.has(family) && /vit|mixer|dinov2|eva|flava/i.test(name),
+  ([name, { family }]) => families.has(family) && /vit|mixer|mlp|cait|dinov2|eva|flava/i.test(name),
 )
 
 function logitsOf(model: Architecture): { result: Tensor; parameters: Tensor[] } {

@@ -162,6 +162,13 @@ export function split(x: Tensor, sizes: readonly number[], axis: number): Tensor
   return appendNode('Split', [x, integers(x.graph, sizes)], { outputs, attributes: { axis: at } })
 }
 
+/** Returns the first and the second half of `x` along `axis`. */
+export function halves(x: Tensor, axis = -1): readonly [first: Tensor, second: Tensor] {
+  const size = fixedSize(x.shape.at(axis), 'halves') / 2
+  const [first, second] = split(x, [size, size], axis)
+  return [first!, second!]
+}
+
 /** Returns the values `start` … `end - 1` along `axis`; negative bounds count from the back. */
 export function slice(
   x: Tensor,

@@ -14,6 +14,7 @@ import { embedTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   div,
+  halves,
   matmul,
   mul,
   neg,
@@ -21,7 +22,6 @@ import {
   reshape,
   sigmoid,
   softmax,
-  split,
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
@@ -64,9 +64,9 @@ const convit: ClassifierBuilder<ConvitConfig> = (w, image, { heads, classes }) =
 /** Attention whose weights are a mixture of two: by the tokens, and by their offsets in the grid. */
 function gatedAttention(w: ParameterScope, x: Tensor, heads: number): Tensor {
   const dim = heads * width
-  const [q, k] = split(unbiasedLinear(w.at('qk'), x, 2 * dim), [dim, dim], -1)
-  const keys = transpose(splitHeads(k!, heads), [0, 1, 3, 2])
-  const byToken = softmax(mul(matmul(splitHeads(q!, heads), keys), width ** -0.5))
+  const [q, k] = halves(unbiasedLinear(w.at('qk'), x, 2 * dim))
+  const keys = transpose(splitHeads(k, heads), [0, 1, 3, 2])
+  const byToken = softmax(mul(matmul(splitHeads(q, heads), keys), width ** -0.5))
   const offsets = gridOffsets(x)
   const byPlace = softmax(transpose(linear(w.at('pos_proj'), offsets, heads), [2, 0, 1]))
   const gate = reshape(w.get('gating_param', [heads], 'scale'), [heads, 1, 1])

@@ -8,11 +8,11 @@ import {
   flatten,
   gelu,
   globalAvgPool,
+  halves,
   matmul,
   mul,
   sigmoid,
   softmax,
-  split,
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
@@ -149,11 +149,11 @@ const blocks: Record<BlockKind, Block> = {
 function gatedAttention(w: ParameterScope, x: Tensor, key: number): Tensor {
   const width = widthOf(x)
   const layer = (name: string, out: number): Tensor => convNorm(w.at(name), x, { out, names })
-  const [values, gates] = split(sigmoid(layer('v_gate', 2 * width)), [width, width], 1)
+  const [values, gates] = halves(sigmoid(layer('v_gate', 2 * width)), 1)
   const queries = mul(flattenToTokens(layer('q', key)), key ** -0.5)
   const scores = matmul(queries, transpose(flattenToTokens(layer('k', key)), [0, 2, 1]))
-  const attended = matmul(softmax(scores), flattenToTokens(values!))
-  const gated = mul(tokensToImage(attended, x.shape.slice(2)), gates!)
+  const attended = matmul(softmax(scores), flattenToTokens(values))
+  const gated = mul(tokensToImage(attended, x.shape.slice(2)), gates)
   return convNorm(w.at('proj'), gated, { out: width, names })
 }
 

@@ -12,7 +12,7 @@ import {
   tokensToImage,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, pick, reshape, slice, split } from '../../lib/onnx/ops.ts'
+import { add, concat, halves, pick, reshape, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -73,8 +73,8 @@ function embedPixels(w: ParameterScope, image: Tensor, { inner, legacy }: TntCon
 /** Two layers without bias, `qk` and `v`. */
 const pairedProjection: Projection = (w, x) => {
   const width = fixedSize(x.shape[2], 'pairedProjection')
-  const [q, k] = split(unbiasedLinear(w.at('qk'), x, 2 * width), [width, width], -1)
-  return [q!, k!, unbiasedLinear(w.at('v'), x, width)]
+  const [q, k] = halves(unbiasedLinear(w.at('qk'), x, 2 * width))
+  return [q, k, unbiasedLinear(w.at('v'), x, width)]
 }
 
 function innerBlock(w: ParameterScope, x: Tensor, { inner }: TntConfig): Tensor {

@@ -16,6 +16,7 @@ import { fold, unfold } from '../../lib/onnx/blocks/unfold.ts'
 import {
   add,
   avgPool,
+  halves,
   matmul,
   max,
   mul,
@@ -24,7 +25,6 @@ import {
   reshape,
   slice,
   softmax,
-  split,
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
@@ -122,8 +122,8 @@ function embed(w: ParameterScope, image: Tensor, { stem = 64, width }: VoloConfi
 /** Queries of the first token, keys and values of all tokens, without biases. */
 function classProjection(w: ParameterScope, x: Tensor): readonly [Tensor, Tensor, Tensor] {
   const dim = fixedSize(x.shape[2], 'classProjection')
-  const [k, v] = split(unbiasedLinear(w.at('kv'), x, 2 * dim), [dim, dim], -1)
-  return [unbiasedLinear(w.at('q'), slice(x, 1, [0, 1]), dim), k!, v!]
+  const [k, v] = halves(unbiasedLinear(w.at('kv'), x, 2 * dim))
+  return [unbiasedLinear(w.at('q'), slice(x, 1, [0, 1]), dim), k, v]
 }
 
 /**
