@@ -3,8 +3,10 @@ import { beits } from './families/beit.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { davits } from './families/davit.ts'
+import { denseNets } from './families/densenet.ts'
 import { dinos } from './families/dinov2.ts'
 import { dlas } from './families/dla.ts'
+import { dpns } from './families/dpn.ts'
 import { edgeNeXts } from './families/edgenext.ts'
 import { efficientFormers } from './families/efficientFormer.ts'
 import { efficientFormersV2 } from './families/efficientFormerV2.ts'
@@ -27,16 +29,20 @@ import { resmlps } from './families/resmlp.ts'
 import { mvits } from './families/mvitV2.ts'
 import { nests } from './families/nest.ts'
 import { pvts } from './families/pvtV2.ts'
+import { inceptions } from './families/inception.ts'
+import { nasNets } from './families/nasnet.ts'
 import { regnets, seers } from './families/regnet.ts'
 import { res2Nets } from './families/res2net.ts'
 import { resNeSts } from './families/resnest.ts'
 import { resnets } from './families/resnet.ts'
 import { resNetV2s } from './families/resnetv2.ts'
 import { rexnets } from './families/rexnet.ts'
+import { selecSlses } from './families/selecsls.ts'
 import { seNets } from './families/senet.ts'
 import { skNets } from './families/sknet.ts'
 import { swins } from './families/swin.ts'
 import { twinsModels } from './families/twins.ts'
+import { tResNets } from './families/tresnet.ts'
 import { vggs } from './families/vgg.ts'
 import { relposVits } from './families/vitRelpos.ts'
 import { hybridViTs, vits } from './families/vit.ts'
@@ -57,6 +63,7 @@ import { sequencers } from './families/sequencer.ts'
 import { swiftFormers } from './families/swiftformer.ts'
 import { tnts } from './families/tnt.ts'
 import { visformers } from './families/visformer.ts'
+import { xceptions } from './families/xception.ts'
 import { xcits } from './families/xcit.ts'
 
 /** All architectures by their names in the reference libraries. */
@@ -66,7 +73,14 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...resNeSts,
   ...skNets,
   ...seNets,
+  ...tResNets,
   ...vggs,
+  ...denseNets,
+  ...dpns,
+  ...xceptions,
+  ...selecSlses,
+  ...inceptions,
+  ...nasNets,
   ...dlas,
   ...hrnets,
   ...rexnets,

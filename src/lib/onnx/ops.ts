@@ -31,7 +31,6 @@ export const sqrt = unary('Sqrt')
 export const neg = unary('Neg')
 export const sin = unary('Sin')
 export const cos = unary('Cos')
-export const elu = unary('Elu')
 export const hardSwish = unary('HardSwish')
 /** Exact GELU, x Φ(x). */
 export const gelu = unary('Gelu')

@@ -2,7 +2,7 @@
  * EfficientNet (Tan and Le 2019), EfficientNetV2 (Tan and Le 2021) and their relatives as timm's efficientnet.py and
  * mobilenetv3.py compute them: MnasNet (Tan et al. 2018), MobileNetV1 to V4 (Howard et al. 2017 and 2019, Sandler et al.
  * 2018, Qin et al. 2024), FBNet (Wu et al. 2018, Dai et al. 2020), MixNet (Tan and Le 2019), TinyNet (Han et al. 2020),
- * LCNet (Cui et al. 2021) and Single-Path NAS (Stamoulis et al. 2019).
+ * LCNet (Cui et al. 2021), Single-Path NAS (Stamoulis et al. 2019) and HardCoRe-NAS (Nayman et al. 2021, hardcorenas.py).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
@@ -144,6 +144,8 @@ const lc = (width: number): EfficientNetConfig =>
     gate: ofExpanded,
     poolFirst: 'bias',
   })
+const hardCore = (name: keyof typeof mobileStages): EfficientNetConfig =>
+  plain(name, 32, { activation: hardSwish, gate: ofExpanded8, poolFirst: 'bias' })
 const tensorflow = (config: EfficientNetConfig): EfficientNetConfig => ({
   ...config,
   tensorflow: true,
@@ -258,6 +260,12 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   lcnet_050: lc(0.5),
   lcnet_075: lc(0.75),
   lcnet_100: lc(1),
+  hardcorenas_a: hardCore('hardCoreA'),
+  hardcorenas_b: hardCore('hardCoreB'),
+  hardcorenas_c: hardCore('hardCoreC'),
+  hardcorenas_d: hardCore('hardCoreD'),
+  hardcorenas_e: hardCore('hardCoreE'),
+  hardcorenas_f: hardCore('hardCoreF'),
   tinynet_a: tiny(1, 1.2),
   tinynet_b: tiny(0.75, 1.1),
   tinynet_c: tiny(0.54, 0.85),

@@ -1,6 +1,6 @@
 /** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import { convNorm, divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, clip, concat, silu, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
@@ -9,6 +9,8 @@ import { roundHalfEven } from './rounding.ts'
 interface RexNetConfig {
   /** The factor on all widths. */
   factor: number
+  /** What all widths are a multiple of, 1 by default. */
+  divisor?: number
 }
 
 const rows: ArchitectureRows<RexNetConfig> = {
@@ -17,9 +19,15 @@ const rows: ArchitectureRows<RexNetConfig> = {
   rexnet_150: { factor: 1.5 },
   rexnet_200: { factor: 2 },
   rexnet_300: { factor: 3 },
+  rexnetr_200: { factor: 2, divisor: 8 },
+  rexnetr_300: { factor: 3, divisor: 16 },
 }
 
+const divisible = (width: number, { divisor = 1 }: { divisor?: number | undefined }): number =>
+  divisibleWidth(width, { divisor, limit: 0.9 })
+
 interface RexNetBlock {
+  divisor: number | undefined
   out: number
   stride: number
   expand: number
@@ -36,13 +44,14 @@ const stages = [
 ]
 
 /** Returns all blocks; widths rise by equal steps from 16 to 16 + 180 (15/16), times the factor. */
-function blocksOf(factor: number): RexNetBlock[] {
+function blocksOf(c: RexNetConfig): RexNetBlock[] {
   const places = stages.flatMap(({ depth, stride }, stage) =>
     Array.from({ length: depth }, (_, i) => ({ stage, stride: i === 0 ? stride : 1 })),
   )
   return places.map(({ stage, stride }, i) => ({
-    out: roundHalfEven((16 + (i * 180) / places.length) * factor),
+    out: divisible(roundHalfEven((16 + (i * 180) / places.length) * c.factor), c),
     stride,
+    divisor: c.divisor,
     expand: stage === 0 ? 1 : 6,
     squeeze: stage > 1,
   }))
@@ -50,26 +59,26 @@ function blocksOf(factor: number): RexNetBlock[] {
 
 /** image [n, 3, h, w] -> features [n, 1280 · factor], logits [n, classes] */
 const rexnet: ClassifierBuilder<RexNetConfig> = (w, image, c) => {
-  const { factor } = c
-  let x = silu(
-    convNorm(w.at('stem'), image, { out: roundHalfEven(32 * factor), kernel: 3, stride: 2 }),
-  )
-  const blocks = blocksOf(factor)
+  const stem = divisible(roundHalfEven(32 * c.factor), c)
+  let x = silu(convNorm(w.at('stem'), image, { out: stem, kernel: 3, stride: 2 }))
+  const blocks = blocksOf(c)
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
-  x = silu(convNorm(w.at(`features.${blocks.length}`), x, { out: Math.round(1280 * factor) }))
+  const head = divisible(1280 * c.factor, c)
+  x = silu(convNorm(w.at(`features.${blocks.length}`), x, { out: head }))
   return pooledHead(w.at('head'), x, c.classes)
 }
 
 function linearBottleneck(
   w: ParameterScope,
   x: Tensor,
-  { out, stride, expand, squeeze }: RexNetBlock,
+  { out, stride, expand, squeeze, divisor }: RexNetBlock,
 ): Tensor {
   const width = fixedSize(x.shape[1], 'linearBottleneck')
-  const inner = width * expand
+  const inner = divisible(width * expand, { divisor })
   let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, { out: inner }))
   y = convNorm(w.at('conv_dw'), y, { out: inner, kernel: 3, stride, groups: inner })
-  if (squeeze) y = squeezeExcite(w.at('se'), y, { inner: Math.floor(inner / 12), norm: true })
+  const gate = divisible(Math.floor(inner / 12), { divisor })
+  if (squeeze) y = squeezeExcite(w.at('se'), y, { inner: gate, norm: true })
   y = convNorm(w.at('conv_pwl'), clip(y, 0, 6), { out })
   return stride === 1 && width <= out ? addToFirst(y, x) : y
 }

@@ -1,18 +1,33 @@
 /** VGG (Simonyan and Zisserman 2014), as timm's vgg.py computes it: its first dense layers are convolutions. */
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { maxPool, relu } from '../../lib/onnx/ops.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface VggConfig {
   /** Convolutions of each of the five stages. */
   depths: readonly number[]
+  /** Whether every convolution of a stage has batch normalization. */
+  norm?: boolean
+}
+
+const depths = {
+  11: [1, 1, 2, 2, 2],
+  13: [2, 2, 2, 2, 2],
+  16: [2, 2, 3, 3, 3],
+  19: [2, 2, 4, 4, 4],
 }
 
 const rows: ArchitectureRows<VggConfig> = {
-  vgg11: { depths: [1, 1, 2, 2, 2] },
-  vgg13: { depths: [2, 2, 2, 2, 2] },
-  vgg16: { depths: [2, 2, 3, 3, 3] },
-  vgg19: { depths: [2, 2, 4, 4, 4] },
+  vgg11: { depths: depths[11] },
+  vgg13: { depths: depths[13] },
+  vgg16: { depths: depths[16] },
+  vgg19: { depths: depths[19] },
+  vgg11_bn: { depths: depths[11], norm: true },
+  vgg13_bn: { depths: depths[13], norm: true },
+  vgg16_bn: { depths: depths[16], norm: true },
+  vgg19_bn: { depths: depths[19], norm: true },
 }
 
 const widths = [64, 128, 256, 512, 512]
@@ -22,23 +37,23 @@ const vgg: ClassifierBuilder<VggConfig> = (w, image, c) => {
   let x = image
   let layer = 0
   for (const [stage, depth] of c.depths.entries()) {
-    for (let i = 0; i < depth; i++, layer += 2) {
-      x = relu(
-        conv(w.at(`features.${layer}`), x, {
-          out: widths[stage]!,
-          kernel: 3,
-          padding: 1,
-          bias: true,
-        }),
-      )
-    }
+    for (let i = 0; i < depth; i++, layer += c.norm ? 3 : 2)
+      x = convolution(w.at('features'), x, { layer, out: widths[stage]!, norm: c.norm })
     x = maxPool(x, 2, { stride: 2 })
     layer += 1
   }
   x = relu(conv(w.at('pre_logits.fc1'), x, { out: 4096, kernel: 7, bias: true }))
   x = relu(conv(w.at('pre_logits.fc2'), x, { out: 4096, bias: true }))
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return pooledHead(w.at('head'), x, c.classes)
+}
+
+function convolution(
+  w: ParameterScope,
+  x: Tensor,
+  { layer, out, norm }: { layer: number; out: number; norm: boolean | undefined },
+): Tensor {
+  const y = conv(w.at(layer), x, { out, kernel: 3, padding: 1, bias: true })
+  return relu(norm ? batchNorm(w.at(layer + 1), y) : y)
 }
 
 export const vggs = classifiers({ family: 'vgg', rows, build: vgg })
