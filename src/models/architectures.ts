@@ -1,7 +1,9 @@
 import { unknownNameError } from '../lib/errors.ts'
 import { beits } from './families/beit.ts'
+import { convMixers } from './families/convmixer.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
+import { cspNexts, cspNets } from './families/cspnet.ts'
 import { davits } from './families/davit.ts'
 import { denseNets } from './families/densenet.ts'
 import { dinos } from './families/dinov2.ts'
@@ -11,6 +13,7 @@ import { edgeNeXts } from './families/edgenext.ts'
 import { efficientFormers } from './families/efficientFormer.ts'
 import { efficientFormersV2 } from './families/efficientFormerV2.ts'
 import { efficientNets } from './families/efficientnet.ts'
+import { efficientViMs } from './families/efficientvim.ts'
 import { efficientViTs } from './families/efficientvit.ts'
 import { evas } from './families/eva.ts'
 import { type Architecture } from './families/family.ts'
@@ -25,6 +28,8 @@ import { maxxVits } from './families/maxxvit.ts'
 import { metaFormers } from './families/metaformer.ts'
 import { gmlps } from './families/gmlp.ts'
 import { mixers } from './families/mixer.ts'
+import { nextViTs } from './families/nextvit.ts'
+import { nfNets } from './families/nfnet.ts'
 import { resmlps } from './families/resmlp.ts'
 import { mvits } from './families/mvitV2.ts'
 import { nests } from './families/nest.ts'
@@ -63,6 +68,7 @@ import { sequencers } from './families/sequencer.ts'
 import { swiftFormers } from './families/swiftformer.ts'
 import { tnts } from './families/tnt.ts'
 import { visformers } from './families/visformer.ts'
+import { voVNets } from './families/vovnet.ts'
 import { xceptions } from './families/xception.ts'
 import { xcits } from './families/xcit.ts'
 
@@ -133,6 +139,13 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...hgNets,
   ...resNetV2s,
   ...hybridViTs,
+  ...cspNets,
+  ...cspNexts,
+  ...nfNets,
+  ...efficientViMs,
+  ...nextViTs,
+  ...convMixers,
+  ...voVNets,
   ...clips,
   ...flavas,
 }

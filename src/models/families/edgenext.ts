@@ -3,9 +3,18 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNextBlock, downsample, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
 import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
+import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
-import { add, concat, flatten, globalAvgPool, mul, reshape, split } from '../../lib/onnx/ops.ts'
+import {
+  add,
+  concat,
+  flatten,
+  globalAvgPool,
+  mul,
+  reshape,
+  split,
+  transpose,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -13,12 +22,20 @@ interface EdgeNeXtConfig {
   depths: readonly [number, number, number, number]
   widths: readonly [number, number, number, number]
   heads: number
+  /** Overlapping patches as the stem, stages that begin with a depthwise stride, and convolutions without bias. */
+  overlapping?: boolean
 }
 
 const rows: ArchitectureRows<EdgeNeXtConfig> = {
   edgenext_xx_small: { depths: [2, 2, 6, 2], widths: [24, 48, 88, 168], heads: 4 },
   edgenext_x_small: { depths: [3, 3, 9, 3], widths: [32, 64, 100, 192], heads: 4 },
   edgenext_small: { depths: [3, 3, 9, 3], widths: [48, 96, 160, 304], heads: 8 },
+  edgenext_small_rw: {
+    depths: [3, 3, 9, 3],
+    widths: [48, 96, 192, 384],
+    heads: 8,
+    overlapping: true,
+  },
   edgenext_base: { depths: [3, 3, 9, 3], widths: [80, 160, 288, 584], heads: 8 },
 }
 
@@ -32,30 +49,49 @@ const stages = [
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
 const edgeNeXt: ClassifierBuilder<EdgeNeXtConfig> = (w, image, c) => {
-  let x = patchStem(w.at('stem'), image, c)
+  let x = c.overlapping
+    ? overlappingStem(w.at('stem'), image, c)
+    : patchStem(w.at('stem'), image, c)
   for (const [i, { kernel, scales, positions }] of stages.entries()) {
     const stage = w.at(`stages.${i}`)
     const width = c.widths[i]!
-    if (i > 0) x = downsample(stage.at('downsample'), x, { width })
+    if (i > 0 && !c.overlapping) x = downsample(stage.at('downsample'), x, { width })
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries()) {
       const attends = scales > 0 && j === c.depths[i]! - 1
-      x = attends
-        ? attentionBlock(block, x, { scales, positions, heads: c.heads })
-        : convNextBlock(block, x, { kernel })
+      if (attends) x = attentionBlock(block, x, { ...c, scales, positions })
+      else if (c.overlapping) x = unbiasedBlock(block, x, { kernel, width })
+      else x = convNextBlock(block, x, { kernel })
     }
   }
   const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-function attentionBlock(
+const overlappingStem = (w: ParameterScope, image: Tensor, c: EdgeNeXtConfig): Tensor =>
+  layerNorm2d(w.at(1), conv(w.at(0), image, { out: c.widths[0], kernel: 9, stride: 4, padding: 4 }))
+
+/** A ConvNeXt block without bias; one that widens also subsamples, and adds to its convolution's result. */
+function unbiasedBlock(
   w: ParameterScope,
   x: Tensor,
-  { scales, positions, heads }: { scales: number; positions: boolean; heads: number },
+  { kernel, width: out }: { kernel: number; width: number },
 ): Tensor {
+  const groups = fixedSize(x.shape[1], 'unbiasedBlock')
+  const [stride, padding] = [groups === out ? 1 : 2, (kernel - 1) / 2]
+  const local = conv(w.at('conv_dw'), x, { out, kernel, stride, groups, padding })
+  return add(stride === 1 ? x : local, scaledMlp(w, transpose(local, [0, 2, 3, 1])))
+}
+
+type AttentionSettings = Pick<EdgeNeXtConfig, 'heads' | 'overlapping'> & {
+  scales: number
+  positions: boolean
+}
+
+function attentionBlock(w: ParameterScope, x: Tensor, settings: AttentionSettings): Tensor {
+  const { scales, positions, heads, overlapping = false } = settings
   const [n, c, height, across] = x.shape
   const width = fixedSize(c, 'attentionBlock')
-  let tokens = flattenToTokens(multiScale(w, x, scales))
+  let tokens = flattenToTokens(multiScale(w, x, { scales, bias: !overlapping }))
   if (positions) tokens = add(tokens, fourierPositions(w.at('pos_embd'), x))
   const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
   tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))
@@ -63,7 +99,11 @@ function attentionBlock(
 }
 
 /** Convolves channel groups in a row, each together with the previous result; the last group stays as it is. */
-function multiScale(w: ParameterScope, x: Tensor, scales: number): Tensor {
+function multiScale(
+  w: ParameterScope,
+  x: Tensor,
+  { scales, bias }: { scales: number; bias: boolean },
+): Tensor {
   const width = fixedSize(x.shape[1], 'multiScale')
   const size = Math.ceil(width / scales)
   const sizes = Array.from({ length: scales }, (_, i) => Math.min(size, width - i * size))
@@ -72,7 +112,7 @@ function multiScale(w: ParameterScope, x: Tensor, scales: number): Tensor {
   for (const [i, part] of parts.slice(0, -1).entries()) {
     const sum = i === 0 ? part : add(mixed[i - 1]!, part)
     mixed.push(
-      conv(w.at(`convs.${i}`), sum, { out: size, kernel: 3, groups: size, padding: 1, bias: true }),
+      conv(w.at(`convs.${i}`), sum, { out: size, kernel: 3, groups: size, padding: 1, bias }),
     )
   }
   return concat([...mixed, parts.at(-1)!], 1)

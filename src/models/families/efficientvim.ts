@@ -1,0 +1,159 @@
+/** EfficientViM (Lee et al. 2024), as timm's efficientvim.py computes it: state-space duality whose hidden states are mixed. */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  addDepthwise,
+  convNorm,
+  halvingStem,
+  squeezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
+import {
+  add,
+  concat,
+  flatten,
+  globalAvgPool,
+  matmul,
+  mean,
+  mul,
+  pick,
+  relu,
+  reshape,
+  sigmoid,
+  silu,
+  slice,
+  softmax,
+  split,
+  sub,
+  transpose,
+} from '../../lib/onnx/ops.ts'
+import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface EfficientViMConfig {
+  widths: readonly [number, number, number]
+  depths: readonly [number, number, number]
+  /** Hidden states of the mixers of each stage. */
+  states: readonly [number, number, number]
+  /** A second set of heads; the sums of both are averaged. */
+  distilled?: boolean
+}
+
+const plain = { depths: [2, 2, 2], states: [49, 25, 9] } as const
+const sizes = {
+  m1: { ...plain, widths: [128, 192, 320] },
+  m2: { ...plain, widths: [128, 256, 512] },
+  m3: { ...plain, widths: [224, 320, 512] },
+  m4: { widths: [224, 320, 512], depths: [3, 4, 2], states: [64, 32, 16] },
+} as const
+
+const rows: ArchitectureRows<EfficientViMConfig> = Object.fromEntries(
+  Object.entries(sizes).flatMap(([size, config]) => [
+    [`efficientvim_${size}`, config],
+    [`efficientvim_${size}_dist`, { ...config, distilled: true }],
+  ]),
+)
+
+const names = ['conv', 'norm'] as const
+const epsilon = 1e-5
+
+/** image [n, 3, h, w] -> features [n, joined inputs of the heads], logits [n, classes] */
+const efficientViM: ClassifierBuilder<EfficientViMConfig> = (w, image, c) => {
+  const start = [8, 4, 2, 1].map(share => c.widths[0] / share)
+  let x = halvingStem(w.each('patch_embed.conv', 4), image, {
+    widths: start,
+    activation: relu,
+    names,
+  })
+  const inputs: Tensor[] = []
+  for (const [i, stage] of w.each('stages', 3).entries()) {
+    let hidden = x
+    for (const scope of stage.each('blocks', c.depths[i]!)) {
+      const result = block(scope, x, c.states[i]!)
+      x = result.y
+      hidden = result.hidden
+    }
+    inputs.push(mean(layerNorm(w.at(`norm.${i}`), transpose(hidden, [0, 2, 1]), epsilon), [1]))
+    if (i < 2) x = merge(stage.at('downsample'), x, c.widths[i + 1]!)
+  }
+  inputs.push(flatten(globalAvgPool(layerNorm2d(w.at('norm.3'), x, epsilon))))
+  const logits = weighedHeads(w, inputs, { classes: c.classes, suffix: '' })
+  const features = concat(inputs, 1)
+  if (!c.distilled) return { features, logits }
+  const others = weighedHeads(w, inputs, { classes: c.classes, suffix: '_dist' })
+  return { features, logits: mul(add(logits, others), 0.5) }
+}
+
+/** The sum of the heads' logits, weighed by a softmax of learned numbers. */
+function weighedHeads(
+  w: ParameterScope,
+  inputs: readonly Tensor[],
+  { classes, suffix }: { classes: number; suffix: string },
+): Tensor {
+  const weights = softmax(w.get(`weights${suffix}`, [inputs.length], 'scale'))
+  return inputs
+    .map((x, i) =>
+      mul(linear(w.at(`heads${suffix}.${i}`), x, classes), slice(weights, 0, [i, i + 1])),
+    )
+    .reduce((sum, logits) => add(sum, logits))
+}
+
+function block(w: ParameterScope, x: Tensor, states: number): { y: Tensor; hidden: Tensor } {
+  const width = fixedSize(x.shape[1], 'block')
+  const depthwise = { out: width, kernel: 3, groups: width, names }
+  const alphas = sigmoid(w.get('alpha', [4, width], 'scale'))
+  const toward = (from: Tensor, to: Tensor, i: number): Tensor =>
+    add(from, mul(sub(to, from), reshape(pick(alphas, 0, i), [width, 1, 1])))
+  let y = toward(x, convNorm(w.at('dwconv1'), x, depthwise), 0)
+  const mixed = mixer(w.at('mixer'), layerNorm2d(w.at('norm'), y, epsilon), states)
+  y = toward(y, mixed.y, 1)
+  y = toward(y, convNorm(w.at('dwconv2'), y, depthwise), 2)
+  const inner = relu(convNorm(w.at('ffn.fc1'), y, { out: 4 * width, names }))
+  y = toward(y, convNorm(w.at('ffn.fc2'), inner, { out: width, names }), 3)
+  return { y, hidden: mixed.hidden }
+}
+
+/** x [n, width, h, w] to `hidden` [n, width, states], mixed among channels, and to `y` of x's shape. */
+function mixer(w: ParameterScope, x: Tensor, states: number): { y: Tensor; hidden: Tensor } {
+  const [n, channels, height, across] = x.shape
+  const width = fixedSize(channels, 'mixer')
+  const places = product([height!, across!])
+  const pointwise = (name: string, y: Tensor, out: number): Tensor => {
+    const weight = w.at(name).get('conv.weight', [out, fixedSize(y.shape[1], 'mixer'), 1])
+    return matmul(reshape(weight, [out, fixedSize(y.shape[1], 'mixer')]), y)
+  }
+  const flat = reshape(x, [n!, width, places])
+  const three = reshape(pointwise('BCdt_proj', flat, 3 * states), [
+    n!,
+    3 * states,
+    height!,
+    across!,
+  ])
+  const local = conv(w.at('dw.conv'), three, {
+    out: 3 * states,
+    kernel: 3,
+    padding: 1,
+    groups: 3 * states,
+  })
+  const parts = split(reshape(local, [n!, 3 * states, places]), [states, states, states], 1)
+  const [b, c, steps] = parts as [Tensor, Tensor, Tensor]
+  const start = reshape(w.get('A', [states], 'scale'), [states, 1])
+  const taken = mul(softmax(add(steps, start)), b)
+  const gathered = matmul(flat, transpose(taken, [0, 2, 1]))
+  const [h, z] = split(pointwise('hz_proj', gathered, 2 * width), [width, width], 1)
+  const gated = add(mul(h!, silu(z!)), mul(h!, w.get('D', [1], 'scale')))
+  const hidden = pointwise('out_proj', gated, width)
+  return { y: reshape(matmul(hidden, c), x.shape), hidden }
+}
+
+/** Halves [n, c, h, w] to `out` channels by an inverted bottleneck between two depthwise convolutions. */
+function merge(w: ParameterScope, x: Tensor, out: number): Tensor {
+  const inner = 4 * out
+  const near = addDepthwise(w.at('dwconv1'), x, { names })
+  let y = relu(convNorm(w.at('conv.0'), near, { out: inner, names }))
+  const halving = { out: inner, kernel: 3, stride: 2, groups: inner, names }
+  y = squeezeExcite(w.at('conv.2'), relu(convNorm(w.at('conv.1'), y, halving)), { inner: out })
+  return addDepthwise(w.at('dwconv2'), convNorm(w.at('conv.3'), y, { out, names }), { names })
+}
+
+export const efficientViMs = classifiers({ family: 'efficientvim', rows, build: efficientViM })
