@@ -9,11 +9,12 @@ import {
 } from '../src/lib/onnx/graph.ts'
 import { multiplyAdds } from '../src/lib/onnx/cost.ts'
 import { normalizeRows, similarity } from '../src/lib/onnx/blocks/similarity.ts'
+import { mul } from '../src/lib/onnx/ops.ts'
 import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { createSession } from '../src/models/runtime/session.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
-import { type Architecture } from '../src/models/families/family.ts'
+import { type Architecture, scoreCosines } from '../src/models/families/family.ts'
 import { readSafetensors } from '../src/lib/tensors/safetensors.ts'
 import { formulaImages, type FormulaTensor, writeFormulaWeights } from './formula.ts'
 
@@ -83,15 +84,16 @@ export function graphOf(architecture: Architecture, size: number): Graph {
   if (architecture.kind === 'classifier') {
     addOutput('logits', architecture.build(w, image, 1000).logits)
   } else {
-    const shape = ['t', architecture.contextLength]
+    const shape = ['t', architecture.tokenizer.contextLength]
     const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape })
     const mask = addInput(graph, 'mask', { dtype: 'int64', shape })
     const imageEmbedding = addOutput('image_embedding', architecture.encodeImage(w, image))
     const textEmbedding = addOutput('text_embedding', architecture.encodeText(w, tokens, mask))
-    addOutput(
-      'zero_shot_logits',
-      similarity(imageEmbedding, normalizeRows(textEmbedding), architecture.logitScale),
-    )
+    const cosines = similarity(imageEmbedding, normalizeRows(textEmbedding))
+    const { logitScale } = architecture
+    const own = logitScale === 'checkpoint'
+    addOutput('zero_shot_logits', mul(cosines, own ? 100 : logitScale))
+    if (own) addOutput('library_logits', scoreCosines(w, cosines, architecture))
   }
   return graph
 }

@@ -73,7 +73,10 @@ export async function createRescoringHead(
     prompts: texts,
     heads: join(out, 'heads'),
   })
-  const score = await featureScorer(encoder, await zeroShotHead({ encoder, files }, zeroShot!))
+  const score = await featureScorer(
+    { encoder, files },
+    await zeroShotHead({ encoder, files }, zeroShot!),
+  )
   return {
     hash: hashPrompts(zeroShot!),
     logits: async rows => splitRows(await score(concatRows(rows)), rows.length),

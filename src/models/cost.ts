@@ -58,11 +58,8 @@ export function countCost({ architecture: name, recipe, classes }: ModelSpec): M
   }
   known.encodeImage(w, image)
   const adds = multiplyAdds(graph)
-  const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape: ['t', known.contextLength] })
-  known.encodeText(
-    w,
-    tokens,
-    addInput(graph, 'mask', { dtype: 'int64', shape: ['t', known.contextLength] }),
-  )
+  const shape = ['t', known.tokenizer.contextLength]
+  const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape })
+  known.encodeText(w, tokens, addInput(graph, 'mask', { dtype: 'int64', shape }))
   return { parameters: parameterCount(graph), multiplyAdds: adds }
 }

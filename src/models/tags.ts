@@ -52,20 +52,29 @@ function timmWeights(model: string, place: string): WeightSource {
 /** Returns OpenCLIP's tags as `clip:TOWER/TAG`; weights trained with QuickGELU also as `clip:TOWER-quickgelu/TAG`. */
 export function clipModels(): ModelSpec[] {
   type Column =
-    'tower' | 'tag' | 'repository' | 'activation' | 'normalization' | 'resize' | 'licence'
+    | 'tower'
+    | 'tag'
+    | 'repository'
+    | 'files'
+    | 'activation'
+    | 'normalization'
+    | 'interpolation'
+    | 'resize'
+    | 'size'
+    | 'licence'
   return readTsv<Column>(new URL('./openclipTags.tsv', import.meta.url))
     .flatMap(row => {
-      const size = /^convnext_.*_/.test(row.tower) ? 256 : 224
       const spec = (tower: string): ModelSpec => ({
         name: `clip:${tower}/${row.tag}`,
         architecture: `clip:${tower}`,
         classes: 'zero-shot',
-        recipe: tagRecipe({ ...row, interpolation: 'bicubic', cropPct: 1, size }),
+        recipe: tagRecipe({ ...row, cropPct: 1, size: Number(row.size) }),
         weights: {
           from: 'hub',
           repo: row.repository,
-          file: 'open_clip_model.safetensors',
-          otherwise: 'open_clip_pytorch_model.bin',
+          file: `${row.files}model.safetensors`,
+          otherwise:
+            row.files === 'open_clip_' ? 'open_clip_pytorch_model.bin' : 'pytorch_model.bin',
         },
         licence: row.licence,
         source: 'OpenCLIP',

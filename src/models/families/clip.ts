@@ -1,208 +1,294 @@
-/** CLIP (Radford et al. 2021) and OpenCLIP (Ilharco et al. 2021), as OpenCLIP's model.py computes them. */
-import { constant, type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
-import { unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
-import { mlp } from '../../lib/onnx/blocks/mlp.ts'
-import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
-import { transformer } from '../../lib/onnx/blocks/transformer.ts'
+/**
+ * CLIP (Radford et al. 2021) and OpenCLIP's other models (Ilharco et al. 2021): CoCa (Yu et al. 2022), CLIPA (Li et al.
+ * 2023), EVA-CLIP (Sun et al. 2023), SigLIP and SigLIP 2 (Zhai et al. 2023, Tschannen et al. 2025), NLLB-CLIP (Visheratin
+ * 2023), MobileCLIP (Vasu et al. 2023), ViTamin (Chen et al. 2024), the Perception Encoder (Bolya et al. 2025) and MetaCLIP
+ * worldwide (Chuang et al. 2025), as OpenCLIP's model.py, coca_model.py and hf_model.py compute them.
+ */
+import { gelu, quickGelu } from '../../lib/onnx/ops.ts'
+import { type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type NameTable } from '../../lib/tensors/bind.ts'
+import { imageTower } from './clipImage.ts'
+import { textTower } from './clipText.ts'
 import {
-  add,
-  gather,
-  gatherPerRow,
-  gelu,
-  matmul,
-  pick,
-  quickGelu,
-  reshape,
-  slice,
-  topK,
-} from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { clipResNet, type ClipResNetConfig } from './clipResNet.ts'
-import { convNextBase, convNextLarge } from './convnext.ts'
-import { type DualEncoder, type ArchitectureRows } from './family.ts'
+  clip,
+  clipa,
+  type ClipConfig,
+  clipText,
+  coca,
+  resNet,
+  siglip,
+  timmTower,
+  viT,
+  withNllb,
+  withRoberta,
+  worldwide,
+} from './clipTowers.ts'
+import { type ArchitectureRows, type DualEncoder } from './family.ts'
 
-interface ClipViTConfig {
-  patch: number
-  width: number
-  blocks: number
-  heads: number
-  hidden?: number
-}
+/** Returns the rows of models that differ in their image size alone: `NAME NAME-336`. */
+const named = (names: string, config: ClipConfig): ArchitectureRows<ClipConfig> =>
+  Object.fromEntries(names.split(' ').map(name => [`clip:${name}`, config]))
 
-/** An image tower (one of `resnet`, `vit` and `convnext`) and a transformer for texts. */
-interface ClipConfig {
-  embedding: number
-  resnet?: ClipResNetConfig
-  vit?: ClipViTConfig
-  convnext?: ConvNextConfig & { head: 'linear' | 'mlp' }
-  text: { width: number; heads: number; blocks: number }
-  activation: (x: Tensor) => Tensor
-}
-
-const contextLength = 77
-const vocabulary = 49408
-const epsilon = 1e-5
-
-/** Returns the model with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
-const withBothActivations = (
-  name: string,
-  config: Omit<ClipConfig, 'activation'>,
-): ArchitectureRows<ClipConfig> => ({
-  [`clip:${name}`]: { ...config, activation: gelu },
-  [`clip:${name}-quickgelu`]: { ...config, activation: quickGelu },
+/** Returns the rows with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
+const inBothWays = (names: string, config: ClipConfig): ArchitectureRows<ClipConfig> => ({
+  ...named(names, config),
+  ...named(names.replaceAll(/(?= |$)/g, '-quickgelu'), { ...config, activation: quickGelu }),
 })
 
-const smallText = { width: 512, heads: 8, blocks: 12 }
+const viTH = viT(14, 1280, { blocks: 32, heads: 16 })
+const viTg = viT(14, 1408, { blocks: 40, heads: 16, hidden: 6144 })
+const viTbigG = viT(14, 1664, { blocks: 48, heads: 16, hidden: 8192 })
+const text512 = clipText(512)
+const text640 = clipText(640)
+const text768 = clipText(768)
+const text1024 = clipText(1024)
+const text1280 = clipText(1280, { blocks: 32 })
+const short = { positions: 32 }
+const base32 = viT(32, 768)
 
 const rows: ArchitectureRows<ClipConfig> = {
-  ...withBothActivations('RN50', {
-    embedding: 1024,
-    resnet: { depths: [3, 4, 6, 3], width: 64 },
-    text: smallText,
+  ...inBothWays('RN50', clip(1024, resNet([3, 4, 6, 3], 64), text512)),
+  ...inBothWays('RN101', clip(512, resNet([3, 4, 23, 3], 64), text512)),
+  ...inBothWays('RN50x4', clip(640, resNet([4, 6, 10, 6], 80), text640)),
+  ...inBothWays('RN50x16', clip(768, resNet([6, 8, 18, 8], 96), text768)),
+  ...inBothWays(
+    'RN50x64',
+    clip(1024, resNet([3, 15, 36, 10], 128), clipText(1024, { blocks: 12 })),
+  ),
+  ...inBothWays('ViT-B-32', clip(512, base32, text512)),
+  ...named('ViT-B-32-256', clip(512, base32, text512)),
+  ...inBothWays('ViT-B-16', clip(512, viT(16, 768), text512)),
+  ...named('ViT-B-16-plus-240', clip(640, viT(16, 896), text640)),
+  ...inBothWays('ViT-L-14 ViT-L-14-336', clip(768, viT(14, 1024), text768)),
+  ...inBothWays('ViT-H-14 ViT-H-14-378', clip(1024, viTH, text1024)),
+  ...named('ViT-g-14', clip(1024, viTg, text1024)),
+  ...inBothWays('ViT-bigG-14', clip(1280, viTbigG, text1280)),
+
+  ...named('roberta-ViT-B-32', {
+    ...withRoberta(512, base32, 'roberta-base'),
+    activation: quickGelu,
   }),
-  ...withBothActivations('RN101', {
-    embedding: 512,
-    resnet: { depths: [3, 4, 23, 3], width: 64 },
-    text: smallText,
-  }),
-  ...withBothActivations('ViT-B-32', {
-    embedding: 512,
-    vit: { patch: 32, width: 768, blocks: 12, heads: 12 },
-    text: smallText,
-  }),
-  ...withBothActivations('ViT-B-16', {
-    embedding: 512,
-    vit: { patch: 16, width: 768, blocks: 12, heads: 12 },
-    text: smallText,
-  }),
-  ...withBothActivations('ViT-L-14', {
-    embedding: 768,
-    vit: { patch: 14, width: 1024, blocks: 24, heads: 16 },
-    text: { width: 768, heads: 12, blocks: 12 },
-  }),
-  ...withBothActivations('ViT-H-14', {
-    embedding: 1024,
-    vit: { patch: 14, width: 1280, blocks: 32, heads: 16 },
-    text: { width: 1024, heads: 16, blocks: 24 },
-  }),
-  'clip:ViT-g-14': {
-    embedding: 1024,
-    vit: { patch: 14, width: 1408, blocks: 40, heads: 16, hidden: 6144 },
-    text: { width: 1024, heads: 16, blocks: 24 },
-    activation: gelu,
-  },
-  'clip:convnext_base': {
-    embedding: 512,
-    convnext: { ...convNextBase, head: 'linear' },
-    text: smallText,
-    activation: gelu,
-  },
-  'clip:convnext_base_w': {
-    embedding: 640,
-    convnext: { ...convNextBase, head: 'linear' },
-    text: { width: 640, heads: 10, blocks: 12 },
-    activation: gelu,
-  },
-  'clip:convnext_large_d': {
-    embedding: 768,
-    convnext: { ...convNextLarge, head: 'mlp' },
-    text: { width: 768, heads: 12, blocks: 16 },
-    activation: gelu,
-  },
+  ...named('xlm-roberta-base-ViT-B-32', withRoberta(512, base32, 'xlm-roberta-base')),
+  ...named('xlm-roberta-large-ViT-H-14', withRoberta(1024, viTH, 'xlm-roberta-large')),
+  ...named('coca_ViT-B-32', coca(512, base32)),
+  ...named('coca_ViT-L-14', coca(768, viT(14, 1024))),
+  ...named('ViT-L-14-CLIPA ViT-L-14-CLIPA-336', clipa(768, viT(14, 1024), text768)),
+  ...named('ViT-H-14-CLIPA ViT-H-14-CLIPA-336', clipa(1024, viTH, text1024)),
+  ...named('ViT-bigG-14-CLIPA ViT-bigG-14-CLIPA-336', clipa(1280, viTbigG, text1280)),
+  ...named('nllb-clip-base', withNllb(512, base32, '600M')),
+  ...named('nllb-clip-large', withNllb(1024, viTH, '1.3B')),
+  ...named(
+    'nllb-clip-base-siglip',
+    withNllb(768, timmTower('vit_base_patch16_siglip_384', 'none'), '600M'),
+  ),
+  ...named(
+    'nllb-clip-large-siglip',
+    withNllb(1152, timmTower('vit_so400m_patch14_siglip_384', 'none'), '1.3B'),
+  ),
+  ...inBothWays('ViT-H-14-worldwide', worldwide(1024, viTH, text1024)),
+  ...named('ViT-H-14-worldwide-378', worldwide(1024, viTH, text1024)),
+  ...named('ViT-bigG-14-worldwide ViT-bigG-14-worldwide-378', worldwide(1280, viTbigG, text1280)),
+
+  ...named('convnext_base', clip(512, timmTower('convnext_base', 'linear'), text512)),
+  ...named(
+    'convnext_base_w convnext_base_w_320',
+    clip(640, timmTower('convnext_base', 'linear'), text640),
+  ),
+  ...named(
+    'convnext_large_d convnext_large_d_320',
+    clip(768, timmTower('convnext_large', 'mlp'), clipText(768, { blocks: 16 })),
+  ),
+  ...named('convnext_xxlarge', clip(1024, timmTower('convnext_xxlarge', 'linear'), text1024)),
+  ...named('EVA01-g-14', clip(1024, timmTower('eva_giant_patch14_clip_224', 'own'), text768)),
+  ...named('EVA01-g-14-plus', clip(1024, timmTower('eva_giant_patch14_clip_224', 'own'), text1024)),
+  ...named('EVA02-B-16', clip(512, timmTower('eva02_base_patch16_clip_224', 'own'), text512)),
+  ...named(
+    'EVA02-L-14 EVA02-L-14-336',
+    clip(768, timmTower('eva02_large_patch14_clip_224', 'own'), text768),
+  ),
+  ...named('EVA02-E-14', clip(1024, timmTower('eva02_enormous_patch14_clip_224', 'own'), text1024)),
+  ...named(
+    'EVA02-E-14-plus',
+    clip(1024, timmTower('eva02_enormous_patch14_clip_224', 'own'), text1280),
+  ),
+  ...named('MobileCLIP-B MobileCLIP2-B', clip(512, timmTower('vit_base_mci_224', 'own'), text512)),
+  ...named(
+    'MobileCLIP2-L-14',
+    clip(768, timmTower('vit_large_patch14_clip_224', 'own'), clipText(768, { causal: false })),
+  ),
+  ...named('ViTamin-S', clip(384, timmTower('vitamin_small_224', 'linear'), clipText(384))),
+  ...named('ViTamin-S-LTT', clip(768, timmTower('vitamin_small_224', 'linear'), text768)),
+  ...named('ViTamin-B', clip(512, timmTower('vitamin_base_224', 'linear'), text512)),
+  ...named('ViTamin-B-LTT', clip(768, timmTower('vitamin_base_224', 'linear'), text768)),
+  ...named(
+    'ViTamin-L ViTamin-L-256 ViTamin-L-336 ViTamin-L-384',
+    clip(768, timmTower('vitamin_large_224', 'linear'), text768),
+  ),
+  ...named(
+    'ViTamin-L2 ViTamin-L2-256 ViTamin-L2-336 ViTamin-L2-384',
+    clip(1024, timmTower('vitamin_large2_224', 'linear'), text1024),
+  ),
+  ...named(
+    'ViTamin-XL-256 ViTamin-XL-336 ViTamin-XL-384',
+    clip(
+      1152,
+      timmTower('vitamin_xlarge_256', 'linear'),
+      clipText(1152, { heads: 16, blocks: 27 }),
+    ),
+  ),
+  ...named(
+    'PE-Core-T-16-384',
+    clip(512, timmTower('vit_pe_core_tiny_patch16_384', 'own'), clipText(512, short)),
+  ),
+  ...named(
+    'PE-Core-S-16-384',
+    clip(512, timmTower('vit_pe_core_small_patch16_384', 'own'), clipText(512, short)),
+  ),
+  ...named(
+    'PE-Core-B-16',
+    clip(1024, timmTower('vit_pe_core_base_patch16_224', 'own'), clipText(1024, short)),
+  ),
+  ...named(
+    'PE-Core-L-14-336',
+    clip(1024, timmTower('vit_pe_core_large_patch14_336', 'own'), clipText(1024, short)),
+  ),
+  ...named(
+    'PE-Core-bigG-14-448',
+    clip(
+      1280,
+      timmTower('vit_pe_core_gigantic_patch14_448', 'own'),
+      clipText(1280, { positions: 72 }),
+    ),
+  ),
+
+  ...named(
+    'ViT-B-16-SigLIP ViT-B-16-SigLIP-256 ViT-B-16-SigLIP-384 ViT-B-16-SigLIP-512',
+    siglip({ image: 'vit_base_patch16_siglip_224', vocabulary: 'english', width: 768 }),
+  ),
+  ...named(
+    'ViT-B-16-SigLIP-i18n-256',
+    siglip({ image: 'vit_base_patch16_siglip_256', vocabulary: 'multilingual', width: 768 }),
+  ),
+  ...named(
+    'ViT-L-16-SigLIP-256 ViT-L-16-SigLIP-384',
+    siglip({ image: 'vit_large_patch16_siglip_256', vocabulary: 'english', width: 1024 }),
+  ),
+  ...named(
+    'ViT-SO400M-14-SigLIP',
+    siglip({
+      image: 'vit_so400m_patch14_siglip_224',
+      vocabulary: 'english',
+      width: 1152,
+      text: { positions: 16 },
+    }),
+  ),
+  ...named(
+    'ViT-SO400M-14-SigLIP-378 ViT-SO400M-14-SigLIP-384',
+    siglip({ image: 'vit_so400m_patch14_siglip_378', vocabulary: 'english', width: 1152 }),
+  ),
+  ...named(
+    'ViT-SO400M-16-SigLIP-i18n-256',
+    siglip({
+      image: 'vit_so400m_patch16_siglip_256',
+      vocabulary: 'multilingual',
+      width: 1152,
+      text: { projection: 'none' },
+    }),
+  ),
+  ...named(
+    'ViT-B-32-SigLIP2-256',
+    siglip({ image: 'vit_base_patch32_siglip_256', vocabulary: 'gemma', width: 768 }),
+  ),
+  ...named(
+    'ViT-B-16-SigLIP2 ViT-B-16-SigLIP2-256 ViT-B-16-SigLIP2-384 ViT-B-16-SigLIP2-512',
+    siglip({ image: 'vit_base_patch16_siglip_224', vocabulary: 'gemma', width: 768 }),
+  ),
+  ...named(
+    'ViT-L-16-SigLIP2-256 ViT-L-16-SigLIP2-384 ViT-L-16-SigLIP2-512',
+    siglip({ image: 'vit_large_patch16_siglip_256', vocabulary: 'gemma', width: 1024 }),
+  ),
+  ...named(
+    'ViT-SO400M-14-SigLIP2 ViT-SO400M-14-SigLIP2-378',
+    siglip({ image: 'vit_so400m_patch14_siglip_224', vocabulary: 'gemma', width: 1152 }),
+  ),
+  ...named(
+    'ViT-SO400M-16-SigLIP2-256 ViT-SO400M-16-SigLIP2-384 ViT-SO400M-16-SigLIP2-512',
+    siglip({ image: 'vit_so400m_patch16_siglip_256', vocabulary: 'gemma', width: 1152 }),
+  ),
+  ...named(
+    'ViT-gopt-16-SigLIP2-256 ViT-gopt-16-SigLIP2-384',
+    siglip({
+      image: 'vit_giantopt_patch16_siglip_256',
+      vocabulary: 'gemma',
+      width: 1152,
+      embedding: 1536,
+    }),
+  ),
 }
 
-/** image [n, 3, h, w] -> [n, embedding] */
-function imageTower(w: ParameterScope, image: Tensor, c: ClipConfig): Tensor {
-  if (c.resnet) return clipResNet(w, image, { ...c.resnet, embedding: c.embedding })
-  if (c.vit) return vit(w, image, { ...c, ...c.vit })
-  const features = convNextTrunk(w.at('trunk'), image, c.convnext!)
-  if (c.convnext!.head === 'linear') return unbiasedLinear(w.at('head.proj'), features, c.embedding)
-  return mlp(w.at('head.mlp'), features, {
-    hidden: 2 * c.embedding,
-    out: c.embedding,
-    outBias: false,
-  })
-}
+/** Returns a rule for the names of both towers; the text tower's may begin with `text.`. */
+const rule = (pattern: string, replacement: string): readonly [RegExp, string] => [
+  new RegExp(`^(?:text\\.)?(.*)${pattern}`),
+  `$1${replacement}`,
+]
 
-function vit(
-  w: ParameterScope,
-  image: Tensor,
-  v: ClipViTConfig & Pick<ClipConfig, 'activation' | 'embedding'>,
-): Tensor {
-  const token = reshape(w.get('class_embedding', [v.width]), [1, 1, v.width])
-  const x = prependTokens(
-    token,
-    patchEmbed(w.at('conv1'), image, { patch: v.patch, dim: v.width, bias: false }),
-  )
-  const placed = add(x, w.get('positional_embedding', [fixedSize(x.shape[1], 'vit'), v.width]))
-  const { heads, activation, hidden = 4 * v.width } = v
-  const block = { heads, activation, epsilon, hidden }
-  const y = transformer(
-    w.each('transformer.resblocks', v.blocks),
-    layerNorm(w.at('ln_pre'), placed, epsilon),
-    block,
-  )
-  return matmul(
-    layerNorm(w.at('ln_post'), pick(y, 1, 0), epsilon),
-    w.get('proj', [v.width, v.embedding]),
-  )
-}
+const rename: NonNullable<NameTable['rename']> = [
+  rule('\\.ln_([12])\\.', '.norm$2.'),
+  rule('\\.attn\\.in_proj_(weight|bias)$', '.attn.qkv.$2'),
+  rule('\\.attn\\.out_proj\\.', '.attn.proj.'),
+  rule('\\.mlp\\.c_fc\\.', '.mlp.fc1.'),
+  rule('\\.mlp\\.c_proj\\.', '.mlp.fc2.'),
+  // transformers' RoBERTa
+  rule('\\.attention\\.self\\.', '.attn.'),
+  rule('\\.attention\\.output\\.dense\\.', '.attn.proj.'),
+  rule('\\.attention\\.output\\.LayerNorm\\.', '.norm1.'),
+  rule('\\.intermediate\\.dense\\.', '.mlp.fc1.'),
+  rule('(\\.layer\\.\\d+)\\.output\\.dense\\.', '$2.mlp.fc2.'),
+  rule('(\\.layer\\.\\d+)\\.output\\.LayerNorm\\.', '$2.norm2.'),
+  // transformers' M2M-100
+  rule('\\.self_attn\\.q_proj\\.', '.attn.query.'),
+  rule('\\.self_attn\\.k_proj\\.', '.attn.key.'),
+  rule('\\.self_attn\\.v_proj\\.', '.attn.value.'),
+  rule('\\.self_attn\\.out_proj\\.', '.attn.proj.'),
+  rule('\\.self_attn_layer_norm\\.', '.norm1.'),
+  rule('\\.final_layer_norm\\.', '.norm2.'),
+  rule('(transformer\\.layers\\.\\d+)\\.fc([12])\\.', '$2.mlp.fc$3.'),
+  rule('transformer\\.layer_norm\\.', 'transformer.norm.'),
+  [/^text\./, ''],
+]
 
-/** tokens int64 [n, length], at most 77 -> [n, embedding], read at each text's end token, whose number is the highest. */
-function textTower(
-  w: ParameterScope,
-  tokens: Tensor,
-  { text, activation, embedding }: ClipConfig,
-): Tensor {
-  const { width, heads, blocks } = text
-  const length = fixedSize(tokens.shape[1], 'textTower')
-  w.get('logit_scale', [], 'scale') // a parameter of the checkpoint that the graph does not use
-  const words = gather(w.at('token_embedding').get('weight', [vocabulary, width]), tokens)
-  const x = add(words, slice(w.get('positional_embedding', [contextLength, width]), 0, [0, length]))
-  const block = { heads, activation, epsilon, mask: causalMask(w.graph, length) }
-  const y = transformer(w.each('transformer.resblocks', blocks), x, block)
-  const atEnd = gatherPerRow(y, topK(tokens, 1).indices)
-  return matmul(
-    layerNorm(w.at('ln_final'), atEnd, epsilon),
-    w.get('text_projection', [width, embedding]),
-  )
-}
+/** Counters, tables that are computed here, and CoCa's decoder of captions. */
+const ignore = [
+  /^(input_resolution|context_length|vocab_size)$/,
+  /^text\.transformer\.embeddings\.position_ids$/,
+  /^text\.transformer\.embed_positions\./,
+  /^text_decoder\./,
+]
 
-/** Returns [length, length], which lets a token attend to itself and its predecessors: 0 there, else minus infinity. */
-function causalMask(graph: Graph, length: number): Tensor {
-  const values = Float32Array.from({ length: length * length }, (_, i) =>
-    i % length > Math.floor(i / length) ? -Infinity : 0,
-  )
-  return constant(graph, values, [length, length])
-}
-
-const names: DualEncoder['names'] = {
-  rename: [
-    [/\.ln_([12])\./, '.norm$1.'],
-    [/\.attn\.in_proj_(weight|bias)$/, '.attn.qkv.$1'],
-    [/\.attn\.out_proj\./, '.attn.proj.'],
-    [/\.mlp\.c_fc\./, '.mlp.fc1.'],
-    [/\.mlp\.c_proj\./, '.mlp.fc2.'],
-  ],
-  ignore: [/^(input_resolution|context_length|vocab_size)$/],
+function dualEncoder({ image, text, ...c }: ClipConfig): DualEncoder {
+  const { activation = gelu, embedding, sigmoid } = c
+  const trunkIgnore = image.kind === 'timm' ? (image.trunk.names?.ignore ?? []) : []
+  const declareScale = (w: ParameterScope): void => {
+    w.get('logit_scale', [], 'scale')
+    if (sigmoid) w.get('logit_bias', [], 'bias')
+  }
+  return {
+    kind: 'dual',
+    family: 'clip',
+    names: { rename, ignore: [...ignore, ...trunkIgnore] },
+    embeddingWidth: embedding,
+    tokenizer: c.tokenizer,
+    prompt: 'This is a photo of a {}',
+    encodeImage: (w, pixels) =>
+      imageTower(w.at('visual'), pixels, { image, activation, embedding }),
+    encodeText: (w, tokens, mask) => {
+      declareScale(w) // parameters of the checkpoint that embeddings do not depend on
+      return textTower(w, { tokens, mask }, { text, activation, embedding })
+    },
+    logitScale: sigmoid ? 'checkpoint' : 100,
+  }
 }
 
 export const clips: Record<string, DualEncoder> = Object.fromEntries(
-  Object.entries(rows).map(([name, c]) => [
-    name,
-    {
-      kind: 'dual',
-      family: 'clip',
-      names,
-      embeddingWidth: c.embedding,
-      contextLength,
-      textCleaning: 'clip',
-      prompt: 'This is a photo of a {}',
-      encodeImage: (w, image) => imageTower(w.at('visual'), image, c),
-      encodeText: (w, tokens) => textTower(w, tokens, c),
-      logitScale: 100,
-    },
-  ]),
+  Object.entries(rows).map(([name, config]) => [name, dualEncoder(config)]),
 )

@@ -2,7 +2,12 @@
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { gelu, geluTanh, silu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import {
+  type ArchitectureRows,
+  type ClassifierBuilder,
+  classifierHead,
+  classifiers,
+} from './family.ts'
 
 /** A trunk with its classifier, which may have a hidden layer of this width. */
 type ConvNextRow = ConvNextConfig & { hidden?: number }
@@ -70,7 +75,7 @@ const convNext: ClassifierBuilder<ConvNextRow> = (w, image, c) => {
   const head = w.at('head')
   const features =
     c.hidden === undefined ? pooled : gelu(linear(head.at('pre_logits.fc'), pooled, c.hidden))
-  return { features, logits: linear(head.at('fc'), features, c.classes) }
+  return { features, logits: classifierHead(head.at('fc'), features, c.classes) }
 }
 
 export const convNexts = classifiers({ family: 'convnext', rows, build: convNext })

@@ -1,12 +1,13 @@
 /**
- * EVA (Fang et al. 2022), EVA-02 (Fang et al. 2023) and Vision Transformers with rotary positions (Heo et al. 2024), as
- * timm's eva.py computes them.
+ * EVA (Fang et al. 2022), EVA-02 (Fang et al. 2023), EVA-CLIP's image towers (Sun et al. 2023), the Perception Encoder
+ * (Bolya et al. 2025) and Vision Transformers with rotary positions (Heo et al. 2024), as timm's eva.py computes them.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   attend,
   fusedProjection,
   keysUnbiasedProjection,
+  latentPool,
   type Projection,
   splitQkv,
 } from '../../lib/onnx/blocks/attention.ts'
@@ -28,9 +29,14 @@ import {
   prefixRows,
   type TokenSettings,
 } from '../../lib/onnx/blocks/tokens.ts'
-import { gelu, mean, mul, pick, silu, split } from '../../lib/onnx/ops.ts'
+import { add, gelu, mean, mul, pick, silu, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import {
+  type ArchitectureRows,
+  type ClassifierBuilder,
+  classifierHead,
+  classifiers,
+} from './family.ts'
 
 interface EvaConfig {
   patch: number
@@ -41,7 +47,15 @@ interface EvaConfig {
   hidden?: number
   classToken?: boolean
   registers?: number
-  pool?: 'token' | 'mean'
+  /** What the classifier sees: the mean of the patches (default), the class token, or attention over all tokens. */
+  pool?: 'token' | 'mean' | 'attention'
+  /** CLIP's norm before the blocks, with patches embedded without bias. */
+  preNorm?: boolean
+  epsilon?: number
+  /** Whether a norm stands before the last layer of the attention. */
+  innerNorm?: boolean
+  /** Whether the norms of a block follow its branches. */
+  postNorm?: boolean
   /** Whether the position table has a row for every token (default), for the patches alone, or is absent. */
   positions?: NonNullable<TokenSettings['positions']>
   rotary?: FrequencySettings | 'mixed'
@@ -83,11 +97,48 @@ const rotary = {
 } as const
 const mixed = { ...rotary, rotary: 'mixed' } as const
 const placed = { positions: 'patches' } as const
+/** EVA-CLIP's towers. */
+const eva02Clip = { ...eva02Large, innerNorm: true, pool: 'token' } as const
+/** The Perception Encoder, whose positions are counted on its own grid, from 1. */
+const perception = (reference: number, offset = 1) =>
+  ({
+    patch: 14,
+    qkv: 'biased',
+    pool: 'attention',
+    preNorm: true,
+    epsilon: 1e-5,
+    rotary: { temperature: 10_000, reference, offset, columnsFirst: true },
+  }) as const
 
 const rows: ArchitectureRows<EvaConfig> = {
   eva_giant_patch14_224: giant,
   eva_giant_patch14_336: giant,
   eva_giant_patch14_560: giant,
+  eva_giant_patch14_clip_224: { ...giant, pool: 'token' },
+  eva02_base_patch16_clip_224: { ...eva02Clip, ...base, patch: 16, hidden: 2048 },
+  eva02_large_patch14_clip_224: { ...eva02Clip, ...large, hidden: 2730 },
+  eva02_large_patch14_clip_336: { ...eva02Clip, ...large, hidden: 2730 },
+  eva02_enormous_patch14_clip_224: {
+    patch: 14,
+    dim: 1792,
+    blocks: 64,
+    heads: 16,
+    hidden: 15_360,
+    pool: 'token',
+    postNorm: true,
+  },
+  vit_pe_core_tiny_patch16_384: { ...perception(24), ...tiny, patch: 16 },
+  vit_pe_core_small_patch16_384: { ...perception(24), ...small, patch: 16 },
+  vit_pe_core_base_patch16_224: { ...perception(14), ...base, patch: 16 },
+  vit_pe_core_large_patch14_336: { ...perception(24), ...large },
+  vit_pe_core_gigantic_patch14_448: {
+    ...perception(32, 0),
+    dim: 1536,
+    blocks: 50,
+    heads: 16,
+    hidden: 8960,
+    classToken: false,
+  },
   eva02_tiny_patch14_336: { ...eva02, ...tiny, hidden: 512 },
   eva02_small_patch14_336: { ...eva02, ...small, hidden: 1024 },
   eva02_base_patch14_448: { ...eva02Large, ...base, hidden: 2048 },
@@ -133,11 +184,15 @@ const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
       (y, block, depth) => evaBlock(block, y, { ...c, turn: turns(depth) }),
       embedTokens(w, image, { ...c, prefix }),
     )
-  const features =
-    c.pool === 'token'
-      ? pick(layerNorm(w.at('norm'), x), 1, 0)
-      : layerNorm(w.at('fc_norm'), mean(patchTokens(x, count), [1]))
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  const normal = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, c.epsilon)
+  const pooled = {
+    token: () => pick(normal('norm', x), 1, 0),
+    mean: () => normal('fc_norm', mean(patchTokens(x, count), [1])),
+    attention: () =>
+      latentPool(w.at('attn_pool'), normal('norm', x), { heads: 8, epsilon: c.epsilon }),
+  }
+  const features = pooled[c.pool ?? 'mean']()
+  return { features, logits: classifierHead(w.at('head'), features, c.classes) }
 }
 
 type BlockSettings = EvaConfig & { turn: RotaryTables | undefined }
@@ -166,17 +221,24 @@ function rotation(
   return () => tables
 }
 
-const evaBlock = (w: ParameterScope, x: Tensor, c: BlockSettings): Tensor =>
-  preNormBlock(w, x, {
+function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+  if (c.postNorm) {
+    const y = add(x, layerNorm(w.at('norm1'), attention(w.at('attn'), x, c), c.epsilon))
+    return add(y, layerNorm(w.at('norm2'), evaMlp(w.at('mlp'), y, c), c.epsilon))
+  }
+  return preNormBlock(w, x, {
     attention: (scope, y) => attention(scope, y, c),
     mlp: (scope, y) => evaMlp(scope, y, c),
+    epsilon: c.epsilon,
     layerScale: c.layerScale ? 'gamma_' : undefined,
   })
+}
 
 function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const [q, k, v] = projections[c.qkv ?? 'keys unbiased'](w, x)
   const turn = (y: Tensor): Tensor => (c.turn ? rotate(y, c.turn) : y)
-  return linear(w.at('proj'), attend([turn(q), turn(k), v], c), c.dim)
+  const mixed = attend([turn(q), turn(k), v], c)
+  return linear(w.at('proj'), c.innerNorm ? layerNorm(w.at('norm'), mixed) : mixed, c.dim)
 }
 
 const projections: Record<NonNullable<EvaConfig['qkv']>, Projection> = {

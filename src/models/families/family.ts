@@ -1,7 +1,7 @@
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { flatten, globalAvgPool } from '../../lib/onnx/ops.ts'
+import { add, exp, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
 
 /** The configuration that a builder needs, for each model by its name in the reference library. */
 export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
@@ -18,7 +18,7 @@ export interface Classifier {
   family: string
   /** From the reference library's checkpoint names to the builder's, where they differ. */
   names?: NameTable | undefined
-  /** image [n, 3, h, w], normalized. */
+  /** image [n, 3, h, w], normalized. A family of image towers takes 0 classes too: `logits` are then the features. */
   build(w: ParameterScope, image: Tensor, classes: number): OutputTensors
 }
 
@@ -29,25 +29,51 @@ export interface DualEncoder {
   names?: NameTable | undefined
   /** Width of the shared space. */
   embeddingWidth: number
-  /** Most tokens of a text. */
-  contextLength: number
-  /** How texts become tokens: `clip` cleans them first as OpenCLIP does, `bert` takes them as they are. */
-  textCleaning: 'clip' | 'bert'
+  tokenizer: TokenizerSettings
   /** The prompt of the paper's evaluation; `{}` stands for the class name. */
   prompt: string
   /** image [n, 3, h, w], normalized, to [n, embedding]; not yet of unit length. */
   encodeImage(w: ParameterScope, image: Tensor): Tensor
   /**
    * tokens int64 [n, length] and mask int64 [n, length] (0 on padding; not every model reads it) to [n, embedding]. The
-   * length may be below the context length: the embedding does not depend on padding.
+   * length is the context length if the tokenizer's settings say `padded`; else it may be less.
    */
   encodeText(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor
   /**
    * The factor from cosine similarities to logits. The paper's evaluation code takes 100 for CLIP and 1 for FLAVA instead
-   * of the checkpoint's `logit_scale` (Geographic_Generalization, models/clip/clip.py and models/flava/flava.py).
+   * of the checkpoint's `logit_scale` (Geographic_Generalization, models/clip/clip.py and models/flava/flava.py). Models
+   * that were trained with a sigmoid take the checkpoint's own: exp(`logit_scale`) times the cosine, plus `logit_bias`.
    */
-  logitScale: number
+  logitScale: number | 'checkpoint'
 }
+
+/** How texts become tokens. */
+export interface TokenizerSettings {
+  /** Most tokens of a text. */
+  contextLength: number
+  /** How texts are cleaned first, in OpenCLIP's words; `none` takes them as they are. */
+  cleaning: 'lower' | 'whitespace' | 'canonicalize' | 'none'
+  /** The token that fills a text up. */
+  padding: number
+  /** Whether texts are filled up to the context length, because the model reads the padding too. */
+  padded?: boolean
+  /** Hub repository whose `tokenizer.json` stands in if the weights' own repository has none. */
+  repository?: string
+  /** Token that becomes padding wherever it stands. */
+  dropped?: string
+  /** Token of the language, which precedes every text whatever the file says; the end token follows. */
+  language?: string
+}
+
+/** Returns logits of cosine similarities [n, t]. */
+export const scoreCosines = (
+  w: ParameterScope,
+  cosines: Tensor,
+  { logitScale }: Pick<DualEncoder, 'logitScale'>,
+): Tensor =>
+  logitScale === 'checkpoint'
+    ? add(mul(cosines, exp(w.get('logit_scale', [], 'scale'))), w.get('logit_bias', [], 'bias'))
+    : mul(cosines, logitScale)
 
 export type Architecture = Classifier | DualEncoder
 
@@ -65,6 +91,10 @@ interface ClassifierFamily<Config> {
   /** From the names of published checkpoints to the builder's, for each configuration. */
   names?: (config: Config) => NameTable
 }
+
+/** Returns a linear layer from features to classes, or the features themselves if there are 0 classes. */
+export const classifierHead = (w: ParameterScope, features: Tensor, classes: number): Tensor =>
+  classes === 0 ? features : linear(w, features, classes)
 
 /** Returns one architecture for each row of a family of classifiers. */
 export const classifiers = <Config>({

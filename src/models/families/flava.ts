@@ -1,11 +1,11 @@
 /** FLAVA's image and text towers (Singh et al. 2021), as transformers' FlavaModel computes them. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { separateProjection } from '../../lib/onnx/blocks/attention.ts'
+import { paddingMask, separateProjection } from '../../lib/onnx/blocks/attention.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import { add, cast, gather, mul, pick, reshape, slice, sub } from '../../lib/onnx/ops.ts'
+import { add, gather, pick, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type DualEncoder } from './family.ts'
 
@@ -48,19 +48,13 @@ function textTower(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor {
   const x = layerNorm(embeddings.at('LayerNorm'), add(add(words, firstType), places), epsilon)
   const y = transformer(tower.each('encoder.layer', 12), x, {
     ...blockOptions,
-    mask: withoutPadding(mask),
+    mask: paddingMask(mask),
   })
   return projectedToken(w.at('text_projection'), tower, y)
 }
 
 function projectedToken(w: ParameterScope, tower: ParameterScope, x: Tensor): Tensor {
   return linear(w, layerNorm(tower.at('layernorm'), pick(x, 1, 0), epsilon), width)
-}
-
-/** mask [n, length] as an addend of attention scores [n, 1, 1, length]: 0, or too low for any weight on padding. */
-function withoutPadding(mask: Tensor): Tensor {
-  const [n, length] = mask.shape
-  return mul(sub(reshape(cast(mask, 'float32'), [n!, 1, 1, length!]), 1), 1e30)
 }
 
 /** `flava.` stands before every name in the checkpoint for pretraining. */
@@ -89,8 +83,7 @@ export const flavas: Record<string, DualEncoder> = {
     family: 'flava',
     names,
     embeddingWidth: width,
-    contextLength: 77,
-    textCleaning: 'bert',
+    tokenizer: { contextLength: 77, cleaning: 'none', padding: 0 },
     prompt: 'a photo of a {}',
     encodeImage: imageTower,
     encodeText: textTower,

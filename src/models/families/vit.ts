@@ -6,11 +6,12 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
-import { layerNorm, layerScale, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
+import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm, layerNorm, layerScale, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
+  flattenToTokens,
   learnedTokens,
   patchTokens,
   prefixRows,
@@ -22,6 +23,7 @@ import {
   concat,
   exp,
   gelu,
+  geluTanh,
   matmul,
   mean,
   mul,
@@ -37,6 +39,7 @@ import {
 import {
   type ArchitectureRows,
   type ClassifierBuilder,
+  classifierHead,
   classifiers,
   type OutputTensors,
 } from './family.ts'
@@ -70,6 +73,10 @@ interface ViTConfig {
   epsilon?: number
   qkvBias?: boolean
   layerScale?: boolean
+  /** The MLP's, GELU by default. */
+  activation?: (x: Tensor) => Tensor
+  /** Channels of MobileCLIP's convolutions, which stand for the patches. */
+  stem?: number
   /** BEiT-3's norms before the last layer of the attention and of the MLP. */
   innerNorms?: boolean
   attention?: 'plain' | 'differential'
@@ -93,6 +100,7 @@ const betwixt = { dim: 640, blocks: 12, heads: 10 }
 const mediumDeep = { ...medium, blocks: 20 }
 
 const clip = { preNorm: true, epsilon: 1e-5 }
+const siglip = { classToken: false, pool: 'attention' } as const
 const averaged = { classToken: false, pool: 'mean' } as const
 const scaled = { ...averaged, layerScale: true }
 const register1 = { ...scaled, registers: 1, patchPositions: true }
@@ -175,7 +183,25 @@ const rows: ArchitectureRows<ViTConfig> = {
     { ...so150m2, ...scaled, registers: 1, qkvBias: false },
     'vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384 vit_so150m2_patch16_reg1_gap_448',
   ),
-  ...variants({ ...so400m, classToken: false, pool: 'attention' }, 'vit_so400m_patch14_siglip_378'),
+  ...variants({ ...base, ...siglip }, 'vit_base_patch32_siglip_256 vit_base_patch16_siglip_224'),
+  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_256 vit_base_patch16_siglip_384'),
+  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_512'),
+  ...variants({ ...large, ...siglip }, 'vit_large_patch16_siglip_256 vit_large_patch16_siglip_384'),
+  ...variants({ ...large, ...siglip }, 'vit_large_patch16_siglip_512'),
+  ...variants({ ...so400m, ...siglip }, 'vit_so400m_patch14_siglip_224'),
+  ...variants(
+    { ...so400m, ...siglip },
+    'vit_so400m_patch14_siglip_378 vit_so400m_patch14_siglip_384 vit_so400m_patch16_siglip_256',
+  ),
+  ...variants(
+    { ...so400m, ...siglip },
+    'vit_so400m_patch16_siglip_384 vit_so400m_patch16_siglip_512',
+  ),
+  ...variants(
+    { dim: 1536, blocks: 40, heads: 16, activation: geluTanh, ...siglip },
+    'vit_giantopt_patch16_siglip_256 vit_giantopt_patch16_siglip_384',
+  ),
+  ...variants({ ...base, stem: 192, patchPositions: true }, 'vit_base_mci_224'),
   ...variants(
     { ...so400m, ...averaged, normAfterPool: false },
     'vit_so400m_patch14_siglip_gap_378',
@@ -210,7 +236,12 @@ const hybridRows: ArchitectureRows<ViTConfig> = {
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
   const prefix = learnedTokens(c)
-  const tokens: TokenSettings = { ...c, prefix, positions: c.patchPositions ? 'patches' : 'all' }
+  const tokens: TokenSettings = {
+    ...c,
+    prefix,
+    positions: c.patchPositions ? 'patches' : 'all',
+    patches: c.stem ? mobileStem(w.at('patch_embed.backbone'), image, [c.stem, c.dim]) : undefined,
+  }
   const map = c.trunk ? hybridTrunk(w.at('patch_embed.backbone'), image, c.trunk) : image
   const x = w
     .each('blocks', c.blocks)
@@ -227,7 +258,21 @@ const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
         ? mean(patches, [1])
         : latentPool(w.at('attn_pool'), patches, c)
   const features = normAfterPool ? layerNorm(w.at('fc_norm'), pooled, c.epsilon) : pooled
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return { features, logits: classifierHead(w.at('head'), features, c.classes) }
+}
+
+/** MobileCLIP's convolutions of 4 × 4, 2 × 2 and 2 × 2 pixels (Vasu et al. 2023): image [n, 3, h, w] to [n, patches, dim]. */
+function mobileStem(
+  w: ParameterScope,
+  image: Tensor,
+  [width, dim]: readonly [width: number, dim: number],
+): Tensor {
+  const layer = (i: number, x: Tensor, kernel: number): Tensor => {
+    const y = conv(w.at(i).at('conv'), x, { out: width, kernel, stride: kernel })
+    return gelu(batchNorm(w.at(i).at('bn'), y))
+  }
+  const x = layer(1, layer(0, image, 4), 2)
+  return flattenToTokens(conv(w.at('2.conv'), x, { out: dim, kernel: 2, stride: 2, bias: true }))
 }
 
 /** DeiT's two classifiers, of the class token and of the distillation token, averaged. */
@@ -263,7 +308,7 @@ function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const hidden = gelu(linear(w.at('fc1'), x, c.hidden ?? 4 * c.dim))
+  const hidden = (c.activation ?? gelu)(linear(w.at('fc1'), x, c.hidden ?? 4 * c.dim))
   return linear(
     w.at('fc2'),
     c.innerNorms ? layerNorm(w.at('norm'), hidden, c.epsilon) : hidden,

@@ -1,34 +1,52 @@
-import { decodeHTML } from 'entities/decode'
 import { readFile, stat } from 'node:fs/promises'
 import { createContext, Script } from 'node:vm'
 import { firstLine, inputError } from '../../lib/errors.ts'
-import { type DualEncoder } from '../families/family.ts'
+import { type TokenizerSettings } from '../families/family.ts'
+import { charsMapNormalizer } from './charsMap.ts'
+import { textCleaners } from './cleanText.ts'
 
 /** Returns the ids of a text's tokens, start and end tokens included. */
 export type Tokenizer = (text: string) => number[]
 
 /**
- * Loads a `tokenizer.json`. Texts of more than `contextLength` tokens are cut; the last token is kept.
+ * Loads a `tokenizer.json`. Texts are cleaned first; of a text with more tokens than the context length, the last token is
+ * kept behind the first ones.
  * @throws GeogapError `bad-tokenizer`
  */
-export async function loadTokenizer(
-  file: string,
-  { textCleaning, contextLength }: Pick<DualEncoder, 'textCleaning' | 'contextLength'>,
-): Promise<Tokenizer> {
-  const encode = await loadLibraryTokenizer(file)
-  const clean = textCleaners[textCleaning]
+export async function loadTokenizer(file: string, settings: TokenizerSettings): Promise<Tokenizer> {
+  const { contextLength, cleaning, padding } = settings
+  const { encode, dropped } = await loadLibraryTokenizer(file, settings)
+  const clean = textCleaners[cleaning]
   return text => {
     const ids = encode(clean(text))
-    return ids.length > contextLength ? [...ids.slice(0, contextLength - 1), ids.at(-1)!] : ids
+    const cut = ids.length > contextLength ? [...ids.slice(0, contextLength - 1), ids.at(-1)!] : ids
+    return cut.map(id => (id === dropped ? padding : id))
   }
 }
 
 /** The used part of the library, whose own types do not resolve under Node's module rules. */
 interface TokenizerLibrary {
-  Tokenizer: new (tokenizer: object, config: object) => { encode(text: string): { ids: number[] } }
+  Tokenizer: new (tokenizer: object, config: object) => LibraryTokenizer
 }
 
-async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
+interface LibraryTokenizer {
+  encode(text: string): { ids: number[] }
+  token_to_id(token: string): number | undefined
+  normalizer: Normalizer | null
+}
+
+interface Normalizer {
+  config: { type?: string; precompiled_charsmap?: string }
+  /** The parts of a sequence. */
+  normalizers?: (Normalizer | null)[]
+  normalize(text: string): string
+}
+
+/** Returns the file's encoding of cleaned texts, and the id of the token that becomes padding. */
+async function loadLibraryTokenizer(
+  file: string,
+  settings: Pick<TokenizerSettings, 'language' | 'dropped'>,
+): Promise<{ encode: Tokenizer; dropped: number | undefined }> {
   const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as TokenizerLibrary
   const text = await readTokenizer(file)
   const refuse = (error: unknown): never => {
@@ -36,8 +54,9 @@ async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
   }
   const bounded = createTimeLimit()
   try {
-    const library = bounded(() => new Tokenizer(JSON.parse(text) as object, {}))
-    return cleaned => {
+    const library = bounded(() => new Tokenizer(withLanguage(JSON.parse(text), settings), {}))
+    correctNormalizers(library.normalizer)
+    const encode: Tokenizer = cleaned => {
       try {
         const { ids } = bounded(() => library.encode(cleaned))
         const isTokenId = (id: unknown): boolean =>
@@ -50,8 +69,50 @@ async function loadLibraryTokenizer(file: string): Promise<Tokenizer> {
         return refuse(error)
       }
     }
+    const { dropped } = settings
+    return { encode, dropped: dropped === undefined ? undefined : library.token_to_id(dropped) }
   } catch (error) {
     return refuse(error)
+  }
+}
+
+/** Puts a language's token before texts and the end token after them, whatever the file's template says. */
+function withLanguage(
+  tokenizer: unknown,
+  { language }: Pick<TokenizerSettings, 'language'>,
+): object {
+  if (language === undefined) return tokenizer as object
+  const file = tokenizer as { added_tokens?: { content: string; id: number }[] }
+  const special = (content: string): object => ({ SpecialToken: { id: content, type_id: 0 } })
+  const idOf = (content: string): object => {
+    const found = file.added_tokens?.find(token => token.content === content)
+    if (!found) throw new Error(`it has no token ${content}`)
+    return { id: content, ids: [found.id], tokens: [content] }
+  }
+  const end = '</s>'
+  return {
+    ...file,
+    post_processor: {
+      type: 'TemplateProcessing',
+      single: [special(language), { Sequence: { id: 'A', type_id: 0 } }, special(end)],
+      pair: [],
+      special_tokens: { [language]: idOf(language), [end]: idOf(end) },
+    },
+  }
+}
+
+/**
+ * Makes the library's normalizers what they are in tokenizers: it applies NFKC in place of a file's own map of characters,
+ * and lowers a final Greek sigma by its place in the word, where tokenizers takes one character at a time.
+ */
+function correctNormalizers(normalizer: Normalizer | null): void {
+  if (!normalizer) return
+  for (const part of normalizer.normalizers ?? []) correctNormalizers(part)
+  const { type, precompiled_charsmap: map } = normalizer.config
+  if (type === 'Precompiled' && map) normalizer.normalize = charsMapNormalizer(map)
+  if (type === 'BertNormalizer' || type === 'Lowercase') {
+    const lowered = normalizer.normalize.bind(normalizer)
+    normalizer.normalize = text => lowered(text.replaceAll('Σ', 'σ'))
   }
 }
 
@@ -81,48 +142,12 @@ function createTimeLimit(): <T>(work: () => T) => T {
   }
 }
 
-/** Returns rows of ids, padded with 0 to `length`, and the mask, 0 on padding: both int64 [rows, length]. */
+/** Returns rows of ids, filled up to `length` with `padding`, and the mask, 0 on padding: both int64 [rows, length]. */
 export function padTokens(
   rows: readonly number[][],
-  length: number,
+  { length, padding }: { length: number; padding: number },
 ): { tokens: BigInt64Array; mask: BigInt64Array } {
-  const tokens = new BigInt64Array(rows.length * length)
-  const mask = new BigInt64Array(rows.length * length)
-  for (const [i, ids] of rows.entries()) {
-    tokens.set(ids.map(BigInt), i * length)
-    mask.fill(1n, i * length, i * length + ids.length)
-  }
-  return { tokens, mask }
-}
-
-/**
- * Cleans a text in OpenCLIP's order: ftfy's repairs of characters, HTML entities twice, runs of white space, lower case.
- * ftfy's repair of text decoded with a wrong encoding is left out.
- */
-function cleanForClip(text: string): string {
-  const unescaped = decodeHTML(
-    decodeHTML(
-      characterRepairs.reduce((mended, [pattern, by]) => mended.replace(pattern, by), text),
-    ),
-  )
-  return unescaped
-    .split(/[\s\x85]+/)
-    .filter(word => word !== '')
-    .join(' ')
-    .toLowerCase()
-}
-
-const toCompatible = (character: string): string => character.normalize('NFKC')
-
-const characterRepairs: readonly (readonly [RegExp, (found: string) => string])[] = [
-  [/[ĲĳŉǄ-ǌǱ-ǳ\ufb00-\ufb06]/g, toCompatible],
-  [/[\u3000\uff01-\uffef]/g, toCompatible],
-  [/[\u02bc\u2018-\u201b]/g, () => "'"],
-  [/[\u201c-\u201f]/g, () => '"'],
-  [/[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g, () => ''],
-]
-
-const textCleaners: Readonly<Record<DualEncoder['textCleaning'], (text: string) => string>> = {
-  clip: cleanForClip,
-  bert: text => text,
+  const tokens = new BigInt64Array(rows.length * length).fill(BigInt(padding))
+  for (const [i, ids] of rows.entries()) tokens.set(ids.map(BigInt), i * length)
+  return { tokens, mask: tokens.map(id => (id === BigInt(padding) ? 0n : 1n)) }
 }

@@ -18,8 +18,13 @@ import {
 } from '../../lib/onnx/graph.ts'
 import { normalizeRows, similarity } from '../../lib/onnx/blocks/similarity.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
-import { bindWeights } from '../../lib/tensors/bind.ts'
-import { type Classifier, type DualEncoder } from '../families/family.ts'
+import { bindWeights, type BoundWeights } from '../../lib/tensors/bind.ts'
+import {
+  type Classifier,
+  type DualEncoder,
+  scoreCosines,
+  type TokenizerSettings,
+} from '../families/family.ts'
 import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
 import { readTensor } from '../../lib/tensors/tensors.ts'
@@ -67,7 +72,7 @@ export async function classEmbeddingsFile(
 ): Promise<string> {
   const hash = await hashFile(tokenizer, 'sha256')
   const texts = classNames.map(classText)
-  const content = JSON.stringify([2, architecture, hashes, hash, templates, texts])
+  const content = JSON.stringify([3, architecture, hashes, hash, templates, texts])
   return join(folder, `${sha256(content)}.safetensors`)
 }
 
@@ -84,17 +89,18 @@ export async function zeroShotHead(
   if (embeddingsFile !== undefined && (await orIfMissing(stat(embeddingsFile), undefined)))
     return readEmbeddings(embeddingsFile)
   const width = encoder.embeddingWidth
-  const tokenize = await loadTokenizer(task.tokenizer, encoder)
+  const { padding } = encoder.tokenizer
+  const tokenize = await loadTokenizer(task.tokenizer, encoder.tokenizer)
   const prompts = task.classNames.flatMap((name, row) =>
     task.templates.map(template => ({ row, ids: tokenize(fillTemplate(template, name)) })),
   )
   const head = new Float32Array(task.classNames.length * width)
-  for (const [length, group] of groupByLength(prompts, encoder.contextLength)) {
+  for (const [length, group] of groupByLength(prompts, encoder.tokenizer)) {
     const session = await textSession({ encoder, files }, length, options)
     try {
       for (let first = 0; first < group.length; first += batchSize) {
         const some = group.slice(first, first + batchSize)
-        addRows(head, await embed(session, some, length), some)
+        addRows(head, await embed(session, some, { length, padding }), some)
         options.onBatch?.()
       }
     } finally {
@@ -115,14 +121,15 @@ interface TokenizedPrompt {
 const batchSize = 64
 const lengthStep = 4
 
-/** Groups prompts by the length that they are padded to, a multiple of `lengthStep`. */
+/** Groups prompts by the length that they are padded to: a multiple of `lengthStep`, or the context length. */
 function groupByLength(
   prompts: readonly TokenizedPrompt[],
-  context: number,
+  { contextLength, padded }: TokenizerSettings,
 ): Map<number, TokenizedPrompt[]> {
   const groups = new Map<number, TokenizedPrompt[]>()
   for (const prompt of prompts) {
-    const length = Math.min(context, Math.ceil(prompt.ids.length / lengthStep) * lengthStep)
+    const fitting = Math.ceil(prompt.ids.length / lengthStep) * lengthStep
+    const length = padded ? contextLength : Math.min(contextLength, fitting)
     const group = groups.get(length)
     if (group) group.push(prompt)
     else groups.set(length, [prompt])
@@ -156,25 +163,27 @@ async function textSession(
   const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape: ['t', length] })
   const mask = addInput(graph, 'mask', { dtype: 'int64', shape: ['t', length] })
   addOutput('embedding', normalizeRows(encoder.encodeText(parameterScope(graph), tokens, mask)))
-  declareImage(encoder, graph)
-  const { folder, bind } = await bindWeights(
-    graph,
-    await Promise.all(files.map(readWeights)),
-    encoder.names,
-  )
+  const { folder, bind } = await bindEncoder(graph, { encoder, files })
   return createSession(encodeModel(graph, { bind }), { ...options, folder })
+}
+
+/** Binds the graph of one tower, or of none, to weights that have to fit both. */
+async function bindEncoder(graph: Graph, { encoder, files }: LocalEncoder): Promise<BoundWeights> {
+  declareImage(encoder, graph)
+  declareText(encoder, graph)
+  return bindWeights(graph, await Promise.all(files.map(readWeights)), encoder.names)
 }
 
 async function embed(
   session: InferenceSession,
   prompts: readonly TokenizedPrompt[],
-  length: number,
+  { length, padding }: { length: number; padding: number },
 ): Promise<Float32Array> {
   const ort = await import('onnxruntime-node')
   const rows = prompts.map(({ ids }) => ids)
   const shape = [rows.length, length]
   const feeds = Object.fromEntries(
-    Object.entries(padTokens(rows, length))
+    Object.entries(padTokens(rows, { length, padding }))
       .filter(([name]) => session.inputNames.includes(name))
       .map(([name, values]): [string, OrtTensor] => [name, new ort.Tensor('int64', values, shape)]),
   )
@@ -204,17 +213,17 @@ function scaleRowsToUnit(rows: Float32Array, width: number): void {
 
 /** Returns a function from kept features [n, embedding] to logits [n, classes], for class embeddings [classes, embedding]. */
 export async function featureScorer(
-  encoder: DualEncoder,
+  { encoder, files }: LocalEncoder,
   head: Float32Array,
 ): Promise<(features: Float32Array) => Promise<Float32Array>> {
   const graph = createGraph()
   const width = encoder.embeddingWidth
   const features = addInput(graph, 'features', { shape: ['n', width] })
-  addOutput(
-    'logits',
-    similarity(features, constant(graph, head, [head.length / width, width]), encoder.logitScale),
-  )
-  const session = await createSession(encodeModel(graph))
+  const rows = constant(graph, head, [head.length / width, width])
+  const w = parameterScope(graph)
+  addOutput('logits', scoreCosines(w, similarity(features, rows), encoder))
+  const { folder, bind } = await bindEncoder(graph, { encoder, files })
+  const session = await createSession(encodeModel(graph, { bind }), { folder })
   const { Tensor } = await import('onnxruntime-node')
   return async values => {
     const { logits } = await session.run({
@@ -236,7 +245,7 @@ export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): C
       classes,
       encoder.embeddingWidth,
     ])
-    return { features, logits: similarity(features, rows, encoder.logitScale) }
+    return { features, logits: scoreCosines(w, similarity(features, rows), encoder) }
   }
   return {
     kind: 'classifier',
@@ -263,7 +272,7 @@ const declareImage = (encoder: DualEncoder, graph: Graph): void =>
   )
 
 function declareText(encoder: DualEncoder, graph: Graph): void {
-  const shape = ['t', encoder.contextLength]
+  const shape = ['t', encoder.tokenizer.contextLength]
   declareWith(graph, w => {
     const tokens = addInput(w.graph, 'tokens', { dtype: 'int64', shape })
     encoder.encodeText(w, tokens, addInput(w.graph, 'mask', { dtype: 'int64', shape }))

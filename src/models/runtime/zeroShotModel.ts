@@ -7,10 +7,8 @@ import { classEmbeddingsFile } from './zeroShotHead.ts'
 import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
 import { type PreparedModel } from './prepareModel.ts'
+import { type TokenizerSettings } from '../families/family.ts'
 import { type ModelSpec, type LocalModel } from '../spec.ts'
-
-/** The hub repository whose CLIP vocabulary stands in for a repository without one. */
-const clipVocabulary = 'openai/clip-vit-base-patch32'
 
 export interface ZeroShotOptions {
   classNames: readonly string[]
@@ -29,7 +27,7 @@ export async function toZeroShotModel(
   if (encoder.kind !== 'dual') throw inputError('no-text-tower', `${spec.name} has no text tower`)
   const templates = await promptTemplates(prompts, encoder)
   const task = {
-    tokenizer: await tokenizerFile(spec, model.files, encoder.textCleaning),
+    tokenizer: await tokenizerFile(spec, model.files, encoder.tokenizer),
     classNames,
     templates,
   }
@@ -45,11 +43,11 @@ export async function toZeroShotModel(
 async function tokenizerFile(
   { name, weights }: ModelSpec,
   files: readonly string[],
-  texts: 'clip' | 'bert',
+  { repository: repo }: TokenizerSettings,
 ): Promise<string> {
   const file = 'tokenizer.json'
   if (weights.from === 'hub') {
-    const other = texts === 'clip' ? { repo: clipVocabulary, file } : undefined
+    const other = repo === undefined ? undefined : { repo, file }
     return (await eitherHubFile({ ...weights, file }, other)).path
   }
   const beside = join(dirname(files[0]!), file)

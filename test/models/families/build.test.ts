@@ -8,6 +8,7 @@ import { volume } from '../../../src/lib/onnx/shapes.ts'
 import { modelNames, resolveModel } from '../../../src/models/catalog.ts'
 import { countCost, modelCost } from '../../../src/models/cost.ts'
 import { architectures } from '../../../src/models/architectures.ts'
+import { type DualEncoder } from '../../../src/models/families/family.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 
 const names = Object.keys(architectures)
@@ -61,6 +62,23 @@ it('every architecture and size of a pretrained tag of timm builds with the publ
       parameters: Number(parameters) + (withoutClassifier.test(model) ? 1000 * 1152 + 1000 : 0),
     })),
   )
+})
+
+/** Parameters of CoCa's decoder of captions, which is left out: blocks of a width, half of which see the image. */
+const decoderParameters = (width: number): number =>
+  12 * (2 * (12 * width * width + 13 * width) + 2 * width) + 2 * width + 49_408 * width
+
+it('every architecture of a pretrained tag of OpenCLIP builds with the published number of parameters', () => {
+  const rows = readTsv<'tower' | 'size' | 'parameters'>(
+    new URL('../../../src/models/openclipTags.tsv', import.meta.url),
+  ).filter(({ tower, parameters }) => parameters !== '' && `clip:${tower}` in architectures)
+  const different = [...new Map(rows.map(row => [row.tower, row])).values()]
+  const counts = different.map(({ tower, size }) => {
+    const architecture = architectures[`clip:${tower}`]! as DualEncoder
+    const decoder = tower.startsWith('coca') ? decoderParameters(architecture.embeddingWidth) : 0
+    return [tower, parameterCount(graphOf(architecture, Number(size))) + decoder]
+  })
+  expect(counts).toEqual(different.map(row => [row.tower, Number(row.parameters)]))
 })
 
 describe.skipIf(!shared)(

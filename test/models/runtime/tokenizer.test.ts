@@ -3,12 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { textCleaners } from '../../../src/models/runtime/cleanText.ts'
 import { loadTokenizer, padTokens, type Tokenizer } from '../../../src/models/runtime/tokenizer.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { wordPieceJson } from './wordPiece.ts'
 
-const clip = { textCleaning: 'clip', contextLength: 77 } as const
-const bert = { textCleaning: 'bert', contextLength: 77 } as const
+const clip = { cleaning: 'lower', contextLength: 77, padding: 0 } as const
+const bert = { cleaning: 'none', contextLength: 77, padding: 0 } as const
 
 let folder: string
 beforeAll(async () => {
@@ -65,7 +66,9 @@ describe.skipIf(!shared)("CLIP's tokenizer, against OpenCLIP", () => {
   })
 
   it.each(cases)('$text', ({ text, ids }) => {
-    expect([...padTokens([tokenize(text)], 77).tokens].map(Number)).toEqual(ids)
+    expect([...padTokens([tokenize(text)], { length: 77, padding: 0 }).tokens].map(Number)).toEqual(
+      ids,
+    )
   })
 
   it("reads the form in which OpenAI's models have it", async () => {
@@ -95,6 +98,76 @@ describe.skipIf(!shared)("CLIP's tokenizer, against OpenCLIP", () => {
   })
 })
 
+interface MiniatureCases {
+  clean: 'lower' | 'whitespace' | 'canonicalize'
+  context_length: number
+  pad: number
+  strip_sep_token?: boolean
+  language?: string
+  cases: { text: string; cleaned: string; ids: number[] }[]
+}
+
+const miniatures = 'siglip siglip_i18n siglip2 xlm_roberta nllb roberta bert clip clip_32'.split(
+  ' ',
+)
+
+describe.skipIf(!shared)("OpenCLIP's other tokenizers in miniature", () => {
+  it.each(miniatures)('%s', async name => {
+    const at = (file: string): string => sharedPath(`golden/tokenizer-more/${name}/${file}`)
+    const { clean, context_length, pad, cases, ...facts } = JSON.parse(
+      readFileSync(at('cases.json'), 'utf8'),
+    ) as MiniatureCases
+    const file = name.startsWith('clip') ? tokenizerFile : at('tokenizer.json')
+    const tokenize = await loadTokenizer(file, {
+      cleaning: clean,
+      contextLength: context_length,
+      padding: pad,
+      ...(facts.strip_sep_token && { dropped: '[SEP]' }),
+      ...(facts.language !== undefined && { language: facts.language }),
+    })
+    const size = { length: context_length, padding: pad }
+    expect(cases).toHaveLength(200)
+    for (const { text, cleaned, ids } of cases) {
+      expect(textCleaners[clean](text), text).toBe(cleaned)
+      expect([...padTokens([tokenize(text)], size).tokens].map(Number), text).toEqual(ids)
+    }
+  })
+})
+
+describe('cleaning', () => {
+  it.each([
+    ['cafÃ©', 'café'],
+    ['dÃ©jÃ  vu', 'déjà vu'],
+    ['â€œquotedâ€\x9d', '"quoted"'],
+    ['a photo of 台 and cafÃ©', 'a photo of 台 and café'],
+    ['РїСЂРёРІРµС‚', 'привет'],
+    ['nel\x85end', 'nel…end'],
+    ['&NTILDE;', 'Ñ'],
+    ['a < b &amp;lt; c', 'a < b < c'],
+    ['one\x1ctwo\x85three\u2003four', 'onetwo…three four'],
+  ])('%s', (text, cleaned) => {
+    expect(textCleaners.whitespace(text)).toBe(cleaned)
+  })
+
+  it.each([
+    'CAFÉ…',
+    '“CAFÉ”',
+    'ГРЭС №5',
+    'Straße',
+    'Ünlü',
+    'ÉCOLE®',
+    'тарелка',
+    'ταβέρνα',
+    'Ål – Øl',
+  ])('leaves the letters of %s', text => {
+    expect(textCleaners.whitespace(text)).toBe(text.replace('“', '"').replace('”', '"'))
+  })
+
+  it('takes punctuation and case out of canonical texts', () => {
+    expect(textCleaners.canonicalize('A_photo of (a) Stove!')).toBe('a photo of a stove')
+  })
+})
+
 describe("BERT's word pieces, as FLAVA takes them", () => {
   it.each([
     ['a photo of a stove', [2, 4, 5, 6, 4, 7, 8, 3]],
@@ -118,9 +191,9 @@ describe("BERT's word pieces, as FLAVA takes them", () => {
 })
 
 describe('padded', () => {
-  it('fills with 0 and masks the padding', () => {
-    const { tokens, mask } = padTokens([[7, 8, 9], [5]], 4)
-    expect([...tokens].map(Number)).toEqual([7, 8, 9, 0, 5, 0, 0, 0])
+  it('fills up and masks the padding', () => {
+    const { tokens, mask } = padTokens([[7, 8, 9], [5]], { length: 4, padding: 1 })
+    expect([...tokens].map(Number)).toEqual([7, 8, 9, 1, 5, 1, 1, 1])
     expect([...mask].map(Number)).toEqual([1, 1, 1, 0, 1, 0, 0, 0])
   })
 })

@@ -1,6 +1,7 @@
 import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import {
   add,
+  cast,
   concat,
   gelu,
   matmul,
@@ -11,6 +12,7 @@ import {
   slice,
   softmax,
   split,
+  sub,
   transpose,
 } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
@@ -61,6 +63,12 @@ export function attendHeads([q, k, v]: Qkv, mask?: Tensor): Tensor {
   const scale = fixedSize(q.shape.at(-1), 'attendHeads') ** -0.5
   const scores = matmul(mul(q, scale), transpose(k, [0, 1, 3, 2]))
   return matmul(softmax(mask ? add(scores, mask) : scores), v)
+}
+
+/** Returns mask [n, length], 0 on padding, as an addend of scores [n, 1, 1, length] that leaves padding no weight. */
+export function paddingMask(mask: Tensor): Tensor {
+  const [n, length] = mask.shape
+  return mul(sub(reshape(cast(mask, 'float32'), [n!, 1, 1, length!]), 1), 1e30)
 }
 
 /** Computes queries, keys and values of x [n, length, width]. */
@@ -173,8 +181,10 @@ export function reducedAttention(
 interface LatentPoolOptions {
   heads: number
   /** Width inside the MLP, four times the tokens' by default. */
-  hidden?: number
-  epsilon?: number
+  hidden?: number | undefined
+  epsilon?: number | undefined
+  /** That of the MLP, GELU by default. */
+  activation?: ((x: Tensor) => Tensor) | undefined
 }
 
 /** Attention pooling by one learned query with an MLP, timm's AttentionPoolLatent: x [n, length, width] to [n, width]. */
@@ -190,5 +200,6 @@ export function latentPool(w: ParameterScope, x: Tensor, c: LatentPoolOptions): 
   ])
   const y = linear(w.at('proj'), reshape(mixed, [n!, width]), width)
   const hidden = c.hidden ?? 4 * width
-  return add(y, mlp(w.at('mlp'), layerNorm(w.at('norm'), y, c.epsilon), { hidden }))
+  const { activation, epsilon } = c
+  return add(y, mlp(w.at('mlp'), layerNorm(w.at('norm'), y, epsilon), { hidden, activation }))
 }

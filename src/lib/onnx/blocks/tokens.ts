@@ -28,18 +28,22 @@ export const channelsLast = (x: Tensor): Tensor => transpose(x, [0, 2, 3, 1])
 /** [n, h, w, c] to [n, c, h, w]. */
 export const channelsFirst = (x: Tensor): Tensor => transpose(x, [0, 3, 1, 2])
 
-/** Puts learned tokens [1, rows, dim] in front of every sequence [n, length, dim]. */
-export function prependTokens(tokens: Tensor, x: Tensor): Tensor {
-  const [n, , dim] = x.shape
-  const width = fixedSize(dim, 'prependTokens')
-  const rows = fixedSize(tokens.shape[1], 'prependTokens')
-  const shape = concat([slice(shapeOf(x), 0, [0, 1]), integers(x.graph, [rows, width])], 0)
-  return concat([expand(tokens, shape, [n!, rows, width]), x], 1)
+/** Repeats learned tokens [1, rows, dim] for every entry of x [n, …]: [n, rows, dim]. */
+export function repeatTokens(tokens: Tensor, x: Tensor): Tensor {
+  const [rows, dim] = tokens.shape.slice(1).map(size => fixedSize(size, 'repeatTokens'))
+  const shape = concat([slice(shapeOf(x), 0, [0, 1]), integers(x.graph, [rows!, dim!])], 0)
+  return expand(tokens, shape, [x.shape[0]!, rows!, dim!])
 }
+
+/** Puts learned tokens [1, rows, dim] in front of every sequence [n, length, dim]. */
+export const prependTokens = (tokens: Tensor, x: Tensor): Tensor =>
+  concat([repeatTokens(tokens, x), x], 1)
 
 export interface TokenSettings {
   patch: number
   dim: number
+  /** Tokens [n, length, dim] that stand for patches of pixels, if another network makes them. */
+  patches?: Tensor | undefined
   /** Learned tokens before the patches: their names in the checkpoint and how many rows each has. */
   prefix: readonly { name: string; rows: number }[]
   /** Whether the table `pos_embed` has a row for every token (default), for the patches alone, or is absent. */
@@ -52,7 +56,7 @@ export interface TokenSettings {
 /** Patches with their positions behind the learned tokens: [n, 3, h, w] to [n, length, dim]. */
 export function embedTokens(w: ParameterScope, image: Tensor, c: TokenSettings): Tensor {
   const { positions = 'all' } = c
-  let x = patchEmbed(w.at('patch_embed.proj'), image, { ...c, bias: !c.preNorm })
+  let x = c.patches ?? patchEmbed(w.at('patch_embed.proj'), image, { ...c, bias: !c.preNorm })
   const placed = (y: Tensor): Tensor =>
     add(y, w.get('pos_embed', [1, fixedSize(y.shape[1], 'embedTokens'), c.dim]))
   if (positions === 'patches') x = placed(x)

@@ -8,9 +8,9 @@ import { patchTokens } from './tokens.ts'
 
 export interface BlockConfig extends AttentionOptions {
   /** Width inside the MLP, four times the tokens' by default. */
-  hidden?: number
-  epsilon?: number
-  activation?: (x: Tensor) => Tensor
+  hidden?: number | undefined
+  epsilon?: number | undefined
+  activation?: ((x: Tensor) => Tensor) | undefined
   /** Whether each branch has a learned factor per channel, `ls1` and `ls2`. */
   layerScale?: boolean
 }
