@@ -204,8 +204,12 @@ const rows: ArchitectureRows<ClipConfig> = {
     siglip({ image: 'vit_base_patch16_siglip_224', vocabulary: 'gemma', width: 768 }),
   ),
   ...named(
-    'ViT-L-16-SigLIP2-256 ViT-L-16-SigLIP2-384 ViT-L-16-SigLIP2-512',
+    'ViT-L-16-SigLIP2-256 ViT-L-16-SigLIP2-384',
     siglip({ image: 'vit_large_patch16_siglip_256', vocabulary: 'gemma', width: 1024 }),
+  ),
+  ...named(
+    'ViT-L-16-SigLIP2-512',
+    siglip({ image: 'vit_large_patch16_siglip_512', vocabulary: 'gemma', width: 1024 }),
   ),
   ...named(
     'ViT-SO400M-14-SigLIP2 ViT-SO400M-14-SigLIP2-378',

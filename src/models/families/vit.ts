@@ -101,6 +101,8 @@ const mediumDeep = { ...medium, blocks: 20 }
 
 const clip = { preNorm: true, epsilon: 1e-5 }
 const siglip = { classToken: false, pool: 'attention' } as const
+/** The towers that SigLIP 2 added, with the tanh GELU; where it took the older names, timm keeps their exact one. */
+const siglip2 = { ...siglip, activation: geluTanh } as const
 const averaged = { classToken: false, pool: 'mean' } as const
 const scaled = { ...averaged, layerScale: true }
 const register1 = { ...scaled, registers: 1, patchPositions: true }
@@ -183,22 +185,21 @@ const rows: ArchitectureRows<ViTConfig> = {
     { ...so150m2, ...scaled, registers: 1, qkvBias: false },
     'vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384 vit_so150m2_patch16_reg1_gap_448',
   ),
-  ...variants({ ...base, ...siglip }, 'vit_base_patch32_siglip_256 vit_base_patch16_siglip_224'),
-  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_256 vit_base_patch16_siglip_384'),
-  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_512'),
+  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_224 vit_base_patch16_siglip_256'),
+  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_384 vit_base_patch16_siglip_512'),
+  ...variants({ ...base, ...siglip2 }, 'vit_base_patch32_siglip_256'),
   ...variants({ ...large, ...siglip }, 'vit_large_patch16_siglip_256 vit_large_patch16_siglip_384'),
-  ...variants({ ...large, ...siglip }, 'vit_large_patch16_siglip_512'),
-  ...variants({ ...so400m, ...siglip }, 'vit_so400m_patch14_siglip_224'),
+  ...variants({ ...large, ...siglip2 }, 'vit_large_patch16_siglip_512'),
   ...variants(
     { ...so400m, ...siglip },
-    'vit_so400m_patch14_siglip_378 vit_so400m_patch14_siglip_384 vit_so400m_patch16_siglip_256',
+    'vit_so400m_patch14_siglip_224 vit_so400m_patch14_siglip_378 vit_so400m_patch14_siglip_384',
   ),
   ...variants(
-    { ...so400m, ...siglip },
-    'vit_so400m_patch16_siglip_384 vit_so400m_patch16_siglip_512',
+    { ...so400m, ...siglip2 },
+    'vit_so400m_patch16_siglip_256 vit_so400m_patch16_siglip_384 vit_so400m_patch16_siglip_512',
   ),
   ...variants(
-    { dim: 1536, blocks: 40, heads: 16, activation: geluTanh, ...siglip },
+    { dim: 1536, blocks: 40, heads: 16, ...siglip2 },
     'vit_giantopt_patch16_siglip_256 vit_giantopt_patch16_siglip_384',
   ),
   ...variants({ ...base, stem: 192, patchPositions: true }, 'vit_base_mci_224'),
