@@ -1,6 +1,8 @@
 import { unknownNameError } from '../lib/errors.ts'
 import { beits } from './families/beit.ts'
 import { convMixers } from './families/convmixer.ts'
+import { byoaNets } from './families/byoanet.ts'
+import { byobNets } from './families/byobnet.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { cspNexts, cspNets } from './families/cspnet.ts'
@@ -80,6 +82,8 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...skNets,
   ...seNets,
   ...tResNets,
+  ...byobNets,
+  ...byoaNets,
   ...vggs,
   ...denseNets,
   ...dpns,

@@ -111,3 +111,26 @@ export function varianceNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Te
   const variance = mul(mean(mul(centred, centred), [1], true), width / (width - 1))
   return mul(div(x, sqrt(add(variance, epsilon))), channelValues(w, 'weight', { width }))
 }
+
+/**
+ * Divides x [n, c, h, w] by the deviation of groups of channels, after x sigmoid(v x) if `activated` (EvoNorm-S0, Liu et
+ * al. 2020, with timm's epsilon).
+ */
+export function evoNorm(
+  w: ParameterScope,
+  x: Tensor,
+  c: { groupWidth: number; activated: boolean },
+): Tensor {
+  const width = fixedSize(x.shape[1], 'evoNorm')
+  const [n, , ...sides] = x.shape
+  const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
+    reshape(w.get(name, [width], role), [width, 1, 1])
+  const grouped = (y: Tensor): Tensor =>
+    reshape(y, [n!, width / c.groupWidth, product([c.groupWidth, ...sides])])
+  const groups = grouped(x)
+  const centred = sub(groups, mean(groups, [2], true))
+  const deviation = sqrt(add(mean(mul(centred, centred), [2], true), 1e-3))
+  const active = c.activated ? mul(x, sigmoid(mul(x, channel('v', 'scale')))) : x
+  const normal = reshape(div(grouped(active), deviation), x.shape)
+  return add(mul(normal, channel('weight', 'scale')), channel('bias', 'bias'))
+}

@@ -1,0 +1,182 @@
+/**
+ * The blocks of timm's byobnet.py (bring your own blocks): ResNet's, DarkNet's, RepVGG's and MobileOne's, with gates and
+ * self-attentions of many kinds.
+ */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Branch, branchedConv } from '../../lib/onnx/blocks/branches.ts'
+import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm, evoNorm } from '../../lib/onnx/blocks/norm.ts'
+import { add, avgPool, relu } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type Gate, type SelfAttention } from './byobAttention.ts'
+
+/** What the layers of a network have in common. */
+export interface ByobLayers {
+  /** ReLU by default. */
+  activation?: (x: Tensor) => Tensor
+  /** EvoNorm, which has its own activation, in place of batch normalization. */
+  norm?: 'evo'
+  /** What gates the channels of every block. */
+  gate?: Gate | undefined
+  /** The shortcut where a block changes the shape: a 1 × 1 convolution (default), behind an average, or none. */
+  shortcut?: 'average' | 'none'
+}
+
+/** A block's own settings with its network's. */
+export interface ByobBlockSettings extends ByobLayers {
+  width: number
+  stride: number
+  /** Width of the inner layers over the block's, 1 by default. */
+  ratio?: number
+  /** Channels of a group of the k × k convolutions; one group by default. */
+  groupWidth?: number
+  /** Whether the inner width is a multiple of the input's, and the result is not activated (MobileNetV2). */
+  inverted?: boolean
+  /** Whether a second k × k convolution follows the first. */
+  extraConv?: boolean
+  kernel?: number
+  /** How many k × k convolutions a MobileOne block sums. */
+  branches?: number
+  attention?: SelfAttention
+}
+
+export type ByobBlock = (w: ParameterScope, x: Tensor, c: ByobBlockSettings) => Tensor
+
+/** `depth` (1 by default) blocks of a kind; the stride is that of a stage's first block. */
+export interface ByobBlocks extends Omit<ByobBlockSettings, 'stride'> {
+  block: ByobBlock
+  depth?: number
+  stride?: number
+}
+
+const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'byobnet')
+
+interface LayerOptions {
+  net: ByobLayers
+  out: number
+  kernel?: number
+  stride?: number
+  groups?: number
+  /** Whether no activation follows. */
+  linear?: boolean
+}
+
+/** A convolution, its norm and its activation, with timm's names `conv` and `bn`. */
+export function byobLayer(w: ParameterScope, x: Tensor, c: LayerOptions): Tensor {
+  const { net, out, kernel = 1, stride = 1, groups = 1 } = c
+  const y = conv(w.at('conv'), x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
+  return normalized(w.at('bn'), y, c)
+}
+
+function normalized(w: ParameterScope, x: Tensor, { net, linear }: Omit<LayerOptions, 'out'>) {
+  if (net.norm === 'evo') return evoNorm(w, x, { groupWidth: 16, activated: !linear })
+  const y = batchNorm(w, x)
+  return linear ? y : (net.activation ?? relu)(y)
+}
+
+/** The block's input added to its result, changed in shape where they differ. */
+function residual(w: ParameterScope, y: Tensor, { x, ...c }: ByobBlockSettings & { x: Tensor }) {
+  const out = (sum: Tensor): Tensor => (c.inverted ? sum : (c.activation ?? relu)(sum))
+  if (channelsOf(x) === c.width && c.stride === 1) return out(add(y, x))
+  if (c.shortcut === 'none') return out(y)
+  const scope = w.at('shortcut')
+  const options = { net: c, out: c.width, linear: true }
+  if (c.shortcut !== 'average')
+    return out(add(y, byobLayer(scope, x, { ...options, stride: c.stride })))
+  const smaller = c.stride === 1 ? x : avgPool(x, 2, { stride: c.stride, ceil: true })
+  return out(add(y, byobLayer(scope.at('conv'), smaller, options)))
+}
+
+const innerWidth = (x: Tensor, c: ByobBlockSettings): number =>
+  divisibleWidth((c.inverted ? channelsOf(x) : c.width) * (c.ratio ?? 1), { limit: 0.9 })
+
+const groupsOf = (width: number, { groupWidth }: ByobBlockSettings): number =>
+  groupWidth === undefined ? 1 : width / groupWidth
+
+const gated = (w: ParameterScope, x: Tensor, c: ByobBlockSettings): Tensor =>
+  c.gate ? c.gate(w, x) : x
+
+export const basic: ByobBlock = (w, x, c) => {
+  const net = c
+  const out = innerWidth(x, c)
+  const groups = groupsOf(out, c)
+  let y = byobLayer(w.at('conv1_kxk'), x, { net, out, kernel: 3, stride: c.stride })
+  y = byobLayer(w.at('conv2_kxk'), y, { net, out: c.width, kernel: 3, groups, linear: true })
+  return residual(w, gated(w.at('attn_last'), y, c), { ...c, x })
+}
+
+export const bottleneck: ByobBlock = (w, x, c) => {
+  const net = c
+  const out = innerWidth(x, c)
+  const inner = { net, out, kernel: 3, groups: groupsOf(out, c) }
+  let y = byobLayer(w.at('conv1_1x1'), x, { net, out })
+  y = byobLayer(w.at('conv2_kxk'), y, { ...inner, stride: c.stride })
+  if (c.extraConv) y = byobLayer(w.at('conv2b_kxk'), y, inner)
+  y = byobLayer(w.at('conv3_1x1'), gated(w.at('attn'), y, c), { net, out: c.width, linear: true })
+  return residual(w, y, { ...c, x })
+}
+
+/** A bottleneck whose inner convolution is the self-attention `attention`. */
+export const attentive: ByobBlock = (w, x, c) => {
+  const net = c
+  let y = byobLayer(w.at('conv1_1x1'), x, { net, out: innerWidth(x, c) })
+  y = normalized(w.at('post_attn'), c.attention!(w.at('self_attn'), y, c.stride), { net })
+  y = byobLayer(w.at('conv3_1x1'), y, { net, out: c.width, linear: true })
+  return residual(w, y, { ...c, x })
+}
+
+/** DarkNet's block: 1 × 1, then 3 × 3. */
+export const dark: ByobBlock = (w, x, c) => {
+  const net = c
+  const out = innerWidth(x, c)
+  const last = { kernel: 3, stride: c.stride, groups: groupsOf(out, c), linear: true }
+  const y = byobLayer(w.at('conv1_1x1'), x, { net, out })
+  const z = byobLayer(w.at('conv2_kxk'), y, { net, out: c.width, ...last })
+  return residual(w, gated(w.at('attn_last'), z, c), { ...c, x })
+}
+
+/** The reverse: 3 × 3, then 1 × 1. */
+export const edge: ByobBlock = (w, x, c) => {
+  const net = c
+  const out = innerWidth(x, c)
+  const first = { kernel: 3, stride: c.stride, groups: groupsOf(out, c) }
+  const y = byobLayer(w.at('conv1_kxk'), x, { net, out, ...first })
+  const z = byobLayer(w.at('conv2_1x1'), gated(w.at('attn'), y, c), {
+    net,
+    out: c.width,
+    linear: true,
+  })
+  return residual(w, z, { ...c, x })
+}
+
+/** A 3 × 3 convolution alone, as a stem. */
+export const single: ByobBlock = (w, x, c) =>
+  byobLayer(w, x, { net: c, out: c.width, kernel: 3, stride: c.stride })
+
+const convBranch = (w: ParameterScope, kernel: number): Branch => ({
+  conv: w.at('conv'),
+  norm: w.at('bn'),
+  kernel,
+})
+
+/** The sum of branches, with the input's norm among them where the shapes allow it; then gate and activation. */
+function summed(w: ParameterScope, x: Tensor, c: ByobBlockSettings & { convs: readonly Branch[] }) {
+  const same = channelsOf(x) === c.width && c.stride === 1
+  const branches = same ? [...c.convs, { norm: w.at('identity') }] : c.convs
+  const { width: out, stride } = c
+  const y = branchedConv(x, branches, { out, stride, groups: groupsOf(channelsOf(x), c) })
+  return (c.activation ?? relu)(gated(w.at('attn'), y, c))
+}
+
+export const repVgg: ByobBlock = (w, x, c) => {
+  const convs = [convBranch(w.at('conv_kxk'), 3), convBranch(w.at('conv_1x1'), 1)]
+  return summed(w, x, { ...c, convs })
+}
+
+export const mobileOne: ByobBlock = (w, x, c) => {
+  const { kernel = 3, branches = 1 } = c
+  const convs = w.each('conv_kxk', branches).map(scope => convBranch(scope, kernel))
+  if (kernel > 1) convs.push(convBranch(w.at('conv_scale'), 1))
+  return summed(w, x, { ...c, convs })
+}
