@@ -64,7 +64,7 @@ interface LayerOptions {
 
 /** A convolution, its norm and its activation, with timm's names `conv` and `bn`. */
 export function byobLayer(w: ParameterScope, x: Tensor, c: LayerOptions): Tensor {
-  const { net, out, kernel = 1, stride = 1, groups = 1 } = c
+  const { out, kernel = 1, stride = 1, groups = 1 } = c
   const y = conv(w.at('conv'), x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
   return normalized(w.at('bn'), y, c)
 }

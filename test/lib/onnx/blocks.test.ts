@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest'
-import { adaptiveAvgPool } from '../../../src/lib/onnx/blocks/convNorm.ts'
+import { branchedConv } from '../../../src/lib/onnx/blocks/branches.ts'
+import { adaptiveAvgPool, convNorm } from '../../../src/lib/onnx/blocks/convNorm.ts'
+import { batchNorm } from '../../../src/lib/onnx/blocks/norm.ts'
 import { distanceBias, inWindows } from '../../../src/lib/onnx/blocks/windows.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import {
@@ -58,4 +60,42 @@ it('biases by distance count from the places of coarser queries', async () => {
       places.map(key => 3 * Math.abs(query.row - key.row) + Math.abs(query.column - key.column)),
     ),
   )
+})
+
+it.each([
+  { kind: 'depthwise', groups: 4 },
+  { kind: 'dense', groups: 1 },
+])('$kind branches folded into one convolution give their sum', async ({ groups }) => {
+  /** Parameters made of their names and places. */
+  const scopeOf = (x: Tensor, path = ''): ParameterScope => ({
+    graph: x.graph,
+    path,
+    at: name => scopeOf(x, `${path}.${name}`),
+    each: () => [],
+    get: (name, shape) => {
+      const values = Float32Array.from(
+        { length: volume(shape) },
+        (_, i) => ((i * 7 + path.length * 3 + name.length) % 11) / 10 + 0.1,
+      )
+      return constant(x.graph, values, shape)
+    },
+  })
+  const out = 4
+  const whole = await run([1, out, 3, 3], x => {
+    const w = scopeOf(x)
+    const conv = (name: string, kernel: number) => ({
+      conv: w.at(name).at('conv'),
+      norm: w.at(name).at('bn'),
+      kernel,
+    })
+    const branches = [conv('wide', 3), conv('small', 1), { norm: w.at('identity') }]
+    return branchedConv(x, branches, { out, groups })
+  })
+  const parts = await run([1, out, 3, 3], x => {
+    const w = scopeOf(x)
+    const wide = convNorm(w.at('wide'), x, { out, kernel: 3, groups })
+    const small = convNorm(w.at('small'), x, { out, groups })
+    return add(add(wide, small), batchNorm(w.at('identity'), x))
+  })
+  for (const [i, value] of whole.entries()) expect(value).toBeCloseTo(parts[i]!, 3)
 })

@@ -1,9 +1,18 @@
 /**
  * Re-parameterized layers (RepVGG, Ding et al. 2021): linear branches whose sum is computed as one convolution. The
- * checkpoint keeps its branches; the graph adds their kernels, which ONNX Runtime does once when it loads the model.
+ * checkpoint keeps its branches; the graph adds their kernels in double precision, which ONNX Runtime does once when it
+ * loads the model.
  */
-import { sharedConstant, type Tensor, type ParameterScope } from '../graph.ts'
+import {
+  constant,
+  type Graph,
+  type ParameterRole,
+  type ParameterScope,
+  scalar,
+  type Tensor,
+} from '../graph.ts'
 import { add, cast, conv2d, div, mul, pad2d, reshape, sqrt, sub } from '../ops.ts'
+import { batchNorm } from './norm.ts'
 import { fixedSize } from '../shapes.ts'
 
 /** A convolution, a batch normalization, the one behind the other, or neither: the input itself. */
@@ -28,43 +37,51 @@ interface Kernel {
   bias?: Tensor | undefined
 }
 
-/** The branch that is the input itself, as a kernel of ones and zeros [out, in / groups, 1, 1]. */
-function identityKernel(x: Tensor, { out, groups = 1 }: BranchSettings): Tensor {
-  const inputs = out / groups
-  const ones = sharedConstant(x.graph, `identity_${out}_${inputs}`, () => {
-    const data = new Uint8Array(out * inputs)
-    for (let i = 0; i < out; i++) data[i * inputs + (i % inputs)] = 1
-    return { data, shape: [out, inputs, 1, 1] }
-  })
-  return cast(ones, 'float32')
-}
-
 function branchKernel(x: Tensor, branch: Branch, c: BranchSettings): Kernel {
   const { conv, norm, kernel = 1 } = branch
   const { out, groups = 1, epsilon = 1e-5 } = c
   const inputs = fixedSize(x.shape[1], 'branch') / groups
-  const weight = conv?.get('weight', [out, inputs, kernel, kernel]) ?? identityKernel(x, c)
-  const bias = branch.bias ? conv?.get('bias', [out], 'bias') : undefined
+  const double = (parameter: Tensor): Tensor => cast(parameter, 'float64')
+  const values = (scope: ParameterScope, name: string, role: ParameterRole): Tensor =>
+    double(scope.get(name, [out], role))
+  const weight = double(conv?.get('weight', [out, inputs, kernel, kernel]) ?? ones(x.graph, out))
+  const bias = branch.bias && conv ? values(conv, 'bias', 'bias') : undefined
   if (!norm) return { weight, bias }
-  const deviation = sqrt(add(norm.get('running_var', [out], 'variance'), epsilon))
-  const factor = div(norm.get('weight', [out], 'scale'), deviation)
-  const mean = norm.get('running_mean', [out], 'mean')
-  const centre = bias ? sub(mean, bias) : mean
+  const variance = values(norm, 'running_var', 'variance')
+  const deviation = sqrt(add(variance, double(scalar(x.graph, epsilon))))
+  const factor = div(values(norm, 'weight', 'scale'), deviation)
+  const mean = values(norm, 'running_mean', 'mean')
   return {
     weight: mul(weight, reshape(factor, [out, 1, 1, 1])),
-    bias: sub(norm.get('bias', [out], 'bias'), mul(centre, factor)),
+    bias: sub(values(norm, 'bias', 'bias'), mul(bias ? sub(mean, bias) : mean, factor)),
   }
 }
 
-/** The sum of branches over x [n, in, h, w], each padded to keep the size at stride 1, as one convolution. */
+/** The kernel of the input itself, where every channel has its own. */
+const ones = (graph: Graph, width: number): Tensor =>
+  constant(graph, new Float32Array(width).fill(1), [width, 1, 1, 1])
+
+/**
+ * The sum of branches over x [n, in, h, w], each padded to keep the size at stride 1, as one convolution. The norm of an
+ * input whose channels mix is added to its result: inside the kernel its large values would round the others' sum.
+ */
 export function branchedConv(x: Tensor, branches: readonly Branch[], c: BranchSettings): Tensor {
-  const kernels = branches.map(branch => branchKernel(x, branch, c))
-  const side = Math.max(...branches.map(({ kernel = 1 }) => kernel))
-  const weight = kernels.map(({ weight }) => widened(weight, side)).reduce((a, b) => add(a, b))
+  const { out, stride = 1, groups = 1, epsilon } = c
+  const folded = branches.filter(({ conv }) => conv !== undefined || groups === out)
+  const kernels = folded.map(branch => branchKernel(x, branch, c))
+  const side = Math.max(...folded.map(({ kernel = 1 }) => kernel))
+  const total = (parts: readonly Tensor[]): Tensor =>
+    cast(
+      parts.reduce((a, b) => add(a, b)),
+      'float32',
+    )
+  const weight = total(kernels.map(kernel => widened(kernel.weight, side)))
   const biases = kernels.flatMap(({ bias }) => (bias ? [bias] : []))
-  const bias = biases.length > 0 ? biases.reduce((a, b) => add(a, b)) : undefined
-  const { stride = 1, groups = 1 } = c
-  return conv2d(x, { weight, bias }, { stride, groups, padding: (side - 1) / 2 })
+  const bias = biases.length > 0 ? total(biases) : undefined
+  const y = conv2d(x, { weight, bias }, { stride, groups, padding: (side - 1) / 2 })
+  return branches
+    .filter(branch => !folded.includes(branch))
+    .reduce((sum, { norm }) => add(sum, norm ? batchNorm(norm, x, epsilon) : x), y)
 }
 
 /** A kernel with zeros around it, `side` wide. */
