@@ -70,7 +70,8 @@ export function byobLayer(w: ParameterScope, x: Tensor, c: LayerOptions): Tensor
 }
 
 function normalized(w: ParameterScope, x: Tensor, { net, linear }: Omit<LayerOptions, 'out'>) {
-  if (net.norm === 'evo') return evoNorm(w, x, { groupWidth: 16, activated: !linear })
+  if (net.norm === 'evo')
+    return evoNorm(w, x, { groups: channelsOf(x) / 16, epsilon: 1e-3, activated: !linear })
   const y = batchNorm(w, x)
   return linear ? y : (net.activation ?? relu)(y)
 }

@@ -91,15 +91,24 @@ export function groupNorm(w: ParameterScope, x: Tensor, options: GroupNormOption
   return bias ? add(scaled, channelValues(w, 'bias', { width, role: 'bias' })) : scaled
 }
 
-/** EvoNorm-S0 (Liu et al. 2020), a norm with its activation: x sigmoid(v x) over the deviation of 32 groups of channels. */
-export function evoNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor {
+interface EvoNormOptions {
+  /** Groups of channels, 32 by default. */
+  groups?: number
+  epsilon?: number
+  /** Whether the norm has its activation; it has by default. */
+  activated?: boolean
+}
+
+/** EvoNorm-S0 (Liu et al. 2020), a norm with its activation: x sigmoid(v x) over the deviation of groups of channels. */
+export function evoNorm(w: ParameterScope, x: Tensor, options: EvoNormOptions = {}): Tensor {
+  const { groups: count = 32, epsilon = 1e-5, activated = true } = options
   const width = fixedSize(x.shape[1], 'evoNorm')
-  const grouped = [x.shape[0]!, 32, product([width / 32, ...x.shape.slice(2)])]
+  const grouped = [x.shape[0]!, count, product([width / count, ...x.shape.slice(2)])]
   const groups = reshape(x, grouped)
   const centred = sub(groups, mean(groups, [2], true))
   const deviation = sqrt(add(mean(mul(centred, centred), [2], true), epsilon))
-  const gated = mul(x, sigmoid(mul(x, channelValues(w, 'v', { width }))))
-  const normal = reshape(div(reshape(gated, grouped), deviation), x.shape)
+  const active = activated ? mul(x, sigmoid(mul(x, channelValues(w, 'v', { width })))) : x
+  const normal = reshape(div(reshape(active, grouped), deviation), x.shape)
   const scaled = mul(normal, channelValues(w, 'weight', { width }))
   return add(scaled, channelValues(w, 'bias', { width, role: 'bias' }))
 }
@@ -110,27 +119,4 @@ export function varianceNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Te
   const centred = sub(x, mean(x, [1], true))
   const variance = mul(mean(mul(centred, centred), [1], true), width / (width - 1))
   return mul(div(x, sqrt(add(variance, epsilon))), channelValues(w, 'weight', { width }))
-}
-
-/**
- * Divides x [n, c, h, w] by the deviation of groups of channels, after x sigmoid(v x) if `activated` (EvoNorm-S0, Liu et
- * al. 2020, with timm's epsilon).
- */
-export function evoNorm(
-  w: ParameterScope,
-  x: Tensor,
-  c: { groupWidth: number; activated: boolean },
-): Tensor {
-  const width = fixedSize(x.shape[1], 'evoNorm')
-  const [n, , ...sides] = x.shape
-  const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
-    reshape(w.get(name, [width], role), [width, 1, 1])
-  const grouped = (y: Tensor): Tensor =>
-    reshape(y, [n!, width / c.groupWidth, product([c.groupWidth, ...sides])])
-  const groups = grouped(x)
-  const centred = sub(groups, mean(groups, [2], true))
-  const deviation = sqrt(add(mean(mul(centred, centred), [2], true), 1e-3))
-  const active = c.activated ? mul(x, sigmoid(mul(x, channel('v', 'scale')))) : x
-  const normal = reshape(div(grouped(active), deviation), x.shape)
-  return add(mul(normal, channel('weight', 'scale')), channel('bias', 'bias'))
 }
