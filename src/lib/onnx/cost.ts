@@ -20,7 +20,7 @@ export function multiplyAdds(graph: Graph): number {
     else if (op === 'MatMul' || op === 'Gemm')
       total += size(outputs[0]!.shape) * size([a!.shape.at(-1)!])
     else if (op === 'MultiHeadAttention')
-      total += 2 * size(outputs[0]!.shape) * size([b!.shape[1]!])
+      total += (size(a!.shape) + size(outputs[0]!.shape)) * size([b!.shape[1]!])
     else if (op === 'LSTM')
       total += size(a!.shape.slice(0, 2)) * (size(b!.shape) + size(inputs[2]!.shape))
   }

@@ -56,10 +56,14 @@ const rows: ArchitectureRows<CoatConfig> = {
 
 const heads = 8
 
-/** Tokens [n, 1 + rows · columns, width] of a stage, the class token first, and the grid of the others. */
+/** A stage's tokens [n, 1 + rows · columns, width], the class token first. */
 interface Stage {
   x: Tensor
   size: readonly [rows: number, columns: number]
+  /** The stage's number in the names, from 1. */
+  place: number
+  /** Width inside its MLPs over the tokens'. */
+  ratio: number
 }
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
@@ -67,18 +71,15 @@ const coat: ClassifierBuilder<CoatConfig> = (w, image, c) => {
   let stages: Stage[] = []
   let grid = image
   for (const [i, width] of c.widths.entries()) {
-    let stage = embed(w, grid, { place: i + 1, width })
+    let stage = embed(w, grid, { place: i + 1, width, ratio: c.ratios[i]! })
     for (const block of w.each(`serial_blocks${i + 1}`, c.depths[i]!))
-      stage = serialBlock(w, block, stage, { place: i + 1, ratio: c.ratios[i]! })
+      stage = coatBlock(w, block, [stage])[0]!
     stages.push(stage)
     grid = tokensToImage(patchTokens(stage.x, 1), stage.size)
   }
-  for (const block of w.each('parallel_blocks', c.parallel))
-    stages = [stages[0]!, ...parallelBlock(w, block, stages.slice(1))]
-  const seen = c.parallel > 0 ? [2, 3, 4] : [4]
-  const tokens = seen.map(place =>
-    slice(layerNorm(w.at(`norm${place}`), stages[place - 1]!.x), 1, [0, 1]),
-  )
+  stages = stages.slice(c.parallel > 0 ? 1 : 3)
+  for (const block of w.each('parallel_blocks', c.parallel)) stages = coatBlock(w, block, stages)
+  const tokens = stages.map(({ x, place }) => slice(layerNorm(w.at(`norm${place}`), x), 1, [0, 1]))
   const features = c.parallel > 0 ? weigh(w.at('aggregate'), tokens) : pick(tokens[0]!, 1, 0)
   return { features, logits: linear(w.at('head'), features, c.classes) }
 }
@@ -93,60 +94,40 @@ function weigh(w: ParameterScope, tokens: readonly Tensor[]): Tensor {
 function embed(
   w: ParameterScope,
   image: Tensor,
-  { place, width }: { place: number; width: number },
+  { width, ...stage }: Pick<Stage, 'place' | 'ratio'> & { width: number },
 ): Stage {
-  const layers = w.at(`patch_embed${place}`)
-  const kernel = place === 1 ? 4 : 2
+  const layers = w.at(`patch_embed${stage.place}`)
+  const kernel = stage.place === 1 ? 4 : 2
   const grid = conv(layers.at('proj'), image, { out: width, kernel, stride: kernel, bias: true })
   const [high, wide] = grid.shape.slice(2).map(size => fixedSize(size, 'coat'))
   const patches = layerNorm(layers.at('norm'), flattenToTokens(grid), 1e-5)
-  return {
-    x: prependTokens(w.get(`cls_token${place}`, [1, 1, width]), patches),
-    size: [high!, wide!],
-  }
+  const x = prependTokens(w.get(`cls_token${stage.place}`, [1, 1, width]), patches)
+  return { ...stage, x, size: [high!, wide!] }
 }
 
-const inner = (w: ParameterScope, x: Tensor, ratio: number): Tensor =>
-  mlp(w, x, { hidden: ratio * fixedSize(x.shape[2], 'coat') })
-
-function serialBlock(
-  shared: ParameterScope,
-  w: ParameterScope,
-  { x, size }: Stage,
-  { place, ratio }: { place: number; ratio: number },
-): Stage {
-  const placed = placePatches(shared.at(`cpe${place}`), { x, size })
-  const normal = layerNorm(w.at('norm1'), placed)
-  const y = add(
-    placed,
-    factorAttention(w.at('factoratt_crpe'), shared.at(`crpe${place}`), { x: normal, size }),
-  )
-  return { x: add(y, inner(w.at('mlp'), layerNorm(w.at('norm2'), y), ratio)), size }
-}
-
-/** Attention in the last three stages, each of which sees the others' results resized to its own grid, and their MLP. */
-function parallelBlock(
-  shared: ParameterScope,
-  w: ParameterScope,
-  stages: readonly Stage[],
-): Stage[] {
-  const placed = stages.map(({ x, size }, i) => ({
-    x: placePatches(shared.at(`cpe${i + 2}`), { x, size }),
-    size,
+/**
+ * Positions, attention and an MLP in one stage, or in the last three side by side: each then adds the others' attention too,
+ * resized to its own grid. What all blocks of a stage share is in the scope `shared`.
+ */
+function coatBlock(shared: ParameterScope, w: ParameterScope, stages: readonly Stage[]): Stage[] {
+  const alone = stages.length === 1
+  const own = (name: string, { place }: Stage): ParameterScope =>
+    w.at(alone ? name : `${name}${place}`)
+  const placed = stages.map(stage => ({
+    ...stage,
+    x: placePatches(shared.at(`cpe${stage.place}`), stage),
   }))
-  const attended = placed.map(({ x, size }, i) => {
-    const normal = layerNorm(w.at(`norm1${i + 2}`), x)
-    const positions = shared.at(`crpe${i + 2}`)
-    return {
-      x: factorAttention(w.at(`factoratt_crpe${i + 2}`), positions, { x: normal, size }),
-      size,
-    }
+  const attended = placed.map(stage => {
+    const normal = { ...stage, x: layerNorm(own('norm1', stage), stage.x) }
+    const positions = shared.at(`crpe${stage.place}`)
+    return { ...stage, x: factorAttention(own('factoratt_crpe', stage), positions, normal) }
   })
-  return placed.map(({ x, size }, i) => {
-    const mixed = attended.map(stage => resizePatches(stage, size))
-    const y = mixed.reduce((total, part) => add(total, part), x)
-    const normal = layerNorm(w.at(`norm2${i + 2}`), y)
-    return { x: add(y, inner(w.at('mlp2'), normal, 4)), size }
+  return placed.map(stage => {
+    const seen = attended.map(other => resizePatches(other, stage.size))
+    const y = seen.reduce((total, part) => add(total, part), stage.x)
+    const hidden = stage.ratio * fixedSize(y.shape[2], 'coat')
+    const inner = mlp(w.at(alone ? 'mlp' : 'mlp2'), layerNorm(own('norm2', stage), y), { hidden })
+    return { ...stage, x: add(y, inner) }
   })
 }
 

@@ -79,22 +79,16 @@ function embedBranch(
   return add(x, w.get(`pos_embed_${i}`, [1, fixedSize(x.shape[1], 'crossvit'), width]))
 }
 
+const padded = { padding: 1 }
+const halving = { ...padded, stride: 2 }
+
 function convolutionalPatches(
   w: ParameterScope,
   image: Tensor,
   { width, patch }: { width: number; patch: number },
 ): Tensor {
   const first = { out: width / 4, kernel: 7, stride: 4, padding: 3, bias: true }
-  const [second, third] =
-    patch === 12
-      ? [
-          { stride: 3, padding: 0 },
-          { stride: 1, padding: 1 },
-        ]
-      : [
-          { stride: 2, padding: 1 },
-          { stride: 2, padding: 1 },
-        ]
+  const [second, third] = patch === 12 ? [{ stride: 3 }, padded] : [halving, halving]
   const x = relu(conv(w.at(0), image, first))
   const y = relu(conv(w.at(2), x, { out: width / 2, kernel: 3, bias: true, ...second }))
   return flattenToTokens(conv(w.at(4), y, { out: width, kernel: 3, bias: true, ...third }))

@@ -1,5 +1,6 @@
 /** EfficientViT with cascaded group attention (Liu et al. 2023), as timm's efficientvit_msra.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
 import {
   addDepthwise,
   addPointwise,
@@ -15,19 +16,7 @@ import {
   tokensToImage,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
-import {
-  add,
-  concat,
-  flatten,
-  globalAvgPool,
-  matmul,
-  mul,
-  pick,
-  relu,
-  softmax,
-  split,
-  transpose,
-} from '../../lib/onnx/ops.ts'
+import { add, concat, flatten, globalAvgPool, pick, relu, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -105,9 +94,11 @@ function windowedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): 
 /** Each head attends over its share of the channels, to which the previous head's result is added. */
 function cascadedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): Tensor {
   const width = fixedSize(x.shape[1], 'cascadedAttention')
-  const size = x.shape.slice(2)
   const share = width / c.heads
-  const biases = distanceBias(w, { heads: c.heads, side: fixedSize(size[0], 'cascadedAttention') })
+  const biases = distanceBias(w, {
+    heads: c.heads,
+    side: fixedSize(x.shape[2], 'cascadedAttention'),
+  })
   const results: Tensor[] = []
   for (const [i, part] of split(x, Array<number>(c.heads).fill(share), 1).entries()) {
     const input = i === 0 ? part : add(results[i - 1]!, part)
@@ -115,10 +106,7 @@ function cascadedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): 
     const [q, k, v] = split(joint, [key, key, share], 1)
     const kernel = c.kernels[i]!
     const query = convNorm(w.at(`dws.${i}`), q!, { out: key, kernel, groups: key })
-    const keys = transpose(flattenToTokens(k!), [0, 2, 1])
-    const scores = matmul(mul(flattenToTokens(query), key ** -0.5), keys)
-    const weights = softmax(add(scores, pick(biases, 0, i)))
-    results.push(tokensToImage(matmul(weights, flattenToTokens(v!)), size))
+    results.push(attendPlaces([query, k!, v!], { heads: 1, mask: pick(biases, 0, i) }))
   }
   return convNorm(w.at('proj.1'), relu(concat(results, 1)), { out: width })
 }

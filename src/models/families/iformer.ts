@@ -1,7 +1,7 @@
 /** iFormer, a mobile network with attention of one gated head (Zheng 2025), as timm's iformer.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, normLinear } from '../../lib/onnx/blocks/convNorm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   average,
@@ -9,11 +9,8 @@ import {
   gelu,
   globalAvgPool,
   halves,
-  matmul,
   mul,
   sigmoid,
-  softmax,
-  transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
@@ -71,12 +68,13 @@ const iformer: ClassifierBuilder<IformerConfig> = (w, image, c) => {
     const out = c.widths[i]!
     if (i > 0) x = convNorm(stage.at('downsample'), x, { out, kernel: 3, stride: 2, names })
     const kinds = blockKinds(c.depths[i]!, i < 2 ? 0 : c.groups[i - 2]!)
-    const settings = {
-      layerScale: c.layerScale ?? false,
-      key: out / (reductions[i - 2] ?? 1),
-      ratios,
+    const settings = { key: out / (reductions[i - 2] ?? 1), ratios }
+    for (const [j, kind] of kinds.entries()) {
+      const block = stage.at(`blocks.${j}`)
+      const y = branches[kind](block, x, settings)
+      const scaled = c.layerScale === true && kind !== 'positions'
+      x = add(x, scaled ? mul(y, block.get('mixer.gamma', [1, out, 1, 1], 'scale')) : y)
     }
-    for (const [j, kind] of kinds.entries()) x = blocks[kind](stage.at(`blocks.${j}`), x, settings)
   }
   const pooled = globalAvgPool(x)
   const heads = c.distilled ? ['head.head', 'head.head_dist'] : ['head.head']
@@ -98,23 +96,13 @@ function blockKinds(depth: number, groups: number): BlockKind[] {
   ]
 }
 
-interface BlockSettings {
-  layerScale: boolean
+interface BranchSettings {
   /** Channels of the keys. */
   key: number
   ratios: readonly [conv: number, mlp: number]
 }
 
-type Block = (w: ParameterScope, x: Tensor, c: BlockSettings) => Tensor
-
 const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'iformer')
-
-/** Adds a branch to x, times a learned factor per channel where the model has them. */
-const residual = (
-  w: ParameterScope,
-  x: Tensor,
-  [y, layerScale]: readonly [Tensor, boolean],
-): Tensor => add(x, layerScale ? mul(y, w.get('gamma', [1, widthOf(x), 1, 1], 'scale')) : y)
 
 const depthwise = (w: ParameterScope, x: Tensor, kernel: number): Tensor =>
   convNorm(w, x, { out: widthOf(x), groups: widthOf(x), kernel, names })
@@ -130,19 +118,16 @@ function pointwise(
   return convNorm(w.at(place + 2), inner, { out: width, names })
 }
 
-const blocks: Record<BlockKind, Block> = {
+type Branch = (w: ParameterScope, x: Tensor, c: BranchSettings) => Tensor
+
+const branches: Record<BlockKind, Branch> = {
   convolution: (w, x, c) => {
     const layers = w.at('mixer.module')
-    const y = pointwise(layers, depthwise(layers.at(0), x, 7), [1, c.ratios[0]])
-    return residual(w.at('mixer'), x, [y, c.layerScale])
+    return pointwise(layers, depthwise(layers.at(0), x, 7), [1, c.ratios[0]])
   },
-  positions: (w, x) => add(x, depthwise(w.at('cpe.module'), x, 3)),
-  attention: (w, x, c) =>
-    residual(w.at('mixer'), x, [gatedAttention(w.at('mixer.module'), x, c.key), c.layerScale]),
-  mlp: (w, x, c) => {
-    const y = pointwise(w.at('mixer.module'), x, [0, c.ratios[1]])
-    return residual(w.at('mixer'), x, [y, c.layerScale])
-  },
+  positions: (w, x) => depthwise(w.at('cpe.module'), x, 3),
+  attention: (w, x, c) => gatedAttention(w.at('mixer.module'), x, c.key),
+  mlp: (w, x, c) => pointwise(w.at('mixer.module'), x, [0, c.ratios[1]]),
 }
 
 /** Attention of one head over places, times a gate for each value. */
@@ -150,11 +135,8 @@ function gatedAttention(w: ParameterScope, x: Tensor, key: number): Tensor {
   const width = widthOf(x)
   const layer = (name: string, out: number): Tensor => convNorm(w.at(name), x, { out, names })
   const [values, gates] = halves(sigmoid(layer('v_gate', 2 * width)), 1)
-  const queries = mul(flattenToTokens(layer('q', key)), key ** -0.5)
-  const scores = matmul(queries, transpose(flattenToTokens(layer('k', key)), [0, 2, 1]))
-  const attended = matmul(softmax(scores), flattenToTokens(values))
-  const gated = mul(tokensToImage(attended, x.shape.slice(2)), gates)
-  return convNorm(w.at('proj'), gated, { out: width, names })
+  const attended = attendPlaces([layer('q', key), layer('k', key), values], { heads: 1 })
+  return convNorm(w.at('proj'), mul(attended, gates), { out: width, names })
 }
 
 export const iformers = classifiers({ family: 'iformer', rows, build: iformer })

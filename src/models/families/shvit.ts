@@ -1,5 +1,6 @@
 /** SHViT, attention of one head over a part of the channels (Yun and Ro 2024), as timm's shvit.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
 import {
   addDepthwise,
   addPointwise,
@@ -9,19 +10,7 @@ import {
   normLinear,
 } from '../../lib/onnx/blocks/convNorm.ts'
 import { groupNorm } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
-import {
-  add,
-  concat,
-  flatten,
-  globalAvgPool,
-  matmul,
-  mul,
-  relu,
-  softmax,
-  split,
-  transpose,
-} from '../../lib/onnx/ops.ts'
+import { add, concat, flatten, globalAvgPool, relu, split } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -73,9 +62,8 @@ function partialAttention(w: ParameterScope, x: Tensor, attending: number): Tens
   const [part, rest] = split(x, [attending, width - attending], 1)
   const normal = groupNorm(w.at('pre_norm'), part!, { groups: 1 })
   const joint = convNorm(w.at('qkv'), normal, { out: 2 * key + attending, names })
-  const [q, k, v] = split(flattenToTokens(joint), [key, key, attending], 2)
-  const scores = matmul(mul(q!, key ** -0.5), transpose(k!, [0, 2, 1]))
-  const attended = tokensToImage(matmul(softmax(scores), v!), x.shape.slice(2))
+  const [q, k, v] = split(joint, [key, key, attending], 1)
+  const attended = attendPlaces([q!, k!, v!], { heads: 1 })
   return convNorm(w.at('proj.1'), relu(concat([attended, rest!], 1)), { out: width, names })
 }
 

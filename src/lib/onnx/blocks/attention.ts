@@ -20,7 +20,7 @@ import { adaptiveAvgPool } from './convNorm.ts'
 import { affine, conv, linear, unbiasedLinear } from './linear.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
-import { flattenToTokens } from './tokens.ts'
+import { flattenToTokens, tokensToImage } from './tokens.ts'
 
 /** [n, length, width] to [n, heads, length, width / heads]. */
 export function splitHeads(x: Tensor, count: number): Tensor {
@@ -69,6 +69,12 @@ export function attendHeads([q, k, v]: Qkv, mask?: Tensor): Tensor {
 export function paddingMask(mask: Tensor): Tensor {
   const [n, length] = mask.shape
   return mul(sub(reshape(cast(mask, 'float32'), [n!, 1, 1, length!]), 1), 1e30)
+}
+
+/** Attention among the places of images of queries and keys [n, width, h, w] and of values [n, out, h, w], the result's shape. */
+export function attendPlaces(images: Qkv, options: AttentionOptions): Tensor {
+  const [q, k, v] = images.map(flattenToTokens)
+  return tokensToImage(attend([q!, k!, v!], options), images[0].shape.slice(2))
 }
 
 /** Computes queries, keys and values of x [n, length, width]. */

@@ -3,7 +3,7 @@ import { appendOp, constant, integers, type Tensor } from '../graph.ts'
 import { conv2d, reshape } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
 
-export interface UnfoldOptions {
+interface UnfoldOptions {
   kernel: number
   stride: number
   padding: number
