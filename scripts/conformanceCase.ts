@@ -47,7 +47,7 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
   try {
     const started = performance.now()
     const { batch, size, name } = golden.input
-    const graph = graphOf(architecture, size)
+    const graph = graphOf(architecture, size, golden.outputs.features ? 0 : 1000)
     const { folder: real, bind } = await bindWeights(
       graph,
       [await readSafetensors(file)],
@@ -77,12 +77,15 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
   }
 }
 
-export function graphOf(architecture: Architecture, size: number): Graph {
+/** Returns the graph of an architecture; a classifier of no classes has its features as the only output. */
+export function graphOf(architecture: Architecture, size: number, classes = 1000): Graph {
   const graph = createGraph({ fused: true })
   const image = addInput(graph, 'image', { shape: ['n', 3, size, size] })
   const w = parameterScope(graph)
   if (architecture.kind === 'classifier') {
-    addOutput('logits', architecture.build(w, image, 1000).logits)
+    const { logits, features } = architecture.build(w, image, classes)
+    if (classes > 0) addOutput('logits', logits)
+    else addOutput('features', features)
   } else {
     const shape = ['t', architecture.tokenizer.contextLength]
     const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape })

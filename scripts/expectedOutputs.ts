@@ -26,7 +26,11 @@ for (const folder of folders)
   for (const file of (await readdir(folder)).filter(name => name.endsWith('.json'))) {
     const golden = JSON.parse(await readFile(join(folder, file), 'utf8')) as Candidate
     const architecture = architectureOfCase(golden)
-    if (architecture?.kind === 'classifier' && golden.params <= largestExpected)
+    if (
+      architecture?.kind === 'classifier' &&
+      golden.outputs.logits &&
+      golden.params <= largestExpected
+    )
       candidates.push(golden)
   }
 

@@ -5,13 +5,13 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { modelNames, resolveModel } from '../src/models/catalog.ts'
-import { countCost } from '../src/models/cost.ts'
+import { costName, countCost } from '../src/models/cost.ts'
 
 const specs = new Map(
   modelNames()
     .map(resolveModel)
     .filter(({ graph }) => !graph)
-    .map(spec => [`${spec.architecture}\t${spec.recipe.size}`, spec]),
+    .map(spec => [`${costName(spec)}\t${spec.recipe.size}`, spec]),
 )
 const rows = [...specs].map(([name, spec]) => {
   const { parameters, multiplyAdds } = countCost(spec)

@@ -1,5 +1,5 @@
 /*
- * Writes src/models/timmTags.tsv: the pretrained tags with 1,000 classes of timm's registry whose architecture is built
+ * Writes src/models/timmTags.tsv: the pretrained tags of timm's registry with 1,000 classes or no head whose architecture is built
  * here. The registry is a JSON file of timm's `PretrainedCfg` values, each with name, tag and number of parameters.
  *
  *   npm run models:tags -- FILE
@@ -61,13 +61,14 @@ const rowOf = (tag: PretrainedTag): string => {
     tag.test_input_size || tag.test_crop_pct ? (tag.test_input_size ?? tag.input_size)[1] : '',
     tag.test_input_size || tag.test_crop_pct ? (tag.test_crop_pct ?? tag.crop_pct) : '',
     tag.fixed_input_size ? 'fixed' : '',
+    tag.num_classes === 0 ? 0 : '',
   ].join('\t')
 }
 
 const { pretrained } = JSON.parse(await readFile(file, 'utf8')) as { pretrained: PretrainedTag[] }
 const built = pretrained.filter(
   ({ name, num_classes, hf_hub_id, url }) =>
-    (num_classes ?? 1000) === 1000 &&
+    [0, 1000].includes(num_classes ?? 1000) &&
     (hf_hub_id ?? url) !== undefined &&
     Object.hasOwn(architectures, name),
 )
@@ -77,7 +78,7 @@ const ordered = names.flatMap(name => {
   return [...tags.filter(tag => tag.default), ...tags.filter(tag => !tag.default)]
 })
 const header =
-  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\tplace\ttestSize\ttestCropPct\tinputSize'
+  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\tplace\ttestSize\ttestCropPct\tinputSize\tclasses'
 await writeFile(
   new URL('../src/models/timmTags.tsv', import.meta.url),
   `${[header, ...ordered.map(rowOf)].join('\n')}\n`,

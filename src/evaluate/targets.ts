@@ -109,7 +109,7 @@ const hasSameResults = (
 
 /** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
 export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
-  if (spec.graph?.kind === 'embedding' && !spec.head)
+  if ((spec.graph?.kind === 'embedding' || spec.classes.length === 0) && !spec.head)
     throw inputError(
       'no-classes',
       `${spec.name} gives an embedding and no classes: it is good for features only`,

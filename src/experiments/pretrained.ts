@@ -48,7 +48,7 @@ export async function pretrainedHead(
   steps: readonly PreprocessingStep[],
 ): Promise<LinearHead | null> {
   const known = model.graph ? undefined : findArchitecture(model.architecture)
-  if (known?.kind !== 'classifier') return null
+  if (known?.kind !== 'classifier' || model.classes === 0) return null
   const graph = classifierGraph(model, steps)
   const names = headNames(graph)
   if (!names) return null

@@ -11,6 +11,7 @@ import { inputError, dataError } from '../lib/errors.ts'
 import { evaluate } from '../evaluate/evaluate.ts'
 import { createCropPreparer, type CropPreparer } from '../evaluate/workers/cropBatches.ts'
 import { findArchitecture } from '../models/architectures.ts'
+import { fixedSize, volume } from '../lib/onnx/shapes.ts'
 import { readParameters } from '../lib/tensors/bind.ts'
 import { classifierGraph } from '../models/runtime/load.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
@@ -29,7 +30,7 @@ import { type EvaluationProgress } from '../evaluate/progress.ts'
 import { finetune, type FinetuneOptions, type FinetunePlan } from './finetune.ts'
 import { type TrainableNetwork, networkOf } from './network.ts'
 import { figureLabelOf, openDatasets, type TrainingOptions } from './parts.ts'
-import { headNames, prepareNamedModel, untrainedHead } from './pretrained.ts'
+import { headNames, prepareNamedModel } from './pretrained.ts'
 import { namePartFigures } from './scorePart.ts'
 import { requireClassesEvaluated } from './splits.ts'
 import { runStudy, type StudySummaryRow } from './study.ts'
@@ -189,13 +190,14 @@ async function withNewHead(
   steps: readonly PreprocessingStep[],
   classes: number,
 ): Promise<NamedTensor[]> {
-  const names = headNames(classifierGraph(model, steps))
+  const graph = classifierGraph({ ...model, classes }, steps)
+  const names = headNames(graph)
   if (!names) throw inputError('no-head', `${model.architecture} has no linear head to replace`)
-  return (await startingValues(model, steps)).map(tensor => {
-    const { weight, bias } = untrainedHead(classes, tensor.shape[1] ?? 0)
-    if (tensor.name === names.weight)
-      return { ...tensor, shape: tensor.shape.with(0, classes), data: weight }
-    return tensor.name === names.bias ? { ...tensor, shape: [classes], data: bias } : tensor
+  const values = new Map((await startingValues(model, steps)).map(value => [value.name, value]))
+  return Array.from(graph.parameters, ([name, { tensor }]) => {
+    if (name !== names.weight && name !== names.bias) return values.get(name)!
+    const shape = tensor.shape.map(size => fixedSize(size, name))
+    return { name, shape, data: new Float32Array(volume(shape)) }
   })
 }
 

@@ -23,9 +23,10 @@ function catalog(): Catalog {
 function buildCatalog(all: readonly ModelSpec[]): Catalog {
   const models = new Map(all.map(spec => [spec.name, spec]))
   const aliases = new Map(testbed().map(({ name, model }) => [name.toLowerCase(), model]))
-  for (const { name, architecture, classes } of all) {
-    if (classes === 'imagenet-1k' && !aliases.has(architecture)) aliases.set(architecture, name)
-  }
+  const named = (one: ModelSpec): boolean => one.classes === 'imagenet-1k'
+  const headless = (one: ModelSpec): boolean => one.classes.length === 0
+  for (const { name, architecture } of [...all.filter(named), ...all.filter(headless)])
+    if (!aliases.has(architecture)) aliases.set(architecture, name)
   return { models, aliases }
 }
 

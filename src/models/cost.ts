@@ -32,9 +32,9 @@ function readKnownCosts(): ReadonlyMap<string, ModelCost> {
  */
 export function modelCost(spec: ModelSpec): ModelCost {
   if (!spec.graph) {
-    const otherClasses = Array.isArray(spec.classes) && spec.classes.length !== 1000
+    const otherClasses = Array.isArray(spec.classes) && ![0, 1000].includes(spec.classes.length)
     knownCosts ??= readKnownCosts()
-    const known = knownCosts.get(`${spec.architecture} ${spec.recipe.size}`)
+    const known = knownCosts.get(`${costName(spec)} ${spec.recipe.size}`)
     return known && !otherClasses ? known : countCost(spec)
   }
   const { weights } = spec
@@ -45,6 +45,10 @@ export function modelCost(spec: ModelSpec): ModelCost {
   const parameters = bytes === 0 ? 25e6 : Math.ceil(bytes / 4)
   return { parameters, multiplyAdds: 200 * parameters }
 }
+
+/** Returns the name of a model's row in the table of costs: its architecture, without its head if the weights have none. */
+export const costName = ({ architecture, classes }: ModelSpec): string =>
+  classes.length === 0 ? `${architecture} without head` : architecture
 
 /** Counts parameters and multiply-adds in the graph of a catalogued architecture. */
 export function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {

@@ -15,7 +15,7 @@ export interface ModelRow {
   alias: string
   /** The paper's architecture group, or the family of the builder. */
   group: string
-  evaluation: '1K' | 'zero-shot'
+  evaluation: '1K' | 'zero-shot' | 'features'
   pretraining: string
   /** Images of the pretraining data. */
   images: number | null
@@ -87,7 +87,7 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     model: spec.name,
     alias: row?.name ?? '',
     group: row?.group ?? findArchitecture(spec.architecture).family,
-    evaluation: spec.classes === 'zero-shot' ? 'zero-shot' : '1K',
+    evaluation: evaluationOf(spec),
     pretraining: row?.pretraining ?? '',
     images: row?.images ?? null,
     ...modelCost(spec),
@@ -98,6 +98,11 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     weights: weightsText(spec.weights),
     note: [row?.reason, spec.note].filter(Boolean).join('; '),
   }
+}
+
+function evaluationOf({ classes, head }: ModelSpec): ModelRow['evaluation'] {
+  if (classes === 'zero-shot') return classes
+  return classes.length === 0 && !head ? 'features' : '1K'
 }
 
 function weightsText(weights: WeightSource): string {

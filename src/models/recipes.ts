@@ -12,6 +12,7 @@ export const normalizations = {
   imagenet: { mean: imagenetMean, std: imagenetStd },
   half: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
   clip: { mean: [0.48145466, 0.4578275, 0.40821073], std: [0.26862954, 0.26130258, 0.27577711] },
+  satellite: { mean: [0.43, 0.411, 0.296], std: [0.213, 0.156, 0.143] },
   unit: { mean: [0, 0, 0], std: [1, 1, 1] },
   dpn: { mean: [124 / 255, 117 / 255, 104 / 255], std: [dpnStd, dpnStd, dpnStd] },
 } as const satisfies Readonly<Record<string, { mean: Triple; std: Triple }>>

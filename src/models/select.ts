@@ -7,7 +7,7 @@ import { testbed } from './testbed.ts'
 
 /**
  * Expands words to model names: `testbed` (the paper's 98), `family:clip` (an architecture group of the testbed), a pattern
- * with `*` (of the testbed, or of all names if none of it matches), `@FILE` (one name a line), or plain names. With `:test`
+ * with `*` (of the testbed, or of all models with classes if none of it matches), `@FILE` (one name a line), or plain names. With `:test`
  * or `:N` behind it, a word means its models at that size, those without a test size left out.
  *
  * @example
@@ -37,7 +37,9 @@ async function expandWord(word: string, lists: readonly string[]): Promise<strin
   if (!word.includes('*')) return [word]
   const names = matchingNames(word)
   const within = names.filter(name => testbed().some(({ model }) => model === name))
-  return within.length > 0 ? within : names
+  if (within.length > 0) return within
+  const scored = names.filter(name => findModel(name)?.classes.length !== 0)
+  return scored.length > 0 ? scored : names
 }
 
 function familyModels(name: string): string[] {

@@ -53,7 +53,7 @@ export interface ModelSpec {
   architecture: string
   /** The use of a foreign graph, the first file of `weights`. */
   graph?: GraphUse | undefined
-  /** ImageNet's 1,000 in wnid order, the model's own class names, or any names given as texts. */
+  /** ImageNet's 1,000 in wnid order, the model's own class names (none if it gives features alone), or any names given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
   /** A classifier that replaces the model's own head. */
   head?: TrainedHead

@@ -4,7 +4,7 @@ import { tagRecipe } from './recipes.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 
-/** Returns timm's tags with 1,000 classes; an architecture's default tag precedes its others. */
+/** Returns timm's tags with 1,000 classes or without a head; an architecture's default tag precedes its others. */
 export function timmModels(): ModelSpec[] {
   type Column =
     | 'model'
@@ -18,10 +18,11 @@ export function timmModels(): ModelSpec[] {
     | 'testSize'
     | 'testCropPct'
     | 'inputSize'
+    | 'classes'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
     architecture: Object.hasOwn(architectures, row.model) ? row.model : row.model.split('.', 1)[0]!,
-    classes: 'imagenet-1k',
+    classes: row.classes === '0' ? [] : 'imagenet-1k',
     recipe: tagRecipe({ ...row, cropPct: Number(row.cropPct), size: Number(row.size) }),
     testRecipe:
       row.testSize === ''

@@ -47,6 +47,7 @@ describe('names', () => {
     ['dinov2', 'dinov2_vitb14_lc.lvd142m'],
     ['vit_tiny_patch16_224', 'vit_tiny_patch16_224.augreg_in21k_ft_in1k'],
     ['convnext_tiny', 'convnext_tiny.in12k_ft_in1k'],
+    ['vit_base_patch14_reg4_dinov2', 'vit_base_patch14_reg4_dinov2.lvd142m'],
   ])('%s is %s', (name, full) => {
     expect(resolveModel(name).name).toBe(full)
   })

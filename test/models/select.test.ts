@@ -15,6 +15,15 @@ describe('selectModels', () => {
     expect(await selectModels(['resnet*', resnets[0]!])).toEqual(resnets)
   })
 
+  it('leaves models without classes out of a pattern unless there are no others', async () => {
+    expect(await selectModels(['vit_so400m_patch14_siglip_378*'])).toEqual([
+      'vit_so400m_patch14_siglip_378.webli_ft_in1k',
+    ])
+    expect(await selectModels(['vit_small_patch14_dinov2.*'])).toEqual([
+      'vit_small_patch14_dinov2.lvd142m',
+    ])
+  })
+
   it('reads lists with comments and refuses unknown families', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'geogap-select-'))
     const file = join(folder, 'list.txt')

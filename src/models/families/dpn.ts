@@ -30,41 +30,20 @@ const dpn68: DpnConfig = {
   increments: [16, 32, 32, 64],
 }
 
+/** A network of four times the width, by the channels of its stem and inside its blocks, its groups, depths and increments. */
+const wide = (
+  [stem, inner, groups]: readonly [number, number, number],
+  depths: readonly number[],
+  increments: readonly number[],
+): DpnConfig => ({ stem: [stem, 7], width: 256, inner, groups, depths, increments })
+
 const rows: ArchitectureRows<DpnConfig> = {
   dpn68,
   dpn68b: { ...dpn68, splitPaths: true },
-  dpn92: {
-    stem: [64, 7],
-    width: 256,
-    inner: 96,
-    groups: 32,
-    depths: [3, 4, 20, 3],
-    increments: [16, 32, 24, 128],
-  },
-  dpn98: {
-    stem: [96, 7],
-    width: 256,
-    inner: 160,
-    groups: 40,
-    depths: [3, 6, 20, 3],
-    increments: [16, 32, 32, 128],
-  },
-  dpn107: {
-    stem: [128, 7],
-    width: 256,
-    inner: 200,
-    groups: 50,
-    depths: [4, 8, 20, 3],
-    increments: [20, 64, 64, 128],
-  },
-  dpn131: {
-    stem: [128, 7],
-    width: 256,
-    inner: 160,
-    groups: 40,
-    depths: [4, 8, 28, 3],
-    increments: [16, 32, 32, 128],
-  },
+  dpn92: wide([64, 96, 32], [3, 4, 20, 3], [16, 32, 24, 128]),
+  dpn98: wide([96, 160, 40], [3, 6, 20, 3], [16, 32, 32, 128]),
+  dpn107: wide([128, 200, 50], [4, 8, 20, 3], [20, 64, 64, 128]),
+  dpn131: wide([128, 160, 40], [4, 8, 28, 3], [16, 32, 32, 128]),
 }
 
 const epsilon = 1e-3

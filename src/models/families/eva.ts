@@ -1,6 +1,7 @@
 /**
  * EVA (Fang et al. 2022), EVA-02 (Fang et al. 2023), EVA-CLIP's image towers (Sun et al. 2023), the Perception Encoder
- * (Bolya et al. 2025) and Vision Transformers with rotary positions (Heo et al. 2024), as timm's eva.py computes them.
+ * (Bolya et al. 2025), Vision Transformers with rotary positions (Heo et al. 2024) and DINOv3 (Siméoni et al. 2025), as timm's
+ * eva.py computes them. timm takes the mean of DINOv3's patches, its authors the class token.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
@@ -21,6 +22,7 @@ import {
   type RotaryTables,
   rotate,
 } from '../../lib/onnx/blocks/rotary.ts'
+import { packedSwiglu } from '../../lib/onnx/blocks/mlp.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
@@ -29,7 +31,7 @@ import {
   prefixRows,
   type TokenSettings,
 } from '../../lib/onnx/blocks/tokens.ts'
-import { add, gelu, mean, mul, pick, silu, split } from '../../lib/onnx/ops.ts'
+import { add, gelu, mean, mul, pick, silu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import {
   type ArchitectureRows,
@@ -59,14 +61,18 @@ interface EvaConfig {
   /** Whether the position table has a row for every token (default), for the patches alone, or is absent. */
   positions?: NonNullable<TokenSettings['positions']>
   rotary?: FrequencySettings | 'mixed'
+  /** Whether the channels that are turned together lie half a head apart, not side by side. */
+  halvesTurned?: boolean
   /**
    * The layers of queries, keys and values: one without a bias of the keys (default), one with all biases, one without
    * bias, or three.
    */
   qkv?: 'keys unbiased' | 'biased' | 'unbiased' | 'separate'
-  /** The MLP: GELU (default), SwiGLU with one layer for gate and value, or SwiGLU with a layer each and a norm. */
-  mlp?: 'gelu' | 'swiglu' | 'swiglu norm'
+  /** The MLP: GELU (default), SwiGLU with one layer for gate and value, or with a layer each, with or without a norm. */
+  mlp?: 'gelu' | 'swiglu' | 'swiglu norm' | 'swiglu apart'
   layerScale?: boolean
+  /** Whether the last norm precedes the mean of the patches. */
+  normBeforePool?: boolean
 }
 
 const tiny = { dim: 192, blocks: 12, heads: 3 }
@@ -97,6 +103,27 @@ const rotary = {
 } as const
 const mixed = { ...rotary, rotary: 'mixed' } as const
 const placed = { positions: 'patches' } as const
+const dinov3 = {
+  patch: 16,
+  registers: 4,
+  positions: 'none',
+  rotary: { temperature: 100, centred: true },
+  halvesTurned: true,
+  qkv: 'unbiased',
+  layerScale: true,
+  epsilon: 1e-5,
+  normBeforePool: true,
+} as const
+const keysUnbiased = { qkv: 'keys unbiased' } as const
+
+/** DINOv3 of one width, without biases of the attention and with those of queries and values. */
+const dinov3Pair = (
+  name: string,
+  widths: Pick<EvaConfig, 'dim' | 'blocks' | 'heads' | 'mlp'>,
+): ArchitectureRows<EvaConfig> => ({
+  [`vit_${name}_patch16_dinov3`]: { ...dinov3, ...widths },
+  [`vit_${name}_patch16_dinov3_qkvb`]: { ...dinov3, ...widths, ...keysUnbiased },
+})
 /** EVA-CLIP's towers. */
 const eva02Clip = { ...eva02Large, innerNorm: true, pool: 'token' } as const
 /** The Perception Encoder, whose positions are counted on its own grid, from 1. */
@@ -171,6 +198,20 @@ const rows: ArchitectureRows<EvaConfig> = {
   vit_small_patch16_rope_mixed_ape_224: { ...mixed, ...small, ...placed },
   vit_base_patch16_rope_mixed_ape_224: { ...mixed, ...base, ...placed },
   vit_large_patch16_rope_mixed_ape_224: { ...mixed, ...large, ...placed },
+  vit_tiny_patch16_dinov3_qkvb: { ...dinov3, ...tiny, ...keysUnbiased },
+  ...dinov3Pair('small', small),
+  ...dinov3Pair('small_plus', { ...small, mlp: 'swiglu apart' }),
+  ...dinov3Pair('base', base),
+  ...dinov3Pair('large', large),
+  ...dinov3Pair('huge_plus', { dim: 1280, blocks: 32, heads: 20, mlp: 'swiglu apart' }),
+  vit_7b_patch16_dinov3: {
+    ...dinov3,
+    dim: 4096,
+    blocks: 40,
+    heads: 32,
+    hidden: 8192,
+    mlp: 'swiglu apart',
+  },
 }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
@@ -187,7 +228,10 @@ const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
   const normal = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, c.epsilon)
   const pooled = {
     token: () => pick(normal('norm', x), 1, 0),
-    mean: () => normal('fc_norm', mean(patchTokens(x, count), [1])),
+    mean: () =>
+      c.normBeforePool
+        ? mean(patchTokens(normal('norm', x), count), [1])
+        : normal('fc_norm', mean(patchTokens(x, count), [1])),
     attention: () =>
       latentPool(w.at('attn_pool'), normal('norm', x), { heads: 8, epsilon: c.epsilon }),
   }
@@ -216,7 +260,7 @@ function rotation(
   }
   const tables = rotaryTables(w.graph, axialAngles(settings, c.rotary), {
     ...settings,
-    layout: 'interleaved',
+    layout: c.halvesTurned ? 'half' : 'interleaved',
   })
   return () => tables
 }
@@ -256,16 +300,13 @@ const widthOf = (x: Tensor): number => fixedSize(x.shape.at(-1), 'eva')
 
 function evaMlp(w: ParameterScope, x: Tensor, c: EvaConfig): Tensor {
   const hidden = c.hidden ?? 4 * c.dim
+  const apart = (): Tensor =>
+    mul(silu(linear(w.at('fc1_g'), x, hidden)), linear(w.at('fc1_x'), x, hidden))
   const inner = {
     gelu: () => gelu(linear(w.at('fc1'), x, hidden)),
-    swiglu: () => {
-      const [gate, value] = split(linear(w.at('fc1'), x, 2 * hidden), [hidden, hidden], -1)
-      return mul(silu(gate!), value!)
-    },
-    'swiglu norm': () => {
-      const gate = silu(linear(w.at('fc1_g'), x, hidden))
-      return layerNorm(w.at('norm'), mul(gate, linear(w.at('fc1_x'), x, hidden)))
-    },
+    swiglu: () => packedSwiglu(w.at('fc1'), x, hidden),
+    'swiglu norm': () => layerNorm(w.at('norm'), apart()),
+    'swiglu apart': apart,
   }[c.mlp ?? 'gelu']
   return linear(w.at('fc2'), inner(), c.dim)
 }

@@ -1,13 +1,15 @@
 /**
  * Vision Transformer (Dosovitskiy et al. 2020) with its successors' variants: DeiT (Touvron et al. 2021), DeiT III
- * (Touvron et al. 2022), BEiT-3 (Wang et al. 2022), FlexiViT (Beyer et al. 2022), CLIP and SigLIP image towers with a
- * classifier, registers (Darcet et al. 2023) and differential attention (Ye et al. 2024), as timm's
- * vision_transformer.py and deit.py compute them, and hybrids with a ResNet (vision_transformer_hybrid.py).
+ * (Touvron et al. 2022), BEiT-3 (Wang et al. 2022), FlexiViT (Beyer et al. 2022), the image towers of CLIP, SigLIP (Zhai et
+ * al. 2023) and SigLIP 2 (Tschannen et al. 2025), DINOv2 (Oquab et al. 2023), registers (Darcet et al. 2023) and differential
+ * attention (Ye et al. 2024), as timm's vision_transformer.py and deit.py compute them, and hybrids with a ResNet
+ * (vision_transformer_hybrid.py).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, layerNorm, layerScale, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
+import { packedSwiglu } from '../../lib/onnx/blocks/mlp.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
@@ -73,6 +75,8 @@ interface ViTConfig {
   epsilon?: number
   qkvBias?: boolean
   layerScale?: boolean
+  /** The MLP: two layers (default), or SwiGLU with one layer for gate and value. */
+  mlp?: 'plain' | 'swiglu'
   /** The MLP's, GELU by default. */
   activation?: (x: Tensor) => Tensor
   /** Channels of MobileCLIP's convolutions, which stand for the patches. */
@@ -100,9 +104,8 @@ const betwixt = { dim: 640, blocks: 12, heads: 10 }
 const mediumDeep = { ...medium, blocks: 20 }
 
 const clip = { preNorm: true, epsilon: 1e-5 }
-const siglip = { classToken: false, pool: 'attention' } as const
 /** The towers that SigLIP 2 added, with the tanh GELU; where it took the older names, timm keeps their exact one. */
-const siglip2 = { ...siglip, activation: geluTanh } as const
+const siglip2 = { activation: geluTanh }
 const averaged = { classToken: false, pool: 'mean' } as const
 const scaled = { ...averaged, layerScale: true }
 const register1 = { ...scaled, registers: 1, patchPositions: true }
@@ -111,6 +114,10 @@ const deit3 = { patchPositions: true, layerScale: true }
 const beit3 = { innerNorms: true, pool: 'mean', epsilon: 1e-5 } as const
 const differential = { attention: 'differential' } as const
 const parallel = { block: 'parallel' } as const
+const dinov2 = { layerScale: true }
+const dinov2Registers = { layerScale: true, registers: 4, patchPositions: true }
+const dinov2Giant = { dim: 1536, blocks: 40, heads: 24, hidden: 4096, mlp: 'swiglu' } as const
+const sigLipMean = { ...averaged, normAfterPool: false }
 
 /** The names of one configuration, which differ in size or patch; the patch stands in the name, else it is 16. */
 const variants = (config: Omit<ViTConfig, 'patch'>, names: string): ArchitectureRows<ViTConfig> =>
@@ -119,6 +126,16 @@ const variants = (config: Omit<ViTConfig, 'patch'>, names: string): Architecture
       .split(' ')
       .map(name => [name, { ...config, patch: Number(/_patch(\d+)/.exec(name)?.[1] ?? 16) }]),
   )
+
+/** SigLIP's image towers of some sizes, with attention over the patches and, as `gap`, with their mean. */
+const sigLips = (config: Omit<ViTConfig, 'patch'>, kind: string, sizes: string) => {
+  const names = (pool: string): string =>
+    sizes.replaceAll(/\d+/g, size => `vit_${kind}_siglip_${pool}${size}`)
+  return {
+    ...variants({ ...config, classToken: false, pool: 'attention' }, names('')),
+    ...variants({ ...config, ...sigLipMean }, names('gap_')),
+  }
+}
 
 const rows: ArchitectureRows<ViTConfig> = {
   ...variants(tiny, 'vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224'),
@@ -185,28 +202,26 @@ const rows: ArchitectureRows<ViTConfig> = {
     { ...so150m2, ...scaled, registers: 1, qkvBias: false },
     'vit_so150m2_patch16_reg1_gap_256 vit_so150m2_patch16_reg1_gap_384 vit_so150m2_patch16_reg1_gap_448',
   ),
-  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_224 vit_base_patch16_siglip_256'),
-  ...variants({ ...base, ...siglip }, 'vit_base_patch16_siglip_384 vit_base_patch16_siglip_512'),
-  ...variants({ ...base, ...siglip2 }, 'vit_base_patch32_siglip_256'),
-  ...variants({ ...large, ...siglip }, 'vit_large_patch16_siglip_256 vit_large_patch16_siglip_384'),
-  ...variants({ ...large, ...siglip2 }, 'vit_large_patch16_siglip_512'),
+  ...variants({ ...small, ...dinov2 }, 'vit_small_patch14_dinov2'),
+  ...variants({ ...base, ...dinov2 }, 'vit_base_patch14_dinov2'),
+  ...variants({ ...large, ...dinov2 }, 'vit_large_patch14_dinov2'),
+  ...variants({ ...dinov2Giant, ...dinov2 }, 'vit_giant_patch14_dinov2'),
+  ...variants({ ...small, ...dinov2Registers }, 'vit_small_patch14_reg4_dinov2'),
+  ...variants({ ...base, ...dinov2Registers }, 'vit_base_patch14_reg4_dinov2'),
+  ...variants({ ...large, ...dinov2Registers }, 'vit_large_patch14_reg4_dinov2'),
+  ...variants({ ...dinov2Giant, ...dinov2Registers }, 'vit_giant_patch14_reg4_dinov2'),
+  ...sigLips(base, 'base_patch16', '224 256 384 512'),
+  ...sigLips({ ...base, ...siglip2 }, 'base_patch32', '256'),
+  ...sigLips(large, 'large_patch16', '256 384'),
+  ...sigLips({ ...large, ...siglip2 }, 'large_patch16', '512'),
+  ...sigLips(so400m, 'so400m_patch14', '224 378 384'),
   ...variants(
-    { ...so400m, ...siglip },
-    'vit_so400m_patch14_siglip_224 vit_so400m_patch14_siglip_378 vit_so400m_patch14_siglip_384',
+    { ...so400m, ...sigLipMean },
+    'vit_so400m_patch14_siglip_gap_448 vit_so400m_patch14_siglip_gap_896',
   ),
-  ...variants(
-    { ...so400m, ...siglip2 },
-    'vit_so400m_patch16_siglip_256 vit_so400m_patch16_siglip_384 vit_so400m_patch16_siglip_512',
-  ),
-  ...variants(
-    { dim: 1536, blocks: 40, heads: 16, ...siglip2 },
-    'vit_giantopt_patch16_siglip_256 vit_giantopt_patch16_siglip_384',
-  ),
+  ...sigLips({ ...so400m, ...siglip2 }, 'so400m_patch16', '256 384 512'),
+  ...sigLips({ dim: 1536, blocks: 40, heads: 16, ...siglip2 }, 'giantopt_patch16', '256 384'),
   ...variants({ ...base, stem: 192, patchPositions: true }, 'vit_base_mci_224'),
-  ...variants(
-    { ...so400m, ...averaged, normAfterPool: false },
-    'vit_so400m_patch14_siglip_gap_378',
-  ),
   ...variants({ dim: 64, blocks: 6, heads: 2, hidden: 192 }, 'test_vit'),
   ...variants({ dim: 64, blocks: 8, heads: 2, hidden: 192, ...scaled, registers: 1 }, 'test_vit2'),
   ...variants(
@@ -309,7 +324,11 @@ function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const hidden = (c.activation ?? gelu)(linear(w.at('fc1'), x, c.hidden ?? 4 * c.dim))
+  const { hidden: width = 4 * c.dim, activation = gelu } = c
+  const hidden =
+    c.mlp === 'swiglu'
+      ? packedSwiglu(w.at('fc1'), x, width)
+      : activation(linear(w.at('fc1'), x, width))
   return linear(
     w.at('fc2'),
     c.innerNorms ? layerNorm(w.at('norm'), hidden, c.epsilon) : hidden,

@@ -21,7 +21,7 @@ import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { type LocalModel } from '../spec.ts'
 
 /**
- * crops uint8 [n, 3, size, size] -> logits [n, classes], features [n, width]. The logits of an encoder of images and
+ * crops uint8 [n, 3, size, size] -> features [n, width], logits [n, classes] unless the weights have no head. The logits of an encoder of images and
  * texts need its class embeddings `head` [classes, embedding]; without them the graph only serves to count operations.
  */
 export function classifierGraph(
@@ -39,8 +39,8 @@ export function classifierGraph(
     normalizeCrops(crops, normalization),
     model.classes,
   )
-  addOutput('logits', outputs.logits)
   addOutput('features', outputs.features)
+  if (known.kind !== 'classifier' || model.classes > 0) addOutput('logits', outputs.logits)
   return graph
 }
 
@@ -125,11 +125,12 @@ async function createGraphSession(
 }
 
 async function classEmbeddings(
-  { architecture, files, zeroShot }: LocalModel,
+  { architecture, files, classes, zeroShot }: LocalModel,
   options: TextEmbeddingOptions,
 ): Promise<Float32Array | undefined> {
   const encoder = findArchitecture(architecture)
-  if (encoder.kind === 'classifier') return undefined
-  if (zeroShot) return zeroShotHead({ encoder, files }, zeroShot, options)
+  if (encoder.kind === 'classifier' && classes > 0) return undefined
+  if (encoder.kind === 'dual' && zeroShot)
+    return zeroShotHead({ encoder, files }, zeroShot, options)
   throw inputError('no-head', `${architecture} has no classification head and no class names`)
 }

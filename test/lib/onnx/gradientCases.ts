@@ -247,7 +247,7 @@ export const cases: Readonly<Record<string, MakeCase>> = {
   Sigmoid: unary(ops.sigmoid),
   Erf: unary(ops.erf),
   Relu: unary(ops.relu),
-  Gelu: unary(ops.gelu),
+  Gelu: draw => unary(oneOf(draw, [ops.gelu, ops.geluTanh]))(draw),
   Identity: unary(identity),
   Cast: unary(x => ops.cast(ops.cast(x, 'float64'), 'float32')),
   MatMul: matMul,

@@ -12,12 +12,14 @@ import { type DualEncoder } from '../../../src/models/families/family.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 
 const names = Object.keys(architectures)
-const tags = readTsv<'model' | 'size' | 'parameters'>(
+const tags = readTsv<'model' | 'size' | 'parameters' | 'classes'>(
   new URL('../../../src/models/timmTags.tsv', import.meta.url),
 )
-/** One tag for each architecture and input size. */
+/** One tag for each architecture, input size and head. */
 const published = [
-  ...new Map(tags.map(tag => [`${tag.model.split('.', 1)[0]!} ${tag.size}`, tag])).values(),
+  ...new Map(
+    tags.map(tag => [`${tag.model.split('.', 1)[0]!} ${tag.size} ${tag.classes}`, tag]),
+  ).values(),
 ]
 const architectureOf = (model: string): string =>
   Object.hasOwn(architectures, model) ? model : model.split('.', 1)[0]!
@@ -52,15 +54,16 @@ it('the table of costs has what the graphs count', () => {
 })
 
 it('every architecture and size of a pretrained tag of timm builds with the published number of parameters', () => {
-  const counts = published.map(({ model, size }) => {
-    const graph = graphOf(architectures[architectureOf(model)]!, Number(size))
+  const counts = published.map(({ model, size, classes }) => {
+    const count = classes === '' ? 1000 : Number(classes)
+    const graph = graphOf(architectures[architectureOf(model)]!, Number(size), count)
     return { model, parameters: parameterCount(graph) }
   })
   expect(counts).toEqual(
-    published.map(({ model, parameters }) => ({
-      model,
-      parameters: Number(parameters) + (withoutClassifier.test(model) ? 1000 * 1152 + 1000 : 0),
-    })),
+    published.map(({ model, parameters, classes }) => {
+      const head = classes === '' && withoutClassifier.test(model) ? 1000 * 1152 + 1000 : 0
+      return { model, parameters: Number(parameters) + head }
+    }),
   )
 })
 

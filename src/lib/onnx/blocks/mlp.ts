@@ -1,5 +1,5 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { gelu } from '../ops.ts'
+import { gelu, mul, silu, split } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv, linear, unbiasedLinear } from './linear.ts'
 
@@ -21,6 +21,12 @@ export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
   const { bias = true, outBias = bias } = options
   const layer = (biased: boolean) => (biased ? linear : unbiasedLinear)
   return layer(outBias)(w.at('fc2'), activation(layer(bias)(w.at('fc1'), x, hidden)), out)
+}
+
+/** A linear layer to twice `hidden` channels, the second half scaled by SiLU of the first (SwiGLU, Shazeer 2020). */
+export function packedSwiglu(w: ParameterScope, x: Tensor, hidden: number): Tensor {
+  const [gate, value] = split(linear(w, x, 2 * hidden), [hidden, hidden], -1)
+  return mul(silu(gate!), value!)
 }
 
 /** Two 1 × 1 convolutions, `fc1` and `fc2`, with an activation (GELU by default) between them, over [n, c, h, w]. */

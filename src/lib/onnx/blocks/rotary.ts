@@ -30,6 +30,8 @@ export interface FrequencySettings {
   columnsFirst?: boolean
   /** Patches a side of the pretrained grid, to whose scale positions are brought. */
   reference?: number
+  /** Whether the patches' centres run from -π to π over the grid (DINOv3). */
+  centred?: boolean
 }
 
 const round = Math.fround
@@ -41,6 +43,7 @@ export function axialAngles(c: AxialSettings, f: FrequencySettings): Float32Arra
     round(1 / round(f.temperature ** round(i / count))),
   )
   const place = (index: number, size: number): number => {
+    if (f.centred) return round(2 * Math.PI * round(2 * round((index + 0.5) / size) - 1))
     const position = round(index + (f.offset ?? 0))
     return f.reference === undefined ? position : round(round(position / size) * f.reference)
   }

@@ -1,5 +1,5 @@
 import { appendOp, type Tensor } from '../graph.ts'
-import { add, cast, cos, div, erf, exp, mul, neg, pow, sin, sub } from '../ops.ts'
+import { add, cast, cos, div, erf, exp, mul, neg, pow, sin, sub, tanh } from '../ops.ts'
 import { type GradientRules } from './rule.ts'
 
 const square = (x: Tensor): Tensor => mul(x, x)
@@ -12,6 +12,15 @@ const sign = (x: Tensor): Tensor => appendOp('Sign', [x], x)
 function geluSlope(x: Tensor): Tensor {
   const cumulative = add(mul(erf(mul(x, Math.SQRT1_2)), 0.5), 0.5)
   return add(cumulative, mul(x, mul(exp(mul(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))))
+}
+
+/** The derivative of the approximate GELU, x (1 + tanh u) / 2 with u = √(2/π) (x + 0.044715 x³). */
+function geluTanhSlope(x: Tensor): Tensor {
+  const factor = Math.sqrt(2 / Math.PI)
+  const cubic = mul(square(x), 0.044715)
+  const t = tanh(mul(mul(x, add(cubic, 1)), factor))
+  const inner = mul(add(mul(cubic, 3), 1), factor)
+  return mul(add(add(t, 1), mul(mul(x, subtractFrom(1, square(t))), inner)), 0.5)
 }
 
 export const elementwiseRules: GradientRules = {
@@ -30,8 +39,10 @@ export const elementwiseRules: GradientRules = {
   Sigmoid: ({ y, dy }) => [() => mul(dy, mul(y, subtractFrom(1, y)))],
   Erf: ({ x: [a], dy }) => [() => mul(dy, mul(exp(neg(square(a!))), 2 / Math.sqrt(Math.PI)))],
   Relu: ({ y, dy }) => [() => mul(dy, sign(y))],
-  Gelu: ({ x: [a], dy, node }) =>
-    node.attributes.approximate === 'tanh' ? [] : [() => mul(dy, geluSlope(a!))],
+  Gelu: ({ x: [a], dy, node }) => {
+    const slope = node.attributes.approximate === 'tanh' ? geluTanhSlope : geluSlope
+    return [() => mul(dy, slope(a!))]
+  },
   Identity: ({ dy }) => [() => dy],
   Cast: ({ x: [a], dy }) => [() => cast(dy, a!.dtype)],
 }
