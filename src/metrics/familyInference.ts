@@ -38,7 +38,7 @@ export interface FamilyLine {
 const minFamilies = 3
 
 /** Fewest degrees of freedom for the interval of a ratio. Below it, the intervals that exist are a biased selection. */
-const minRatioFreedom = 1.75
+const minRatioFreedom = 2.5
 
 /** Returns the family that a model's name begins with: `resnet` of `hub:timm/resnet50.a1_in1k`. */
 export function familyFromName(model: string): string {
