@@ -25,8 +25,11 @@ import { type Random, randomFrom } from '../src/lib/random.ts'
 import { pairedInterval } from '../src/metrics/pairedInterval.ts'
 import { accuracyTable, progressGap } from '../src/metrics/progress.ts'
 import { disparityTrend } from '../src/metrics/disparityTrend.ts'
-import { flipInflation, type PairedOutcomes } from '../src/metrics/signFlip.ts'
+import { joinOutcomes } from '../src/metrics/signFlip.ts'
+import { changeClusterings, independentImages } from '../src/analysis/compare.ts'
+import { type PairedCounts } from '../src/analysis/imagePairs.ts'
 import {
+  betaChance,
   binomial,
   drawGroups,
   drawModels,
@@ -97,16 +100,18 @@ function gateFails(
   const minN = 30
   const run = { model: 'm', dataset: 'd', group: '', groups, clusters: clusters ?? null }
   const judged = groupsWithEnough(run, minN)
-  const drops = judged.map(({ group, counts, reason }) => {
-    const mine = clusters?.filter(one => one.group === group).map(one => one.n)
-    return {
-      model: 'm',
-      dataset: 'd',
-      group,
-      counts: drawFlips(counts.n, mine, random),
-      reason: reason ?? null,
-    }
-  })
+  const flips = judged.map(({ group, counts }) => ({
+    group,
+    cells: drawFlips(group, clusters?.filter(one => one.group === group) ?? counts.n, random),
+  }))
+  const clusterings = changeClusterings(flips.flatMap(({ cells }) => cells))
+  const drops = flips.map(({ group, cells }) => ({
+    model: 'm',
+    dataset: 'd',
+    group,
+    counts: joinOutcomes(cells),
+    ...(clusterings.get(group) ?? independentImages),
+  }))
   const isBroken = ({ verdict }: GateCheck): boolean => verdict === 'broken'
   if (judgeDrops(drops, 0, alpha).some(isBroken)) return true
   if (judgeWorst(judged, Math.min(...shares), alpha).some(isBroken)) return true
@@ -114,30 +119,50 @@ function gateFails(
   return judgeDisparities([run], spread([...shares]), { minN, alpha }).some(isBroken)
 }
 
-/** Flips of 1 % of the images each way, or of 3 % of the households, whose images flip together. */
+/** Flips of 1 % of `n` images each way, or of 3 % of the households each way, whose images flip together. */
 function drawFlips(
-  n: number,
-  households: readonly number[] | undefined,
+  group: string,
+  images: number | readonly { n: number }[],
   random: Random,
-): PairedOutcomes {
-  if (!households) {
-    const onlyFirst = binomial(n, 0.01, random)
-    const onlySecond = binomial(n - onlyFirst, 0.01, random)
-    return { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0 }
+): PairedCounts[] {
+  if (typeof images === 'number') {
+    const onlyFirst = binomial(images, 0.01, random)
+    return [
+      flipped({
+        group,
+        n: images,
+        onlyFirst,
+        onlySecond: binomial(images - onlyFirst, 0.01, random),
+      }),
+    ]
   }
-  const nets = households.flatMap(size => {
-    if (random() >= 0.06) return []
-    const flipped = Math.max(1, binomial(size, 0.6, random))
-    return random() < 0.5 ? flipped : -flipped
+  return images.map(({ n }, i) => {
+    const own = { group, n, cluster: `${i}`, onlyFirst: 0, onlySecond: 0 }
+    if (random() >= 0.06) return flipped(own)
+    const side = random() < 0.5 ? 'onlySecond' : 'onlyFirst'
+    own[side] = Math.max(1, binomial(n, 0.6, random))
+    return flipped(own)
   })
-  return { ...countChanges(n, nets), nets }
 }
 
-/** Outcomes on `n` images of which households change by the given net numbers. */
-function countChanges(n: number, nets: readonly number[]): Omit<PairedOutcomes, 'nets'> {
-  const onlySecond = nets.reduce((sum, net) => sum + Math.max(0, net), 0)
-  const onlyFirst = nets.reduce((sum, net) => sum + Math.max(0, -net), 0)
-  return { both: n - onlyFirst - onlySecond, onlyFirst, onlySecond, neither: 0 }
+/** Outcomes of `n` images of a household, or of independent ones, of which some flip. */
+const flipped = (of: {
+  group: string
+  n: number
+  cluster?: string
+  onlyFirst: number
+  onlySecond: number
+}): PairedCounts => {
+  const { n, onlyFirst, onlySecond, group, cluster = null } = of
+  return {
+    group,
+    label: '',
+    cluster,
+    both: n - onlyFirst - onlySecond,
+    onlyFirst,
+    onlySecond,
+    neither: 0,
+  }
 }
 
 const groupRows: Rows = samples =>
@@ -240,11 +265,14 @@ function addPrediction(tally: Tally, models: ReturnType<typeof drawModels>, rand
 
 interface ChangeWorld {
   text: string
+  /** Images, or households. */
   n: number
   lost: number
   gained: number
-  /** Largest household; images of a household flip alike. */
-  most?: number
+  /** Largest household. */
+  most: number
+  /** Correlation of the images of a household; 1 where they flip alike. */
+  rho: number
 }
 
 const change = (n: number, lost: number, gained: number, most?: number): ChangeWorld => ({
@@ -252,7 +280,23 @@ const change = (n: number, lost: number, gained: number, most?: number): ChangeW
   n,
   lost,
   gained,
-  ...(most !== undefined && { most }),
+  most: most ?? 1,
+  rho: 1,
+})
+
+/** Few households: `n` of them. */
+const fewHomes = (
+  n: number,
+  lost: number,
+  gained: number,
+  [most, rho]: [number, number],
+): ChangeWorld => ({
+  text: `${n} households of 1 to ${most}, correlation ${rho}, ${100 * lost} % lost, ${100 * gained} % gained`,
+  n,
+  lost,
+  gained,
+  most,
+  rho,
 })
 
 const changeWorlds = [
@@ -268,33 +312,67 @@ const changeWorlds = [
   change(300, 0.1, 0.02, 12),
   change(1500, 0.02, 0.02, 30),
   change(1500, 0.08, 0.08, 5),
+  fewHomes(2, 0.1, 0.3, [40, 0.3]),
+  fewHomes(3, 0.3, 0.3, [60, 0.2]),
+  fewHomes(3, 0.1, 0.4, [30, 0.3]),
+  fewHomes(5, 0.3, 0.1, [40, 0.3]),
+  fewHomes(5, 0.02, 0.02, [30, 0.3]),
+  fewHomes(7, 0.05, 0.1, [60, 0.05]),
+  fewHomes(10, 0.1, 0.3, [40, 0.3]),
+  fewHomes(10, 0.2, 0.5, [8, 0.6]),
+  fewHomes(20, 0.2, 0.5, [8, 0.6]),
+  fewHomes(20, 0.03, 0, [20, 0.3]),
+  fewHomes(20, 0.1, 0.1, [20, 0.05]),
 ]
 
+/** The regions of a comparison that are measured together. */
+const comparedRegions = 4
+
 const changeRows: Rows = samples =>
-  changeWorlds.map(({ text, n, lost, gained, most }) => {
+  changeWorlds.map(setting => {
     const random = randomFrom(20_263)
     const tally = new Tally()
+    const isHoused = setting.most > 1
     for (let i = 0; i < samples; i++) {
-      const counts = drawChange({ n, lost, gained, most: most ?? 1 }, random)
-      tally.add(pairedInterval(counts, 0.95, flipInflation(counts)), gained - lost)
+      const cells = Array.from({ length: isHoused ? comparedRegions : 1 }, (_, k) =>
+        drawChange(`${k}`, setting, random),
+      )
+      const { inflation, reason } = changeClusterings(cells.flat()).get('0') ?? independentImages
+      const interval = pairedInterval(joinOutcomes(cells[0]!), 0.95, inflation)
+      tally.add(reason === null ? interval : null, setting.gained - setting.lost)
     }
-    return [text, tally.text(1, 100)]
+    return report([setting.text, tally.text(1, 100)])
   })
 
 function drawChange(
-  { n, lost, gained, most }: { n: number; lost: number; gained: number; most: number },
+  group: string,
+  { n, lost, gained, most, rho }: ChangeWorld,
   random: Random,
-): PairedOutcomes {
-  const nets: number[] = []
+): PairedCounts[] {
+  const cells: PairedCounts[] = []
   for (let left = n; left > 0;) {
-    const size = Math.min(left, Math.max(1, Math.round(most ** random())))
-    left -= size
-    const u = random()
-    if (u < lost) nets.push(-size)
-    else if (u < lost + gained) nets.push(size)
+    const any = Math.max(1, Math.round(most ** random()))
+    const size = rho === 1 ? Math.min(left, any) : any
+    left -= rho === 1 ? size : 1
+    const [down, up] = flipChances(lost, gained, { rho, random })
+    const onlyFirst = binomial(size, down, random)
+    const onlySecond =
+      down >= 1 ? 0 : binomial(size - onlyFirst, Math.min(1, up / (1 - down)), random)
+    const own = { group, n: size, onlyFirst, onlySecond }
+    cells.push(flipped(most === 1 ? own : { ...own, cluster: `${cells.length}` }))
   }
-  const counts = countChanges(n, nets)
-  return most === 1 ? counts : { ...counts, nets }
+  return cells
+}
+
+/** The chances that an image of one household is lost and gained, of the given means and correlation. */
+function flipChances(
+  lost: number,
+  gained: number,
+  { rho, random }: { rho: number; random: Random },
+): [down: number, up: number] {
+  const any = betaChance(lost + gained, rho, random)
+  const down = any * betaChance(lost / (lost + gained), rho, random)
+  return [down, any - down]
 }
 
 const incomeWorlds: readonly { text: string; n: readonly number[]; shares: readonly number[] }[] = [

@@ -57,7 +57,7 @@ function gamma(shape: number, random: Random): number {
 }
 
 /** A chance of mean `share` whose binary outcomes have the correlation `rho`. */
-function betaChance(share: number, rho: number, random: Random): number {
+export function betaChance(share: number, rho: number, random: Random): number {
   if (rho === 0) return share
   if (rho >= 1) return Number(random() < share)
   const a = gamma((share * (1 - rho)) / rho, random)

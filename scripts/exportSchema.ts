@@ -39,7 +39,7 @@ export function schemas(): Record<string, string> {
     'manifest-1.json': z.toJSONSchema(
       shardManifest.meta({ title: 'The manifest of a shard of predictions' }),
     ),
-    'pack-2.json': z.toJSONSchema(packSchema.meta({ title: 'A pack, unzipped' })),
+    'pack-3.json': z.toJSONSchema(packSchema.meta({ title: 'A pack, unzipped' })),
   }
   return Object.fromEntries(
     Object.entries(all).map(([name, schema]) => [name, `${JSON.stringify(schema, null, 2)}\n`]),

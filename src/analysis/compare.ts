@@ -1,10 +1,10 @@
 /** Computes which groups gained and which lost between two evaluations of the same images. */
 import { groupByKey } from '../lib/tally.ts'
-import { clusterShortage } from '../metrics/designEffect.ts'
+import { type GroupClustering, groupClusterings } from '../metrics/designEffect.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
-import { flipInflation, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
+import { changeMoments, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
 import { fieldColumn, fieldColumns, shareColumn, type TableColumn } from '../lib/table/columns.ts'
 import { pNumber, pointsText } from '../lib/table/text.ts'
 import { type PairCoverage, type PairedCounts } from './imagePairs.ts'
@@ -88,6 +88,7 @@ interface PairedGroup {
   group: string
   cells: readonly PairedCounts[]
   counts: PairedOutcomes
+  clustering: GroupClustering
 }
 
 /**
@@ -99,17 +100,17 @@ export function groupChanges(
   minN: number,
   overallCells: readonly PairedCounts[],
 ): Pick<EvaluationComparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
-  const all = { by: 'overall', group: 'all', cells: overallCells }
-  const overall =
-    overallCells.length > 0 ? [groupChange({ ...all, counts: joinOutcomes(overallCells) })] : []
-  const groups = [...cells].flatMap(([by, members]) =>
-    Array.from(pairedCountsByGroup(members), ([group, own]): PairedGroup => ({
+  const overall = overallCells.length > 0 ? [overallChange(overallCells)] : []
+  const groups = [...cells].flatMap(([by, members]) => {
+    const clusterings = changeClusterings(members)
+    return Array.from(pairedCountsByGroup(members), ([group, own]): PairedGroup => ({
       by,
       group,
       cells: own,
       counts: joinOutcomes(own),
-    })),
-  )
+      clustering: clusterings.get(group) ?? independentImages,
+    }))
+  })
   const isLarge = ({ counts }: PairedGroup): boolean =>
     pairedImageCount(counts) >= Math.max(1, minN)
   const rows = groups.filter(isLarge).map(groupChange)
@@ -135,32 +136,31 @@ export function groupChanges(
 export const pairedCountsByGroup = (cells: readonly PairedCounts[]): Map<string, PairedCounts[]> =>
   groupByKey(cells, ({ group }) => group)
 
-/** Returns why the variance of a group cannot be told from its households; null if it can, or for independent images. */
-export function householdShortage(cells: readonly PairedCounts[], group: string): string | null {
-  const sizes = new Map<string, number>()
-  let single = 0
-  for (const cell of cells) {
-    const n = pairedImageCount(cell)
-    if (cell.cluster == null) single += n
-    else sizes.set(cell.cluster, (sizes.get(cell.cluster) ?? 0) + n)
-  }
-  if (sizes.size === 0) return null
-  const own = [...sizes.values()]
-  const total = (of: (size: number) => number): number =>
-    own.reduce((sum, size) => sum + of(size), single)
-  return clusterShortage({
-    group,
-    clusters: own.length + single,
-    n: total(size => size),
-    sizeSquares: total(size => size * size),
-  })
-}
+export const independentImages: GroupClustering = { inflation: 1, reason: null }
 
-function groupChange({ by, group, cells, counts }: PairedGroup): GroupChange {
+/** Returns how households bear on each group of which some image has one; what is common to the groups is estimated together. */
+export const changeClusterings = (
+  cells: readonly PairedCounts[],
+): ReadonlyMap<string, GroupClustering> => groupClusterings(changeMoments(cells))
+
+/** Returns how households bear on the change of all images together, which the reason calls `name`. */
+export const overallClustering = (cells: readonly PairedCounts[], name: string): GroupClustering =>
+  changeClusterings(cells.map(cell => ({ ...cell, group: name }))).get(name) ?? independentImages
+
+const overallChange = (cells: readonly PairedCounts[]): GroupChange =>
+  groupChange({
+    by: 'overall',
+    group: 'all',
+    cells,
+    counts: joinOutcomes(cells),
+    clustering: overallClustering(cells, 'all groups'),
+  })
+
+function groupChange({ by, group, cells, counts, clustering }: PairedGroup): GroupChange {
   const n = pairedImageCount(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)
-  const reason = householdShortage(cells, group === 'all' ? 'all groups' : group)
+  const { inflation, reason } = clustering
   return {
     by,
     group,
@@ -170,7 +170,7 @@ function groupChange({ by, group, cells, counts }: PairedGroup): GroupChange {
     first: (counts.both + lost) / n,
     second: (counts.both + gained) / n,
     change: (gained - lost) / n,
-    interval: reason === null ? pairedInterval(counts, 0.95, flipInflation(counts)) : null,
+    interval: reason === null ? pairedInterval(counts, 0.95, inflation) : null,
     reason,
     p,
     adjusted: p,

@@ -43,6 +43,8 @@ export interface DatasetCounts {
   /** The position of each cell's value in `values`; -1 if the value is not known. */
   codes: Readonly<Record<Dimension, ArrayLike<number>>>
   models: ReadonlyMap<string, ModelCounts>
+  /** Whether images come in households, by which these cells are not split: accuracies then have no interval. */
+  isClustered: boolean
 }
 
 export interface AccuracyEstimate extends Pick<Accuracy, 'n' | 'errors' | 'top1' | 'top5'> {
@@ -78,10 +80,13 @@ function addCounts(sum: ReturnType<typeof emptyCounts>, counts: ModelCounts, cel
   sum.errors += counts.errors[cell] ?? 0
 }
 
-export function totalAccuracy(counts: ModelCounts, cells: readonly number[]): AccuracyEstimate {
+export function totalAccuracy(
+  dataset: DatasetCounts,
+  { counts, cells }: { counts: ModelCounts; cells: readonly number[] },
+): AccuracyEstimate {
   const sum = emptyCounts()
   for (const cell of cells) addCounts(sum, counts, cell)
-  return accuracyEstimate(sum)
+  return accuracyEstimate(dataset, sum)
 }
 
 /** Returns the accuracies of one model by one or several dimensions; cells without a value in one of them are left out. */
@@ -104,7 +109,7 @@ export function groupedAccuracies(
   }
   return [...sums.values()].map(({ cell, sum }) => ({
     values: by.map(dimension => dataset.values[dimension][dataset.codes[dimension][cell]!]!),
-    rate: accuracyEstimate(sum),
+    rate: accuracyEstimate(dataset, sum),
   }))
 }
 
@@ -114,7 +119,11 @@ export interface GroupedAccuracy {
   rate: AccuracyEstimate
 }
 
-function accuracyEstimate(counts: ReturnType<typeof emptyCounts>): AccuracyEstimate {
+function accuracyEstimate(
+  { isClustered }: DatasetCounts,
+  counts: ReturnType<typeof emptyCounts>,
+): AccuracyEstimate {
   const { n, errors, top1, top5, interval } = accuracy(counts)
-  return { n, errors, top1, top5, low: interval?.[0] ?? null, high: interval?.[1] ?? null }
+  const [low, high] = (isClustered ? null : interval) ?? [null, null]
+  return { n, errors, top1, top5, low, high }
 }

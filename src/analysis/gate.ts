@@ -17,7 +17,7 @@ import { type Interval, wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
-import { flipInflation, type PairedOutcomes, signFlips } from '../metrics/signFlip.ts'
+import { type PairedOutcomes, signFlips } from '../metrics/signFlip.ts'
 
 export type GateLimit = 'max-drop' | 'min-worst' | 'max-disparity'
 
@@ -53,8 +53,14 @@ const oneSidedConfidence = 0.9
 const verdictOf = (isBroken: boolean, holds: boolean): GateCheck['verdict'] =>
   isBroken ? 'broken' : holds ? 'holds' : 'undecided'
 
-/** A group with its paired outcomes; `reason` says why their variance cannot be told. */
-export type GroupDrop = GateSubject & { counts: PairedOutcomes; reason?: string | null }
+/** A group with its paired outcomes. */
+export type GroupDrop = GateSubject & {
+  counts: PairedOutcomes
+  /** Factor by which households inflate the variance of the change. Default 1. */
+  inflation?: number
+  /** Why the variance cannot be told. */
+  reason?: string | null
+}
 
 /**
  * Judges drops of accuracy against the baseline on the same images. A drop is broken if the group got worse (exact one-sided
@@ -67,18 +73,20 @@ export function judgeDrops(
   alpha = defaultAlpha,
 ): GateCheck[] {
   const rejected = rejectFamilywise(
-    groups.map(({ counts, reason = null }) => {
-      if (reason !== null) return neverRejected
-      const { gained, total, atMost } = signFlips(counts)
-      const beyond = (k: number): boolean => -changeBounds(counts, k - gained)[1] > maxDrop
+    groups.map(group => {
+      if (group.reason != null) return neverRejected
+      const { gained, total, atMost } = signFlips(group.counts)
+      const beyond = (k: number): boolean => -changeBounds(group, k - gained)[1] > maxDrop
       return countTest(gained, maxDrop === 0 ? total : largestWhere(total, beyond), atMost)
     }),
     alpha,
   )
-  return groups.map(({ counts, reason = null, ...subject }, i) => {
+  return groups.map((drop, i) => {
+    const { counts, model, dataset, group, reason = null } = drop
     const n = pairedImageCount(counts)
-    const [low, high] = changeBounds(counts)
+    const [low, high] = changeBounds(drop)
     const value = (counts.onlyFirst - counts.onlySecond) / n
+    const subject = { model, dataset, group }
     const check = { ...subject, rule: 'max-drop' as const, n, value, limit: maxDrop }
     return reason === null
       ? { ...check, bound: 0 - high, verdict: verdictOf(rejected[i]!, -low <= maxDrop), reason }
@@ -87,13 +95,13 @@ export function judgeDrops(
 }
 
 /** Returns one-sided 95 % bounds of a change of accuracy after moving `movedImages` from the lost to the gained images. */
-function changeBounds(counts: PairedOutcomes, movedImages = 0): Interval {
+function changeBounds({ counts, inflation = 1 }: GroupDrop, movedImages = 0): Interval {
   const moved = {
     ...counts,
     onlyFirst: counts.onlyFirst - movedImages,
     onlySecond: counts.onlySecond + movedImages,
   }
-  return pairedInterval(moved, oneSidedConfidence, flipInflation(counts))!
+  return pairedInterval(moved, oneSidedConfidence, inflation)!
 }
 
 /** A test of a group whose variance cannot be told, which never rejects and does not count for the others. */

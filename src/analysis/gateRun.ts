@@ -1,6 +1,6 @@
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { groupBy } from '../metrics/accuracy.ts'
-import { clusterMoments, clusterShortage, designEffect } from '../metrics/designEffect.ts'
+import { clusterMoments, groupClusterings } from '../metrics/designEffect.ts'
 import { splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
@@ -8,7 +8,12 @@ import { countByColumns } from '../results/counts.ts'
 import { readableResults } from '../results/current.ts'
 import { countByHousehold } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
-import { householdShortage, pairedCountsByGroup } from './compare.ts'
+import {
+  changeClusterings,
+  independentImages,
+  overallClustering,
+  pairedCountsByGroup,
+} from './compare.ts'
 import {
   type GateCheck,
   defaultAlpha,
@@ -144,19 +149,20 @@ async function pairedDrops(
     const whole = joinOutcomes(byClass)
     const group = 'all images'
     if (pairedImageCount(whole) > 0)
-      drops.push({ ...subject, group, counts: whole, reason: householdShortage(byClass, group) })
+      drops.push({ ...subject, group, counts: whole, ...overallClustering(byClass, group) })
     if (by !== 'label' && !sharedColumns(first, second).includes(by)) {
       notes.push(`${dataset} has no ${by}: only all its images together are judged.`)
       continue
     }
     const cells = by === 'label' ? byClass : await pairedCounts(first, second, by)
+    const clusterings = changeClusterings(cells)
     for (const [group, own] of [...pairedCountsByGroup(cells)].sort(([a], [b]) =>
       a < b ? -1 : 1,
     )) {
       const counts = joinOutcomes(own)
       const n = pairedImageCount(counts)
       if (n >= minN)
-        drops.push({ ...subject, group, counts, reason: householdShortage(own, group) })
+        drops.push({ ...subject, group, counts, ...(clusterings.get(group) ?? independentImages) })
       else leftOut.push({ ...subject, group, n })
     }
   }
@@ -249,12 +255,9 @@ export function groupsWithEnough(
   { groups, clusters, model, dataset }: GroupedEvaluation,
   minN: number,
 ): GroupAccuracy[] {
-  const moments = clusterMoments(clusters ?? [])
-  const inflation = designEffect(moments).byGroup
+  const clusterings = groupClusterings(clusterMoments(clusters ?? []))
   return splitBySize(groups, minN).kept.map(counts => {
     const { group } = counts
-    const own = moments.find(sums => sums.group === group)
-    const reason = own ? clusterShortage(own) : null
-    return { model, dataset, group, counts, inflation: inflation.get(group) ?? 1, reason }
+    return { model, dataset, group, counts, ...(clusterings.get(group) ?? independentImages) }
   })
 }

@@ -1,9 +1,11 @@
 /** Lists stored evaluations in the order of time, each once for each set of tags (`--tag`). */
 import { basename, resolve } from 'node:path'
 import { unknownNameError } from '../lib/errors.ts'
-import { accuracy, groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { clusteredAccuracy, groupClusterings } from '../metrics/designEffect.ts'
 import { defaultMinN, disparity } from '../metrics/disparity.ts'
 import { countByColumns } from '../results/counts.ts'
+import { momentsBy, readHouseholdMoments } from '../results/households.ts'
 import {
   lastRequests,
   type RecordedRun,
@@ -86,7 +88,9 @@ async function measureEvaluation(
   const wanted = by === undefined ? ['region', 'country'] : [by]
   const column = wanted.find(name => columns.includes(name)) ?? null
   const cells = await countByColumns(entry, column === null ? [] : [column])
-  const { n, top1, interval } = accuracy(sumCounts(cells))
+  const moments = momentsBy((await readHouseholdMoments([entry], [[]])).get(entry.key), [])
+  const clustering = moments ? groupClusterings(moments).get('all')! : null
+  const { n, top1, interval } = clusteredAccuracy(sumCounts(cells), clustering)
   const groups = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
   return {
     n,

@@ -21,7 +21,7 @@ import { sum } from '../metrics/numbers.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { version } from '../lib/version.ts'
 
-const packFormat = 'geogap pack 2'
+const packFormat = 'geogap pack 3'
 const packValue = z.union([z.string(), z.number(), z.null()])
 
 export const packSchema = z.object({
@@ -44,17 +44,22 @@ export const packSchema = z.object({
       columns: z.array(z.string()),
       /** Grouping columns of the counts: label first, then these. */
       by: z.array(z.string()),
-      /** Sums over the households of each region; empty if the data set names no households. */
+      /** Sums over the households of the groups by each of the columns; empty if the data set names no households. */
       households: z.array(
         z.object({
-          group: z.string(),
-          clusters: z.number(),
-          n: z.number(),
-          top1: z.number(),
-          sizeSquares: z.number(),
-          hitSquares: z.number(),
-          sizeHits: z.number(),
-          hitShares: z.number(),
+          by: z.array(z.string()),
+          groups: z.array(
+            z.object({
+              group: z.string(),
+              clusters: z.number(),
+              n: z.number(),
+              top1: z.number(),
+              sizeSquares: z.number(),
+              hitSquares: z.number(),
+              sizeHits: z.number(),
+              hitShares: z.number(),
+            }),
+          ),
         }),
       ),
       /** One row a cell: label, group values, then n, top-1, top-5, errors, unscored. */
@@ -74,7 +79,10 @@ export async function writePack(run: Run): Promise<Buffer> {
     datasets: [...run.datasets.values()].map(withoutPaths),
     evaluations: run.entries.map(entry => ({
       ...packEvaluation(entry, countsOf(run, entry.identity)),
-      households: [...(run.households.get(entry.key) ?? [])],
+      households: (run.households.get(entry.key) ?? []).map(({ by, groups }) => ({
+        by: [...by],
+        groups: [...groups],
+      })),
     })),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })

@@ -5,7 +5,7 @@ import { evaluationStateOf } from './load.ts'
 import { type DashboardStore } from './store.ts'
 
 /** A data set's counts. Models name their columns by position, because most of them share `n` and `errors`. */
-export interface CountsFile extends Pick<DatasetCounts, 'values' | 'codes'> {
+export interface CountsFile extends Pick<DatasetCounts, 'values' | 'codes' | 'isClustered'> {
   columns: (readonly number[])[]
   models: Record<string, Record<keyof ModelCounts, number>>
 }
@@ -52,7 +52,7 @@ export function imageLists(store: DashboardStore, dataset: string): Map<string, 
   )
 }
 
-function countsFile({ values, codes, models }: DatasetCounts): CountsFile {
+function countsFile({ values, codes, models, isClustered }: DatasetCounts): CountsFile {
   const columns: number[][] = []
   const positions = new Map<string, number>()
   const positionOf = (column: ArrayLike<number>): number => {
@@ -65,5 +65,5 @@ function countsFile({ values, codes, models }: DatasetCounts): CountsFile {
   const positionsByModel = [...models].map(
     ([model, counts]) => [model, byCountName(name => positionOf(counts[name]))] as const,
   )
-  return { values, codes, columns, models: Object.fromEntries(positionsByModel) }
+  return { values, codes, isClustered, columns, models: Object.fromEntries(positionsByModel) }
 }

@@ -29,9 +29,9 @@ export function findingOf(
   reference: DatasetCounts | undefined,
 ): Finding | null {
   const cells = filterCells(counts, {})
-  const rates = [...counts.models].map(([model, counts]) => ({
+  const rates = [...counts.models].map(([model, own]) => ({
     model,
-    rate: totalAccuracy(counts, cells),
+    rate: totalAccuracy(counts, { counts: own, cells }),
   }))
   const most = Math.max(...rates.map(({ rate }) => rate.n))
   if (!(most > 0)) return null

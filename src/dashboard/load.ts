@@ -28,6 +28,7 @@ export const emptyGrowingCounts = (): GrowingCounts => ({
   values: byDimension(() => []),
   codes: byDimension(() => []),
   models: new Map(),
+  isClustered: false,
   income: null,
   positions: new Map(),
 })
@@ -51,6 +52,7 @@ export async function countEvaluation(
   const state = evaluationStateOf(entry)
   if (counts.models.get(model)?.state === state) return
   const { columns } = entry.shards[0]!
+  counts.isClustered ||= columns.includes('household')
   const income = incomeColumns.find(column => columns.includes(column))
   const split = ['region', 'country', ...(income === undefined ? [] : [income])]
   const cells = await answerFromReadable(

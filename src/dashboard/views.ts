@@ -88,7 +88,13 @@ export function scatterRows(x: DatasetCounts, y: DatasetCounts, filter: GroupFil
     .flatMap(([model, counts]) => {
       const other = x.models.get(model)
       return other
-        ? [{ model, x: totalAccuracy(other, allX), y: totalAccuracy(counts, cells) }]
+        ? [
+            {
+              model,
+              x: totalAccuracy(x, { counts: other, cells: allX }),
+              y: totalAccuracy(y, { counts, cells }),
+            },
+          ]
         : []
     })
     .sort((a, b) => (b.y.top1 ?? -1) - (a.y.top1 ?? -1))
@@ -112,7 +118,7 @@ export function modelView(dataset: DatasetCounts, model: string, filter: GroupFi
   const groups = (...by: Dimension[]) => groupedAccuracies(dataset, by, { counts, cells })
   const present = dimensions.filter(dimension => dataset.values[dimension].length > 0)
   return {
-    overall: totalAccuracy(counts, cells),
+    overall: totalAccuracy(dataset, { counts, cells }),
     groups: Object.fromEntries(
       present.map(dimension => [
         dimension,

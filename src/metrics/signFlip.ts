@@ -1,5 +1,7 @@
+import { groupByKey } from '../lib/tally.ts'
 import { binomialCdf } from './distributions.ts'
-import { type PairCounts } from './pairedTests.ts'
+import { type ClusterMoments } from './designEffect.ts'
+import { pairedImageCount, type PairCounts } from './pairedTests.ts'
 
 /** Outcomes of two models on the same images, which may come in clusters such as households. */
 export interface PairedOutcomes extends PairCounts {
@@ -55,12 +57,6 @@ export function signFlipP(outcomes: PairedOutcomes): number {
   return Math.min(1, 2 * atMost(Math.min(gained, total - gained)))
 }
 
-/** How much clusters that flip together inflate the variance of a change, at least 1: Σ net² over flipped images. */
-export function flipInflation({ onlyFirst, onlySecond, nets }: PairedOutcomes): number {
-  if (!nets || nets.length === 0) return 1
-  return Math.max(1, nets.reduce((sum, net) => sum + net * net, 0) / (onlyFirst + onlySecond))
-}
-
 /** Outcomes of several cells together: a cell without a cluster holds independent images. */
 export function joinOutcomes(
   cells: readonly (PairCounts & { cluster?: string | null })[],
@@ -80,4 +76,64 @@ export function joinOutcomes(
   if (clusters.size === 0) return sum
   const single = [...new Array<number>(gained).fill(1), ...new Array<number>(lost).fill(-1)]
   return { ...sum, nets: [...[...clusters.values()].filter(net => net !== 0), ...single] }
+}
+
+/** Outcomes of the images of one group that are of one cluster, or of independent images. */
+export type ClusterOutcomes = PairCounts & { group: string; cluster?: string | null }
+
+/**
+ * Returns the sums over the clusters of each group that a design effect of changes depends on, for the groups of which some image
+ * has a cluster; an image without one is a cluster of its own.
+ */
+export function changeMoments(cells: readonly ClusterOutcomes[]): ClusterMoments[] {
+  const groups = groupByKey(cells, ({ group }) => group)
+  return [...groups].flatMap(([group, own]) => {
+    const clusters = groupByKey(
+      own.filter(({ cluster }) => cluster != null),
+      ({ cluster }) => cluster!,
+    )
+    if (clusters.size === 0) return []
+    const sums = { ...noMoments, group }
+    for (const members of clusters.values()) addCluster(sums, members)
+    for (const single of own.filter(({ cluster }) => cluster == null)) addSingles(sums, single)
+    return sums
+  })
+}
+
+const noMoments = {
+  clusters: 0,
+  n: 0,
+  top1: 0,
+  squares: 0,
+  sizeSquares: 0,
+  hitSquares: 0,
+  sizeHits: 0,
+  hitShares: 0,
+}
+
+function addCluster(sums: typeof noMoments, members: readonly PairCounts[]): void {
+  const n = members.reduce((total, one) => total + pairedImageCount(one), 0)
+  const net = members.reduce((total, one) => total + one.onlySecond - one.onlyFirst, 0)
+  sums.clusters += 1
+  sums.n += n
+  sums.top1 += net
+  sums.squares += members.reduce((total, one) => total + one.onlySecond + one.onlyFirst, 0)
+  sums.sizeSquares += n * n
+  sums.hitSquares += net * net
+  sums.sizeHits += n * net
+  sums.hitShares += (net * net) / n
+}
+
+function addSingles(sums: typeof noMoments, images: PairCounts): void {
+  const n = pairedImageCount(images)
+  const net = images.onlySecond - images.onlyFirst
+  const flipped = images.onlySecond + images.onlyFirst
+  sums.clusters += n
+  sums.n += n
+  sums.top1 += net
+  sums.squares += flipped
+  sums.sizeSquares += n
+  sums.hitSquares += flipped
+  sums.sizeHits += net
+  sums.hitShares += flipped
 }

@@ -46,49 +46,85 @@ export async function countByHousehold(
   })
 }
 
-/** Column of the groups whose households are summed for `run.disparity`. */
-const momentsColumn = 'region'
+/** Sums over the households of each group, by the columns that make the groups. */
+export interface GroupedMoments {
+  /** Grouping columns; empty for all images together, whose group is `all`. */
+  by: readonly string[]
+  groups: readonly ClusterMoments[]
+}
 
-/** Sums over the households of each region, by the key of the evaluation. */
-export type HouseholdMoments = ReadonlyMap<string, readonly ClusterMoments[]>
+/** Sums over the households of groups, by the key of the evaluation; evaluations without households have none. */
+export type HouseholdMoments = ReadonlyMap<string, readonly GroupedMoments[]>
 
-/** Returns the sums over the households of each region for every evaluation whose data set names households and regions. */
+/** Returns the sums by these columns; undefined if they were not read, or the evaluation has no households. */
+export const momentsBy = (
+  moments: readonly GroupedMoments[] | undefined,
+  by: readonly string[],
+): readonly ClusterMoments[] | undefined =>
+  moments?.find(one => one.by.length === by.length && by.every((name, i) => one.by[i] === name))
+    ?.groups
+
+/**
+ * Returns the sums over the households of the groups by each set of columns that an evaluation has, for every evaluation whose
+ * data set names households.
+ */
 export async function readHouseholdMoments(
   entries: readonly StoredEvaluation[],
+  sets: readonly (readonly string[])[],
 ): Promise<HouseholdMoments> {
-  const moments = new Map<string, ClusterMoments[]>()
-  const named = entries.filter(({ shards }) =>
-    [householdColumn, momentsColumn].every(column => shards[0]!.columns.includes(column)),
-  )
+  const moments = new Map<string, GroupedMoments[]>()
+  const named = entries.filter(({ shards }) => shards[0]!.columns.includes(householdColumn))
   for (const members of groupByKey(named, ({ identity }) => identity.content).values()) {
-    for (let first = 0; first < members.length; first += evaluationsPerQuery)
-      await addMoments(members.slice(first, first + evaluationsPerQuery), moments)
+    for (const by of sets) {
+      if (by.includes(householdColumn)) continue
+      const columns: string[] = []
+      for (const name of by) columns.push((await groupSql(members[0]!, name, entries)) ?? '')
+      if (columns.includes('')) continue
+      for (let first = 0; first < members.length; first += evaluationsPerQuery)
+        await addMoments(members.slice(first, first + evaluationsPerQuery), {
+          by,
+          columns,
+          moments,
+        })
+    }
   }
   return moments
 }
 
 async function addMoments(
   entries: readonly StoredEvaluation[],
-  moments: Map<string, ClusterMoments[]>,
+  {
+    by,
+    columns,
+    moments,
+  }: { by: readonly string[]; columns: readonly string[]; moments: Map<string, GroupedMoments[]> },
 ): Promise<void> {
-  const rows = await query<{ entry: string; known: boolean; sums: ClusterMoments }>(
+  const names = columns.map((_, i) => `g${i}`)
+  const rows = await query<
+    { entry: string; known: boolean; sums: Omit<ClusterMoments, 'group'> } & Record<
+      string,
+      GroupValue
+    >
+  >(
     `WITH households AS (
-       SELECT ${entryNameSql}, ${momentsColumn}::VARCHAR AS "group",
+       SELECT ${[entryNameSql, ...columns.map((sql, i) => `${sql} AS g${i}`)].join(', ')},
          coalesce(household::VARCHAR, 'image ' || id) AS household, bool_or(household IS NOT NULL) AS known,
          count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS hits
-       FROM ${namedRows()} WHERE ${momentsColumn} IS NOT NULL GROUP BY 1, 2, 3 HAVING n > 0)
-     SELECT entry, bool_or(known) AS known, {'group': "group", 'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits),
+       FROM ${namedRows()} WHERE ${['true', ...columns.map(sql => `${sql} IS NOT NULL`)].join(' AND ')}
+       GROUP BY ${['entry', ...names, 'household'].map((_, i) => i + 1).join(', ')} HAVING n > 0)
+     SELECT ${['entry', ...names].join(', ')}, bool_or(known) AS known, {'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits),
        'sizeSquares': sum(n * n), 'hitSquares': sum(hits * hits), 'sizeHits': sum(n * hits), 'hitShares': sum(hits * hits / n)} AS sums
-     FROM households GROUP BY entry, "group" ORDER BY entry, "group"`,
+     FROM households GROUP BY ${['entry', ...names].join(', ')} ORDER BY ALL`,
     [entries.flatMap(shardPaths)],
   )
   const byEntry = groupByKey(rows, ({ entry }) => entry)
   for (const { folder, key } of entries) {
     const own = byEntry.get(basename(folder)) ?? []
-    if (own.some(({ known }) => known))
-      moments.set(
-        key,
-        own.map(({ sums }) => sums),
-      )
+    if (!own.some(({ known }) => known)) continue
+    const groups = own.map(({ sums, ...row }) => ({
+      group: names.map(name => String(row[name])).join(' × ') || 'all',
+      ...sums,
+    }))
+    moments.set(key, [...(moments.get(key) ?? []), { by, groups }])
   }
 }

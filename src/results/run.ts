@@ -1,12 +1,17 @@
 import { inputError, nearestNames } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { accuracy, type Counts, type GroupCounts, groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { type Counts, type GroupCounts, groupBy, sumCounts } from '../metrics/accuracy.ts'
+import {
+  clusteredAccuracy,
+  type GroupClustering,
+  groupClusterings as groupClusteringsOf,
+} from '../metrics/designEffect.ts'
 import { finiteInterval } from '../metrics/anytime.ts'
 import { defaultMinN, disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
 import { type Estimate, type Interval } from '../metrics/intervals.ts'
-import { type HouseholdMoments, readHouseholdMoments } from './households.ts'
+import { type HouseholdMoments, momentsBy, readHouseholdMoments } from './households.ts'
 import { pullResults } from './sync.ts'
-import { type CountsCell, readCounts } from './counts.ts'
+import { type CountsCell, countedColumns, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
 import { answerFromReadable, readCurrentResults } from './current.ts'
@@ -26,9 +31,14 @@ export interface GroupAccuracyRow extends EvaluationId {
   of: number | null
   top1: number | null
   top5: number | null
-  /** 95 % interval of `top1`; with `of`, of what all those images would give, valid at any stopping time. */
+  /**
+   * 95 % interval of `top1`, over households if the data set names them; with `of`, of what all those images would give, valid
+   * at any stopping time.
+   */
   low: number | null
   high: number | null
+  /** Why there is no interval. */
+  reason: string | null
 }
 
 /** The disparity between the groups of one column, for one model on one data set. */
@@ -52,7 +62,7 @@ export interface Run {
   /** Models that could not be evaluated, and stored results that this version leaves out. */
   failures: readonly Failure[]
   cells: readonly CountsCell[]
-  /** Sums over the households of each region, for evaluations whose data set names households. */
+  /** Sums over the households of the groups by each counted column, for evaluations whose data set names households. */
   households: HouseholdMoments
   /** What evaluations that stopped early say about all images. */
   estimates: readonly EstimateRow[]
@@ -107,11 +117,19 @@ async function readStoredRun(
     datasets,
     modelNotes: await readModelNotes(dir),
     cells: await readCounts(results.entries, columns),
-    households: await readHouseholdMoments(results.entries),
+    households: await readHouseholdMoments(results.entries, [
+      ...(columns === undefined
+        ? (await countedColumns(householdEntries(results.entries))).map(name => [name])
+        : [...columns.map(name => [name]), ...(columns.length > 1 ? [columns] : [])]),
+      [],
+    ]),
     estimates: await readEstimates(dir, results.entries),
     studies,
   }))
 }
+
+const householdEntries = (entries: readonly StoredEvaluation[]): StoredEvaluation[] =>
+  entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
 
 /** Creates a run from counts in memory; `columnsRead` names the columns of the counts if they were not read by all. */
 export function createRun(stored: StoredRun, columnsRead?: readonly string[]): Run {
@@ -203,18 +221,34 @@ function accuracyRows(
     .flatMap(({ model, dataset, preprocessing, cells }) => {
       const name = { model, dataset, preprocessing }
       const sizes = partialGroupSizes(run, name)
+      const clustering = groupClusterings(run, name, by)
       if (by.length === 0) {
-        const values = accuracyValues(sumCounts(cells), sizes?.['all']?.['all'])
+        const counts = { group: 'all', ...sumCounts(cells) }
+        const values = accuracyValues(counts, clustering, sizes?.['all']?.['all'])
         return [{ ...name, groups: {}, group: 'all', ...values }]
       }
       const sizesBy = (by.length === 1 && sizes && ownValue(sizes, by[0]!)) || {}
-      return groupBy(cells, by).groups.map(({ group, groups, ...counts }) => ({
+      return groupBy(cells, by).groups.map(({ groups, ...counts }) => ({
         ...name,
         groups,
-        group,
-        ...accuracyValues(counts, ownValue(sizesBy, group)),
+        group: counts.group,
+        ...accuracyValues(counts, clustering, ownValue(sizesBy, counts.group)),
       }))
     })
+}
+
+/** Returns how households bear on each group; null where images are independent. */
+function groupClusterings(
+  run: Run,
+  slot: EvaluationId,
+  by: readonly string[],
+): ((group: string) => GroupClustering) | null {
+  const moments = run.households.get(evaluationsOf(run, slot)[0]?.key ?? '')
+  if (!moments) return null
+  const sums = momentsBy(moments, by)
+  const found = new Map(sums && groupClusteringsOf(sums))
+  const reason = `no interval: households are not counted by ${by.join(' × ')}`
+  return group => found.get(group) ?? { inflation: 1, reason }
 }
 
 /** Sizes of the groups of a data set whose evaluation is not complete and reads images in random order. */
@@ -226,14 +260,19 @@ function partialGroupSizes(run: Run, slot: EvaluationId): DatasetRecord['sizes']
 }
 
 function accuracyValues(
-  counts: Counts,
-  size?: number,
+  counts: GroupCounts,
+  clustering: ReturnType<typeof groupClusterings>,
+  size: number | undefined,
 ): Omit<GroupAccuracyRow, keyof EvaluationId | 'group' | 'groups'> {
-  const { n, errors, top1, top5, interval } = accuracy(counts)
-  const [low, high] = (size === undefined
-    ? interval
-    : finiteInterval({ hits: counts.top1, n, total: size - errors })) ?? [null, null]
-  return { n, errors, of: size ?? null, top1, top5, low, high }
+  const { n, errors, top1, top5, interval, reason } = clusteredAccuracy(
+    counts,
+    clustering?.(counts.group) ?? null,
+  )
+  const isPartial = size !== undefined
+  const [low, high] = (isPartial
+    ? finiteInterval({ hits: counts.top1, n, total: size - errors })
+    : interval) ?? [null, null]
+  return { n, errors, of: size ?? null, top1, top5, low, high, reason: isPartial ? null : reason }
 }
 
 function disparityRows(
@@ -261,16 +300,15 @@ function disparityRows(
     })
 }
 
-/** Returns Europe minus Africa with its interval over households; their sums are known by region alone. */
+/** Returns Europe minus Africa with its interval over households. */
 function europeMinusAfrica(
   groups: readonly GroupCounts[],
   { run, id, by }: { run: Run; id: EvaluationId; by: string },
 ): Estimate {
-  const clusters = run.households.get(evaluationsOf(run, id)[0]?.key ?? '')
-  const found = pairDifference(groups, {
-    clusters: by === 'region' ? clusters : null,
-  })
-  return by === 'region' || !clusters || found.value === null
+  const moments = run.households.get(evaluationsOf(run, id)[0]?.key ?? '')
+  const clusters = momentsBy(moments, [by])
+  const found = pairDifference(groups, { clusters: clusters ?? null })
+  return clusters || !moments || found.value === null
     ? found
     : { ...found, interval: null, reason: `no interval: households are not counted by ${by}` }
 }

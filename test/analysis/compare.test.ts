@@ -2,7 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { groupChanges } from '../../src/analysis/compare.ts'
+import { betaChance, binomial } from '../../scripts/coverageWorlds.ts'
+import { changeClusterings, groupChanges } from '../../src/analysis/compare.ts'
+import { randomFrom } from '../../src/lib/random.ts'
+import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
+import { joinOutcomes } from '../../src/metrics/signFlip.ts'
 import { compareEvaluations } from '../../src/analysis/compareRun.ts'
 import { answersText } from '../../src/cli/print/answer.ts'
 import { comparisonAnswer, comparisonSentence } from '../../src/cli/print/compare.ts'
@@ -176,6 +180,32 @@ describe('compare', () => {
     expect(answersText([comparisonAnswer(comparison, [])], 'text')).toContain(
       'p: exact sign-flip test in which the images of one household change together (110 households;',
     )
+  })
+
+  it.each([3, 5, 10])('intervals of four regions of %d households hold', households => {
+    const random = randomFrom(12)
+    const [samples, lost, gained, rho] = [400, 0.1, 0.3, 0.3]
+    let [covered, known] = [0, 0]
+    for (let sample = 0; sample < samples; sample++) {
+      const cells = Array.from({ length: 4 * households }, (_, i) => {
+        const size = Math.round(40 ** random())
+        const any = betaChance(lost + gained, rho, random)
+        const down = any * betaChance(lost / (lost + gained), rho, random)
+        const onlyFirst = binomial(size, down, random)
+        const onlySecond = binomial(size - onlyFirst, (any - down) / (1 - down), random)
+        const both = size - onlyFirst - onlySecond
+        const names = { group: `${i % 4}`, label: '', cluster: `${i}` }
+        return { ...names, both, onlyFirst, onlySecond, neither: 0 }
+      })
+      const { inflation, reason } = changeClusterings(cells).get('0')!
+      if (reason !== null) continue
+      known++
+      const counts = joinOutcomes(cells.filter(({ group }) => group === '0'))
+      const [low, high] = pairedInterval(counts, 0.95, inflation)!
+      if (low <= gained - lost && gained - lost <= high) covered++
+    }
+    expect(known).toBeGreaterThan(samples / 5)
+    expect(covered / known).toBeGreaterThan(0.94)
   })
 
   it('refuses a choice that it would have to guess', async () => {

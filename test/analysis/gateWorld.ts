@@ -1,5 +1,7 @@
+import { changeClusterings } from '../../src/analysis/compare.ts'
+import { type PairedCounts } from '../../src/analysis/imagePairs.ts'
 import { type PairCounts } from '../../src/metrics/pairedTests.ts'
-import { joinOutcomes, type PairedOutcomes } from '../../src/metrics/signFlip.ts'
+import { joinOutcomes } from '../../src/metrics/signFlip.ts'
 import { type Random } from '../../src/lib/random.ts'
 
 /** Sizes of 60 countries, 100 to 1,000 images. */
@@ -46,21 +48,24 @@ const householdShift = 1
  * Two runs on `n` photographs of households of 1 to 15: each photograph has a difficulty, each household a mood of each
  * run. The moods have one distribution, so nothing has changed, but the photographs of a household flip together.
  */
-function drawHouseholds(n: number, lost: number, random: Random): PairedOutcomes {
-  const cells: (PairCounts & { cluster: string })[] = []
+function drawHouseholds(
+  { group, n, lost }: { group: string; n: number; lost: number },
+  random: Random,
+): PairedCounts[] {
+  const cells: PairedCounts[] = []
   for (let left = n, cluster = 0; left > 0; cluster++) {
     const size = Math.min(left, 1 + Math.floor(15 * random()))
     left -= size
-    const counts = { cluster: String(cluster), both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
+    const counts = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
     const [first, second] = [householdShift * normal(random), householdShift * normal(random)]
     for (let i = 0; i < size; i++) {
       const difficulty = 1 + 2 * normal(random)
       const [a, b] = [first, second].map(mood => difficulty + mood > 0)
       counts[a ? (b && random() >= lost ? 'both' : 'onlyFirst') : b ? 'onlySecond' : 'neither']++
     }
-    cells.push(counts)
+    cells.push({ ...counts, group, label: '', cluster: String(cluster) })
   }
-  return joinOutcomes(cells)
+  return cells
 }
 
 /** A standard normal number by Box and Muller's transform. */
@@ -68,10 +73,17 @@ export const normal = (random: Random): number =>
   Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 
 /** 60 countries of households; the first one loses `lost` of the images that both runs had right. */
-export const drawHouseholdCountries = (random: Random, lost = 0) =>
-  countrySizes.map((n, i) => ({
+export function drawHouseholdCountries(random: Random, lost = 0) {
+  const countries = countrySizes.map((n, i) => {
+    const group = `country ${i}`
+    return { group, cells: drawHouseholds({ group, n, lost: i === 0 ? lost : 0 }, random) }
+  })
+  const clusterings = changeClusterings(countries.flatMap(({ cells }) => cells))
+  return countries.map(({ group, cells }) => ({
     model: 'm',
     dataset: 'd',
-    group: `country ${i}`,
-    counts: drawHouseholds(n, i === 0 ? lost : 0, random),
+    group,
+    counts: joinOutcomes(cells),
+    ...clusterings.get(group)!,
   }))
+}

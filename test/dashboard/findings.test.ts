@@ -5,6 +5,7 @@ import { findingOf } from '../../src/dashboard/findings.ts'
 /** Two regions of 100 images each; `right` has a model's images that are right in either. */
 const cubeOf = (right: Record<string, readonly [number, number]>, n = 100): DatasetCounts => ({
   values: { region: ['Europe', 'Africa'], country: [], income: [], label: ['cup'] },
+  isClustered: false,
   codes: { region: [0, 1], country: [-1, -1], income: [-1, -1], label: [0, 0] },
   models: new Map(
     Object.entries(right).map(([model, top1]) => [

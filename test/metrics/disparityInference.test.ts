@@ -296,7 +296,9 @@ describe('designEffect', () => {
     expect(designEffect(same).byGroup.get('a')! / 4).toBeGreaterThan(1)
     expect(designEffect(same).byGroup.get('a')! / 4).toBeLessThan(1.2)
     expect(designEffect([]).correlation).toBe(0)
-    expect(designEffect([{ ...group('a', 3, 5), cluster: 'only' }]).byGroup.get('a')).toBe(1)
+    const only = designEffect([{ ...group('a', 3, 5), cluster: 'only' }])
+    expect(only.reason).toBe('no interval: all images of a are of one household')
+    expect(only.byGroup.get('a')).toBeCloseTo(1 + 4 * 0.3, 12)
   })
 })
 

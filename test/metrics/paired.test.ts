@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest'
 import { type ExactTest, rejectFamilywise, lowerTailTest } from '../../src/metrics/familywise.ts'
 import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
 import { mcnemar } from '../../src/metrics/pairedTests.ts'
-import { flipInflation, joinOutcomes, signFlipP, signFlips } from '../../src/metrics/signFlip.ts'
+import { designEffect } from '../../src/metrics/designEffect.ts'
+import { changeMoments, joinOutcomes, signFlipP, signFlips } from '../../src/metrics/signFlip.ts'
 
 const pairs = (both: number, onlyFirst: number, onlySecond: number, neither: number) => ({
   both,
@@ -130,23 +131,20 @@ describe('sign flips of clusters', () => {
     expect(plain.nets).toBeUndefined()
     for (const outcomes of [single, plain])
       expect(signFlipP(outcomes)).toBeCloseTo(mcnemar(pairs(0, 6, 1, 0)).p!, 12)
-    expect(flipInflation(single)).toBe(1)
+    expect(changeMoments([{ ...cell(null, 6, 1), group: 'all' }])).toEqual([])
     expect(signFlipP(joinOutcomes([]))).toBe(1)
   })
 
   it('add a household up over its classes, and widen the interval where households flip as one', () => {
-    const joined = joinOutcomes([
-      cell('a', 4, 0),
-      cell('a', 2, 1),
-      cell('b', 0, 3),
-      cell('c', 1, 1),
-    ])
+    const cells = [cell('a', 4, 0), cell('a', 2, 1), cell('b', 0, 3), cell('c', 1, 1)]
+    const joined = joinOutcomes(cells)
     expect(joined).toEqual({ ...pairs(20, 7, 5, 8), nets: [-5, 3] })
-    expect(flipInflation(joined)).toBeCloseTo(34 / 12, 12)
-    const [narrow, wide] = [
-      pairedInterval(joined)!,
-      pairedInterval(joined, 0.95, flipInflation(joined))!,
-    ]
+    const [sums] = changeMoments(cells.map(one => ({ ...one, group: 'all' })))
+    expect(sums).toMatchObject({ clusters: 3, n: 40, top1: -2, squares: 12, hitSquares: 34 })
+    expect(sums!.sizeHits).toBe(-5 * 21 + 3 * 10)
+    const { byGroup } = designEffect([sums!])
+    const narrow = pairedInterval(joined)!
+    const wide = pairedInterval(joined, 0.95, byGroup.get('all')!)!
     expect(wide[0]).toBeLessThan(narrow[0])
     expect(wide[1]).toBeGreaterThan(narrow[1])
   })

@@ -103,7 +103,7 @@ function methodsParagraph(
       : ` ${countText(zeroShot.size, 'model')} of them ${zeroShot.size === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
     `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
-    `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals (no narrower than exact ones near 0 and 1); images that could not be read are in no accuracy. ` +
+    `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals (no narrower than exact ones near 0 and 1${householdDatasets(run).length > 0 ? "; for the number of independent images that would vary as much as the households' images" : ''}); images that could not be read are in no accuracy. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${citeCommand([measures])}.`
   )
 }
@@ -131,9 +131,10 @@ function limitationSentences(run: Run): string[] {
     )
   for (const dataset of datasetRoles(run).geographic)
     found.push(...geographicLimitations(run, dataset))
-  if (run.columns.includes('household'))
+  const housed = householdDatasets(run)
+  if (housed.length > 0)
     found.push(
-      'Images of one household are not independent; intervals of accuracies take them as if they were, and are too narrow.',
+      `Images of one household are not independent: intervals on ${housed.join(', ')} are over households, and a group whose images are all or mostly of one household has none.`,
     )
   if (datasetRoles(run).reference === null)
     found.push('No standard benchmark was evaluated, so there is no progress rate.')
@@ -142,6 +143,10 @@ function limitationSentences(run: Run): string[] {
   )
   return found
 }
+
+/** Returns the names of the data sets whose images come in households. */
+const householdDatasets = ({ entries, households }: Run): string[] =>
+  unique(entries.filter(({ key }) => households.has(key)).map(({ identity }) => identity.dataset))
 
 function sizeRangeText(sizes: readonly number[]): string {
   const least = Math.min(...sizes)

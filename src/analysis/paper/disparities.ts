@@ -1,4 +1,6 @@
 import { type Counts, sumCounts } from '../../metrics/accuracy.ts'
+import { type GroupClustering, groupClusterings } from '../../metrics/designEffect.ts'
+import { momentsBy } from '../../results/households.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { mean, sum } from '../../metrics/numbers.ts'
 import { inferDisparities } from '../disparityInference.ts'
@@ -62,20 +64,30 @@ export function meanAccuracy(
   const absent = benchmarks.filter((_, i) => shares[i] === undefined)
   if (absent.length > 0) return { value: null, note: noResultsText(model, absent.join(', ')) }
   const value = mean(shares as number[])
-  const half = halfWidthOfMean(
-    benchmarks.map(benchmark => sumCounts(evidence.cellsOf(benchmark, model))),
-  )
+  const parts = benchmarks.map(benchmark => ({
+    ...sumCounts(evidence.cellsOf(benchmark, model)),
+    ...overallClustering(evidence, benchmark, model),
+  }))
+  const note = parts.flatMap(({ reason }) => reason ?? [])[0] ?? null
+  const half = note === null ? halfWidthOfMean(parts) : null
   const interval: Interval | null =
     half === null ? null : [Math.max(0, value - half), Math.min(1, value + half)]
-  return { value, interval, n: 1, from: evidence.sourcesText(benchmarks, [model]) }
+  return { value, interval, n: 1, note, from: evidence.sourcesText(benchmarks, [model]) }
+}
+
+/** Returns how households bear on the accuracy of all images of a benchmark. */
+function overallClustering(evidence: PaperView, benchmark: string, model: string): GroupClustering {
+  const key = evidence.evaluationOf(benchmark, model)?.key ?? ''
+  const moments = momentsBy(evidence.run.households.get(key), [])
+  return (moments && groupClusterings(moments).get('all')) ?? { inflation: 1, reason: null }
 }
 
 /** Adds the variances of independent benchmarks; null if the images of one are not known. */
-function halfWidthOfMean(counts: readonly Counts[]): number | null {
+function halfWidthOfMean(counts: readonly (Counts & { inflation: number })[]): number | null {
   if (counts.some(({ n }) => n === 0)) return null
-  const variances = counts.map(({ n, top1 }) => {
+  const variances = counts.map(({ n, top1, inflation }) => {
     const share = (top1 + 2) / (n + 4)
-    return (share * (1 - share)) / (n + 4)
+    return (inflation * share * (1 - share)) / (n + 4)
   })
   return (zOf(0.95) * Math.sqrt(sum(variances))) / counts.length
 }

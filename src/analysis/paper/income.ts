@@ -7,7 +7,7 @@ import {
   type IncomeCounts,
   maxIncomeLevels,
 } from '../../metrics/incomeControlled.ts'
-import { shareInterval } from '../../metrics/intervals.ts'
+import { clusteredAccuracy, clusterMoments, groupClusterings } from '../../metrics/designEffect.ts'
 import { testbedModel } from '../../models/testbed.ts'
 import { countByHousehold } from '../../results/households.ts'
 import { comparisonRow, type MeasuredValue, type PaperComparison } from './comparison.ts'
@@ -30,7 +30,7 @@ export async function incomeRows(
     const accuracyOf = (group: string): MeasuredValue => {
       const cell = counts.find(one => one.income === income && one.group === group)
       return cell && cell.n > 0
-        ? { value: cell.top1 / cell.n, interval: shareInterval(cell.top1, cell.n), n: 1 }
+        ? clusteredValue(cell, clusters)
         : { value: null, n: 1, note: reason }
     }
     const difference = {
@@ -48,6 +48,14 @@ export async function incomeRows(
   const overall = { ...found.controlled, n: 1, note: lacking ?? found.controlled.reason }
   const controlled = { set: model, row: 'all', quantity: 'disparity at equal income' }
   return { rows: [...rows, rowOf(controlled, overall)], notes: [note] }
+}
+
+/** Returns the accuracy of a region at an income level with its interval over households, or the reason for none. */
+function clusteredValue(cell: IncomeCounts, clusters: LevelCounts['clusters']): MeasuredValue {
+  const own = clusters?.filter(({ income }) => income === cell.income)
+  const clustering = own ? groupClusterings(clusterMoments(own)).get(cell.group)! : null
+  const { top1, interval, reason } = clusteredAccuracy(cell, clustering)
+  return { value: top1, interval, n: 1, note: reason }
 }
 
 /** Counts by income level and region. */

@@ -96,11 +96,13 @@ async function findFiles(dataset = '', model?: string): Promise<ModelFiles> {
 
 async function loadCounts(dataset: string | undefined): Promise<DatasetCounts> {
   const { folder } = await findFiles(dataset)
-  const { values, codes, columns, models } = await loadFile<CountsFile>(`${folder}/counts`)
+  const { values, codes, isClustered, columns, models } = await loadFile<CountsFile>(
+    `${folder}/counts`,
+  )
   const counts = Object.entries(models).map(
     ([model, positions]) => [model, byCountName(name => columns[positions[name]]!)] as const,
   )
-  return { values, codes, models: new Map(counts) }
+  return { values, codes, isClustered, models: new Map(counts) }
 }
 
 /** Reads the counts after the images, whose cells they then have. */

@@ -61,9 +61,11 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
         {data => (
           <>
             <p>
-              Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (95 % interval{' '}
-              {percentRange(data.overall.low, data.overall.high)}), top-5{' '}
-              {percent(data.overall.top5)} %, n = {wholeNumberText(data.overall.n)}
+              Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (
+              {data.overall.low === null
+                ? 'no interval here: images come in households, over which geogap table gives it'
+                : `95 % interval ${percentRange(data.overall.low, data.overall.high)}`}
+              ), top-5 {percent(data.overall.top5)} %, n = {wholeNumberText(data.overall.n)}
               {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}
               . <a href={link({})}>See its images</a>, or{' '}
               <a href={linkTo('compare', { first: model, dataset: dataset.name })}>
@@ -165,7 +167,7 @@ function IntervalFigure({ rows, model, by, id, pick }: IntervalFigureProps) {
     <Figure
       id={id}
       label={`Accuracy of ${model} by ${by}; the table below has the numbers`}
-      caption={`Top-1 accuracy in percent with 95 % Wilson intervals by ${by}. A click opens the images.`}
+      caption={`Top-1 accuracy in percent${rows.some(({ low }) => low !== null) ? ' with 95 % intervals' : ''} by ${by}. A click opens the images.`}
       spec={width => regionsSpec(known, order, width)}
       onPick={pick}
     />

@@ -8,13 +8,13 @@ export const accuracyPercent = ({
   high,
 }: Record<'top1' | 'low' | 'high', number | null>) => ({
   accuracy: 100 * top1!,
-  low: 100 * low!,
-  high: 100 * high!,
+  low: 100 * (low ?? top1!),
+  high: 100 * (high ?? top1!),
 })
 
-/** `51.0 to 55.3` */
+/** `51.0 to 55.3`; `none` where the ends are equal, as a figure draws a value without an interval. */
 export const range95 = ({ low, high }: { low: number; high: number }): string =>
-  `${low.toFixed(1)} to ${high.toFixed(1)}`
+  low === high ? 'none' : `${low.toFixed(1)} to ${high.toFixed(1)}`
 
 /** Formats a number with a true minus sign, and without one if it rounds to 0. */
 export const signedText = (value: number, digits: number): string =>

@@ -6,7 +6,7 @@ import { type GroupAccuracyRow } from '../../results/run.ts'
 import { reportSeed } from './findings.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
-import { accuracyColumns, inferenceColumns } from './resultTables.ts'
+import { accuracyColumns, inferenceColumns, withoutIntervalNotes } from './resultTables.ts'
 import { type TableColumn } from '../../lib/table/columns.ts'
 import { percent, percentRange } from '../../lib/table/text.ts'
 
@@ -37,12 +37,17 @@ function accuracySection(results: RunView, by: readonly string[]): Markup {
   const whose = by.map(column => ` by ${columnText(column)}`).join('')
   return htmlTable({
     name: ['accuracy', ...by].join('-by-'),
-    caption: `Top-1 and top-5 accuracy in percent${whose}, with 95 % intervals of top-1; errors are images without a prediction.${long ? ` Rows of ${best!}.` : ''}`,
+    caption: `Top-1 and top-5 accuracy in percent${whose}, with 95 % intervals of top-1; errors are images without a prediction.${captionOfReasons(rows)}${long ? ` Rows of ${best!}.` : ''}`,
     columns: withoutSameMode(accuracyColumns(by.map(columnText)), rows),
     rows,
     shownRows: long ? rows.filter(({ model }) => model === best) : rows,
   })
 }
+
+const captionOfReasons = (rows: readonly GroupAccuracyRow[]): string =>
+  withoutIntervalNotes(rows)
+    .map(reason => ` ${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}.`)
+    .join('')
 
 const withDatasetTitles = <Row extends { dataset: string }>(
   { titleOf: title }: RunView,

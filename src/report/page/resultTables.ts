@@ -52,6 +52,7 @@ export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccurac
   },
   ...numericColumns({ of: '' }),
   { name: 'top1_with_errors', heading: '', type: 'number', value: accuracyWithErrors },
+  { name: 'reason', heading: '', type: 'text', value: row => row.reason },
 ]
 
 /** Top-1 accuracy where images without a prediction count as wrong. */
@@ -166,6 +167,18 @@ const partialNotes = (rows: readonly GroupAccuracyRow[]): string[] =>
       ]
     : []
 
+/** Most reasons that a table names one by one. */
+const namedReasons = 5
+
+/** Why rows have no interval, each reason once. */
+export function withoutIntervalNotes(rows: readonly GroupAccuracyRow[]): string[] {
+  const reasons = [...new Set(rows.flatMap(({ n, reason }) => (n > 0 ? (reason ?? []) : [])))]
+  const more = reasons.length - namedReasons
+  return more <= 1
+    ? reasons
+    : [...reasons.slice(0, namedReasons), `no interval likewise for ${more} more groups`]
+}
+
 /** Images that are in no row because the data set does not say their group, for each data set that has some. */
 function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   const images = new Map<string, number>()
@@ -207,6 +220,7 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
         ...importedNotes(run),
         ...unusableNotes(run.failures),
         ...partialNotes(rows),
+        ...withoutIntervalNotes(rows),
         ...ungroupedNotes(run, by),
         ...exclusionNotes(run.entries),
         ...leftOutNotes(run),

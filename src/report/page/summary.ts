@@ -196,8 +196,8 @@ const pointsNumber = (share: number): string => (100 * share).toFixed(1)
 const pointsIntervalText = ([low, high]: Interval): string =>
   `${signedText(100 * low, 1)} to ${signedText(100 * high, 1)}`
 
-const accuracyIntervalText = ({ low, high }: DatasetFinding['overall']): string =>
-  `${percent(low)} to ${percent(high)}`
+const accuracyIntervalText = ({ low, high, reason }: DatasetFinding['overall']): string =>
+  low === null ? (reason ?? '') : `${percent(low)} to ${percent(high)}`
 
-const accuracyWithInterval = ({ top1, low, high, n }: DatasetFinding['overall']): string =>
-  `${percent(top1)} % (${percent(low)} to ${percent(high)}, n = ${n.toLocaleString('en-US')})`
+const accuracyWithInterval = (row: DatasetFinding['overall']): string =>
+  `${percent(row.top1)} % (${accuracyIntervalText(row)}, n = ${row.n.toLocaleString('en-US')})`

@@ -150,7 +150,7 @@ describe('numbers', () => {
       .split('\n')
     const run = worlds['few']!()
     expect(lines[0]).toBe(
-      'model,dataset,preprocessing,n,top1,low,high,top5,errors,of,top1_with_errors',
+      'model,dataset,preprocessing,n,top1,low,high,top5,errors,of,top1_with_errors,reason',
     )
     expect(lines).toHaveLength(1 + run.accuracy().length)
     const [first] = run.accuracy()
