@@ -6,6 +6,7 @@ import {
   type Dimension,
   dimensions,
   groupFilter,
+  type AccuracyEstimate,
   type GroupAccuracyEstimate,
 } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
@@ -62,10 +63,8 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
           <>
             <p>
               Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (
-              {data.overall.low === null
-                ? 'no interval here: images come in households, over which geogap table gives it'
-                : `95 % interval ${percentRange(data.overall.low, data.overall.high)}`}
-              ), top-5 {percent(data.overall.top5)} %, n = {wholeNumberText(data.overall.n)}
+              {overallIntervalText(data.overall)}), top-5 {percent(data.overall.top5)} %, n ={' '}
+              {wholeNumberText(data.overall.n)}
               {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}
               . <a href={link({})}>See its images</a>, or{' '}
               <a href={linkTo('compare', { first: model, dataset: dataset.name })}>
@@ -138,6 +137,11 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
     </>
   )
 }
+
+const overallIntervalText = ({ low, high }: AccuracyEstimate): string =>
+  low === null
+    ? 'no interval here: images come in households, over which geogap table gives it'
+    : `95 % interval ${percentRange(low, high)}`
 
 interface GroupFigureProps {
   rows: readonly GroupAccuracyEstimate[]
