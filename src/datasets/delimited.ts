@@ -97,13 +97,16 @@ async function csvError(file: string, error: unknown): Promise<Error> {
     return new Error(
       'some lines have another number of columns than the first one, or a quote is open',
     )
+  if (reasons.some(text => text.startsWith('Invalid unicode')))
+    return new Error(`line ${line} is not UTF-8; save it as UTF-8`)
   const reason = reasons.find(text => /^(Expected|Invalid|Value)/.test(text)) ?? first
   return new Error(`line ${line}: ${reason}`)
 }
 
 /**
  * Writes decimal commas as points in columns that hold nothing but numbers with them (`100,0`), as spreadsheets write files
- * with semicolons. A column in which every comma stands before three digits may mean thousands and stays as it is.
+ * with semicolons, and drops points between thousands (`1.100,5`). A column in which every comma stands before three digits may
+ * mean thousands and stays as it is.
  */
 function withDecimalPoints({ columns, rows }: RawTable): RawTable {
   const decimal = new Set(
@@ -114,14 +117,16 @@ function withDecimalPoints({ columns, rows }: RawTable): RawTable {
         .map(cell => (typeof cell === 'string' || typeof cell === 'number' ? String(cell) : ''))
         .filter(value => value !== '' && !missingPattern.test(value))
       return (
-        values.every(value => /^-?\d+(,\d+)?$/.test(value)) &&
+        values.every(value => /^-?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?$/.test(value)) &&
         values.some(value => /,(\d{1,2}|\d{4,})$/.test(value))
       )
     }),
   )
   if (decimal.size === 0) return { columns, rows }
   const cell = (column: string, value: unknown): unknown =>
-    decimal.has(column) && typeof value === 'string' ? value.replace(',', '.') : value
+    decimal.has(column) && typeof value === 'string'
+      ? value.replaceAll('.', '').replace(',', '.')
+      : value
   return {
     columns,
     rows: rows.map(row =>

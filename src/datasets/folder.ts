@@ -13,7 +13,7 @@ import type { ArchiveMember } from '../lib/archive/member.ts'
 
 /**
  * `<class>/<file>` in a folder, zip or tar: a folder a class, named by wnid or by ImageNet name, or by the names of a
- * classes file; one folder around all of them is looked through. Ids are `<class>/<file>`. A class folder that no label
+ * classes file; single folders around all of them are looked through. Ids are `<class>/<file>`. A class folder that no label
  * set knows is an error that names it; images above or below class folders are problems.
  */
 export async function readFolder(
@@ -25,11 +25,7 @@ export async function readFolder(
   const isInClass = ({ path }: ArchiveMember): boolean => path.split('/').length === 2
   const entries = all.filter(isInClass)
   const images = entries.filter(({ path }) => isImageName(path))
-  if (images.length === 0)
-    throw inputError(
-      'no-class-folders',
-      `no class folders in ${tree.location}; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
-    )
+  if (images.length === 0) throw noClassFoldersError(tree, all)
   const folders = [...new Set(images.map(({ path }) => parentName(path)))]
   const rules = await labelRules(options, () => folders)
   const accepted = new Map(folders.map(folder => [folder, rules.space.resolve(folder)]))
@@ -51,12 +47,34 @@ function outsideProblem(entry: ArchiveMember): Problem[] {
   return unknown ? [unknown] : []
 }
 
-/** Looks through a single folder that holds only folders. */
+function noClassFoldersError(tree: FileTree, entries: readonly ArchiveMember[]): Error {
+  const image = entries.find(({ path }) => isImageName(path))?.path
+  const found =
+    image === undefined
+      ? ''
+      : image.includes('/')
+        ? `; images lie deeper, as ${image} does: name the folder that holds the class folders`
+        : `; images such as ${image} are in no folder`
+  return inputError(
+    'no-class-folders',
+    `no class folders in ${tree.location}${found}; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
+  )
+}
+
+/** What file managers and version control leave beside folders. */
+const isLitter = (name: string): boolean => name === '__MACOSX' || name.startsWith('.')
+
+/** Looks through a single folder without images beside it that holds folders and no images, as archives often have them. */
 async function unwrapSingleFolder(tree: FileTree): Promise<FileTree> {
-  const [only, ...others] = await tree.topEntries()
+  const shown = async (one: FileTree) =>
+    (await one.topEntries()).filter(
+      ({ name, isFolder }) => !isLitter(name) && (isFolder || isImageName(name)),
+    )
+  const [only, ...others] = await shown(tree)
   if (!only?.isFolder || others.length > 0) return tree
   const inner = tree.subtree(only.name)
-  return (await inner.topEntries()).every(({ isFolder }) => isFolder)
+  const entries = await shown(inner)
+  return entries.length > 0 && entries.every(({ isFolder }) => isFolder)
     ? unwrapSingleFolder(inner)
     : tree
 }

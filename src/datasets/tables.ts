@@ -62,6 +62,8 @@ const remedies: readonly (readonly [RegExp, string])[] = [
     'if it is a table with a first line of column names, rename it to .csv or .tsv',
   ],
   [/\.(arrow|feather|h5|pkl|pickle|dta|sav|rds)$/i, 'write it as Parquet or CSV'],
+  [/\.(gz|tgz|bz2|tbz2?|xz|txz|zst|lz4)$/i, 'uncompress it'],
+  [/\.(7z|rar)$/i, 'unpack it, or pack it as .zip or .tar'],
 ]
 
 /** Returns the error of a file that is no table of a known kind, with what to do. */

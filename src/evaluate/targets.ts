@@ -133,7 +133,7 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
       : "ImageNet's classes"
   throw inputError(
     'other-classes',
-    `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}`,
+    `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}${dataset.labelSpace === 'own' && !own ? '; if their names are ImageNet classes, give --labels imagenet' : ''}`,
   )
 }
 

@@ -46,7 +46,7 @@ it('knows a class by its name, however its accents are written', async () => {
 it('says what it expects of a folder without class folders', async () => {
   const empty = lay(temporaryFolder(), { 'a.jpg': 'a' })
   await expect(openDataset({ name: empty })).rejects.toThrow(
-    `no class folders in ${empty}; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
+    `no class folders in ${empty}; images such as a.jpg are in no folder; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
   )
 })
 

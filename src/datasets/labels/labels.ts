@@ -49,11 +49,15 @@ export function imagenetIndices(name: string): readonly number[] {
   )
 }
 
+/** A wnid, alone or before a name: `n01440764`, `n01440764 tench, Tinca tinca`, `n01440764_tench`. */
+const wnidPattern = /^(n\d{8})(?:[\s_:,-].*)?$/s
+
 function resolveImageNet(written: string): readonly number[] {
-  if (/^n\d{8}$/.test(written)) {
-    const position = indexOfWnid(written)
+  const wnid = wnidPattern.exec(written)?.[1]
+  if (wnid !== undefined) {
+    const position = indexOfWnid(wnid)
     if (position === undefined)
-      throw inputError('unknown-wnid', `unknown wnid: ${written}; not among ImageNet's 1,000`)
+      throw inputError('unknown-wnid', `unknown wnid: ${wnid}; not among ImageNet's 1,000`)
     return [position]
   }
   const asIndex = parseClassIndex(written, imagenetNames.length)

@@ -6,8 +6,11 @@ import { tally, groupByKey } from '../../lib/tally.ts'
 import type { GroupValue, Sample } from '../dataset.ts'
 import { countryCode, foldName } from './countries.ts'
 
-/** What pandas reads as missing, but `NA`, which is a country (Namibia) and a continent too. */
-const missingText = /^(#?n\/a|#na|<na>|-?nan|null|none|)$/i
+/**
+ * What pandas reads as missing, but `NA`, which is a country (Namibia) and a continent too; and dashes, question marks and
+ * `unknown`, as people write them.
+ */
+const missingText = /^(#?n\/a|n\.a\.?|#na|<na>|-?nan|null|none|unknown|[-–—]+|\?+|)$/i
 
 /** A code of two or three letters, as ISO 3166 and lists of continents have them. */
 const isCode = (value: string): boolean => /^[A-Z]{2,3}$/.test(value)
