@@ -5,9 +5,8 @@ import { promptNames, promptTemplates } from '../models/runtime/prompts.ts'
 import { featureScorer, hashPrompts, zeroShotHead } from '../models/runtime/zeroShotHead.ts'
 import { findArchitecture } from '../models/architectures.ts'
 import { type DualEncoder } from '../models/families/family.ts'
-import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { prepareModel } from '../models/runtime/prepareModel.ts'
-import { withWeights } from '../models/spec.ts'
 import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
 import { type ResultKey } from '../results/schema.ts'
 import { type StoredEvaluation } from '../results/store.ts'
@@ -59,7 +58,7 @@ export async function createRescoringHead(
       'no-logits',
       `features of ${name} were kept, which need its own head: evaluate with --keep logits`,
     )
-  const spec = withWeights(await loadModelSpec(name), weights)
+  const spec = await loadModelWithWeights(name, weights)
   const prepared = await prepareModel(spec)
   if (prepared.hashes.join() !== identity.weights.join())
     throw inputError(

@@ -4,7 +4,7 @@ import { type Dataset } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
-import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
 
 /** Models and data sets to evaluate, as a user names them. */
@@ -140,16 +140,19 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
 /** The models that are meant. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`. */
 export async function resolveModels({ models, weights }: EvaluationRequest): Promise<ModelSpec[]> {
   if (models.length === 0) throw inputError('no-model', 'no model given')
-  const specs: ModelSpec[] = []
-  for (const model of models)
-    specs.push(typeof model === 'string' ? await loadModelSpec(model) : model)
-  if (weights === undefined) return uniqueModels(specs)
-  if (specs.length > 1)
+  if (weights !== undefined && models.length > 1)
     throw inputError(
       'many-models',
-      `one weights file for ${specs.length} models: ${weights}; NAME@FILE gives one of them its own`,
+      `one weights file for ${models.length} models: ${weights}; NAME@FILE gives one of them its own`,
     )
-  return [withWeights(specs[0]!, weights)]
+  const specs: ModelSpec[] = []
+  for (const model of models)
+    specs.push(
+      typeof model === 'string'
+        ? await loadModelWithWeights(model, weights)
+        : withWeights(model, weights),
+    )
+  return uniqueModels(specs)
 }
 
 /** Each model once. Results go by names, so two models must not share one. Errors: `same-name`. */

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs'
 import { inputError } from '../lib/errors.ts'
-import { isCatalogued, resolveModel } from './catalog.ts'
+import { findModel, isCatalogued, resolveModel } from './catalog.ts'
 import { hubModel } from './hubModel.ts'
 import { readOwnModel } from './ownModel.ts'
-import { type ModelSpec } from './spec.ts'
+import { type ModelSpec, withWeights } from './spec.ts'
 
 /**
  * Returns a model by any name: the catalogue's, `hf:owner/repo[@revision][:file]`, a model.json, or its folder. The
@@ -26,4 +26,18 @@ export async function loadModelSpec(name: string, isBase = false): Promise<Model
     )
   const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
   return isFolder && !isCatalogued(name) ? readOwnModel(name, baseOf) : resolveModel(name)
+}
+
+/**
+ * Returns a model by any name with the weights of `file`, if one is given. The name of an architecture alone then suffices,
+ * `clip:ViT-B-32-quickgelu`; its preprocessing is that of the first tag.
+ * @throws GeogapError those of `loadModelSpec`
+ */
+export async function loadModelWithWeights(
+  name: string,
+  file: string | undefined,
+): Promise<ModelSpec> {
+  const isArchitecture = file !== undefined && !isCatalogued(name)
+  const spec = isArchitecture ? findModel(`${name}@${file}`) : undefined
+  return spec ?? withWeights(await loadModelSpec(name), file)
 }

@@ -1,4 +1,6 @@
-/* model.json: describes a model of the user's own beside its weights, which it names by files in its own folder. */
+/* model.json: describes a model of the user's own beside its weights, which may lie in any folder; other files that it
+ * names are in its own.
+ */
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -74,7 +76,10 @@ export const commonFields = {
 const architectureModelSchema = z.strictObject({
   ...commonFields,
   architecture: z.string(),
-  weights: fileNameSchema,
+  weights: z
+    .string()
+    .max(4096)
+    .regex(/^[^\p{Cc}]+$/u, { message: 'must be the path of a file' }),
 })
 const onnxModelSchema = z.strictObject({
   ...commonFields,
@@ -221,7 +226,7 @@ function weightsOf(
     findArchitecture(model.architecture)
     return {
       architecture: model.architecture,
-      weights: { from: 'files', files: [join(folder, model.weights)] },
+      weights: { from: 'files', files: [resolve(folder, model.weights)] },
     }
   }
   const { input, output } = model

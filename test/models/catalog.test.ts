@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { architectures } from '../../src/models/architectures.ts'
 import { modelNames, resolveModel } from '../../src/models/catalog.ts'
+import { loadModelWithWeights } from '../../src/models/loadModelSpec.ts'
 import { modelCost } from '../../src/models/cost.ts'
 import { testbed } from '../../src/models/testbed.ts'
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
@@ -85,6 +86,20 @@ describe('names', () => {
     expect(resolveModel('clip:ViT-B-32@a.safetensors')).toMatchObject({
       architecture: 'clip:ViT-B-32',
     })
+  })
+
+  it('takes a file of this machine for an architecture without a tag', async () => {
+    const name = 'clip:ViT-B-32-quickgelu'
+    expect(await loadModelWithWeights(name, 'runs/best.pt')).toMatchObject({
+      name: 'clip:ViT-B-32-quickgelu@best',
+      architecture: name,
+      weights: { from: 'files', files: ['runs/best.pt'] },
+    })
+    expect(await loadModelWithWeights('resnet50.tv_in1k', 'best.pt')).toMatchObject({
+      name: 'resnet50.tv_in1k',
+      weights: { files: ['best.pt'] },
+    })
+    await expect(loadModelWithWeights(name, undefined)).rejects.toThrow(/unknown model/)
   })
 
   it('suggests what exists', () => {

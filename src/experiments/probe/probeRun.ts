@@ -5,9 +5,9 @@ import { inputError } from '../../lib/errors.ts'
 import { checkClasses } from '../../evaluate/targets.ts'
 import { type Predictions } from '../../results/predictions.ts'
 import { runShards } from '../../evaluate/workers/pool.ts'
-import { loadModelSpec } from '../../models/loadModelSpec.ts'
+import { loadModelWithWeights } from '../../models/loadModelSpec.ts'
 import { prepareModel } from '../../models/runtime/prepareModel.ts'
-import { type LocalModel, withWeights } from '../../models/spec.ts'
+import { type LocalModel } from '../../models/spec.ts'
 import { toZeroShotModel } from '../../models/runtime/zeroShotModel.ts'
 import { stepsFor } from '../../evaluate/plan.ts'
 import { type PreprocessingConfig } from '../../lib/pixels/steps.ts'
@@ -67,7 +67,7 @@ export async function withProbeTarget<T>(
   { name, spec, weights, prompts = 'paper' }: { name: string; spec: DatasetSpec } & ProbeOptions,
   work: (target: ProbeTarget) => Promise<T>,
 ): Promise<T> {
-  const model = withWeights(await loadModelSpec(name), weights)
+  const model = await loadModelWithWeights(name, weights)
   const isZeroShot = model.classes === 'zero-shot'
   const dataset = await openDataset(isZeroShot ? { labels: 'original', ...spec } : spec)
   checkClasses(model, dataset)

@@ -4,6 +4,7 @@ import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
 import { resizeGrid } from './resizeGrid.ts'
+import { foreignAdvice, foreignLibrary, type RenameRules } from './foreignNames.ts'
 import { type NamedTensor } from './safetensors.ts'
 import {
   asBytes,
@@ -15,7 +16,7 @@ import {
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
 export interface NameTable {
-  rename?: readonly (readonly [pattern: RegExp, replacement: string])[]
+  rename?: RenameRules
   /** Tensors of the checkpoint that the architecture rightly does not use. */
   ignore?: readonly RegExp[]
   /** The architecture's names of tensors that blocks share and a checkpoint may hold once for each; the last is used. */
@@ -115,26 +116,51 @@ export async function readParameters(
 function matchTensors(
   graph: Graph,
   files: readonly TensorFile[],
-  { rename = [], ignore = [], tied = [], resizePositions = false }: NameTable & BindOptions,
-) {
-  const entries = new Map<string, TensorEntry>()
-  const twice: string[] = []
-  for (const { tensors } of files) {
-    for (const [name, entry] of tensors) {
-      if (counterPattern.test(name) || ignore.some(pattern => pattern.test(name))) continue
-      const rule = rename.find(([pattern]) => pattern.test(name))
-      const own = rule ? name.replace(rule[0], rule[1]) : name
-      if (entries.has(own) && !tied.some(pattern => pattern.test(own))) twice.push(own)
-      entries.set(own, entry)
-    }
-  }
-  const faults = [...list('given twice', twice), ...nameFaults(graph, entries, resizePositions)]
+  options: NameTable & BindOptions,
+): Map<string, TensorEntry> {
+  const direct = namedEntries(files, options)
+  const known = [...graph.parameters.keys()].filter(name => direct.entries.has(name)).length
+  const foreign =
+    2 * known < graph.parameters.size
+      ? foreignLibrary(files.flatMap(({ tensors }) => [...tensors.keys()]))
+      : undefined
+  const { entries, twice } = foreign?.rename ? namedEntries(files, options, foreign.rename) : direct
+  const faults = [
+    ...list('given twice', twice),
+    ...nameFaults(graph, entries, options.resizePositions ?? false),
+  ]
   if (faults.length === 0) return entries
+  if (foreign) faults.push(foreignAdvice(foreign))
   const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
   throw weightsError(
     'weights-mismatch',
     `weights do not fit the model: ${where}: ${faults.join('; ')}`,
   )
+}
+
+/** The tensors of all files by their names after `first`, then after the table; and names that two tensors have. */
+function namedEntries(
+  files: readonly TensorFile[],
+  { rename = [], ignore = [], tied = [] }: NameTable,
+  first: RenameRules = [],
+): { entries: Map<string, TensorEntry>; twice: string[] } {
+  const entries = new Map<string, TensorEntry>()
+  const twice: string[] = []
+  for (const { tensors } of files) {
+    for (const [given, entry] of tensors) {
+      const name = renamed(given, first)
+      if (counterPattern.test(name) || ignore.some(pattern => pattern.test(name))) continue
+      const own = renamed(name, rename)
+      if (entries.has(own) && !tied.some(pattern => pattern.test(own))) twice.push(own)
+      entries.set(own, entry)
+    }
+  }
+  return { entries, twice }
+}
+
+function renamed(name: string, rules: RenameRules): string {
+  const rule = rules.find(([pattern]) => pattern.test(name))
+  return rule ? name.replace(rule[0], rule[1]) : name
 }
 
 function nameFaults(

@@ -1,0 +1,84 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { graphOf } from '../../../scripts/conformanceCase.ts'
+import { findArchitecture } from '../../../src/models/architectures.ts'
+import { readParameters } from '../../../src/lib/tensors/bind.ts'
+import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
+import { volume } from '../../../src/lib/onnx/shapes.ts'
+
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-foreign-'))
+})
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+/** Writes weights of 1 for an architecture, each under the name that `rename` gives it. */
+async function renamedWeights(model: string, rename: (name: string) => string) {
+  const graph = graphOf(findArchitecture(model), 32)
+  const file = join(folder, `${model}.safetensors`)
+  await writeSafetensors(
+    file,
+    [...graph.parameters].map(([name, { tensor }]) => ({
+      name: rename(name),
+      shape: tensor.shape as number[],
+      data: new Float32Array(volume(tensor.shape)).fill(1),
+    })),
+  )
+  return { graph, files: [await readSafetensors(file)] }
+}
+
+const replaced = (name: string, rules: readonly (readonly [RegExp, string])[]): string =>
+  rules.reduce((text, [pattern, by]) => text.replace(pattern, by), name)
+
+describe('checkpoints with the names of another library', () => {
+  it.each<[string, string, readonly (readonly [RegExp, string])[]]>([
+    [
+      "torchvision's Vision Transformer",
+      'test_vit',
+      [
+        [/^cls_token$/, 'class_token'],
+        [/^pos_embed$/, 'encoder.pos_embedding'],
+        [/^patch_embed\.proj\./, 'conv_proj.'],
+        [/^norm\./, 'encoder.ln.'],
+        [/^head\./, 'heads.head.'],
+        [/^blocks\.(\d+)\./, 'encoder.layers.encoder_layer_$1.'],
+        [/\.norm([12])\./, '.ln_$1.'],
+        [/\.attn\.qkv\./, '.self_attention.in_proj_'],
+        [/\.attn\.proj\./, '.self_attention.out_proj.'],
+        [/\.mlp\.fc1\./, '.mlp.0.'],
+        [/\.mlp\.fc2\./, '.mlp.3.'],
+      ],
+    ],
+    [
+      "MMPretrain's ResNet",
+      'test_resnet',
+      [
+        [/^(?!fc\.)/, 'backbone.'],
+        [/^fc\./, 'head.fc.'],
+      ],
+    ],
+  ])('%s is renamed', async (_, model, rules) => {
+    const { graph, files } = await renamedWeights(model, name => replaced(name, rules))
+    const { names } = findArchitecture(model)
+    expect(await readParameters(graph, files, names)).toHaveLength(graph.parameters.size)
+  })
+
+  it.each([
+    ['efficientnet_pytorch', (name: string) => `_blocks.0._${name}`],
+    ['torchvision', (name: string) => `features.0.1.${name}`],
+    ['transformers', (name: string) => `vit.encoder.layer.0.${name}`],
+  ])('%s is named, with the way to go', async (library, rename) => {
+    const { graph, files } = await renamedWeights('test_vit', rename)
+    await expect(readParameters(graph, files)).rejects.toThrow(
+      new RegExp(`the names are those of ${library}, and .*: export the model to ONNX`),
+    )
+  })
+
+  it('is not said of weights of a smaller or larger model of the library itself', async () => {
+    const { files } = await renamedWeights('test_vit', name => name)
+    const other = graphOf(findArchitecture('test_vit2'), 32)
+    await expect(readParameters(other, files)).rejects.toThrow(/^(?!.*names are those).*missing/)
+  })
+})
