@@ -20,8 +20,13 @@ const families = new Set([
   'vit',
   'vit-relpos',
 ])
+/** Transformers of these families behind overlapping convolutions, which have no gradient rule. */
+const convolutional = /ViTamin|_mci_/
 const transformers = Object.entries(architectures).filter(
-  ([name, { family }]) => families.has(family) && /vit|mixer|mlp|cait|dinov2|eva|flava/i.test(name),
+  ([name, { family }]) =>
+    families.has(family) &&
+    /vit|mixer|mlp|cait|dinov2|eva|flava/i.test(name) &&
+    !convolutional.test(name),
 )
 
 function logitsOf(model: Architecture): { result: Tensor; parameters: Tensor[] } {

@@ -54,7 +54,8 @@ it('a feature model of timm has no classes, and its architecture means its class
 })
 
 it('is refused where classes are asked for', async () => {
-  const dataset = await openDataset({ name: await writeWorld(folder, 3) })
+  const name = await writeWorld(folder, 3)
+  const dataset = await openDataset({ name, classes: join(folder, 'classes.txt') })
   expect(() => checkClasses(resolveModel('vit_small_patch16_dinov3'), dataset)).toThrow(
     'gives an embedding and no classes',
   )
