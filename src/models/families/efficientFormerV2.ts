@@ -21,51 +21,20 @@ import { fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientFormerV2Config {
-  depths: readonly number[]
+  /** Blocks of the first two stages; the others have three and two times as many. */
+  depth: number
   widths: readonly number[]
   /** How many blocks attend at the end of each of the last two stages. */
   attends: number
-  /** The blocks of the last two stages whose MLPs are three times as wide as the image, from the first to before the last. */
-  narrow: readonly [third: readonly [number, number], fourth: readonly [number, number]]
+  /** The blocks of the third and of the fourth stage whose MLPs are three times, not four times, as wide as the image. */
+  narrow: readonly [from: number, to: number, from: number, to: number]
 }
 
 const rows: ArchitectureRows<EfficientFormerV2Config> = {
-  efficientformerv2_s0: {
-    depths: [2, 2, 6, 4],
-    widths: [32, 48, 96, 176],
-    attends: 2,
-    narrow: [
-      [1, 4],
-      [1, 3],
-    ],
-  },
-  efficientformerv2_s1: {
-    depths: [3, 3, 9, 6],
-    widths: [32, 48, 120, 224],
-    attends: 2,
-    narrow: [
-      [2, 6],
-      [2, 4],
-    ],
-  },
-  efficientformerv2_s2: {
-    depths: [4, 4, 12, 8],
-    widths: [32, 64, 144, 288],
-    attends: 4,
-    narrow: [
-      [2, 8],
-      [2, 6],
-    ],
-  },
-  efficientformerv2_l: {
-    depths: [5, 5, 15, 10],
-    widths: [40, 80, 192, 384],
-    attends: 6,
-    narrow: [
-      [4, 11],
-      [3, 7],
-    ],
-  },
+  efficientformerv2_s0: { depth: 2, widths: [32, 48, 96, 176], attends: 2, narrow: [1, 4, 1, 3] },
+  efficientformerv2_s1: { depth: 3, widths: [32, 48, 120, 224], attends: 2, narrow: [2, 6, 2, 4] },
+  efficientformerv2_s2: { depth: 4, widths: [32, 64, 144, 288], attends: 4, narrow: [2, 8, 2, 6] },
+  efficientformerv2_l: { depth: 5, widths: [40, 80, 192, 384], attends: 6, narrow: [4, 11, 3, 7] },
 }
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes], the mean of two classifiers */
@@ -76,11 +45,12 @@ const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image,
       gelu(convNorm(w.at(`stem.conv${i + 1}`), y, { out, kernel: 3, stride: 2, bias: true })),
     image,
   )
-  for (const [i, depth] of c.depths.entries()) {
+  for (const [i, factor] of [1, 1, 3, 2].entries()) {
+    const depth = factor * c.depth
     const stage = w.at(`stages.${i}`)
     const out = c.widths[i]!
     if (i > 0) x = downsample(stage.at('downsample'), x, { out, attends: i === 3 })
-    const [start, end] = i < 2 ? [0, 0] : c.narrow[i - 2]!
+    const [start = 0, end = 0] = i < 2 ? [] : c.narrow.slice(2 * i - 4)
     for (const [j, block] of stage.each('blocks', depth).entries()) {
       if (i >= 2 && j >= depth - c.attends)
         x = add(
@@ -172,11 +142,8 @@ function halvingAttention(w: ParameterScope, x: Tensor, out: number): Tensor {
   return convNorm(w.at('proj'), gelu(add(mixed, nearby)), { out, bias: true })
 }
 
-const names = { ignore: [/attention_bias_idxs$/] }
-
 export const efficientFormersV2 = classifiers({
   family: 'efficientformer-v2',
   rows,
   build: efficientFormerV2,
-  names: () => names,
 })

@@ -2,7 +2,7 @@
  * Vision Transformers with biases by relative position in place of a position table, from a network as in Swin
  * Transformer V2 (Liu et al. 2022), as timm's vision_transformer_relpos.py computes them.
  */
-import { constant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   fusedProjection,
   selfAttention,
@@ -19,8 +19,8 @@ import {
   prefixRows,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { logOffsetBias } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, mean, pick } from '../../lib/onnx/ops.ts'
-import { fixedSize, volume } from '../../lib/onnx/shapes.ts'
+import { add, mean, pick } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface RelposConfig {
@@ -70,8 +70,8 @@ const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
   const prefix = learnedTokens({ classToken })
   const count = prefixRows({ prefix })
   const side = fixedSize(image.shape[2], 'vitRelpos') / patch
-  const biasOf = (scope: ParameterScope): Tensor =>
-    withoutBias(logOffsetBias(scope.at('mlp'), { side, heads: c.heads, hidden: units }), count)
+  const settings = { side, heads: c.heads, hidden: units, prefix: count }
+  const biasOf = (scope: ParameterScope): Tensor => logOffsetBias(scope.at('mlp'), settings)
   const shared = c.shared ? biasOf(w.at('shared_rel_pos')) : undefined
   const x = w.each('blocks', 12).reduce(
     (y, block) => {
@@ -84,16 +84,6 @@ const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
   const pooled = c.pool === 'token' ? pick(seen, 1, 0) : mean(patchTokens(seen, count), [1])
   const features = c.normAfterPool ? layerNorm(w.at('fc_norm'), pooled) : pooled
   return { features, logits: linear(w.at('head'), features, c.classes) }
-}
-
-/** The biases [heads, length, length] with zeros for `count` tokens before the others. */
-function withoutBias(bias: Tensor, count: number): Tensor {
-  if (count === 0) return bias
-  const [heads, length] = bias.shape.map(size => fixedSize(size, 'vitRelpos')) as [number, number]
-  const zeros = (...shape: readonly [number, number, number]): Tensor =>
-    constant(bias.graph, new Float32Array(volume(shape)), shape)
-  const tall = concat([zeros(heads, count, length), bias], 1)
-  return concat([zeros(heads, length + count, count), tall], 2)
 }
 
 function relposBlock(w: ParameterScope, x: Tensor, c: RelposConfig & { mask: Tensor }): Tensor {

@@ -1,5 +1,6 @@
 /** Windows over grids of tokens and biases by relative position, as timm's Swin Transformers and BEiT use them. */
 import {
+  constant,
   type Graph,
   type ParameterScope,
   shapeError,
@@ -226,19 +227,30 @@ export function windowOffsets(
   }))
 }
 
+interface LogOffsetOptions {
+  side: number
+  heads: number
+  hidden: number
+  /** How many tokens without bias stand before those of the grid, none by default. */
+  prefix?: number
+}
+
 /**
- * Biases [heads, side², side²] by a network of two layers, `fc1` and `fc2`, on the logarithms of the offsets (Liu et al.
- * 2022, in the form of timm's "cr").
+ * Biases [heads, length, length] of a grid of side × side tokens by a network of two layers, `fc1` and `fc2`, on the
+ * logarithms of the offsets (Liu et al. 2022, in the form of timm's "cr").
  */
-export function logOffsetBias(
-  w: ParameterScope,
-  { side, heads, hidden }: { side: number; heads: number; hidden: number },
-): Tensor {
+export function logOffsetBias(w: ParameterScope, c: LogOffsetOptions): Tensor {
+  const { side, heads, hidden, prefix = 0 } = c
   const offsets = windowOffsets(w.graph, side, {
     name: 'log_offsets',
     scale: offset => Math.sign(offset) * Math.log1p(Math.abs(offset)),
   })
-  return windowBias(mlp(w, offsets, { hidden, activation: relu, out: heads }), side)
+  const bias = windowBias(mlp(w, offsets, { hidden, activation: relu, out: heads }), side)
+  if (prefix === 0) return bias
+  const area = side * side
+  const zeros = (rows: number, columns: number): Tensor =>
+    constant(w.graph, new Float32Array(heads * rows * columns), [heads, rows, columns])
+  return concat([zeros(area + prefix, prefix), concat([zeros(prefix, area), bias], 1)], 2)
 }
 
 export interface WindowAttentionInput {
