@@ -5,6 +5,8 @@ import { groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { clusteredAccuracy, groupClusterings } from '../metrics/designEffect.ts'
 import { defaultMinN, disparity } from '../metrics/disparity.ts'
 import { countByColumns } from '../results/counts.ts'
+import { answerFromReadable, nameByRequests } from '../results/current.ts'
+import { damageFailures, unusableNotes } from '../results/damage.ts'
 import { momentsBy, readHouseholdMoments } from '../results/households.ts'
 import {
   lastRequests,
@@ -13,7 +15,7 @@ import {
   type RunTags,
   tagsText,
 } from '../results/runRecords.ts'
-import { readStoredEvaluations, type StoredEvaluation } from '../results/store.ts'
+import { isUsable, readEvaluationFolders, type StoredEvaluation } from '../results/store.ts'
 import { pullResults } from '../results/sync.ts'
 
 /** One evaluation under one set of tags; shares in 0 … 1. */
@@ -43,6 +45,12 @@ export interface HistoryOptions {
   exclude?: string
 }
 
+/** The lines of a history, and sentences about stored results that are left out because they are damaged. */
+export interface History {
+  rows: HistoryRow[]
+  notes: string[]
+}
+
 /**
  * Reads every stored evaluation below the folders, including those that later ones replaced, oldest first.
  * Errors: no-results, unknown-column.
@@ -50,29 +58,38 @@ export interface HistoryOptions {
 export async function readHistory(
   folders: readonly string[],
   options: HistoryOptions = {},
-): Promise<HistoryRow[]> {
+): Promise<History> {
   const rows: HistoryRow[] = []
+  const notes: string[] = []
   for (const place of folders) {
     const dir = await pullResults(place)
     const runs = await readRunRecords(dir)
-    for (const entry of await readHistoryEntries(dir, options.exclude)) {
-      const measured = await measureEvaluation(entry.left, options)
-      for (const { tags, time } of taggedRuns(entry.stored, runs))
-        rows.push({ time, folder: basename(resolve(place)), tags, entry: entry.left, ...measured })
-    }
+    const stored = nameByRequests(await readEvaluationFolders(dir), runs)
+    const results = { entries: stored.filter(isUsable), failures: damageFailures(stored) }
+    const found = await answerFromReadable(results, async ({ entries, failures }) => {
+      const own: HistoryRow[] = []
+      for (const entry of await historyEntries(entries, options.exclude)) {
+        const measured = await measureEvaluation(entry.left, options)
+        const folder = basename(resolve(place))
+        for (const { tags, time } of taggedRuns(entry.stored, runs))
+          own.push({ time, folder, tags, entry: entry.left, ...measured })
+      }
+      return { rows: own, failures }
+    })
+    rows.push(...found.rows)
+    notes.push(...unusableNotes(found.failures))
   }
   const columns = [...new Set(rows.flatMap(({ entry }) => entry.shards[0]!.columns))]
   if (options.by !== undefined && !columns.includes(options.by))
     throw unknownNameError('column', options.by, columns)
-  return rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0))
+  return { rows: rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)), notes }
 }
 
-/** Returns the stored evaluations that the run records name, each whole and without the images of a slice. */
-async function readHistoryEntries(
-  dir: string,
+/** Returns the evaluations, each whole and without the images of a slice. */
+async function historyEntries(
+  stored: readonly StoredEvaluation[],
   exclude: string | undefined,
 ): Promise<{ stored: StoredEvaluation; left: StoredEvaluation }[]> {
-  const stored = await readStoredEvaluations(dir)
   if (exclude === undefined) return stored.map(entry => ({ stored: entry, left: entry }))
   const { excludeImages, readExclusion } = await import('../results/slices.ts')
   const left = await excludeImages(stored, await readExclusion(exclude))

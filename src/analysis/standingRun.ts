@@ -5,6 +5,7 @@ import { defaultMinN } from '../metrics/disparity.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { type ImportedAccuracy, readImportedAccuracies } from '../results/importedAccuracies.ts'
 import { type Run } from '../results/run.ts'
+import { unusableNotes } from '../results/damage.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import { datasetRoles, placeColumn, publishedName, syntheticNotes } from './datasetRoles.ts'
 import { catalogueKind, shownPreprocessing, zeroShotModels } from './modelRoles.ts'
@@ -49,11 +50,16 @@ export async function runStandings(
   if (measurable.length === 0)
     throw inputError(
       'no-reference',
-      `no model of ${dir} has an accuracy on ${reference.benchmark}, the x axis of ${against}; evaluate or import one, or give other results with --against`,
+      `no model of ${dir} has an accuracy on ${reference.benchmark}, the x axis of ${against}; evaluate or import one, or give other results with --against${unusableNotes(
+        run.failures,
+      )
+        .map(note => `; ${note}`)
+        .join('')}`,
     )
   const notes = [
     ...syntheticNotes(run),
     ...exclusionNotes(run.entries),
+    ...unusableNotes(run.failures),
     ...importedNotes(imported.filter(({ model }) => wanted.includes(model))),
     ...(lacking.length === 0
       ? []

@@ -49,7 +49,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 
 it('keeps every tag, in the order of time, and computes nothing for a tag', async () => {
   expect(computed).toEqual([12, 12, 0, 0, 0])
-  const rows = await readHistory([out], { minN: 1 })
+  const { rows } = await readHistory([out], { minN: 1 })
   expect(rows.map(({ tags }) => tags)).toEqual([
     { commit: 'aaa', branch: 'main' },
     { commit: 'bbb' },
@@ -72,9 +72,11 @@ it('lists runs without tags by their folder, after leaving images out where aske
   const plain = join(folder, 'plain')
   await run(before, { out: plain })
   const slice = join(folder, 'slice.csv')
-  const [whole] = await readHistory([plain])
+  const {
+    rows: [whole],
+  } = await readHistory([plain])
   await writeFile(slice, `dataset,id\n${whole!.entry.identity.dataset},picture-0\n`)
-  const rows = await readHistory([plain], { minN: 1, exclude: slice })
+  const { rows } = await readHistory([plain], { minN: 1, exclude: slice })
   expect(rows).toMatchObject([{ folder: 'plain', tags: {}, n: 11 }])
   await expect(readHistory([plain], { by: 'planet' })).rejects.toThrow(
     'unknown column: planet; nearest: ',
@@ -82,15 +84,15 @@ it('lists runs without tags by their folder, after leaving images out where aske
 })
 
 it('names its lines by a tag', async () => {
-  const rows = await readHistory([out], { minN: 1 })
-  const text = answersText([historyAnswer(rows, 1)], 'text')
+  const history = await readHistory([out], { minN: 1 })
+  const text = answersText([historyAnswer(history, 1)], 'text')
   expect(text).toMatch(
     /^History of evaluations, oldest first\n\ncommit +time \(UTC\) +branch +model/,
   )
   expect(text.split('\n').map(line => line.split(/ +/)[0])).toEqual(
     expect.arrayContaining(['aaa', 'bbb', 'ccc']),
   )
-  expect(() => historyAnswer(rows, 1, 'author')).toThrow('unknown tag: author; nearest: ')
+  expect(() => historyAnswer(history, 1, 'author')).toThrow('unknown tag: author; nearest: ')
   expect(statusTable(await runStatus(out)).notes[0]).toContain(
     'evaluation (branch=main commit=aaa) of 1 results',
   )

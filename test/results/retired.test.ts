@@ -31,7 +31,7 @@ describe('results of a preprocessing mode of earlier versions', () => {
     ])
     expect(run.failures).toEqual([failure])
     expect(groupAccuracyTable(run, []).notes).toContain(`left out: m on d: ${message}`)
-    expect(await readHistory([both])).toHaveLength(1)
+    expect((await readHistory([both])).rows).toHaveLength(1)
   })
 
   it('leave a folder of nothing else readable', async () => {

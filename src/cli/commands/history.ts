@@ -22,7 +22,8 @@ export const command = defineCommand({
     const { answersText } = await import('../print/answer.ts')
     const { historyAnswer, historyTable } = await import('../print/history.ts')
     const { tablesJson } = await import('../../lib/table/write.ts')
-    const answer = historyAnswer(await readHistory(dirs, options), options.minN, name)
+    const history = await readHistory(dirs, options)
+    const answer = historyAnswer(history, options.minN, name)
     process.stdout.write(
       format === 'json'
         ? jsonText(tablesJson([historyTable(answer)]))

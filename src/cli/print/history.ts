@@ -1,4 +1,4 @@
-import { type HistoryRow } from '../../analysis/history.ts'
+import { type History, type HistoryRow } from '../../analysis/history.ts'
 import { unknownNameError } from '../../lib/errors.ts'
 import {
   type TableColumn,
@@ -23,7 +23,7 @@ export const historyTable = ({ columns, rows, notes }: Answer<HistoryRow>): Tabl
  * Errors: unknown-tag.
  */
 export function historyAnswer(
-  rows: readonly HistoryRow[],
+  { rows, notes }: History,
   minN: number,
   name?: string,
 ): Answer<HistoryRow> {
@@ -49,8 +49,7 @@ export function historyAnswer(
     ...others.map(tagColumn),
     ...measureColumns,
   ]
-  const notes = historyNotes(rows, minN)
-  return { sentence: title, columns, rows, notes }
+  return { sentence: title, columns, rows, notes: [...notes, ...historyNotes(rows, minN)] }
 }
 
 /** Returns the tags in use, the most frequent first. */

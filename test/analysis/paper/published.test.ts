@@ -134,18 +134,19 @@ describe('publishedProgress', () => {
 
   it('is near table 2 for models with a 1,000-class head', () => {
     expect(heads).toMatchObject({ kind: '1K', models: 69, gaps: [] })
-    for (const [name, rate, r2] of [
-      ['imagenet-v2', 1.172, 0.991],
-      ['imagenet-sketch', 1.397, 0.767],
-      ['imagenet-r', 1.507, 0.744],
+    // Sketch's rate depends on the image size of the 15 models that have two: 1.397 at the smaller ones, 1.358 at the larger ones.
+    for (const [name, rate, r2, bounds] of [
+      ['imagenet-v2', 1.172, 0.991, [0.012, 0.012]],
+      ['imagenet-sketch', 1.397, 0.767, [0.03, 0.02]],
+      ['imagenet-r', 1.507, 0.744, [0.012, 0.012]],
     ] as const) {
       const found = heads!.rates.find(row => row.name === name)!
       expect(found.line.slope).toBeCloseTo(rate, 3)
       expect(found.line.r2).toBeCloseTo(r2, 3)
       const printed = (column: string): number =>
         paperTable('2').values.find(value => value.row === name && value.column === column)!.value
-      expect(Math.abs(found.line.slope! - printed('progress rate'))).toBeLessThan(0.03)
-      expect(Math.abs(found.line.r2! - printed('r2'))).toBeLessThan(0.02)
+      expect(Math.abs(found.line.slope! - printed('progress rate'))).toBeLessThan(bounds[0])
+      expect(Math.abs(found.line.r2! - printed('r2'))).toBeLessThan(bounds[1])
       expect(found.line.interval![0]).toBeLessThan(printed('progress rate'))
       expect(found.line.interval![1]).toBeGreaterThan(printed('progress rate'))
     }

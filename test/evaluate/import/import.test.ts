@@ -146,14 +146,15 @@ describe('accuracies from other tables', () => {
             one[at('row')] === row &&
             one[at('quantity')] === 'progress rate',
         )!
-      for (const [benchmark, paper] of [
-        ['imagenet-v2', 1.18],
-        ['imagenet-sketch', 1.37],
-        ['imagenet-r', 1.5],
+      // Sketch's rate depends on the image size of models that have two: see the published accuracies.
+      for (const [benchmark, paper, bound] of [
+        ['imagenet-v2', 1.18, 0.02],
+        ['imagenet-sketch', 1.37, 0.03],
+        ['imagenet-r', 1.5, 0.02],
       ] as const) {
         expect(rate(benchmark)[at('from')]).toBe('imported')
         expect(rate(benchmark)[at('paper')]).toBe(paper)
-        expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(0.03)
+        expect(Math.abs(rate(benchmark)[at('difference')] as number)).toBeLessThan(bound)
       }
     },
   )
