@@ -18,16 +18,20 @@ import {
   sigmoid,
   silu,
 } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 import { type DepthScale, readStage } from './mnasNotation.ts'
 import {
+  activated,
   type Activation,
+  type BlockSettings,
   mobileBlocks,
   norm,
   type MobileNetworkSettings,
   padded,
 } from './mobileBlocks.ts'
 import { mobileStages } from './mobileStages.ts'
+import { prunedStages, type PrunedStage } from './prunedWidths.ts'
 
 interface EfficientNetConfig extends MobileNetworkSettings {
   /** The stages in MnasNet's notation. */
@@ -42,6 +46,10 @@ interface EfficientNetConfig extends MobileNetworkSettings {
   stemKernel?: number
   /** Whether the stem keeps its width. */
   fixedStem?: boolean
+  /** The widths of a pruned network's stages. */
+  pruned?: readonly PrunedStage[]
+  /** Whether the first stage sees squares of 2 × 2 pixels as channels (EfficientNet-X, Li et al. 2021). */
+  squares?: boolean
   /** Channels of the last 1 × 1 convolution; 0 for none. */
   head: number
   /** How far widths may be rounded down: to no less than this share, nine tenths by default. */
@@ -151,6 +159,10 @@ const tensorflow = (config: EfficientNetConfig): EfficientNetConfig => ({
   tensorflow: true,
 })
 
+const pruned = (config: EfficientNetConfig, stages: readonly PrunedStage[]): EfficientNetConfig =>
+  tensorflow({ ...config, pruned: stages })
+const testNet = { ...v2('test', 24), head: 256, roundLimit: 0 }
+
 const rows: ArchitectureRows<EfficientNetConfig> = {
   efficientnet_b0: b(1, 1),
   efficientnet_b1: b(1, 1.1),
@@ -158,6 +170,9 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   efficientnet_b3: b(1.2, 1.4),
   efficientnet_b4: b(1.4, 1.8),
   efficientnet_b5: b(1.6, 2.2),
+  efficientnet_b1_pruned: pruned(b(1, 1.1), prunedStages.b1),
+  efficientnet_b2_pruned: pruned(b(1.1, 1.2), prunedStages.b2),
+  efficientnet_b3_pruned: pruned(b(1.2, 1.4), prunedStages.b3),
   tf_efficientnet_b0: tensorflow(b(1, 1)),
   tf_efficientnet_b1: tensorflow(b(1, 1.1)),
   tf_efficientnet_b2: tensorflow(b(1.1, 1.2)),
@@ -177,12 +192,24 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   tf_efficientnet_em: tensorflow(edge(1, 1.1)),
   tf_efficientnet_el: tensorflow(edge(1.2, 1.4)),
   efficientnet_lite0: lite(1, 1),
+  tf_efficientnet_cc_b0_4e: tensorflow({ ...b(1, 1), stages: mobileStages.conditional4 }),
+  tf_efficientnet_cc_b0_8e: tensorflow({ ...b(1, 1), stages: mobileStages.conditional8 }),
+  tf_efficientnet_cc_b1_8e: tensorflow({ ...b(1, 1.1), stages: mobileStages.conditional8 }),
+  efficientnet_x_b5: { ...b(1.6, 2.2), stages: mobileStages.accelerated6, squares: true },
+  efficientnet_h_b5: { ...b(1.92, 2.2), stages: mobileStages.accelerated4, squares: true },
   tf_efficientnet_lite0: tensorflow(lite(1, 1)),
   tf_efficientnet_lite1: tensorflow(lite(1, 1.1)),
   tf_efficientnet_lite2: tensorflow(lite(1.1, 1.2)),
   tf_efficientnet_lite3: tensorflow(lite(1.2, 1.4)),
   tf_efficientnet_lite4: tensorflow(lite(1.4, 1.8)),
   efficientnetv2_rw_t: { ...v2('v2Small', 24), width: 0.8, depth: 0.9, head: scaledHead(0.8) },
+  gc_efficientnetv2_rw_t: {
+    ...v2('v2Small', 24),
+    width: 0.8,
+    depth: 0.9,
+    head: scaledHead(0.8),
+    gate: { ...ofInput, context: true },
+  },
   efficientnetv2_rw_s: { ...v2('v2Rw', 24), head: 1792 },
   efficientnetv2_rw_m: {
     ...v2('v2Rw', 24),
@@ -271,27 +298,51 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   tinynet_c: tiny(0.54, 0.85),
   tinynet_d: tiny(0.54, 0.695),
   tinynet_e: tiny(0.51, 0.6),
-  test_efficientnet: { ...v2('test', 24), head: 256, roundLimit: 0 },
+  test_efficientnet: testNet,
+  test_efficientnet_gn: { ...testNet, norm: 'group' },
+  test_efficientnet_ln: { ...testNet, norm: 'layer' },
+  test_efficientnet_evos: { ...testNet, norm: 'evo' },
 }
 
 /** image [n, 3, h, w] -> features [n, head], logits [n, classes] */
 const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
   const stem = { out: c.fixedStem ? c.stem : scaledWidth(c.stem, c), kernel: c.stemKernel ?? 3 }
   const first = padded(w.at('conv_stem'), image, { ...c, ...stem, stride: 2 })
-  let x = c.activation(norm(w.at('bn1'), first, c))
+  let x = activated(w.at('bn1'), first, c)
+  if (c.squares) x = squaresAsChannels(w.at('blocks.0.0'), x, c)
   for (const [i, stage] of c.stages.entries()) {
     for (const [j, block] of readStage(stage, depthOf(c, i)).entries()) {
-      x = mobileBlocks[block.type](w.at(`blocks.${i}.${j}`), x, {
+      const settings = {
         ...c,
         ...block,
-        out: scaledWidth(block.out, c),
+        out: c.pruned?.[i]?.out ?? scaledWidth(block.out, c),
+        kept: c.pruned?.[i]?.blocks[j],
         expandFrom: block.expandFrom && scaledWidth(block.expandFrom, c),
         activation: block.activation ? { relu, silu }[block.activation] : c.activation,
-      })
+      }
+      const own = c.squares ? onSquares(settings, { stage: i, first: j === 0 }) : settings
+      x = mobileBlocks[block.type](w.at(`blocks.${i}.${j}`), x, own)
     }
   }
   const features = flatten(headOf(w, x, c))
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
+}
+
+/** Halves [n, c, h, w] to four times the channels. */
+const squaresAsChannels = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor => {
+  const window = { out: 4 * fixedSize(x.shape[1], 'squares'), kernel: 2, stride: 2 }
+  return activated(w.at('bn_s2d'), conv(w.at('conv_s2d'), x, window), c)
+}
+
+/** A block on four times the channels; the first of the second stage has no stride, as its input is halved already. */
+function onSquares(
+  b: BlockSettings,
+  { stage, first }: { stage: number; first: boolean },
+): BlockSettings {
+  if (stage === 1 && first) return { ...b, stride: 1, expand: b.expand / 4 }
+  if (stage > 0) return b
+  const out = 4 * b.out
+  return first ? { ...b, out, kernels: [2], gateShare: b.gateShare / 4 } : { ...b, out }
 }
 
 function depthOf(c: EfficientNetConfig, stage: number): DepthScale {
@@ -305,7 +356,7 @@ function headOf(w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor {
   if (c.head === 0) return globalAvgPool(x)
   const head = w.at('conv_head')
   if (c.poolFirst === undefined)
-    return globalAvgPool(c.activation(norm(w.at('bn2'), conv(head, x, { out: c.head }), c)))
+    return globalAvgPool(activated(w.at('bn2'), conv(head, x, { out: c.head }), c))
   const y = conv(head, globalAvgPool(x), { out: c.head, bias: c.poolFirst === 'bias' })
   return c.activation(c.poolFirst === 'norm' ? norm(w.at('norm_head'), y, c) : y)
 }

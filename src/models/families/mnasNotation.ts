@@ -33,6 +33,8 @@ export interface MobileBlock {
   skip: boolean
   /** Channels of a group of the depthwise or fused convolution. */
   groupWidth: number | undefined
+  /** Kernels that are mixed for each image (`cc4`), 0 for none. */
+  experts: number
   /** Attention: heads, width of a head's keys, stride of keys and values. */
   heads: number
   keyWidth: number
@@ -67,6 +69,7 @@ function readLine(line: string): { block: MobileBlock; repeat: number } {
       activation: values.has('nre') ? 'relu' : values.has('nsw') ? 'silu' : undefined,
       skip: type === 'cn' ? values.has('skip') : type !== 'dsa' && !values.has('noskip'),
       groupWidth: values.has('gs') ? number('gs', 1) : undefined,
+      experts: number('cc', 0),
       heads: number('h', 1),
       keyWidth: number('d', 64),
       keyStride: number('v', 1),

@@ -2,22 +2,33 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { blurPool, divisibleWidth, samePadding } from '../../lib/onnx/blocks/convNorm.ts'
 import { splitHeads } from '../../lib/onnx/blocks/attention.ts'
-import { conv } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import {
+  batchNorm,
+  channelValues,
+  evoNorm,
+  groupNorm,
+  layerNorm2d,
+  layerScale2d,
+} from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   avgPool,
   concat,
+  conv2d,
+  flatten,
   globalAvgPool,
   matmul,
   mul,
   reshape,
+  sigmoid,
   softmax,
   split,
+  sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { type MobileBlock, type MobileBlockType } from './mnasNotation.ts'
 import { roundHalfEven } from './rounding.ts'
 
@@ -34,7 +45,11 @@ export interface MobileNetworkSettings {
     /** The block's own activation by default. */
     activation?: Activation
     function: Activation
+    /** Whether it sees a mean that attends to positions (global context, Cao et al. 2019), with a norm between its layers. */
+    context?: boolean
   }
+  /** The networks' norms; each group has 8 channels. Batch normalization by default. */
+  norm?: 'group' | 'layer' | 'evo'
   /** TensorFlow's padding, and its epsilon unless `epsilon` says otherwise. */
   tensorflow?: boolean
   epsilon?: number
@@ -44,24 +59,44 @@ export interface MobileNetworkSettings {
 }
 
 /** A block with its network's settings; `out` is scaled and `activation` the block's own. */
-export type BlockSettings = MobileNetworkSettings & Omit<MobileBlock, 'activation'>
+export interface BlockSettings extends MobileNetworkSettings, Omit<MobileBlock, 'activation'> {
+  /** The widths that pruning kept of the expansion and of the gate. */
+  kept?: readonly [expansion: number, gate: number] | undefined
+}
 
 type Block = (w: ParameterScope, x: Tensor, b: BlockSettings) => Tensor
 
 const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'mobile block')
 
-export const norm = (
+type NormSettings = Pick<MobileNetworkSettings, 'epsilon' | 'tensorflow' | 'norm'>
+
+export function norm(w: ParameterScope, x: Tensor, c: NormSettings): Tensor {
+  const width = widthOf(x)
+  if (c.norm === 'group') return groupNorm(w, x, { groups: width / 8 })
+  if (c.norm === 'layer') return layerNorm2d(w, x, 1e-5)
+  // This EvoNorm only scales and shifts where it has no activation, unlike evoNorm's other form (timm's EvoNorm2dS0a).
+  if (c.norm === 'evo')
+    return add(
+      mul(x, channelValues(w, 'weight', { width })),
+      channelValues(w, 'bias', { width, role: 'bias' }),
+    )
+  return batchNorm(w, x, c.epsilon ?? (c.tensorflow ? 1e-3 : 1e-5))
+}
+
+/** A norm and the activation behind it. */
+export const activated = (
   w: ParameterScope,
   x: Tensor,
-  c: Pick<MobileNetworkSettings, 'epsilon' | 'tensorflow'>,
-) => batchNorm(w, x, c.epsilon ?? (c.tensorflow ? 1e-3 : 1e-5))
+  c: NormSettings & { activation: Activation },
+): Tensor =>
+  c.norm === 'evo' ? evoNorm(w, x, { groups: widthOf(x) / 8 }) : c.activation(norm(w, x, c))
 
 /** The result of a block, with its input where both have one shape. */
 const residual = (y: Tensor, x: Tensor, b: BlockSettings): Tensor =>
   b.skip && b.stride === 1 && widthOf(x) === b.out ? add(y, x) : y
 
 const separable: Block = (w, x, b) => {
-  let y = b.activation(norm(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b))
+  let y = activated(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b)
   y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
   y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
   return residual(b.type === 'dsa' ? b.activation(y) : y, x, b)
@@ -69,30 +104,78 @@ const separable: Block = (w, x, b) => {
 
 /** The channels inside a block. */
 const innerWidth = (x: Tensor, b: BlockSettings): number =>
-  divisibleWidth((b.expandFrom ?? widthOf(x)) * b.expand, { limit: 0.9 })
+  b.kept?.[0] ?? divisibleWidth((b.expandFrom ?? widthOf(x)) * b.expand, { limit: 0.9 })
 
 const inverted: Block = (w, x, b) => {
+  if (b.experts > 0) return conditional(w, x, b)
   const inner = innerWidth(x, b)
   let y = pointwise(w.at('conv_pw'), x, { out: inner, groups: b.expandGroups })
-  y = b.activation(norm(w.at('bn1'), y, b))
-  y = b.activation(norm(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b))
+  y = activated(w.at('bn1'), y, b)
+  y = activated(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b)
   y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
   y = norm(w.at('bn3'), pointwise(w.at('conv_pwl'), y, { out: b.out, groups: b.projectGroups }), b)
   return residual(y, x, b)
+}
+
+/** An inverted block whose kernels are mixed from those of experts, for each image (CondConv, Yang et al. 2019). */
+const conditional: Block = (w, x, b) => {
+  const pooled = flatten(globalAvgPool(x))
+  const routing = sigmoid(linear(w.at('routing_fn'), pooled, b.experts))
+  const inner = innerWidth(x, b)
+  let y = activated(w.at('bn1'), mixedPointwise(w.at('conv_pw'), x, { out: inner, routing }), b)
+  y = activated(w.at('bn2'), mixedDepthwise(w.at('conv_dw'), y, { ...b, routing }), b)
+  y = gated(w.at('se'), y, { ...b, blockInput: widthOf(x) })
+  y = norm(w.at('bn3'), mixedPointwise(w.at('conv_pwl'), y, { out: b.out, routing }), b)
+  return residual(y, x, b)
+}
+
+interface Routing {
+  /** Weights of the experts [n, experts]. */
+  routing: Tensor
+}
+
+function mixedPointwise(
+  w: ParameterScope,
+  x: Tensor,
+  { out, routing }: Routing & { out: number },
+): Tensor {
+  const [n, , height, width] = x.shape
+  const inputs = widthOf(x)
+  const kernels = w.get('weight', [widthOf(routing), out * inputs])
+  const mixed = reshape(matmul(routing, kernels), [n!, out, inputs])
+  const flat = reshape(x, [n!, inputs, product([height!, width!])])
+  return reshape(matmul(mixed, flat), [n!, out, height!, width!])
+}
+
+/** The mixed kernel's result is the mixture of the results of the experts' kernels. */
+function mixedDepthwise(w: ParameterScope, x: Tensor, b: BlockSettings & Routing): Tensor {
+  const width = widthOf(x)
+  const experts = widthOf(b.routing)
+  const [kernel] = b.kernels as [number]
+  const { stride } = b
+  const area = kernel * kernel
+  const byExpert = reshape(w.get('weight', [experts, width * area]), [experts, width, area])
+  const shape = [width * experts, 1, kernel, kernel]
+  const weight = reshape(transpose(byExpert, [1, 0, 2]), shape)
+  const padding = b.tensorflow ? samePadding(x, { kernel, stride }) : (kernel - 1) / 2
+  const results = conv2d(x, { weight }, { stride, groups: width, padding })
+  const [n, , height, across] = results.shape
+  const apart = reshape(results, [n!, width, experts, height!, across!])
+  return sum(mul(apart, reshape(b.routing, [n!, 1, experts, 1, 1])), [2])
 }
 
 const fused: Block = (w, x, b) => {
   const inner = innerWidth(x, b)
   const window = { ...b, out: inner, kernel: b.kernels[0]!, stride: strideOf(b) }
   const groups = b.groupWidth === undefined ? 1 : inner / b.groupWidth
-  let y = b.activation(norm(w.at('bn1'), padded(w.at('conv_exp'), x, { ...window, groups }), b))
+  let y = activated(w.at('bn1'), padded(w.at('conv_exp'), x, { ...window, groups }), b)
   y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
   return residual(norm(w.at('bn2'), conv(w.at('conv_pwl'), y, { out: b.out }), b), x, b)
 }
 
 const plain: Block = (w, x, b) => {
   const y = padded(w.at('conv'), x, { ...b, kernel: b.kernels[0]!, stride: strideOf(b) })
-  return residual(subsampled(b.activation(norm(w.at('bn1'), y, b)), b), x, b)
+  return residual(subsampled(activated(w.at('bn1'), y, b), b), x, b)
 }
 
 /** MobileNetV4's universal inverted bottleneck: depthwise convolutions before and after the expansion, or neither. */
@@ -168,11 +251,27 @@ function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: nu
   const width = widthOf(x)
   const { activation = b.activation, limit } = b.gate
   const share = width * (b.gate.of === 'input' ? b.gateShare / b.expand : b.gateShare)
-  const inner = limit === undefined ? roundHalfEven(share) : divisibleWidth(share, { limit })
+  const rounded = limit === undefined ? roundHalfEven(share) : divisibleWidth(share, { limit })
+  const inner = b.kept?.[1] ?? rounded
+  if (b.gate.context) return contextGated(w, x, { ...b, inner })
   const reduced = activation(
     conv(w.at('conv_reduce'), globalAvgPool(x), { out: inner, bias: true }),
   )
   return mul(x, b.gate.function(conv(w.at('conv_expand'), reduced, { out: width, bias: true })))
+}
+
+/** Gates channels by a mean that attends to positions, with timm's names of GlobalContext. */
+function contextGated(w: ParameterScope, x: Tensor, b: BlockSettings & { inner: number }): Tensor {
+  const [n, , height, across] = x.shape
+  const places = product([height!, across!])
+  const width = widthOf(x)
+  const scores = conv(w.at('conv_attn'), x, { out: 1, bias: true })
+  const weights = reshape(softmax(reshape(scores, [n!, 1, places])), [n!, places, 1])
+  const context = reshape(matmul(reshape(x, [n!, width, places]), weights), [n!, width, 1, 1])
+  const layers = w.at('mlp_scale')
+  const reduced = conv(layers.at('fc1'), context, { out: b.inner, bias: true })
+  const hidden = b.activation(layerNorm2d(layers.at('norm'), reduced))
+  return mul(x, b.gate.function(conv(layers.at('fc2'), hidden, { out: width, bias: true })))
 }
 
 /** The stride of a convolution, 1 where something else subsamples. */
@@ -192,10 +291,11 @@ interface PaddedConv extends Pick<MobileNetworkSettings, 'tensorflow'> {
   bias?: boolean
 }
 
-/** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end. */
+/** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end, as all even kernels do. */
 export function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
   const { out, kernel, stride, groups = 1, bias } = c
-  const padding = c.tensorflow ? samePadding(x, { kernel, stride }) : (kernel - 1) / 2
+  const same = c.tensorflow ?? kernel % 2 === 0
+  const padding = same ? samePadding(x, { kernel, stride }) : (kernel - 1) / 2
   return conv(w, x, { out, kernel, stride, groups, bias, padding })
 }
 

@@ -32,8 +32,23 @@ const mobileSmall: Stages = [
 const minimal = (stages: Stages): Stages =>
   stages.map(stage => stage.replaceAll('_se0.25', '').replaceAll('_k5', '_k3'))
 
+/** With mixed kernels in the last three stages. */
+const conditional = (experts: number): Stages =>
+  b0.map((stage, i) => (i < 4 ? stage : `${stage}_cc${experts}`))
+/** With fused blocks in the second and third stage, and less expansion there and in the fourth. */
+const accelerated = (expand: number): Stages =>
+  b0.map((stage, i) => {
+    if (i === 0 || i > 3) return stage
+    const line = stage.replace('_e6', `_e${expand}`)
+    return i === 3 ? line : `${line.replace('ir', 'er')}_nre`
+  })
+
 export const mobileStages = {
   b0,
+  conditional4: conditional(4),
+  conditional8: conditional(8),
+  accelerated4: accelerated(4),
+  accelerated6: accelerated(6),
   mobile3Large: mobileLarge,
   mobile3LargeMinimal: minimal(mobileLarge),
   mobile3LargeRw: mobileLarge.with(0, 'ds_r1_k3_s1_e1_c16_nre_noskip'),

@@ -16,6 +16,7 @@ import { batchNorm, groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, avgPool, conv2d, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { prunedStages, type PrunedStage } from './prunedWidths.ts'
 
 type BlockKind = 'basic' | 'bottleneck'
 
@@ -74,6 +75,12 @@ const blurred = { antialias: 'blur' } as const
 const checkpointBlur = { antialias: 'checkpoint' } as const
 const scaledUp = { ...variantD, ...squeezed, stemPool: 'convolution', squeeze: 1 / 4 } as const
 
+const pruned = (stages: readonly PrunedStage[], depths: readonly number[]): ResNetConfig => ({
+  ...variantD,
+  block: (w, x, c) => prunedBlock(w, x, { ...c, stages }),
+  depths,
+})
+
 const rows: ArchitectureRows<ResNetConfig> = {
   resnet10t: { ...basic(r10), ...variantT },
   resnet14t: { ...bottleneck(r10), ...variantT },
@@ -127,6 +134,8 @@ const rows: ArchitectureRows<ResNetConfig> = {
   ecaresnet26t: { ...bottleneck(r26), ...variantT, ...efficient },
   ecaresnet50d: { ...bottleneck(r50), ...variantD, ...efficient },
   ecaresnet50t: { ...bottleneck(r50), ...variantT, ...efficient },
+  ecaresnet50d_pruned: pruned(prunedStages.resnet50, r50),
+  ecaresnet101d_pruned: pruned(prunedStages.resnet101, r101),
   ecaresnet101d: { ...bottleneck(r101), ...variantD, ...efficient },
   ecaresnet269d: { ...bottleneck(r269), ...variantD, ...efficient },
   ecaresnetlight: { ...bottleneck([1, 1, 11, 3]), ...efficient, averageDown: true },
@@ -250,6 +259,23 @@ export function bottleneckBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSe
   y = relu(norm(w.at('bn2'), conv(w.at('conv2'), y, { out: inner, ...same, stride, groups }), c))
   y = norm(w.at('bn3'), subsampled(w.at('conv3'), y, { ...c, kernel: 1, out }), c)
   return relu(add(attended(w.at('se'), y, c), shortcut(w.at('downsample'), x, { ...c, out })))
+}
+
+/** A bottleneck with ECA whose place, and so its widths, is the last of its names. */
+function prunedBlock(
+  w: ParameterScope,
+  x: Tensor,
+  c: ResidualBlockSettings & { stages: readonly PrunedStage[] },
+): Tensor {
+  const [, stage, place] = /(\d+)\.(\d+)$/.exec(w.path)!.map(Number)
+  const { out, blocks } = c.stages[stage! - 1]!
+  const [first, second] = blocks[place!]!
+  const spatial = { out: second, ...same, stride: c.stride }
+  let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, { out: first })))
+  y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, spatial)))
+  y = batchNorm(w.at('bn3'), conv(w.at('conv3'), y, { out }))
+  const gated = channelAttention(w.at('se'), y, { unpruned: 4 * c.width })
+  return relu(add(gated, shortcut(w.at('downsample'), x, { ...c, out })))
 }
 
 /** The gate on a block's channels, where it has one. */

@@ -155,11 +155,15 @@ export function divisibleWidth(width: number, { divisor = 8, limit = 0 } = {}): 
   return rounded < limit * width ? rounded + divisor : rounded
 }
 
-/** Scales channels by a gate of their neighbours' means (ECA, Wang et al. 2019), with timm's name `conv`. */
-export function channelAttention(w: ParameterScope, x: Tensor): Tensor {
+/** Scales channels by a gate of their neighbours' means (ECA, Wang et al. 2019), as many as the width before pruning asks for; timm's name is `conv`. */
+export function channelAttention(
+  w: ParameterScope,
+  x: Tensor,
+  { unpruned }: { unpruned?: number } = {},
+): Tensor {
   const [n, channels] = x.shape
   const width = fixedSize(channels, 'channelAttention')
-  const reach = Math.floor((Math.log2(width) + 1) / 2)
+  const reach = Math.floor((Math.log2(unpruned ?? width) + 1) / 2)
   const kernel = Math.max(3, reach % 2 === 1 ? reach : reach + 1)
   const weight = reshape(w.at('conv').get('weight', [1, 1, kernel]), [1, 1, kernel, 1])
   const pad = (kernel - 1) / 2
