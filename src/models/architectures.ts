@@ -1,6 +1,14 @@
 import { unknownNameError } from '../lib/errors.ts'
 import { beits } from './families/beit.ts'
 import { convMixers } from './families/convmixer.ts'
+import { mobileViTs } from './families/mobilevit.ts'
+import { fastViTs } from './families/fastvit.ts'
+import { repViTs } from './families/repvit.ts'
+import { starNets } from './families/starnet.ts'
+import { ghostNets } from './families/ghostnet.ts'
+import { cpuBones } from './families/cpubone.ts'
+import { fasterNets } from './families/fasternet.ts'
+import { rdNets } from './families/rdnet.ts'
 import { byoaNets } from './families/byoanet.ts'
 import { byobNets } from './families/byobnet.ts'
 import { convNexts } from './families/convnext.ts'
@@ -84,6 +92,14 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...tResNets,
   ...byobNets,
   ...byoaNets,
+  ...mobileViTs,
+  ...fastViTs,
+  ...repViTs,
+  ...starNets,
+  ...fasterNets,
+  ...cpuBones,
+  ...ghostNets,
+  ...rdNets,
   ...vggs,
   ...denseNets,
   ...dpns,

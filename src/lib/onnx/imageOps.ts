@@ -132,8 +132,8 @@ export const pad2d = (
 
 export interface ResizeOptions {
   mode: 'nearest' | 'linear' | 'cubic'
-  /** How positions map: `half_pixel` as PyTorch and Pillow do, `asymmetric` for nearest as PyTorch does. */
-  coordinates?: 'half_pixel' | 'asymmetric'
+  /** How positions map: `half_pixel` as PyTorch and Pillow do, `asymmetric` for nearest as PyTorch does, or corner to corner. */
+  coordinates?: 'half_pixel' | 'asymmetric' | 'align_corners'
   /** Cubic as Pillow and PyTorch's antialiasing compute it: a = -0.5, and weights beyond a border go to those within. */
   antialias?: boolean
   /** Factors as PyTorch's bicubic resize with an explicit scale uses them, instead of new size / old size. */

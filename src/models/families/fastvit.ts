@@ -1,0 +1,123 @@
+/**
+ * FastViT (Vasu et al. 2023) as timm's fastvit.py computes it: MobileOne's branched convolutions, depthwise token mixers
+ * and, in the larger networks' last stage, self-attention.
+ */
+import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Branch, branchedConv } from '../../lib/onnx/blocks/branches.ts'
+import { selfAttention, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
+import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { add, flatten, gelu, globalAvgPool, mul, sub } from '../../lib/onnx/ops.ts'
+import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+
+interface FastVitConfig {
+  depths: readonly number[]
+  /** Channels of the first stage, doubled in each that follows. */
+  dim: number
+  /** Width inside the MLPs over the stage's, 4 by default. */
+  mlpRatio?: number
+  /** Whether the last stage attends to all positions, behind a convolution that tells them apart. */
+  attention?: boolean
+}
+
+const rows: ArchitectureRows<FastVitConfig> = {
+  fastvit_t8: { depths: [2, 2, 4, 2], dim: 48, mlpRatio: 3 },
+  fastvit_t12: { depths: [2, 2, 6, 2], dim: 64, mlpRatio: 3 },
+  fastvit_s12: { depths: [2, 2, 6, 2], dim: 64 },
+  fastvit_sa12: { depths: [2, 2, 6, 2], dim: 64, attention: true },
+  fastvit_sa24: { depths: [4, 4, 12, 4], dim: 64, attention: true },
+  fastvit_sa36: { depths: [6, 6, 18, 6], dim: 64, attention: true },
+  fastvit_ma36: { depths: [6, 6, 18, 6], dim: 76, attention: true },
+}
+
+/** image [n, 3, h, w] -> features [n, 16 · dim], logits [n, classes] */
+const fastVit: ClassifierBuilder<FastVitConfig> = (w, image, c) => {
+  const stem = w.each('stem', 3) as [ParameterScope, ParameterScope, ParameterScope]
+  const halving = { out: c.dim, kernel: 3, stride: 2 }
+  let x = gelu(mobileOne(stem[0], image, halving))
+  x = gelu(mobileOne(stem[1], x, { ...halving, groups: c.dim }))
+  x = gelu(mobileOne(stem[2], x, { out: c.dim }))
+  for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
+    if (i > 0) x = downsample(stage.at('downsample.proj'), x)
+    const attentive = c.attention && i === c.depths.length - 1
+    if (attentive) {
+      const branches = [{ conv: stage.at('pos_emb.pos_enc'), kernel: 7, bias: true }, {}]
+      x = branchedConv(x, branches, { out: channelsOf(x), groups: channelsOf(x) })
+    }
+    const block = attentive ? attentionBlock : mixerBlock
+    for (const scope of stage.each('blocks', c.depths[i]!)) x = block(scope, x, c.mlpRatio ?? 4)
+  }
+  const width = channelsOf(x)
+  const last = mobileOne(w.at('final_conv'), x, { out: 2 * width, kernel: 3, groups: width })
+  x = gelu(squeezeExcite(w.at('final_conv.se'), last, { inner: Math.round(width / 8) }))
+  const features = flatten(globalAvgPool(x))
+  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+}
+
+const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'fastvit')
+
+const branch = (w: ParameterScope, kernel: number): Branch => ({
+  conv: w.at('conv'),
+  norm: w.at('bn'),
+  kernel,
+})
+
+interface MobileOneOptions {
+  out: number
+  kernel?: number
+  stride?: number
+  groups?: number
+}
+
+/** The sum of a convolution, one of 1 × 1 and the input's norm, of those that the shapes allow. */
+function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
+  const { out, kernel = 1, stride = 1 } = c
+  const branches = [branch(w.at('conv_kxk.0'), kernel)]
+  if (kernel > 1) branches.push(branch(w.at('conv_scale'), 1))
+  if (channelsOf(x) === out && stride === 1) branches.push({ norm: w.at('identity') })
+  return branchedConv(x, branches, c)
+}
+
+/** [n, c, h, w] to [n, 2 · c, h / 2, w / 2]. */
+function downsample(w: ParameterScope, x: Tensor): Tensor {
+  const groups = channelsOf(x)
+  const out = 2 * groups
+  const layers = w.at(0)
+  const branches = [branch(layers.at('large_conv'), 7), branch(layers.at('small_conv'), 3)]
+  const smaller = branchedConv(x, branches, { out, stride: 2, groups })
+  return gelu(mobileOne(w.at(1), smaller, { out }))
+}
+
+/** A factor for each channel, stored as [channels, 1, 1]. */
+const scaled = (w: ParameterScope, x: Tensor): Tensor =>
+  mul(x, w.get('gamma', [channelsOf(x), 1, 1], 'scale'))
+
+/** A depthwise 7 × 7 convolution, then two layers at every position. */
+function localMlp(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+  const width = channelsOf(x)
+  const local = convNorm(w.at('conv'), x, { out: width, kernel: 7, groups: width })
+  return convMlp(w, local, { hidden: ratio * width })
+}
+
+function mixerBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+  const width = channelsOf(x)
+  const mixer = w.at('token_mixer')
+  const mixed = mobileOne(mixer.at('mixer'), x, { out: width, kernel: 3, groups: width })
+  const change = sub(mixed, batchNorm(mixer.at('norm.identity'), x))
+  const y = add(x, scaled(mixer.at('layer_scale'), change))
+  return add(y, scaled(w.at('layer_scale'), localMlp(w.at('mlp'), y, ratio)))
+}
+
+function attentionBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+  const heads = channelsOf(x) / 32
+  const tokens = flattenToTokens(batchNorm(w.at('norm'), x))
+  const mixed = selfAttention(w.at('token_mixer'), tokens, { heads, project: unbiasedProjection })
+  const y = add(x, scaled(w.at('layer_scale_1'), tokensToImage(mixed, x.shape.slice(2))))
+  return add(y, scaled(w.at('layer_scale_2'), localMlp(w.at('mlp'), y, ratio)))
+}
+
+export const fastViTs = classifiers({ family: 'fastvit', rows, build: fastVit })
