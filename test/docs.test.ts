@@ -18,6 +18,15 @@ it('docs/glossary.md has every exported type with its docstring; npm run docs:gl
   expect(read(glossaryFile)).not.toContain('|  |')
 })
 
+it('no two files export types of one name', () => {
+  const names = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter(name => /\.tsx?$/.test(name))
+    .flatMap(name => [...read(`src/${name}`).matchAll(/^export (?:interface|type) (\w+)/gm)])
+    .map(([, name]) => name!)
+  expect(names.length).toBeGreaterThan(300)
+  expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([])
+})
+
 describe('commands of the pages', async () => {
   const root = await buildProgram(commands)
 
