@@ -59,10 +59,11 @@ export const testbedRows = (): ModelRow[] =>
 export const matchingRows = (pattern: string): ModelRow[] =>
   matchingNames(pattern).map(name => modelRow(resolveModel(name), findTestbedRow(name)))
 
-/** Returns the full names of all models whose name or alias matches `pattern`. @throws GeogapError `unknown-model` */
+/** Returns the full names of all models whose name or alias matches `pattern`. @throws those of `resolveModel` */
 export function matchingNames(pattern: string): string[] {
   const fits = nameMatcher(pattern)
   const names = modelNames().filter(name => fits(name) || fits(findTestbedRow(name)?.name ?? ''))
+  if (names.length === 0 && splitInputSize(pattern)[1] !== undefined) resolveModel(pattern)
   if (names.length === 0)
     throw unknownNameError('model', pattern, [
       ...modelNames(),
