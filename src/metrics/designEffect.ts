@@ -166,7 +166,7 @@ function ownRatio(own: ClusterMoments): number {
 }
 
 /** Returns why the clusters of a group do not tell how its accuracy varies; null if they do. */
-export function clusterShortage(
+function clusterShortage(
   sums: Pick<ClusterMoments, 'group' | 'clusters' | 'n' | 'sizeSquares'>,
 ): string | null {
   const { group, clusters, n } = sums

@@ -1,6 +1,6 @@
 import { inputError, nearestNames } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { type Counts, type GroupCounts, groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { type GroupCounts, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import {
   clusteredAccuracy,
   type GroupClustering,

@@ -144,7 +144,7 @@ describe('sign flips of clusters', () => {
     expect(sums!.sizeHits).toBe(-5 * 21 + 3 * 10)
     const { byGroup } = designEffect([sums!])
     const narrow = pairedInterval(joined)!
-    const wide = pairedInterval(joined, 0.95, byGroup.get('all')!)!
+    const wide = pairedInterval(joined, 0.95, byGroup.get('all'))!
     expect(wide[0]).toBeLessThan(narrow[0])
     expect(wide[1]).toBeGreaterThan(narrow[1])
   })

@@ -39,7 +39,7 @@ export interface ByobNetConfig extends ByobLayers {
 }
 
 /** Stages of bottleneck blocks, of which all but the first halve the size. */
-export const bottlenecks = (
+const bottlenecks = (
   depths: readonly number[],
   widths: readonly number[],
   c: Partial<ByobBlocks> = {},

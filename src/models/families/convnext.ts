@@ -27,8 +27,8 @@ const nano = { ...sized(80, [2, 2, 8, 2]), convolutional: true }
 const zepto = { ...sized(32, [2, 2, 4, 2]), convolutional: true, varianceNorm: true }
 const tiny = sized(96, [3, 3, 9, 3])
 const small = sized(96, [3, 3, 27, 3])
-export const convNextBase = sized(128, [3, 3, 27, 3])
-export const convNextLarge = sized(192, [3, 3, 27, 3])
+const convNextBase = sized(128, [3, 3, 27, 3])
+const convNextLarge = sized(192, [3, 3, 27, 3])
 const v2 = { responseNorm: true }
 const test: ConvNextConfig = {
   depths: [1, 1, 1, 1],
