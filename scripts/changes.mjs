@@ -61,15 +61,15 @@ const listFiles = folder =>
     .filter(name => statSync(name).isFile())
 
 /**
- * Returns the files that a file names in quotes, from its own folder (`./x.ts`) or from the root (`src/x.ts`): itself, all files of a
- * named folder of a room, and `./worker.ts` where the extension is computed.
+ * Returns the files that a file names in quotes, from its own folder (`./x.ts`) or from the root (`src/x.ts`): itself, and all
+ * files of a named folder of a room.
  */
 function namedFiles(file) {
-  const texts = readFileSync(file, 'utf8').matchAll(/['"`]([\w.-]*\/[\w./-]+)(['"`]|\$\{ext)/g)
-  const paths = [...texts].flatMap(([, path, end]) => {
-    const name = end.startsWith('$') ? `${path}.ts` : path
-    return [posix.join(posix.dirname(file), name), posix.normalize(name)]
-  })
+  const texts = readFileSync(file, 'utf8').matchAll(/['"`]([\w.-]*\/[\w./-]+)['"`]/g)
+  const paths = [...texts].flatMap(([, path]) => [
+    posix.join(posix.dirname(file), path),
+    posix.normalize(path),
+  ])
   return [...new Set(paths)]
     .filter(path => !path.startsWith('.') && !path.startsWith('/') && existsSync(path))
     .flatMap(path => {

@@ -3,8 +3,8 @@ import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /**
- * Starts a module in a process of its own, with messages in the form of structured clones. `path`, without its ending, is relative
- * to the module `base` and has the same ending: `.ts` in the sources, `.js` in the package. A fault of the channel ends the
+ * Starts a module in a process of its own, with messages in the form of structured clones. `path` is relative to the module
+ * `base`; its ending `.ts` becomes that of `base`, which is `.js` in the package. A fault of the channel ends the
  * process, so an `error` event needs no other listener.
  */
 export function forkModule(
@@ -12,7 +12,7 @@ export function forkModule(
   base: string,
   options: Pick<ForkOptions, 'stdio' | 'detached'>,
 ): ChildProcess {
-  const file = new URL(`${path}${extname(fileURLToPath(base))}`, base)
+  const file = new URL(path.replace(/\.ts$/, extname(fileURLToPath(base))), base)
   const child = fork(fileURLToPath(file), [], { serialization: 'advanced', ...options })
   child.on('error', () => {
     child.kill('SIGKILL')

@@ -191,7 +191,7 @@ const modelNamesOf = (group: InferenceGroup): string =>
   group.models.map(({ name }) => name).join(', ')
 
 function startChild(): ChildProcess {
-  const child = forkModule('./worker', import.meta.url, {
+  const child = forkModule('./worker.ts', import.meta.url, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     // A group of its own: what a terminal sends on Ctrl-C is for the parent alone.
     detached: process.platform !== 'win32',

@@ -43,6 +43,9 @@ const text640 = clipText(640)
 const text768 = clipText(768)
 const text1024 = clipText(1024)
 const text1280 = clipText(1280, { blocks: 32 })
+/** MobileCLIP's texts: every token sees every other. */
+const seen512 = clipText(512, { causal: false })
+const seen768 = clipText(768, { causal: false })
 const short = { positions: 32 }
 const base32 = viT(32, 768)
 
@@ -112,10 +115,12 @@ const rows: ArchitectureRows<ClipConfig> = {
     clip(1024, timmTower('eva02_enormous_patch14_clip_224', 'own'), text1280),
   ),
   ...named('MobileCLIP-B MobileCLIP2-B', clip(512, timmTower('vit_base_mci_224', 'own'), text512)),
-  ...named(
-    'MobileCLIP2-L-14',
-    clip(768, timmTower('vit_large_patch14_clip_224', 'own'), clipText(768, { causal: false })),
-  ),
+  ...named('MobileCLIP2-S0', clip(512, timmTower('fastvit_mci0', 'own'), seen512)),
+  ...named('MobileCLIP-S1', clip(512, timmTower('fastvit_mci1', 'own'), seen512)),
+  ...named('MobileCLIP-S2 MobileCLIP2-S2', clip(512, timmTower('fastvit_mci2', 'own'), seen512)),
+  ...named('MobileCLIP2-S3', clip(768, timmTower('fastvit_mci3', 'own'), seen768)),
+  ...named('MobileCLIP2-S4', clip(768, timmTower('fastvit_mci4', 'own'), seen768)),
+  ...named('MobileCLIP2-L-14', clip(768, timmTower('vit_large_patch14_clip_224', 'own'), seen768)),
   ...named('ViTamin-S', clip(384, timmTower('vitamin_small_224', 'linear'), clipText(384))),
   ...named('ViTamin-S-LTT', clip(768, timmTower('vitamin_small_224', 'linear'), text768)),
   ...named('ViTamin-B', clip(512, timmTower('vitamin_base_224', 'linear'), text512)),

@@ -6,6 +6,7 @@ import { type NativeText, type TextTower, type TransformersText } from './clipTe
 import { convNexts } from './convnext.ts'
 import { evas } from './eva.ts'
 import { type TokenizerSettings } from './family.ts'
+import { fastViTs } from './fastvit.ts'
 import { vitamins } from './vitamin.ts'
 import { vits } from './vit.ts'
 
@@ -38,7 +39,7 @@ export const resNet = (depths: readonly number[], width: number): ImageTower => 
   width,
 })
 
-const trunks = { ...vits, ...evas, ...convNexts, ...vitamins }
+const trunks = { ...vits, ...evas, ...convNexts, ...vitamins, ...fastViTs }
 
 /** A model of timm by its name, with its own head to the shared space, without one, or with one of OpenCLIP's. */
 export const timmTower = (name: string, head: 'own' | 'none' | 'linear' | 'mlp'): ImageTower => ({

@@ -1,6 +1,6 @@
 /**
  * FastViT (Vasu et al. 2023) as timm's fastvit.py computes it: MobileOne's branched convolutions, depthwise token mixers
- * and, in the larger networks' last stage, self-attention.
+ * and, from the fourth stage of the larger networks on, self-attention; and MobileCLIP's image encoders MCi (Vasu et al. 2023).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { type Branch, branchedConv } from '../../lib/onnx/blocks/branches.ts'
@@ -8,7 +8,7 @@ import { selfAttention, unbiasedProjection } from '../../lib/onnx/blocks/attenti
 import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
-import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, flatten, gelu, globalAvgPool, mul, sub } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
@@ -20,9 +20,16 @@ interface FastVitConfig {
   dim: number
   /** Width inside the MLPs over the stage's, 4 by default. */
   mlpRatio?: number
-  /** Whether the last stage attends to all positions, behind a convolution that tells them apart. */
+  /** Whether the stages from the fourth on attend to all positions, behind a convolution that tells them apart. */
   attention?: boolean
+  /** MobileCLIP's networks: an activation inside each halving, and in the first three networks squeeze and excitation. */
+  halving?: 'active' | 'excited'
+  /** Whether attention follows norms of the channels at each position, and the stem has one branch at each kernel. */
+  large?: boolean
 }
+
+const mci = { mlpRatio: 3, attention: true, halving: 'excited' } as const
+const largeMci = { attention: true, halving: 'active', large: true } as const
 
 const rows: ArchitectureRows<FastVitConfig> = {
   fastvit_t8: { depths: [2, 2, 4, 2], dim: 48, mlpRatio: 3 },
@@ -32,24 +39,35 @@ const rows: ArchitectureRows<FastVitConfig> = {
   fastvit_sa24: { depths: [4, 4, 12, 4], dim: 64, attention: true },
   fastvit_sa36: { depths: [6, 6, 18, 6], dim: 64, attention: true },
   fastvit_ma36: { depths: [6, 6, 18, 6], dim: 76, attention: true },
+  fastvit_mci0: { ...mci, depths: [2, 6, 10, 2], dim: 64 },
+  fastvit_mci1: { ...mci, depths: [4, 12, 20, 4], dim: 64 },
+  fastvit_mci2: { ...mci, depths: [4, 12, 24, 4], dim: 80 },
+  fastvit_mci3: { ...largeMci, depths: [2, 12, 24, 4, 2], dim: 96 },
+  fastvit_mci4: { ...largeMci, depths: [2, 12, 24, 4, 4], dim: 128 },
 }
 
-/** image [n, 3, h, w] -> features [n, 16 · dim], logits [n, classes] */
+/** image [n, 3, h, w] -> features [n, twice the last stage's width], logits [n, classes] */
 const fastVit: ClassifierBuilder<FastVitConfig> = (w, image, c) => {
   const stem = w.each('stem', 3) as [ParameterScope, ParameterScope, ParameterScope]
-  const halving = { out: c.dim, kernel: 3, stride: 2 }
+  const halving = { out: c.dim, kernel: 3, stride: 2, pointwise: !c.large }
   let x = gelu(mobileOne(stem[0], image, halving))
   x = gelu(mobileOne(stem[1], x, { ...halving, groups: c.dim }))
   x = gelu(mobileOne(stem[2], x, { out: c.dim }))
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
-    if (i > 0) x = downsample(stage.at('downsample.proj'), x)
-    const attentive = c.attention && i === c.depths.length - 1
+    const change = {
+      active: c.halving !== undefined,
+      excited: c.halving === 'excited' && i > 1,
+    }
+    if (i > 0) x = downsample(stage.at('downsample.proj'), x, change)
+    const attentive = c.attention && i >= 3
     if (attentive) {
       const branches = [{ conv: stage.at('pos_emb.pos_enc'), kernel: 7, bias: true }, {}]
       x = branchedConv(x, branches, { out: channelsOf(x), groups: channelsOf(x) })
     }
-    const block = attentive ? attentionBlock : mixerBlock
-    for (const scope of stage.each('blocks', c.depths[i]!)) x = block(scope, x, c.mlpRatio ?? 4)
+    const ratio = c.mlpRatio ?? 4
+    const norm = c.large ? layerNorm2d : batchNorm
+    for (const scope of stage.each('blocks', c.depths[i]!))
+      x = attentive ? attentionBlock(scope, x, { ratio, norm }) : mixerBlock(scope, x, ratio)
   }
   const width = channelsOf(x)
   const last = mobileOne(w.at('final_conv'), x, { out: 2 * width, kernel: 3, groups: width })
@@ -71,25 +89,34 @@ interface MobileOneOptions {
   kernel?: number
   stride?: number
   groups?: number
+  /** Whether a 1 × 1 convolution is beside a larger one; it is by default. */
+  pointwise?: boolean
 }
 
 /** The sum of a convolution, one of 1 × 1 and the input's norm, of those that the shapes allow. */
 function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
-  const { out, kernel = 1, stride = 1 } = c
+  const { out, kernel = 1, stride = 1, pointwise = true } = c
   const branches = [branch(w.at('conv_kxk.0'), kernel)]
-  if (kernel > 1) branches.push(branch(w.at('conv_scale'), 1))
+  if (kernel > 1 && pointwise) branches.push(branch(w.at('conv_scale'), 1))
   if (channelsOf(x) === out && stride === 1) branches.push({ norm: w.at('identity') })
   return branchedConv(x, branches, c)
 }
 
 /** [n, c, h, w] to [n, 2 · c, h / 2, w / 2]. */
-function downsample(w: ParameterScope, x: Tensor): Tensor {
+function downsample(
+  w: ParameterScope,
+  x: Tensor,
+  { active, excited }: { active: boolean; excited: boolean },
+): Tensor {
   const groups = channelsOf(x)
   const out = 2 * groups
   const layers = w.at(0)
   const branches = [branch(layers.at('large_conv'), 7), branch(layers.at('small_conv'), 3)]
   const smaller = branchedConv(x, branches, { out, stride: 2, groups })
-  return gelu(mobileOne(w.at(1), smaller, { out }))
+  const weighed = excited
+    ? squeezeExcite(layers.at('se'), smaller, { inner: Math.round(out / 4) })
+    : smaller
+  return gelu(mobileOne(w.at(1), active ? gelu(weighed) : weighed, { out }))
 }
 
 /** A factor for each channel, stored as [channels, 1, 1]. */
@@ -112,9 +139,16 @@ function mixerBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   return add(y, scaled(w.at('layer_scale'), localMlp(w.at('mlp'), y, ratio)))
 }
 
-function attentionBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+function attentionBlock(
+  w: ParameterScope,
+  x: Tensor,
+  {
+    ratio,
+    norm,
+  }: { ratio: number; norm: (w: ParameterScope, x: Tensor, epsilon: number) => Tensor },
+): Tensor {
   const heads = channelsOf(x) / 32
-  const tokens = flattenToTokens(batchNorm(w.at('norm'), x))
+  const tokens = flattenToTokens(norm(w.at('norm'), x, 1e-5))
   const mixed = selfAttention(w.at('token_mixer'), tokens, { heads, project: unbiasedProjection })
   const y = add(x, scaled(w.at('layer_scale_1'), tokensToImage(mixed, x.shape.slice(2))))
   return add(y, scaled(w.at('layer_scale_2'), localMlp(w.at('mlp'), y, ratio)))
