@@ -137,7 +137,9 @@ it(
       /^failures differ between groups/,
     )
     const table = await geogap(['table', out, '--format', 'csv'])
-    expect(table.stdout).toMatch(new RegExp(`errors,of,top1_with_errors,reason,left_out\\n.*,${bad},,`))
+    expect(table.stdout).toMatch(
+      new RegExp(`errors,of,top1_with_errors,reason,left_out\\n.*,${bad},,`),
+    )
     if (hasProc) expect(peak()).toBeLessThan(1e9)
     measured(
       `${count} files with ${bad} bad ones: ${stored.length} rows, peak memory of a process ${(peak() / 1e6).toFixed(0)} MB`,

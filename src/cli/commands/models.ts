@@ -1,3 +1,4 @@
+import { inputError } from '../../lib/errors.ts'
 import { defineCommand } from './command.ts'
 import { describeCommand } from './describe.ts'
 import { formatOption } from './options.ts'
@@ -29,6 +30,10 @@ export const command = defineCommand({
     const rows = (exact ? [exact] : unfiltered).filter(row =>
       filters.every(({ test }) => test(row)),
     )
+    if (rows.length === 0) {
+      const hint = all || pattern !== undefined ? '' : ' among the testbed; --all asks every model'
+      throw inputError('no-model', `no model with ${where.join(' ')}${hint}`)
+    }
     process.stdout.write(modelTable(rows, format))
     if (format !== 'text' && format !== 'markdown') return
     const { resolveModel } = await import('../../models/catalog.ts')
