@@ -69,9 +69,11 @@ async function runTests(files) {
     for (const file of files.slice(next, next + batchSize))
       specifications.push(...(await vitest.globTestSpecifications([file])))
     const { testModules } = await vitest.runTestSpecifications(specifications)
-    const ended = testModules.filter(module => ['passed', 'failed'].includes(module.state()))
-    if (testModules.some(module => module.state() === 'failed')) failed.push('tests')
-    finished += performance.now() < deadlineMs ? specifications.length : ended.length
+    // A test that the deadline cut off counts as failed to vitest: it is left to `npm test`.
+    const isWhole = performance.now() < deadlineMs
+    const passed = testModules.filter(module => module.state() === 'passed').length
+    if (isWhole && testModules.some(module => module.state() === 'failed')) failed.push('tests')
+    finished += isWhole ? specifications.length : passed
   }
   clearTimeout(timer)
   await vitest.close()
