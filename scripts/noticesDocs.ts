@@ -95,6 +95,12 @@ export const shippedData: readonly {
     terms: 'MIT',
   },
   {
+    files: ['src/models/runtime/mojibake.ts'],
+    holds: 'rules of the repair of texts in a wrong encoding',
+    source: 'ftfy 6.3.1 (Speer 2019)',
+    terms: 'Apache-2.0; facts',
+  },
+  {
     files: ['src/models/timmTags.tsv', 'src/models/costs.tsv'],
     holds: 'names, preprocessing and licences of published weights',
     source: 'timm 1.0.31',
