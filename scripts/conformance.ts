@@ -4,11 +4,11 @@
  *
  *   npm run conformance -- --golden DIR [--models a,b] [--known-only]
  */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { architectureOfCase, checkCase, type GoldenCase } from './conformanceCase.ts'
+import { architectureOfCase, checkCase, readGoldenFile } from './conformanceCase.ts'
 
 const bound = 1e-4
 
@@ -39,9 +39,7 @@ let within = 0
 let failed = 0
 try {
   for (const name of wanted ?? present.sort()) {
-    const golden = JSON.parse(
-      await readFile(join(options.golden, `${name}.json`), 'utf8'),
-    ) as GoldenCase
+    const golden = readGoldenFile(join(options.golden, `${name}.json`))
     if (!architectureOfCase(golden)) {
       process.stdout.write(
         `${name.padEnd(28)} no builder${options['known-only'] ? ', skipped' : ''}\n`,

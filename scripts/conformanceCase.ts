@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
@@ -13,6 +14,7 @@ import { mul } from '../src/lib/onnx/ops.ts'
 import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { createSession } from '../src/models/runtime/session.ts'
 import { architectures } from '../src/models/architectures.ts'
+import { textTower } from '../src/models/towers.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
 import { type Architecture, scoreCosines } from '../src/models/families/family.ts'
 import { readSafetensors } from '../src/lib/tensors/safetensors.ts'
@@ -25,9 +27,19 @@ export interface GoldenCase {
   /** Of how many values the outputs have one, the first; all by default. */
   every?: number
   tensors: FormulaTensor[]
+  /** The texts of `token_ids`. */
+  prompts?: string[]
   token_ids?: number[][]
   attention_mask?: number[][]
 }
+
+/** A case as a golden file has it, with the number of the model's parameters. */
+export interface GoldenFile extends GoldenCase {
+  params: number
+}
+
+export const readGoldenFile = (path: string): GoldenFile =>
+  JSON.parse(readFileSync(path, 'utf8')) as GoldenFile
 
 export interface CaseResult {
   /** Largest |ours - expected| over the expected output's deviation, over all outputs. */
@@ -36,7 +48,7 @@ export interface CaseResult {
 }
 
 /** The golden files call OpenCLIP's models `clip_<name>`; the catalogue knows them by OpenCLIP's own names. */
-export function architectureOfCase({ model }: GoldenCase): Architecture | undefined {
+export function architectureOfCase({ model }: Pick<GoldenCase, 'model'>): Architecture | undefined {
   return architectures[model] ?? architectures[model.replace(/^clip_/, 'clip:')]
 }
 
@@ -87,11 +99,8 @@ export function graphOf(architecture: Architecture, size: number, classes = 1000
     if (classes > 0) addOutput('logits', logits)
     else addOutput('features', features)
   } else {
-    const shape = ['t', architecture.tokenizer.contextLength]
-    const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape })
-    const mask = addInput(graph, 'mask', { dtype: 'int64', shape })
     const imageEmbedding = addOutput('image_embedding', architecture.encodeImage(w, image))
-    const textEmbedding = addOutput('text_embedding', architecture.encodeText(w, tokens, mask))
+    const textEmbedding = addOutput('text_embedding', textTower(w, architecture))
     const cosines = similarity(imageEmbedding, normalizeRows(textEmbedding))
     const { logitScale } = architecture
     const own = logitScale === 'checkpoint'

@@ -2,8 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type Parameter } from '../src/lib/onnx/graph.ts'
 import { fixedSize, volume } from '../src/lib/onnx/shapes.ts'
-import { architectures } from '../src/models/architectures.ts'
-import { type GoldenCase, graphOf } from './conformanceCase.ts'
+import { architectureOfCase, type GoldenCase, graphOf } from './conformanceCase.ts'
 
 /** A case whose tensors have the formulas of their roles unless `formulas` has others. */
 export interface ExpectedCase extends Pick<GoldenCase, 'model' | 'input' | 'every'> {
@@ -12,9 +11,6 @@ export interface ExpectedCase extends Pick<GoldenCase, 'model' | 'input' | 'ever
   formulas: Record<string, readonly [center: number, radius: number]>
   logits: number[][]
 }
-
-/** The most parameters of a case that is kept. */
-export const largestExpected = 4e7
 
 /** The center and the radius that the golden files' formulas have for most tensors of a role. */
 export function formulaOf({ tensor, role }: Parameter): readonly [center: number, radius: number] {
@@ -29,7 +25,7 @@ export function readExpectedCases(file: URL): GoldenCase[] {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
   return lines.map(line => {
     const { names, formulas, logits, ...rest } = JSON.parse(line) as ExpectedCase
-    const { parameters } = graphOf(architectures[rest.model]!, rest.input.size)
+    const { parameters } = graphOf(architectureOfCase(rest)!, rest.input.size)
     const tensors = Array.from(parameters, ([name, parameter]) => {
       const [center, radius] = formulas[name] ?? formulaOf(parameter)
       const shape = parameter.tensor.shape.map(size => fixedSize(size, name))

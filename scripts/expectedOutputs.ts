@@ -4,11 +4,17 @@
  *
  *   npx tsx scripts/expectedOutputs.ts FOLDER...
  */
-import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type NameTable } from '../src/lib/tensors/bind.ts'
-import { architectureOfCase, type GoldenCase, graphOf } from './conformanceCase.ts'
-import { type ExpectedCase, formulaOf, largestExpected } from './expectedCase.ts'
+import { renamed } from '../src/lib/tensors/foreignNames.ts'
+import {
+  architectureOfCase,
+  type GoldenCase,
+  type GoldenFile,
+  graphOf,
+  readGoldenFile,
+} from './conformanceCase.ts'
+import { type ExpectedCase, formulaOf } from './expectedCase.ts'
 
 const folders = process.argv.slice(2)
 if (folders.length === 0) {
@@ -16,22 +22,18 @@ if (folders.length === 0) {
   process.exit(2)
 }
 
-type Candidate = GoldenCase & { params: number }
+/** The most parameters of a case that is kept. */
+const largest = 4e7
 
 /** Every tenth logit is kept. */
 const every = 10
 
-const candidates: Candidate[] = []
+const candidates: GoldenFile[] = []
 for (const folder of folders)
   for (const file of (await readdir(folder)).filter(name => name.endsWith('.json'))) {
-    const golden = JSON.parse(await readFile(join(folder, file), 'utf8')) as Candidate
-    const architecture = architectureOfCase(golden)
-    if (
-      architecture?.kind === 'classifier' &&
-      golden.outputs.logits &&
-      golden.params <= largestExpected
-    )
-      candidates.push(golden)
+    const golden = readGoldenFile(join(folder, file))
+    const isClassifier = architectureOfCase(golden)?.kind === 'classifier'
+    if (isClassifier && golden.outputs.logits && golden.params <= largest) candidates.push(golden)
   }
 
 const lines = new Map<string, string>()
@@ -51,7 +53,7 @@ function expectedOf(golden: GoldenCase): ExpectedCase | undefined {
   const architecture = architectureOfCase(golden)!
   const { parameters } = graphOf(architecture, golden.input.size)
   const given = new Map(
-    golden.tensors.map(tensor => [renamed(tensor.name, architecture.names), tensor]),
+    golden.tensors.map(tensor => [renamed(tensor.name, architecture.names?.rename ?? []), tensor]),
   )
   const formulas: ExpectedCase['formulas'] = {}
   const names: ExpectedCase['names'] = {}
@@ -65,9 +67,4 @@ function expectedOf(golden: GoldenCase): ExpectedCase | undefined {
   }
   const logits = golden.outputs.logits!.map(row => row.filter((_, i) => i % every === 0))
   return { model: golden.model, input: golden.input, every, names, formulas, logits }
-}
-
-function renamed(name: string, { rename = [] }: NameTable = {}): string {
-  const rule = rename.find(([pattern]) => pattern.test(name))
-  return rule ? name.replace(rule[0], rule[1]) : name
 }

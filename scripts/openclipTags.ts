@@ -5,8 +5,7 @@
  *
  *   npx tsx scripts/openclipTags.ts FILE
  */
-import { readFile, writeFile } from 'node:fs/promises'
-import { normalizations } from '../src/models/recipes.ts'
+import { normalizationName, readPretrainedTags, writeTagTable } from './tagTables.ts'
 
 interface PretrainedTag {
   architecture: string
@@ -36,35 +35,21 @@ if (file === undefined) {
   process.exit(2)
 }
 
-function normalizationOf({ mean, std }: PretrainedTag): string {
-  const found = Object.entries(normalizations).find(
-    ([, known]) => known.mean.join() === mean.join() && known.std.join() === std.join(),
-  )
-  if (!found) throw new Error(`no name for the mean ${String(mean)} and deviation ${String(std)}`)
-  return found[0]
-}
+const rowOf = (tag: PretrainedTag) => ({
+  tower: tag.architecture,
+  tag: tag.tag,
+  repository: tag.hub,
+  files: tag.files[0]!.replace(/model\.safetensors$/, ''),
+  activation: tag.quick_gelu ? 'quickgelu' : 'gelu',
+  normalization: normalizationName(tag),
+  interpolation: tag.interpolation,
+  resize: tag.resize_mode === 'squash' ? 'squash' : 'short side',
+  size: tag.size,
+  licence: licences.find(([pattern]) => pattern.test(tag.hub))?.[1] ?? 'mit',
+  parameters: tag.params ?? '',
+})
 
-const rowOf = (tag: PretrainedTag): string =>
-  [
-    tag.architecture,
-    tag.tag,
-    tag.hub,
-    tag.files[0]!.replace(/model\.safetensors$/, ''),
-    tag.quick_gelu ? 'quickgelu' : 'gelu',
-    normalizationOf(tag),
-    tag.interpolation,
-    tag.resize_mode === 'squash' ? 'squash' : 'short side',
-    tag.size,
-    licences.find(([pattern]) => pattern.test(tag.hub))?.[1] ?? 'mit',
-    tag.params ?? '',
-  ].join('\t')
-
-const { pretrained } = JSON.parse(await readFile(file, 'utf8')) as { pretrained: PretrainedTag[] }
+const pretrained = await readPretrainedTags<PretrainedTag>(file)
 const tags = pretrained.filter(({ architecture }) => !architecture.endsWith('-quickgelu'))
-const header =
-  'tower\ttag\trepository\tfiles\tactivation\tnormalization\tinterpolation\tresize\tsize\tlicence\tparameters'
-await writeFile(
-  new URL('../src/models/openclipTags.tsv', import.meta.url),
-  `${[header, ...tags.map(rowOf)].join('\n')}\n`,
-)
+await writeTagTable('openclipTags.tsv', tags.map(rowOf))
 process.stdout.write(`${tags.length} tags\n`)

@@ -1,12 +1,11 @@
 /*
- * Writes src/models/timmTags.tsv: the pretrained tags of timm's registry with 1,000 classes or no head whose architecture is built
- * here. The registry is a JSON file of timm's `PretrainedCfg` values, each with name, tag and number of parameters.
+ * Writes src/models/timmTags.tsv: the pretrained tags of timm's registry with 1,000 classes or no head whose architecture is
+ * built here. The registry is a JSON file of timm's `PretrainedCfg` values, each with name, tag and number of parameters.
  *
  *   npm run models:tags -- FILE
  */
-import { readFile, writeFile } from 'node:fs/promises'
 import { architectures } from '../src/models/architectures.ts'
-import { normalizations } from '../src/models/recipes.ts'
+import { normalizationName, readPretrainedTags, writeTagTable } from './tagTables.ts'
 
 interface PretrainedTag {
   name: string
@@ -35,37 +34,29 @@ if (file === undefined) {
   process.exit(2)
 }
 
-function normalizationOf({ mean, std }: PretrainedTag): string {
-  const close = (a: readonly number[], b: readonly number[]): boolean =>
-    a.every((value, i) => Math.abs(value - b[i]!) < 1e-9)
-  const found = Object.entries(normalizations).find(
-    ([, known]) => close(known.mean, mean) && close(known.std, std),
-  )
-  if (!found) throw new Error(`no name for the mean ${String(mean)} and deviation ${String(std)}`)
-  return found[0]
-}
-
-const rowOf = (tag: PretrainedTag): string => {
-  const name = `${tag.name}.${tag.tag}`
+const rowOf = (tag: PretrainedTag) => {
+  const { test_input_size: testInput, test_crop_pct: testCropPct } = tag
+  const model = `${tag.name}.${tag.tag}`
   const place = tag.hf_hub_id ?? tag.url!
-  return [
-    name,
-    normalizationOf(tag),
-    tag.interpolation,
-    tag.crop_pct,
-    tag.input_size[1],
-    tag.crop_mode === 'squash' ? 'squash' : 'short side',
-    tag.license ?? 'unknown',
-    tag.params,
-    place === `timm/${name}` ? '' : place,
-    tag.test_input_size || tag.test_crop_pct ? (tag.test_input_size ?? tag.input_size)[1] : '',
-    tag.test_input_size || tag.test_crop_pct ? (tag.test_crop_pct ?? tag.crop_pct) : '',
-    tag.fixed_input_size ? 'fixed' : '',
-    tag.num_classes === 0 ? 0 : '',
-  ].join('\t')
+  const hasTest = testInput !== undefined || testCropPct !== undefined
+  return {
+    model,
+    normalization: normalizationName(tag),
+    interpolation: tag.interpolation,
+    cropPct: tag.crop_pct,
+    size: tag.input_size[1],
+    resize: tag.crop_mode === 'squash' ? 'squash' : 'short side',
+    licence: tag.license ?? 'unknown',
+    parameters: tag.params,
+    place: place === `timm/${model}` ? '' : place,
+    testSize: hasTest ? (testInput ?? tag.input_size)[1] : '',
+    testCropPct: hasTest ? (testCropPct ?? tag.crop_pct) : '',
+    inputSize: tag.fixed_input_size ? 'fixed' : '',
+    classes: tag.num_classes === 0 ? 0 : '',
+  }
 }
 
-const { pretrained } = JSON.parse(await readFile(file, 'utf8')) as { pretrained: PretrainedTag[] }
+const pretrained = await readPretrainedTags<PretrainedTag>(file)
 const built = pretrained.filter(
   ({ name, num_classes, hf_hub_id, url }) =>
     [0, 1000].includes(num_classes ?? 1000) &&
@@ -77,10 +68,5 @@ const ordered = names.flatMap(name => {
   const tags = built.filter(tag => tag.name === name)
   return [...tags.filter(tag => tag.default), ...tags.filter(tag => !tag.default)]
 })
-const header =
-  'model\tnormalization\tinterpolation\tcropPct\tsize\tresize\tlicence\tparameters\tplace\ttestSize\ttestCropPct\tinputSize\tclasses'
-await writeFile(
-  new URL('../src/models/timmTags.tsv', import.meta.url),
-  `${[header, ...ordered.map(rowOf)].join('\n')}\n`,
-)
+await writeTagTable('timmTags.tsv', ordered.map(rowOf))
 process.stdout.write(`${ordered.length} tags of ${names.length} architectures\n`)

@@ -67,15 +67,13 @@ export async function createRescoringHead(
     )
   const encoder = findArchitecture(spec.architecture) as DualEncoder
   const texts = prompts ?? (await findPrompts(encoder, identity, evaluatedClasses))
-  const { zeroShot, files } = await toZeroShotModel(prepared, {
+  const { zeroShot, files, resizePositions } = await toZeroShotModel(prepared, {
     classNames: dataset.classes,
     prompts: texts,
     heads: join(out, 'heads'),
   })
-  const score = await featureScorer(
-    { encoder, files },
-    await zeroShotHead({ encoder, files }, zeroShot!),
-  )
+  const local = { encoder, files, imageSize: spec.recipe.size, resizePositions }
+  const score = await featureScorer(local, await zeroShotHead(local, zeroShot!))
   return {
     hash: hashPrompts(zeroShot!),
     logits: async rows => splitRows(await score(concatRows(rows)), rows.length),

@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs'
 import { multiplyAdds, parameterCount } from '../lib/onnx/cost.ts'
-import { createGraph, addInput, parameterScope } from '../lib/onnx/graph.ts'
+import { createGraph, parameterScope } from '../lib/onnx/graph.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
+import { imageTower, textTower } from './towers.ts'
 
 export interface ModelCost {
   /** Trained values, of both towers if there are two. */
@@ -54,16 +55,10 @@ export const costName = ({ architecture, classes }: ModelSpec): string =>
 export function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
   const graph = createGraph()
   const w = parameterScope(graph)
-  const image = addInput(graph, 'image', { shape: ['n', 3, recipe.size, recipe.size] })
   const known = findArchitecture(name)
-  if (known.kind === 'classifier') {
-    known.build(w, image, Array.isArray(classes) ? classes.length : 1000)
-    return { parameters: parameterCount(graph), multiplyAdds: multiplyAdds(graph) }
-  }
-  known.encodeImage(w, image)
+  const own = Array.isArray(classes) ? classes.length : 1000
+  imageTower(w, known, { size: recipe.size, classes: own })
   const adds = multiplyAdds(graph)
-  const shape = ['t', known.tokenizer.contextLength]
-  const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape })
-  known.encodeText(w, tokens, addInput(graph, 'mask', { dtype: 'int64', shape }))
+  if (known.kind === 'dual') textTower(w, known)
   return { parameters: parameterCount(graph), multiplyAdds: adds }
 }

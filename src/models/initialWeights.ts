@@ -1,15 +1,15 @@
-import { createGraph, addInput, type Parameter, parameterScope } from '../lib/onnx/graph.ts'
+import { createGraph, type Parameter, parameterScope } from '../lib/onnx/graph.ts'
 import { volume } from '../lib/onnx/shapes.ts'
 import { randomFor } from '../lib/random.ts'
 import { findArchitecture } from './architectures.ts'
+import { imageTower } from './towers.ts'
 import { type NamedTensor } from '../lib/tensors/safetensors.ts'
 
 /** Draws the untrained weights of a classifier: He's normal weights, identity normalization, zero biases. */
 export function initialWeights(name: string, classes: number, seed: number): NamedTensor[] {
   const graph = createGraph()
   const known = findArchitecture(name)
-  const image = addInput(graph, 'image', { shape: ['n', 3, 224, 224] })
-  if (known.kind === 'classifier') known.build(parameterScope(graph), image, classes)
+  if (known.kind === 'classifier') imageTower(parameterScope(graph), known, { size: 224, classes })
   return [...graph.parameters.values()].map(parameter => initialTensor(parameter, seed))
 }
 

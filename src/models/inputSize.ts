@@ -1,8 +1,10 @@
 import { type GeogapError, inputError } from '../lib/errors.ts'
-import { createGraph, addInput, type Graph, parameterScope } from '../lib/onnx/graph.ts'
+import { memoize } from '../lib/memoize.ts'
+import { createGraph, type Graph, parameterScope } from '../lib/onnx/graph.ts'
 import { positionGrids } from '../lib/tensors/bind.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
+import { imageTower } from './towers.ts'
 
 /** A size of the input: pixels of a side, or the size at which timm validates the model. */
 export type InputSize = number | 'test'
@@ -33,39 +35,38 @@ export function withInputSize(spec: ModelSpec, size: InputSize): ModelSpec | Geo
   if (size === recipe.size) return spec
   if (size < 16 || size > 2048)
     return inputError('bad-option', `${name}:${size}: a side has 16 to 2,048 pixels`)
-  if (!takesSize(spec, size))
+  if (!takesSize(spec)(size))
     return inputError(
       'fixed-size',
       `${name}:${size}: ${spec.architecture} takes images of ${recipe.size} pixels a side only`,
     )
-  const resize = recipe.resize && Math.floor((recipe.resize * size) / recipe.size)
-  const sized = { ...recipe, size, ...(resize !== undefined && { resize }) }
+  const sized = { ...recipe, size }
+  if (recipe.resize !== undefined) sized.resize = Math.floor((recipe.resize * size) / recipe.size)
   return { ...spec, name: `${name}:${size}`, sizeOf: name, recipe: sized }
 }
 
-/** Returns whether the weights fit images of another size, with a table of positions resized. */
-function takesSize({ architecture, recipe, graph, fixedSize = false }: ModelSpec, size: number) {
-  if (graph) return false
-  const { family } = findArchitecture(architecture)
-  if (fixedSize && !resizableFamilies.includes(family)) return false
-  const own = imageGraph(architecture, recipe.size)!
-  const other = imageGraph(architecture, size)
-  if (other?.parameters.size !== own.parameters.size) return false
-  return [...other.parameters.values()].every(({ tensor }) => {
-    const shape = own.parameters.get(tensor.name)?.tensor.shape.map(Number)
-    if (shape === undefined) return false
-    return String(shape) === String(tensor.shape) || positionGrids(tensor, shape) !== undefined
-  })
-}
+/** Tells of each size whether a model's weights fit images of it, with a table of positions resized. */
+const takesSize = memoize(({ architecture, recipe, graph, fixedSize = false }: ModelSpec) =>
+  memoize((size: number): boolean => {
+    if (graph) return false
+    const { family } = findArchitecture(architecture)
+    if (fixedSize && !resizableFamilies.includes(family)) return false
+    const own = imageGraph(architecture, recipe.size)!
+    const other = imageGraph(architecture, size)
+    if (other?.parameters.size !== own.parameters.size) return false
+    return [...other.parameters.values()].every(({ tensor }) => {
+      const shape = own.parameters.get(tensor.name)?.tensor.shape.map(Number)
+      if (shape === undefined) return false
+      return String(shape) === String(tensor.shape) || positionGrids(tensor, shape) !== undefined
+    })
+  }),
+)
 
 /** Returns the graph of a model's images; undefined if it cannot be built for this size. */
 function imageGraph(architecture: string, size: number): Graph | undefined {
-  const known = findArchitecture(architecture)
   const graph = createGraph()
-  const image = addInput(graph, 'image', { shape: ['n', 3, size, size] })
   try {
-    if (known.kind === 'classifier') known.build(parameterScope(graph), image, 1000)
-    else known.encodeImage(parameterScope(graph), image)
+    imageTower(parameterScope(graph), findArchitecture(architecture), { size })
     return graph
   } catch {
     return undefined

@@ -57,13 +57,17 @@ export const testbedRows = (): ModelRow[] =>
 
 /** Returns the rows of all models whose name or alias matches `pattern`. */
 export const matchingRows = (pattern: string): ModelRow[] =>
-  matchingNames(pattern).map(name => modelRow(resolveModel(name), findTestbedRow(name)))
+  matchingNames(pattern).map(name => rowOf(resolveModel(name)))
 
-/** Returns the full names of all models whose name or alias matches `pattern`. @throws those of `resolveModel` */
+/**
+ * Returns the full names of all models whose name or alias matches `pattern`, or of the one that it names with a size.
+ * @throws GeogapError those of `resolveModel`
+ */
 export function matchingNames(pattern: string): string[] {
   const fits = nameMatcher(pattern)
   const names = modelNames().filter(name => fits(name) || fits(findTestbedRow(name)?.name ?? ''))
-  if (names.length === 0 && splitInputSize(pattern)[1] !== undefined) resolveModel(pattern)
+  if (names.length === 0 && splitInputSize(pattern)[1] !== undefined)
+    return [resolveModel(pattern).name]
   if (names.length === 0)
     throw unknownNameError('model', pattern, [
       ...modelNames(),
@@ -80,8 +84,11 @@ export const findModelRow = memoize((name: string): ModelRow | undefined => {
   const [base] = splitInputSize(name)
   const alias = testbed().find(row => row.name.toLowerCase() === base.toLowerCase())
   const spec = alias || modelNames().includes(base) ? findModel(name) : undefined
-  return spec && modelRow(spec, findTestbedRow(spec.sizeOf ?? spec.name))
+  return spec && rowOf(spec)
 })
+
+const rowOf = (spec: ModelSpec): ModelRow =>
+  modelRow(spec, findTestbedRow(spec.sizeOf ?? spec.name))
 
 export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
   return {

@@ -63,27 +63,24 @@ export function clipModels(): ModelSpec[] {
     | 'resize'
     | 'size'
     | 'licence'
-  return readTsv<Column>(new URL('./openclipTags.tsv', import.meta.url))
-    .flatMap(row => {
-      const spec = (tower: string): ModelSpec => ({
-        name: `clip:${tower}/${row.tag}`,
-        architecture: `clip:${tower}`,
-        classes: 'zero-shot',
-        recipe: tagRecipe({ ...row, cropPct: 1, size: Number(row.size) }),
-        weights: {
-          from: 'hub',
-          repo: row.repository,
-          file: `${row.files}model.safetensors`,
-          otherwise:
-            row.files === 'open_clip_' ? 'open_clip_pytorch_model.bin' : 'pytorch_model.bin',
-        },
-        licence: row.licence,
-        source: 'OpenCLIP',
-      })
-      if (row.activation === 'gelu') return [spec(row.tower)]
-      const trained = spec(`${row.tower}-quickgelu`)
-      const note = `trained with QuickGELU, computed here with the plain GELU that the name asks for; ${trained.name} is as trained`
-      return [trained, { ...spec(row.tower), note }]
+  return readTsv<Column>(new URL('./openclipTags.tsv', import.meta.url)).flatMap(row => {
+    const spec = (tower: string): ModelSpec => ({
+      name: `clip:${tower}/${row.tag}`,
+      architecture: `clip:${tower}`,
+      classes: 'zero-shot',
+      recipe: tagRecipe({ ...row, cropPct: 1, size: Number(row.size) }),
+      weights: {
+        from: 'hub',
+        repo: row.repository,
+        file: `${row.files}model.safetensors`,
+        otherwise: row.files === 'open_clip_' ? 'open_clip_pytorch_model.bin' : 'pytorch_model.bin',
+      },
+      licence: row.licence,
+      source: 'OpenCLIP',
     })
-    .filter(({ architecture }) => Object.hasOwn(architectures, architecture))
+    if (row.activation === 'gelu') return [spec(row.tower)]
+    const trained = spec(`${row.tower}-quickgelu`)
+    const note = `trained with QuickGELU, computed here with the plain GELU that the name asks for; ${trained.name} is as trained`
+    return [trained, { ...spec(row.tower), note }]
+  })
 }

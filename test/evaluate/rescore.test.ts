@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type GoldenCase } from '../../scripts/conformanceCase.ts'
+import { readGoldenFile } from '../../scripts/conformanceCase.ts'
 import { writeFormulaWeights } from '../../scripts/formula.ts'
 import { imagenetNames } from '../../src/datasets/labels/imagenet.ts'
 import { type DatasetSpec } from '../../src/datasets/open.ts'
@@ -160,9 +160,7 @@ describe('rescore', () => {
   it.skipIf(!shared || !long)(
     'equals a fresh zero-shot evaluation, which names the data set’s own labels: other prompts, other classes',
     async () => {
-      const golden = JSON.parse(
-        readFileSync(sharedPath('golden/models/clip_RN50-quickgelu.json'), 'utf8'),
-      ) as GoldenCase
+      const golden = readGoldenFile(sharedPath('golden/models/clip_RN50-quickgelu.json'))
       const weights = join(folder, 'model.safetensors')
       await writeFormulaWeights(weights, golden.tensors)
       await writeFile(

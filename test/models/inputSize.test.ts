@@ -7,7 +7,7 @@ import { resizeGrid } from '../../src/lib/tensors/resizeGrid.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { findModel, resolveModel } from '../../src/models/catalog.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
-import { findModelRow } from '../../src/models/listing.ts'
+import { findModelRow, matchingRows } from '../../src/models/listing.ts'
 import { loadModel } from '../../src/models/runtime/load.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { selectModels } from '../../src/models/select.ts'
@@ -24,6 +24,8 @@ it('runs a model at the size and crop of timm’s validation', () => {
   expect(resolveModel('resnet50.a3_in1k:test').name).toBe('resnet50.a3_in1k:test')
   expect(findModelRow('resnet50.a3_in1k')!.testInput).toBe(224)
   expect(findModelRow('resnet50.a3_in1k:test')!.input).toBe(224)
+  expect(matchingRows('resnet50.a3_in1k:test')).toEqual([findModelRow('resnet50.a3_in1k:test')])
+  expect(matchingRows('resnet50:test').map(({ model }) => model)).toEqual(['resnet50.a1_in1k:test'])
 })
 
 it('runs a model at any size that its architecture takes', () => {

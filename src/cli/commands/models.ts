@@ -26,10 +26,9 @@ export const command = defineCommand({
       process.stdout.write(modelSheet(exact))
       return
     }
-    const unfiltered = pattern === undefined && !all ? testbedRows() : matchingRows(pattern ?? '*')
-    const rows = (exact ? [exact] : unfiltered).filter(row =>
-      filters.every(({ test }) => test(row)),
-    )
+    const isTestbed = pattern === undefined && !all
+    const named = exact ? [exact] : isTestbed ? testbedRows() : matchingRows(pattern ?? '*')
+    const rows = named.filter(row => filters.every(({ test }) => test(row)))
     if (rows.length === 0) {
       const hint = all || pattern !== undefined ? '' : ' among the testbed; --all asks every model'
       throw inputError('no-model', `no model with ${where.join(' ')}${hint}`)

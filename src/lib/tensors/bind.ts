@@ -4,11 +4,12 @@ import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
 import { resizeGrid } from './resizeGrid.ts'
-import { foreignAdvice, foreignLibrary, type RenameRules } from './foreignNames.ts'
+import { foreignAdvice, foreignLibrary, renamed, type RenameRules } from './foreignNames.ts'
 import { type NamedTensor } from './safetensors.ts'
 import {
   asBytes,
   type WeightDtype,
+  readFloat32,
   readTensor,
   type TensorEntry,
   type TensorFile,
@@ -60,9 +61,9 @@ const counterPattern = /(^|\.)num_batches_tracked$/
 export async function bindWeights(
   graph: Graph,
   files: readonly TensorFile[],
-  { resizePositions = false, ...table }: NameTable & BindOptions = {},
+  options: NameTable & BindOptions = {},
 ): Promise<BoundWeights> {
-  const entries = matchTensors(graph, files, { ...table, resizePositions })
+  const entries = matchTensors(graph, files, options)
   const paths = new Map<string, string>()
   for (const { file } of files) paths.set(file, await realpath(file))
   const folder = dirname(paths.get(largestFile(files).file)!)
@@ -102,12 +103,7 @@ export async function readParameters(
   const tensors: NamedTensor[] = []
   for (const name of options.only ?? graph.parameters.keys()) {
     const entry = entries.get(name)!
-    const data = await readTensor(entry)
-    tensors.push({
-      name,
-      shape: entry.shape,
-      data: data instanceof Float32Array ? data : Float32Array.from(data, Number),
-    })
+    tensors.push({ name, shape: entry.shape, data: await readFloat32(entry) })
   }
   return tensors
 }
@@ -156,11 +152,6 @@ function namedEntries(
     }
   }
   return { entries, twice }
-}
-
-function renamed(name: string, rules: RenameRules): string {
-  const rule = rules.find(([pattern]) => pattern.test(name))
-  return rule ? name.replace(rule[0], rule[1]) : name
 }
 
 function nameFaults(
@@ -214,8 +205,7 @@ export function positionGrids(
 
 async function resizedPositions(entry: TensorEntry, tensor: Tensor): Promise<ParameterBinding> {
   const { prefix, ...grids } = positionGrids(tensor, entry.shape)!
-  const data = await readTensor(entry)
-  const values = data instanceof Float32Array ? data : Float32Array.from(data, Number)
+  const values = await readFloat32(entry)
   const first = prefix * grids.width
   const grid = resizeGrid(values.subarray(first), grids)
   const resized = new Float32Array(first + grid.length)

@@ -1,6 +1,12 @@
 /** How names become others; the first rule that fits is used. */
 export type RenameRules = readonly (readonly [pattern: RegExp, replacement: string])[]
 
+/** Returns a name after the first rule that fits, or as it is. */
+export function renamed(name: string, rules: RenameRules): string {
+  const rule = rules.find(([pattern]) => pattern.test(name))
+  return rule ? name.replace(rule[0], rule[1]) : name
+}
+
 /** How a library other than the reference library names the tensors of its checkpoints. */
 interface ForeignNames {
   library: string

@@ -84,6 +84,12 @@ export async function readTensor(entry: TensorEntry): Promise<TensorData> {
   }
 }
 
+/** Reads one tensor as float32. Errors: those of `readTensor`. */
+export async function readFloat32(entry: TensorEntry): Promise<Float32Array> {
+  const data = await readTensor(entry)
+  return data instanceof Float32Array ? data : Float32Array.from(data, Number)
+}
+
 async function readBytes(handle: FileHandle, entry: TensorEntry): Promise<Uint8Array<ArrayBuffer>> {
   const bytes = new Uint8Array(entry.length)
   const found = await readFully(handle, bytes, entry.offset)

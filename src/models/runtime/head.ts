@@ -15,7 +15,7 @@ import {
   readSafetensors,
   writeSafetensors,
 } from '../../lib/tensors/safetensors.ts'
-import { asBytes, readTensor } from '../../lib/tensors/tensors.ts'
+import { asBytes, readFloat32 } from '../../lib/tensors/tensors.ts'
 
 /** Features of images: rows of `width` values, one after the other. */
 export interface FeatureMatrix {
@@ -146,7 +146,7 @@ export async function loadHead(file: string): Promise<LinearHead> {
   return {
     classes,
     width,
-    weight: Float32Array.from(await readTensor(weight), Number),
-    bias: Float32Array.from(await readTensor(bias), Number),
+    weight: await readFloat32(weight),
+    bias: await readFloat32(bias),
   }
 }

@@ -21,8 +21,9 @@ import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { type LocalModel } from '../spec.ts'
 
 /**
- * crops uint8 [n, 3, size, size] -> features [n, width], logits [n, classes] unless the weights have no head. The logits of an encoder of images and
- * texts need its class embeddings `head` [classes, embedding]; without them the graph only serves to count operations.
+ * crops uint8 [n, 3, size, size] -> features [n, width], and logits [n, classes] unless the weights have no head. The logits
+ * of an encoder of images and texts need its class embeddings `head` [classes, embedding]; without them the graph only
+ * serves to count operations.
  */
 export function classifierGraph(
   model: Pick<LocalModel, 'architecture' | 'classes'>,
@@ -112,7 +113,7 @@ async function createGraphSession(
   steps: readonly PreprocessingStep[],
   { outputs, ...options }: LoadModelOptions,
 ): Promise<InferenceSession> {
-  const head = outputs.includes('logits') ? await classEmbeddings(model, options) : undefined
+  const head = outputs.includes('logits') ? await classEmbeddings(model, steps, options) : undefined
   const whole = classifierGraph(model, steps, head)
   const graph = options.precision === 'fp16' ? toHalfPrecision(whole) : whole
   const files = await Promise.all(model.files.map(readWeights))
@@ -125,12 +126,15 @@ async function createGraphSession(
 }
 
 async function classEmbeddings(
-  { architecture, files, classes, zeroShot }: LocalModel,
+  { architecture, files, classes, zeroShot, resizePositions }: LocalModel,
+  steps: readonly PreprocessingStep[],
   options: TextEmbeddingOptions,
 ): Promise<Float32Array | undefined> {
   const encoder = findArchitecture(architecture)
   if (encoder.kind === 'classifier' && classes > 0) return undefined
-  if (encoder.kind === 'dual' && zeroShot)
-    return zeroShotHead({ encoder, files }, zeroShot, options)
+  if (encoder.kind === 'dual' && zeroShot) {
+    const local = { encoder, files, imageSize: splitSteps(steps).size, resizePositions }
+    return zeroShotHead(local, zeroShot, options)
+  }
   throw inputError('no-head', `${architecture} has no classification head and no class names`)
 }

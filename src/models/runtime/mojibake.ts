@@ -55,7 +55,7 @@ const doubtful = new RegExp(
 
 interface OneByteEncoding {
   name: string
-  /** Number of each character's byte. */
+  /** The byte of each character. */
   bytes: ReadonlyMap<string, number>
 }
 
@@ -75,21 +75,20 @@ const encodings: readonly OneByteEncoding[] = [
   'macintosh',
 ].map(name => ({ name, bytes: bytesOf(name) }))
 
-/** Bytes without a character of their own stand for themselves; 26 stands for what was lost already. */
+/** Returns the characters of the bytes 0 to 255; a byte without a character of its own stands for itself. */
+function charactersOf(name: string): string[] {
+  const bytes = Uint8Array.from({ length: 256 }, (_, byte) => byte)
+  const latin1 = Array.from(bytes, byte => String.fromCharCode(byte))
+  if (name === 'latin-1') return latin1
+  if (name === 'windows-1252') return latin1.map((own, byte) => windows1252Start[byte - 128] ?? own)
+  const decoded = Array.from(new TextDecoder(name).decode(bytes))
+  return decoded.map((found, byte) => (found === '\ufffd' ? latin1[byte]! : found))
+}
+
+/** Returns the byte of each character; in Windows' encodings, 26 stands for what was lost already. */
 function bytesOf(name: string): ReadonlyMap<string, number> {
-  const decode = (byte: number): string => {
-    const itself = String.fromCharCode(byte)
-    if (name === 'latin-1') return itself
-    if (name === 'windows-1252') return windows1252Start[byte - 128] ?? itself
-    const found = new TextDecoder(name).decode(Uint8Array.of(byte))
-    return found === '\ufffd' ? itself : found
-  }
-  const characters = Array.from({ length: 256 }, (_, byte): [string, number] => [
-    decode(byte),
-    byte,
-  ])
-  const lost: [string, number][] = name.startsWith('windows') ? [['\ufffd', 26]] : []
-  return new Map([...characters, ...lost])
+  const bytes = new Map(charactersOf(name).map((character, byte) => [character, byte]))
+  return name.startsWith('windows') ? bytes.set('\ufffd', 26) : bytes
 }
 
 /** Returns the text's bytes as characters up to U+00FF, or undefined if the encoding lacks one of its characters. */
@@ -141,10 +140,7 @@ function decodeAgain(text: string, encoding: OneByteEncoding): string | undefine
 }
 
 const [latin1, windows1252] = encodings as [OneByteEncoding, OneByteEncoding]
-const windowsCharacters = Array.from(windows1252.bytes.entries())
-  .filter(([character]) => character !== '\ufffd')
-  .sort(([, a], [, b]) => a - b)
-  .map(([character]) => character)
+const windowsCharacters = charactersOf('windows-1252')
 
 /** The characters of Windows-1252 whose bytes are in a range, as a class of a pattern. */
 const byteClass = (first: number, last: number): string =>
@@ -152,7 +148,7 @@ const byteClass = (first: number, last: number): string =>
 
 const next = byteClass(0x80, 0xbf)
 const embedded = new RegExp(
-  `(?<!${byteClass(0x80, 0xbf)})(?:${byteClass(0xc2, 0xdf)}${next}|${byteClass(0xe0, 0xef)}${next}{2}|${byteClass(0xf0, 0xf3)}${next}{3})+`,
+  `(?<!${next})(?:${byteClass(0xc2, 0xdf)}${next}|${byteClass(0xe0, 0xef)}${next}{2}|${byteClass(0xf0, 0xf3)}${next}{3})+`,
   'gu',
 )
 

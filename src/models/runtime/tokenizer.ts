@@ -147,7 +147,8 @@ export function padTokens(
   rows: readonly number[][],
   { length, padding }: { length: number; padding: number },
 ): { tokens: BigInt64Array; mask: BigInt64Array } {
-  const tokens = new BigInt64Array(rows.length * length).fill(BigInt(padding))
+  const filler = BigInt(padding)
+  const tokens = new BigInt64Array(rows.length * length).fill(filler)
   for (const [i, ids] of rows.entries()) tokens.set(ids.map(BigInt), i * length)
-  return { tokens, mask: tokens.map(id => (id === BigInt(padding) ? 0n : 1n)) }
+  return { tokens, mask: tokens.map(id => (id === filler ? 0n : 1n)) }
 }

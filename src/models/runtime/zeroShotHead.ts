@@ -18,7 +18,7 @@ import {
 } from '../../lib/onnx/graph.ts'
 import { normalizeRows, similarity } from '../../lib/onnx/blocks/similarity.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
-import { bindWeights, type BoundWeights } from '../../lib/tensors/bind.ts'
+import { bindWeights, type BindOptions, type BoundWeights } from '../../lib/tensors/bind.ts'
 import {
   type Classifier,
   type DualEncoder,
@@ -30,6 +30,7 @@ import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors
 import { readTensor } from '../../lib/tensors/tensors.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { sha256 } from '../../lib/hash.ts'
+import { imageTower, textTower } from '../towers.ts'
 import { classText, fillTemplate } from './prompts.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
 import { createSession, type SessionOptions } from './session.ts'
@@ -55,10 +56,12 @@ export interface TextEmbeddingOptions extends Omit<SessionOptions, 'folder'>, En
   onBatch?: () => void
 }
 
-/** An encoder of images and texts with the files of its weights. */
-export interface LocalEncoder {
+/** An encoder of images and texts with the files of its weights, which are checked as for images of this size. */
+export interface LocalEncoder extends BindOptions {
   encoder: DualEncoder
   files: readonly string[]
+  /** Pixels of a side. */
+  imageSize: number
 }
 
 /**
@@ -81,22 +84,22 @@ export async function classEmbeddingsFile(
  * read from `task.embeddingsFile` if it exists, else computed and written to it.
  */
 export async function zeroShotHead(
-  { encoder, files }: LocalEncoder,
+  local: LocalEncoder,
   task: ZeroShotTask,
   options: TextEmbeddingOptions = {},
 ): Promise<Float32Array> {
   const { embeddingsFile } = task
   if (embeddingsFile !== undefined && (await orIfMissing(stat(embeddingsFile), undefined)))
     return readEmbeddings(embeddingsFile)
-  const width = encoder.embeddingWidth
-  const { padding } = encoder.tokenizer
-  const tokenize = await loadTokenizer(task.tokenizer, encoder.tokenizer)
+  const { embeddingWidth: width, tokenizer } = local.encoder
+  const { padding } = tokenizer
+  const tokenize = await loadTokenizer(task.tokenizer, tokenizer)
   const prompts = task.classNames.flatMap((name, row) =>
     task.templates.map(template => ({ row, ids: tokenize(fillTemplate(template, name)) })),
   )
   const head = new Float32Array(task.classNames.length * width)
-  for (const [length, group] of groupByLength(prompts, encoder.tokenizer)) {
-    const session = await textSession({ encoder, files }, length, options)
+  for (const [length, group] of groupByLength(prompts, tokenizer)) {
+    const session = await textSession(local, length, options)
     try {
       for (let first = 0; first < group.length; first += batchSize) {
         const some = group.slice(first, first + batchSize)
@@ -155,23 +158,23 @@ async function saveEmbeddings(file: string, data: Float32Array, embedding: numbe
 
 /** tokens and mask int64 [t, length] -> unit embeddings [t, embedding] */
 async function textSession(
-  { encoder, files }: LocalEncoder,
+  local: LocalEncoder,
   length: number,
   options: SessionOptions,
 ): Promise<InferenceSession> {
   const graph = createGraph()
-  const tokens = addInput(graph, 'tokens', { dtype: 'int64', shape: ['t', length] })
-  const mask = addInput(graph, 'mask', { dtype: 'int64', shape: ['t', length] })
-  addOutput('embedding', normalizeRows(encoder.encodeText(parameterScope(graph), tokens, mask)))
-  const { folder, bind } = await bindEncoder(graph, { encoder, files })
+  addOutput('embedding', normalizeRows(textTower(parameterScope(graph), local.encoder, length)))
+  const { folder, bind } = await bindEncoder(graph, local)
   return createSession(encodeModel(graph, { bind }), { ...options, folder })
 }
 
 /** Binds the graph of one tower, or of none, to weights that have to fit both. */
-async function bindEncoder(graph: Graph, { encoder, files }: LocalEncoder): Promise<BoundWeights> {
-  declareImage(encoder, graph)
-  declareText(encoder, graph)
-  return bindWeights(graph, await Promise.all(files.map(readWeights)), encoder.names)
+async function bindEncoder(graph: Graph, local: LocalEncoder): Promise<BoundWeights> {
+  const { encoder, files, imageSize, resizePositions } = local
+  declareParameters(graph, w => imageTower(w, encoder, { size: imageSize }))
+  declareParameters(graph, w => textTower(w, encoder))
+  const read = await Promise.all(files.map(readWeights))
+  return bindWeights(graph, read, { ...encoder.names, resizePositions })
 }
 
 async function embed(
@@ -213,16 +216,17 @@ function scaleRowsToUnit(rows: Float32Array, width: number): void {
 
 /** Returns a function from kept features [n, embedding] to logits [n, classes], for class embeddings [classes, embedding]. */
 export async function featureScorer(
-  { encoder, files }: LocalEncoder,
+  local: LocalEncoder,
   head: Float32Array,
 ): Promise<(features: Float32Array) => Promise<Float32Array>> {
-  const graph = createGraph()
+  const { encoder } = local
   const width = encoder.embeddingWidth
+  const graph = createGraph()
   const features = addInput(graph, 'features', { shape: ['n', width] })
   const rows = constant(graph, head, [head.length / width, width])
   const w = parameterScope(graph)
   addOutput('logits', scoreCosines(w, similarity(features, rows), encoder))
-  const { folder, bind } = await bindEncoder(graph, { encoder, files })
+  const { folder, bind } = await bindEncoder(graph, local)
   const session = await createSession(encodeModel(graph, { bind }), { folder })
   const { Tensor } = await import('onnxruntime-node')
   return async values => {
@@ -240,7 +244,7 @@ export async function featureScorer(
 export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): Classifier {
   const build = (w: ParameterScope, image: Tensor, classes: number) => {
     const features = encoder.encodeImage(w, image)
-    declareText(encoder, w.graph)
+    declareParameters(w.graph, aside => textTower(aside, encoder))
     const rows = constant(w.graph, head ?? new Float32Array(classes * encoder.embeddingWidth), [
       classes,
       encoder.embeddingWidth,
@@ -255,26 +259,12 @@ export function zeroShotClassifier(encoder: DualEncoder, head?: Float32Array): C
   }
 }
 
-/** Declares the parameters of the other tower, so that the whole checkpoint is checked, without its nodes. */
-function declareWith(graph: Graph, build: (w: ParameterScope) => void): void {
+/** Declares the parameters of a tower without its nodes, so that the whole checkpoint is checked. */
+function declareParameters(graph: Graph, build: (w: ParameterScope) => void): void {
   const aside = createGraph()
   build(parameterScope(aside))
   for (const [name, { tensor, role }] of aside.parameters) {
     if (!graph.parameters.has(name))
       graph.parameters.set(name, { tensor: { ...tensor, graph }, role })
   }
-}
-
-const declareImage = (encoder: DualEncoder, graph: Graph): void =>
-  declareWith(
-    graph,
-    w => void encoder.encodeImage(w, addInput(w.graph, 'image', { shape: ['n', 3, 224, 224] })),
-  )
-
-function declareText(encoder: DualEncoder, graph: Graph): void {
-  const shape = ['t', encoder.tokenizer.contextLength]
-  declareWith(graph, w => {
-    const tokens = addInput(w.graph, 'tokens', { dtype: 'int64', shape })
-    encoder.encodeText(w, tokens, addInput(w.graph, 'mask', { dtype: 'int64', shape }))
-  })
 }

@@ -1,17 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { architectureOfCase, checkCase, type GoldenCase } from '../../../scripts/conformanceCase.ts'
+import { architectureOfCase, checkCase, readGoldenFile } from '../../../scripts/conformanceCase.ts'
 import { readExpectedCases } from '../../../scripts/expectedCase.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { long } from '../../helpers/torture.ts'
 
-type Case = GoldenCase & { params: number }
-
-const readCase = (model: string): Case =>
-  JSON.parse(readFileSync(sharedPath(`golden/models/${model}.json`), 'utf8')) as Case
+const readCase = (model: string) => readGoldenFile(sharedPath(`golden/models/${model}.json`))
 
 /** `regnetx` of `regnetx_002`, `clip_RN` of `clip_RN50-quickgelu`. */
 const kindOf = (model: string): string => /^(clip_)?[a-z]+/i.exec(model)![0]

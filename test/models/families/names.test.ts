@@ -1,11 +1,7 @@
 import { expect, it } from 'vitest'
 import { graphOf } from '../../../scripts/conformanceCase.ts'
+import { renamed } from '../../../src/lib/tensors/foreignNames.ts'
 import { architectures } from '../../../src/models/architectures.ts'
-
-const renamed = (architecture: string, name: string): string => {
-  const rule = architectures[architecture]!.names!.rename!.find(([pattern]) => pattern.test(name))
-  return rule ? name.replace(rule[0], rule[1]) : name
-}
 
 it.each([
   ['poolformer_s12', 'patch_embed.proj.weight'],
@@ -20,7 +16,8 @@ it.each([
   ['hiera_small_abswin_256', 'pos_embed_abs'],
 ])('%s takes the name %s of older checkpoints', (architecture, name) => {
   const size = architecture.endsWith('256') ? 256 : 224
+  const { names } = architectures[architecture]!
   const { parameters } = graphOf(architectures[architecture]!, size)
   expect(parameters.has(name)).toBe(false)
-  expect([...parameters.keys()]).toContain(renamed(architecture, name))
+  expect([...parameters.keys()]).toContain(renamed(name, names!.rename!))
 })

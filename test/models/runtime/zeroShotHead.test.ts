@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tensor as OrtTensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { type GoldenCase } from '../../../scripts/conformanceCase.ts'
+import { readGoldenFile } from '../../../scripts/conformanceCase.ts'
 import { formulaImages, formulaValues, writeFormulaWeights } from '../../../scripts/formula.ts'
 import { multiplyAdds } from '../../../src/lib/onnx/cost.ts'
 import {
@@ -15,7 +14,8 @@ import {
   parameterScope,
 } from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
-import { gather, matmul, mean, sum } from '../../../src/lib/onnx/ops.ts'
+import { fixedSize } from '../../../src/lib/onnx/shapes.ts'
+import { add, gather, matmul, mean, sum } from '../../../src/lib/onnx/ops.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 import {
   classEmbeddingsFile,
@@ -88,7 +88,7 @@ describe('class embeddings', () => {
   it('are unit means of the unit embeddings of all prompts', async () => {
     const { file, task } = await tinyModel()
     let batches = 0
-    const head = await zeroShotHead({ encoder: tiny, files: [file] }, task, {
+    const head = await zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, task, {
       onBatch: () => batches++,
     })
     expect(batches).toBeGreaterThan(0)
@@ -106,9 +106,12 @@ describe('class embeddings', () => {
         task,
       ),
     }
-    const first = await zeroShotHead({ encoder: tiny, files: [file] }, kept)
+    const first = await zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, kept)
     expect(
-      await zeroShotHead({ encoder: tiny, files: [join(folder, 'gone.safetensors')] }, kept),
+      await zeroShotHead(
+        { encoder: tiny, files: [join(folder, 'gone.safetensors')], imageSize: 224 },
+        kept,
+      ),
     ).toEqual(first)
   })
 
@@ -116,7 +119,10 @@ describe('class embeddings', () => {
     const { file, task } = await tinyModel()
     const head = join(file, 'head.safetensors')
     await expect(
-      zeroShotHead({ encoder: tiny, files: [file] }, { ...task, embeddingsFile: head }),
+      zeroShotHead(
+        { encoder: tiny, files: [file], imageSize: 224 },
+        { ...task, embeddingsFile: head },
+      ),
     ).rejects.toThrow(/^cannot write .*head.safetensors: /)
   })
 
@@ -153,15 +159,44 @@ describe('class embeddings', () => {
     ).toBe(files[0])
   })
 
+  it('take weights whose image tower has positions for images of their own size', async () => {
+    const { task } = await tinyModel()
+    const file = join(folder, 'placed.safetensors')
+    const placed: DualEncoder = {
+      ...tiny,
+      encodeImage: (w, image) => {
+        const places = w.get('pos_embed', [
+          1,
+          (fixedSize(image.shape[2], 'image') / 16) ** 2,
+          width,
+        ])
+        return add(tiny.encodeImage(w, image), mean(places, [0, 1]))
+      },
+    }
+    await writeSafetensors(file, [
+      { name: 'words', shape: [wordPieces.length, width], data: words },
+      { name: 'colours', shape: [3, width], data: colours },
+      { name: 'pos_embed', shape: [1, 4, width], data: new Float32Array(4 * width) },
+    ])
+    const local = { encoder: placed, files: [file], imageSize: 32 }
+    const head = await zeroShotHead(local, task)
+    for (const [i, value] of expectedHead.entries()) expect(head[i]).toBeCloseTo(value, 6)
+    const larger = { ...local, imageSize: 48 }
+    await expect(zeroShotHead(larger, task)).rejects.toThrow(
+      /pos_embed is \[1,4,4\], not \[1,9,4\]/,
+    )
+    expect(await zeroShotHead({ ...larger, resizePositions: true }, task)).toEqual(head)
+  })
+
   it('refuses weights that do not fit, the image tower included', async () => {
     const { task } = await tinyModel()
     const file = join(folder, 'half.safetensors')
     await writeSafetensors(file, [
       { name: 'words', shape: [wordPieces.length, width], data: words },
     ])
-    await expect(zeroShotHead({ encoder: tiny, files: [file] }, task)).rejects.toThrow(
-      /1 missing \(colours\)/,
-    )
+    await expect(
+      zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, task),
+    ).rejects.toThrow(/1 missing \(colours\)/)
   })
 })
 
@@ -203,7 +238,7 @@ const steps = nativeSteps({
 describe('a zero-shot classifier', () => {
   it('gives scaled cosine similarities', async () => {
     const { file, task } = await tinyModel()
-    const head = await zeroShotHead({ encoder: tiny, files: [file] }, task)
+    const head = await zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, task)
     const images = Float32Array.of(0.5, -1, 2, 3, 0, 1)
     const [a, b] = [images.subarray(0, 3), images.subarray(3)].map(image =>
       unit(
@@ -240,20 +275,17 @@ describe('a zero-shot classifier', () => {
 describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
   it('come from the texts themselves, padding cut off', async () => {
     const name = 'clip_RN50-quickgelu'
-    const golden = JSON.parse(
-      readFileSync(sharedPath(`golden/models/${name}.json`), 'utf8'),
-    ) as GoldenCase & {
-      prompts: string[]
-    }
+    const golden = readGoldenFile(sharedPath(`golden/models/${name}.json`))
+    const prompts = golden.prompts!
     const file = join(folder, `${name}.safetensors`)
     await writeFormulaWeights(file, golden.tensors)
     const encoder = findArchitecture('clip:RN50-quickgelu') as DualEncoder
     const tokenizer = sharedPath('golden/tokenizer/clip_tokenizer.json')
     const head = await zeroShotHead(
-      { encoder, files: [file] },
+      { encoder, files: [file], imageSize: 224 },
       {
         tokenizer,
-        classNames: golden.prompts,
+        classNames: prompts,
         templates: ['{}'],
       },
     )
@@ -273,8 +305,8 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
       Float32Array.from(crop, value => value / 255),
       size,
     )
-    const zeroShot = { tokenizer, classNames: golden.prompts, templates: ['{}'] }
-    const classes = golden.prompts.length
+    const zeroShot = { tokenizer, classNames: prompts, templates: ['{}'] }
+    const classes = prompts.length
     const model = {
       name: 'clip',
       architecture: 'clip:RN50-quickgelu',
