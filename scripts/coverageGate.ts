@@ -1,5 +1,6 @@
 /** Judges runs without a change by the gate, as scripts/coverage.ts counts them. */
-import { changeClusterings, independentImages } from '../src/analysis/compare.ts'
+import { changeClusterings } from '../src/analysis/compare.ts'
+import { independentImages } from '../src/metrics/designEffect.ts'
 import {
   defaultAlpha,
   type GateCheck,

@@ -1,6 +1,10 @@
 /** Computes which groups gained and which lost between two evaluations of the same images. */
 import { groupByKey } from '../lib/tally.ts'
-import { type GroupClustering, groupClusterings } from '../metrics/designEffect.ts'
+import {
+  type GroupClustering,
+  groupClusterings,
+  independentImages,
+} from '../metrics/designEffect.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
@@ -136,15 +140,16 @@ export function groupChanges(
 export const pairedCountsByGroup = (cells: readonly PairedCounts[]): Map<string, PairedCounts[]> =>
   groupByKey(cells, ({ group }) => group)
 
-export const independentImages: GroupClustering = { inflation: 1, reason: null }
-
 /** Returns how households bear on each group of which some image has one; what is common to the groups is estimated together. */
 export const changeClusterings = (
   cells: readonly PairedCounts[],
 ): ReadonlyMap<string, GroupClustering> => groupClusterings(changeMoments(cells))
 
 /** Returns how households bear on the change of all images together, which the reason calls `name`. */
-export const overallClustering = (cells: readonly PairedCounts[], name: string): GroupClustering =>
+export const overallChangeClustering = (
+  cells: readonly PairedCounts[],
+  name: string,
+): GroupClustering =>
   changeClusterings(cells.map(cell => ({ ...cell, group: name }))).get(name) ?? independentImages
 
 const overallChange = (cells: readonly PairedCounts[]): GroupChange =>
@@ -153,7 +158,7 @@ const overallChange = (cells: readonly PairedCounts[]): GroupChange =>
     group: 'all',
     cells,
     counts: joinOutcomes(cells),
-    clustering: overallClustering(cells, 'all groups'),
+    clustering: overallChangeClustering(cells, 'all groups'),
   })
 
 function groupChange({ by, group, cells, counts, clustering }: PairedGroup): GroupChange {

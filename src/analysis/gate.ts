@@ -13,6 +13,7 @@ import {
   largestWhere,
   lowerTailTest,
 } from '../metrics/familywise.ts'
+import { type GroupClustering } from '../metrics/designEffect.ts'
 import { type Interval, wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
@@ -54,13 +55,7 @@ const verdictOf = (isBroken: boolean, holds: boolean): GateCheck['verdict'] =>
   isBroken ? 'broken' : holds ? 'holds' : 'undecided'
 
 /** A group with its paired outcomes. */
-export type GroupDrop = GateSubject & {
-  counts: PairedOutcomes
-  /** Factor by which households inflate the variance of the change. Default 1. */
-  inflation?: number
-  /** Why the variance cannot be told. */
-  reason?: string | null
-}
+export type GroupDrop = GateSubject & Partial<GroupClustering> & { counts: PairedOutcomes }
 
 /**
  * Judges drops of accuracy against the baseline on the same images. A drop is broken if the group got worse (exact one-sided
@@ -108,13 +103,8 @@ function changeBounds({ counts, inflation = 1 }: GroupDrop, movedImages = 0): In
 const neverRejected: ExactTest = { p: 1, attainable: () => 0 }
 
 /** A group with its counts. */
-export type GroupAccuracy = GateSubject & {
-  counts: { n: number; top1: number }
-  /** Factor by which households inflate the variance, and divide the images. Default 1. */
-  inflation?: number
-  /** Why the variance cannot be told. */
-  reason?: string | null
-}
+export type GroupAccuracy = GateSubject &
+  Partial<GroupClustering> & { counts: { n: number; top1: number } }
 
 /** Judges accuracies of groups. An accuracy is broken if an exact binomial test, corrected for all groups, shows less than `minWorst`. */
 export function judgeWorst(

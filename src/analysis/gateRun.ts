@@ -1,19 +1,14 @@
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { groupBy } from '../metrics/accuracy.ts'
-import { clusterMoments, groupClusterings } from '../metrics/designEffect.ts'
+import { clusterMoments, groupClusterings, independentImages } from '../metrics/designEffect.ts'
 import { splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
 import { readableResults } from '../results/current.ts'
-import { countByHousehold } from '../results/households.ts'
+import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
-import {
-  changeClusterings,
-  independentImages,
-  overallClustering,
-  pairedCountsByGroup,
-} from './compare.ts'
+import { changeClusterings, overallChangeClustering, pairedCountsByGroup } from './compare.ts'
 import {
   type GateCheck,
   defaultAlpha,
@@ -118,7 +113,7 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
 
 /** Names the data sets whose images are judged by household. */
 function householdNotes(entries: readonly StoredEvaluation[]): string[] {
-  const named = entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
+  const named = entries.filter(hasHouseholds)
   const datasets = distinctFieldValues(named, 'dataset')
   return datasets.length === 0
     ? []
@@ -149,7 +144,7 @@ async function pairedDrops(
     const whole = joinOutcomes(byClass)
     const group = 'all images'
     if (pairedImageCount(whole) > 0)
-      drops.push({ ...subject, group, counts: whole, ...overallClustering(byClass, group) })
+      drops.push({ ...subject, group, counts: whole, ...overallChangeClustering(byClass, group) })
     if (by !== 'label' && !sharedColumns(first, second).includes(by)) {
       notes.push(`${dataset} has no ${by}: only all its images together are judged.`)
       continue

@@ -2,12 +2,12 @@
 import { basename, resolve } from 'node:path'
 import { unknownNameError } from '../lib/errors.ts'
 import { groupBy, sumCounts } from '../metrics/accuracy.ts'
-import { clusteredAccuracy, groupClusterings } from '../metrics/designEffect.ts'
+import { clusteredAccuracy } from '../metrics/designEffect.ts'
 import { defaultMinN, disparity } from '../metrics/disparity.ts'
 import { countByColumns } from '../results/counts.ts'
 import { answerFromReadable, nameByRequests } from '../results/current.ts'
 import { damageFailures, unusableNotes } from '../results/damage.ts'
-import { momentsBy, readHouseholdMoments } from '../results/households.ts'
+import { overallClustering, readHouseholdMoments } from '../results/households.ts'
 import {
   lastRequests,
   type RecordedRun,
@@ -105,9 +105,8 @@ async function measureEvaluation(
   const wanted = by === undefined ? ['region', 'country'] : [by]
   const column = wanted.find(name => columns.includes(name)) ?? null
   const cells = await countByColumns(entry, column === null ? [] : [column])
-  const moments = momentsBy((await readHouseholdMoments([entry], [[]])).get(entry.key), [])
-  const clustering = moments ? groupClusterings(moments).get('all')! : null
-  const { n, top1, interval } = clusteredAccuracy(sumCounts(cells), clustering)
+  const moments = (await readHouseholdMoments([entry], [[]])).get(entry.key)
+  const { n, top1, interval } = clusteredAccuracy(sumCounts(cells), overallClustering(moments))
   const groups = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
   return {
     n,

@@ -2,6 +2,7 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { columnQuarters } from '../results/counts.ts'
+import { hasHouseholds } from '../results/households.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
 import { quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 
@@ -76,7 +77,7 @@ export async function pairedCounts(
 
 /** Returns the SQL of the household in a row of the first side; NULL if the data set names none. */
 export const householdSql = (first: StoredEvaluation): string =>
-  first.shards[0]!.columns.includes('household') ? 'a.household::VARCHAR' : 'NULL::VARCHAR'
+  hasHouseholds(first) ? 'a.household::VARCHAR' : 'NULL::VARCHAR'
 
 /** SQL of the columns of `PairCounts`. */
 const pairedOutcomesSql = [

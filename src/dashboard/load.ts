@@ -4,6 +4,7 @@ import { ownValue } from '../lib/ownValue.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { type ColumnQuarter, columnQuarters, countByColumns } from '../results/counts.ts'
 import { answerFromReadable } from '../results/current.ts'
+import { hasHouseholds } from '../results/households.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
   byCountName,
@@ -52,7 +53,7 @@ export async function countEvaluation(
   const state = evaluationStateOf(entry)
   if (counts.models.get(model)?.state === state) return
   const { columns } = entry.shards[0]!
-  counts.isClustered ||= columns.includes('household')
+  counts.isClustered ||= hasHouseholds(entry)
   const income = incomeColumns.find(column => columns.includes(column))
   const split = ['region', 'country', ...(income === undefined ? [] : [income])]
   const cells = await answerFromReadable(

@@ -24,6 +24,9 @@ const noImageError = (why: string): GeogapError => dataError('no-image', why)
 export type ThumbnailAnswer =
   { type: 'thumbnail'; bytes: Uint8Array } | { type: 'failed'; reason: string }
 
+/** The process's answer, or why it gave none and has to end. */
+type DecodeOutcome = ThumbnailAnswer | { type: 'ended'; reason: string }
+
 export interface Thumbnails {
   /** Returns a thumbnail as WebP of at most 224 x 224 pixels. Errors: `no-image`. */
   read: (content: string, id: string) => Promise<Uint8Array>
@@ -83,7 +86,7 @@ function askForThumbnail(
   child: ChildProcess,
   source: ImageSource,
   timeoutMs: number,
-): Promise<ThumbnailAnswer | { type: 'ended'; reason: string }> {
+): Promise<DecodeOutcome> {
   return new Promise(resolve => {
     const onEnd = (): void =>
       finish({ type: 'ended', reason: 'the image ended the process that decodes it' })
@@ -93,7 +96,7 @@ function askForThumbnail(
         reason: `the image takes more than ${timeoutMs / 1000} s to decode`,
       })
     const timer = setTimeout(onTimeout, timeoutMs)
-    const finish = (answer: ThumbnailAnswer | { type: 'ended'; reason: string }): void => {
+    const finish = (answer: DecodeOutcome): void => {
       clearTimeout(timer)
       child.off('message', finish).off('exit', onEnd).off('error', onEnd)
       resolve(answer)

@@ -8,7 +8,7 @@ import {
   unknownEndingProblem,
 } from './benchmarks/classFolders.ts'
 import { labelRules, type ReadManifestOptions } from './manifest.ts'
-import type { FileTree } from './tree.ts'
+import { type FileTree, isLitterName } from './tree.ts'
 import type { ArchiveMember } from '../lib/archive/member.ts'
 
 /**
@@ -61,14 +61,11 @@ function noClassFoldersError(tree: FileTree, entries: readonly ArchiveMember[]):
   )
 }
 
-/** What file managers and version control leave beside folders. */
-const isLitter = (name: string): boolean => name === '__MACOSX' || name.startsWith('.')
-
 /** Looks through a single folder without images beside it that holds folders and no images, as archives often have them. */
 async function unwrapSingleFolder(tree: FileTree): Promise<FileTree> {
   const shown = async (one: FileTree) =>
     (await one.topEntries()).filter(
-      ({ name, isFolder }) => !isLitter(name) && (isFolder || isImageName(name)),
+      ({ name, isFolder }) => !isLitterName(name) && (isFolder || isImageName(name)),
     )
   const [only, ...others] = await shown(tree)
   if (!only?.isFolder || others.length > 0) return tree

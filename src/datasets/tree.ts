@@ -155,10 +155,11 @@ async function walkFolder(
   return [...files, ...nested.flat()]
 }
 
+/** Returns whether file managers and version control leave folders and files of this name beside others. */
+export const isLitterName = (name: string): boolean => name === '__MACOSX' || name.startsWith('.')
+
 function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree {
-  const visible = members.filter(
-    ({ path }) => !path.split('/').some(part => part.startsWith('.') || part === '__MACOSX'),
-  )
+  const visible = members.filter(({ path }) => !path.split('/').some(isLitterName))
   const sorted = [...visible].sort(comparePaths)
   const byName = new Map(members.map(member => [member.path, member]))
   const tops = new Map(sorted.map(({ path }) => [path.split('/')[0]!, path.includes('/')]))

@@ -27,9 +27,8 @@ import {
 import { commitShard } from '../results/write.ts'
 import { loadCosts, recordCosts } from './cost.ts'
 import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
-import { type InferenceProfile } from './profile.ts'
 import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'
-import { createProfiler } from './profile.ts'
+import { createProfiler, type InferenceProfile } from './profile.ts'
 import { startProgress } from './progress.ts'
 import { type DatasetExecutionOptions, type EvaluationSettings } from './settings.ts'
 import {

@@ -133,6 +133,9 @@ export function groupBy(cells: readonly CountsRow[], columns: readonly string[])
   return grouped
 }
 
+/** Returns the name of a group of several columns: `Africa × Q4`. */
+export const joinedName = (values: readonly (string | number)[]): string => values.join(' × ')
+
 interface OpenGroup {
   values: readonly (string | number)[]
   sum: CountsSum
@@ -148,7 +151,7 @@ export function sumByGroup(
   const findSum = groupFinder(columns, open)
   for (const cell of cells) addTo(findSum(cell)?.sum ?? unknown, cell)
   const groups = [...open.values()].map(({ values, sum }) => ({
-    group: values.join(' × '),
+    group: joinedName(values),
     groups: Object.fromEntries(columns.map((column, i) => [column, values[i]!])),
     ...finishSum(sum),
   }))

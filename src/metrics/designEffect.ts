@@ -184,6 +184,8 @@ export interface GroupClustering {
   reason: string | null
 }
 
+export const independentImages: GroupClustering = { inflation: 1, reason: null }
+
 /** Returns how clusters bear on each group. */
 export function groupClusterings(
   clusters: readonly ClusterMoments[],

@@ -88,14 +88,13 @@ export type ClusterOutcomes = PairCounts & { group: string; cluster?: string | n
 export function changeMoments(cells: readonly ClusterOutcomes[]): ClusterMoments[] {
   const groups = groupByKey(cells, ({ group }) => group)
   return [...groups].flatMap(([group, own]) => {
-    const clusters = groupByKey(
-      own.filter(({ cluster }) => cluster != null),
-      ({ cluster }) => cluster!,
-    )
+    const clusters = groupByKey(own, ({ cluster }) => cluster ?? null)
+    const singles = clusters.get(null) ?? []
+    clusters.delete(null)
     if (clusters.size === 0) return []
     const sums = { ...noMoments, group }
     for (const members of clusters.values()) addCluster(sums, members)
-    for (const single of own.filter(({ cluster }) => cluster == null)) addSingles(sums, single)
+    for (const single of singles) addSingles(sums, single)
     return sums
   })
 }

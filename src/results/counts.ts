@@ -89,14 +89,6 @@ type SplitColumn = string | ComputedColumn
 const splitColumnName = (split: SplitColumn): string =>
   typeof split === 'string' ? split : split.name
 
-/** Returns the names of the columns by which some evaluation is counted, `label` among them. */
-export async function countedColumns(entries: readonly StoredEvaluation[]): Promise<string[]> {
-  const names = new Set<string>()
-  for (const [first] of groupByKey(entries, columnSetKey).values())
-    for (const column of await splitColumnsOf(first!)) names.add(splitColumnName(column))
-  return [...names]
-}
-
 const splitColumnsOf = async (entry: StoredEvaluation): Promise<SplitColumn[]> => [
   'label',
   ...(await groupColumnsOf(entry)),

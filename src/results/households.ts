@@ -1,13 +1,22 @@
 import { basename } from 'node:path'
 import { groupByKey } from '../lib/tally.ts'
 import { type GroupValue } from '../datasets/dataset.ts'
-import { type ClusterMoments } from '../metrics/designEffect.ts'
+import { joinedName } from '../metrics/accuracy.ts'
+import {
+  type ClusterMoments,
+  type GroupClustering,
+  groupClusterings,
+} from '../metrics/designEffect.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { parquetRows, query } from '../lib/sql.ts'
 import { entryNameSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
 const householdColumn = 'household'
+
+/** Returns whether the data set of an evaluation has households. */
+export const hasHouseholds = ({ shards }: Pick<StoredEvaluation, 'shards'>): boolean =>
+  shards[0]!.columns.includes(householdColumn)
 
 /** Counts of one household, with the values of its group. */
 export interface HouseholdCounts extends ClusterCounts {
@@ -25,8 +34,7 @@ export async function countByHousehold(
   entries: readonly StoredEvaluation[] = [entry],
 ): Promise<HouseholdCounts[] | null> {
   const columns = [by].flat()
-  if (columns.includes(householdColumn) || !entry.shards[0]!.columns.includes(householdColumn))
-    return null
+  if (columns.includes(householdColumn) || !hasHouseholds(entry)) return null
   const groups: string[] = []
   for (const column of columns) groups.push((await groupSql(entry, column, entries)) ?? 'NULL')
   const named = groups.map((sql, i) => `${sql} AS g${i}`)
@@ -42,7 +50,7 @@ export async function countByHousehold(
   if (!rows.some(({ known }) => known)) return null
   return rows.map(({ cluster, n, top1, ...row }) => {
     const values = columns.map((_, i) => String(row[`g${i}`]))
-    return { group: values.join(' × '), values, cluster, n, top1 }
+    return { group: joinedName(values), values, cluster, n, top1 }
   })
 }
 
@@ -64,6 +72,14 @@ export const momentsBy = (
   moments?.find(one => one.by.length === by.length && by.every((name, i) => one.by[i] === name))
     ?.groups
 
+/** Returns how households bear on the accuracy of all images together; null for independent images. */
+export const overallClustering = (
+  moments: readonly GroupedMoments[] | undefined,
+): GroupClustering | null => {
+  const sums = momentsBy(moments, [])
+  return sums ? groupClusterings(sums).get('all')! : null
+}
+
 /**
  * Returns the sums over the households of the groups by each set of columns that an evaluation has, for every evaluation whose
  * data set names households.
@@ -73,7 +89,7 @@ export async function readHouseholdMoments(
   sets: readonly (readonly string[])[],
 ): Promise<HouseholdMoments> {
   const moments = new Map<string, GroupedMoments[]>()
-  const named = entries.filter(({ shards }) => shards[0]!.columns.includes(householdColumn))
+  const named = entries.filter(hasHouseholds)
   for (const members of groupByKey(named, ({ identity }) => identity.content).values()) {
     for (const by of sets) {
       if (by.includes(householdColumn)) continue
@@ -122,7 +138,7 @@ async function addMoments(
     const own = byEntry.get(basename(folder)) ?? []
     if (!own.some(({ known }) => known)) continue
     const groups = own.map(({ sums, ...row }) => ({
-      group: names.map(name => String(row[name])).join(' × ') || 'all',
+      group: names.length === 0 ? 'all' : joinedName(names.map(name => String(row[name]))),
       ...sums,
     }))
     moments.set(key, [...(moments.get(key) ?? []), { by, groups }])

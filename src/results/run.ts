@@ -11,7 +11,7 @@ import { defaultMinN, disparity, type Disparity, pairDifference } from '../metri
 import { type Estimate, type Interval } from '../metrics/intervals.ts'
 import { type HouseholdMoments, momentsBy, readHouseholdMoments } from './households.ts'
 import { pullResults } from './sync.ts'
-import { type CountsCell, countedColumns, readCounts } from './counts.ts'
+import { type CountsCell, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
 import { answerFromReadable, readCurrentResults } from './current.ts'
@@ -111,25 +111,29 @@ async function readStoredRun(
   const dir = await pullResults(place)
   const datasets = await readDatasetRecords(dir)
   const studies = await readStudies(dir)
-  return answerFromReadable(await readCurrentResults(dir, exclude), async results => ({
-    dir,
-    ...results,
-    datasets,
-    modelNotes: await readModelNotes(dir),
-    cells: await readCounts(results.entries, columns),
-    households: await readHouseholdMoments(results.entries, [
-      ...(columns === undefined
-        ? (await countedColumns(householdEntries(results.entries))).map(name => [name])
-        : [...columns.map(name => [name]), ...(columns.length > 1 ? [columns] : [])]),
-      [],
-    ]),
-    estimates: await readEstimates(dir, results.entries),
-    studies,
-  }))
+  return answerFromReadable(await readCurrentResults(dir, exclude), async results => {
+    const cells = await readCounts(results.entries, columns)
+    const single = (columns ?? ['label', ...countedColumns(cells)]).map(name => [name])
+    const together = columns !== undefined && columns.length > 1 ? [columns] : []
+    return {
+      dir,
+      ...results,
+      datasets,
+      modelNotes: await readModelNotes(dir),
+      cells,
+      households: await readHouseholdMoments(results.entries, [...single, ...together, []]),
+      estimates: await readEstimates(dir, results.entries),
+      studies,
+    }
+  })
 }
 
-const householdEntries = (entries: readonly StoredEvaluation[]): StoredEvaluation[] =>
-  entries.filter(({ shards }) => shards[0]!.columns.includes('household'))
+/** Returns the grouping columns that some cell has. */
+function countedColumns(cells: readonly CountsCell[]): string[] {
+  const names = new Set<string>()
+  for (const { groups } of cells) for (const name of Object.keys(groups)) names.add(name)
+  return [...names]
+}
 
 /** Creates a run from counts in memory; `columnsRead` names the columns of the counts if they were not read by all. */
 export function createRun(stored: StoredRun, columnsRead?: readonly string[]): Run {
@@ -319,9 +323,7 @@ function checkColumn(run: Run, column: string, columnsRead: readonly string[] = 
       'columns-not-read',
       `no counts by ${column}: the run was opened by ${columnsRead.join(', ') || 'no column'} alone`,
     )
-  const held = [
-    ...new Set(countsByEvaluation(run).flatMap(({ cells }) => Object.keys(cells[0]!.groups))),
-  ]
+  const held = countedColumns(run.cells)
   if (column === 'label' || held.includes(column)) return
   if (run.columns.includes(column)) {
     throw inputError(

@@ -1,6 +1,6 @@
 import { type Counts, sumCounts } from '../../metrics/accuracy.ts'
-import { type GroupClustering, groupClusterings } from '../../metrics/designEffect.ts'
-import { momentsBy } from '../../results/households.ts'
+import { independentImages } from '../../metrics/designEffect.ts'
+import { overallClustering } from '../../results/households.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { mean, sum } from '../../metrics/numbers.ts'
 import { inferDisparities } from '../disparityInference.ts'
@@ -66,20 +66,15 @@ export function meanAccuracy(
   const value = mean(shares as number[])
   const parts = benchmarks.map(benchmark => ({
     ...sumCounts(evidence.cellsOf(benchmark, model)),
-    ...overallClustering(evidence, benchmark, model),
+    ...(overallClustering(
+      evidence.run.households.get(evidence.evaluationOf(benchmark, model)?.key ?? ''),
+    ) ?? independentImages),
   }))
   const note = parts.flatMap(({ reason }) => reason ?? [])[0] ?? null
   const half = note === null ? halfWidthOfMean(parts) : null
   const interval: Interval | null =
     half === null ? null : [Math.max(0, value - half), Math.min(1, value + half)]
   return { value, interval, n: 1, note, from: evidence.sourcesText(benchmarks, [model]) }
-}
-
-/** Returns how households bear on the accuracy of all images of a benchmark. */
-function overallClustering(evidence: PaperView, benchmark: string, model: string): GroupClustering {
-  const key = evidence.evaluationOf(benchmark, model)?.key ?? ''
-  const moments = momentsBy(evidence.run.households.get(key), [])
-  return (moments && groupClusterings(moments).get('all')) ?? { inflation: 1, reason: null }
 }
 
 /** Adds the variances of independent benchmarks; null if the images of one are not known. */
