@@ -24,7 +24,7 @@ export interface GoldenCase {
   model: string
   input: { name: string; batch: number; size: number }
   outputs: Record<string, number[][]>
-  /** Of how many values the outputs have one, the first; all by default. */
+  /** Step of the values that the outputs have: each `every`-th from the first; 1 by default. */
   every?: number
   tensors: FormulaTensor[]
   /** The texts of `token_ids`. */

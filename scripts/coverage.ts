@@ -200,7 +200,7 @@ const change = (n: number, lost: number, gained: number, most?: number): ChangeW
   rho: 1,
 })
 
-/** Few households: `n` of them. */
+/** Returns the setting of `n` households of 1 to `most` images. */
 const fewHomes = (
   n: number,
   lost: number,

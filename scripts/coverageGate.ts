@@ -15,7 +15,7 @@ import { spread } from '../src/metrics/numbers.ts'
 import { joinOutcomes } from '../src/metrics/signFlip.ts'
 import { binomial, type GroupSample, type GroupWorld } from './coverageWorlds.ts'
 
-/** What becomes of a run without a change that is judged by all three limits, each at the truth. */
+/** Returns whether a run without a change breaks one of the three limits, each of which is set to the true value. */
 export function gateFails(
   { groups, clusters }: GroupSample,
   { shares }: GroupWorld,

@@ -28,7 +28,7 @@ export function binomialSampler(n: number, chance: number): (random: Random) => 
 
 const samplers = new Map<string, (random: Random) => number>()
 
-/** A binomial number; the samplers of large `n` are kept. */
+/** Draws a binomial number; the samplers of large `n` are cached. */
 export function binomial(n: number, chance: number, random: Random): number {
   if (chance <= 0 || chance >= 1) return chance <= 0 ? 0 : n
   if (n < 60) {

@@ -1,4 +1,4 @@
-/** Golden cases without what a graph tells by itself. */
+/** Golden cases whose tensors are read from the graph of their model. */
 import { readFileSync } from 'node:fs'
 import { type Parameter } from '../src/lib/onnx/graph.ts'
 import { fixedSize, volume } from '../src/lib/onnx/shapes.ts'

@@ -1,6 +1,6 @@
 /*
- * Writes test/models/families/expected.jsonl: for every family, the golden case with the fewest parameters, as far as its
- * weights cannot be told from the graph, so that a clone alone can be checked against the reference libraries.
+ * Writes test/models/families/expected.jsonl: for every family, the golden case with the fewest parameters, without the tensors
+ * that its graph determines, so that a clone alone can be checked against the reference libraries.
  *
  *   npx tsx scripts/expectedOutputs.ts FOLDER...
  */
@@ -48,7 +48,7 @@ await writeFile(
 )
 process.stdout.write(`${lines.size} families\n`)
 
-/** Returns what the graph does not tell of a case; undefined where a tensor follows no formula. */
+/** Returns a case without the tensors that its graph determines; undefined if a tensor follows no formula. */
 function expectedOf(golden: GoldenCase): ExpectedCase | undefined {
   const architecture = architectureOfCase(golden)!
   const { parameters } = graphOf(architecture, golden.input.size)

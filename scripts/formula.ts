@@ -1,6 +1,7 @@
 /** The formula weights and images of the golden cases: exact in any language, so that no large file is needed. */
 import { open } from 'node:fs/promises'
 import { writeFully } from '../src/lib/files.ts'
+import { volume } from '../src/lib/onnx/shapes.ts'
 
 export interface FormulaTensor {
   name: string
@@ -52,9 +53,6 @@ export function formulaImages(name: string, size: number, batch: number): Float3
   }
   return images
 }
-
-const volume = (shape: readonly number[]): number =>
-  shape.reduce((product, size) => product * size, 1)
 
 /** Writes the tensors as a safetensors file, one at a time, so that a large model needs no memory. */
 export async function writeFormulaWeights(

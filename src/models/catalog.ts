@@ -60,7 +60,7 @@ export function findModel(name: string): ModelSpec | undefined {
   return found instanceof GeogapError ? undefined : found
 }
 
-/** Returns a model, why it is not to be had at the size that is named, or undefined for an unknown name. */
+/** Returns a model, the error of a size that it does not take, or undefined for an unknown name. */
 function lookUp(name: string): ModelSpec | GeogapError | undefined {
   const [model, file] = splitFile(name)
   const [base, size] = splitInputSize(model)

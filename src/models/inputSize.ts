@@ -15,12 +15,12 @@ export function splitInputSize(name: string): [name: string, size?: InputSize] {
   return base === undefined ? [name] : [base, size === 'test' ? size : Number(size)]
 }
 
-/** Families whose table of positions is resized as their reference library does it. */
+/** Families of one size whose reference library resizes their table of positions as `resizeGrid` does. */
 const resizableFamilies = ['vit', 'clip']
 
 /**
- * Returns the model at another size of its input, under its name with the size (`resnet50.a1_in1k:test`), or why there is
- * none: `no-test-size`, `fixed-size`, `bad-option`.
+ * Returns the model at another size of its input, under its name with the size (`resnet50.a1_in1k:test`), or the error that
+ * says why it does not take the size: `no-test-size`, `fixed-size`, `bad-option`.
  */
 export function withInputSize(spec: ModelSpec, size: InputSize): ModelSpec | GeogapError {
   const { name, recipe, testRecipe } = spec
@@ -45,7 +45,7 @@ export function withInputSize(spec: ModelSpec, size: InputSize): ModelSpec | Geo
   return { ...spec, name: `${name}:${size}`, sizeOf: name, recipe: sized }
 }
 
-/** Tells of each size whether a model's weights fit images of it, with a table of positions resized. */
+/** Returns whether a model's weights, with a table of positions resized, fit images of a size: `takesSize(spec)(size)`. */
 const takesSize = memoize(({ architecture, recipe, graph, fixedSize = false }: ModelSpec) =>
   memoize((size: number): boolean => {
     if (graph) return false

@@ -59,11 +59,11 @@ export interface ModelSpec {
   head?: TrainedHead
   /** Preprocessing that the weights were trained for. */
   recipe: PreprocessingConfig
-  /** The larger size at which timm validates the model, with its crop; `NAME:test` runs it so. */
+  /** The size and the crop at which timm validates the model and `NAME:test` runs it. */
   testRecipe?: Pick<PreprocessingConfig, 'size' | 'cropPct'> | undefined
   /** Whether the architecture takes images of its training size only, unless its positions are resized. */
   fixedSize?: boolean | undefined
-  /** The name without the size, in a model that runs at another size than its weights were trained for. */
+  /** The name without the size, of a model that runs at another size than its weights were trained for. */
   sizeOf?: string
   weights: WeightSource
   /** Terms of the weights, an SPDX identifier if one fits. */

@@ -49,7 +49,7 @@ const characterRepairs: readonly (readonly [RegExp, (found: string) => string])[
   [/[\0-\x08\x0b\x0e-\x1f\x7f\u206a-\u206f\ufeff\ufff9-\ufffc]/g, () => ''],
 ]
 
-/** What Python takes for white space. */
+/** White space as Python's `str.split` defines it. */
 const whitespace = /[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/
 
 const joinWords = (text: string): string =>

@@ -152,7 +152,7 @@ const embedded = new RegExp(
   'gu',
 )
 
-/** Returns the text with mojibake repaired, as often as it was made. */
+/** Returns the text with mojibake repaired, also if it was decoded wrongly several times. */
 export function repairMojibake(text: string): string {
   const repaired = repairOnce(text)
   return repaired === text ? text : repairMojibake(repaired)

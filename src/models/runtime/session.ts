@@ -30,7 +30,7 @@ export async function createSession(
     intraOpNumThreads: threads,
     logSeverityLevel: 3,
     extra: {
-      // It fuses a border of zeros with the max pooling behind it, which then ignores it (seen in ONNX Runtime 1.30).
+      // Pad_Fusion merges zero padding into the max pooling after it, which then ignores the zeros (ONNX Runtime 1.30).
       optimization: { disable_specified_optimizers: 'Pad_Fusion' },
       session:
         folder === undefined

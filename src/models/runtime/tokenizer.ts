@@ -102,8 +102,8 @@ function withLanguage(
 }
 
 /**
- * Makes the library's normalizers what they are in tokenizers: it applies NFKC in place of a file's own map of characters,
- * and lowers a final Greek sigma by its place in the word, where tokenizers takes one character at a time.
+ * Replaces normalizers in which the library differs from Hugging Face's tokenizers 0.22: it applies NFKC instead of a file's
+ * own map of characters, and lowers a Greek sigma by its place in the word instead of character by character.
  */
 function correctNormalizers(normalizer: Normalizer | null): void {
   if (!normalizer) return

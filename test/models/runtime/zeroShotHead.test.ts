@@ -1,9 +1,9 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Tensor as OrtTensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { readGoldenFile } from '../../../scripts/conformanceCase.ts'
+import { graphOf, readGoldenFile } from '../../../scripts/conformanceCase.ts'
 import { formulaImages, formulaValues, writeFormulaWeights } from '../../../scripts/formula.ts'
 import { multiplyAdds } from '../../../src/lib/onnx/cost.ts'
 import {
@@ -14,7 +14,7 @@ import {
   parameterScope,
 } from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
-import { fixedSize } from '../../../src/lib/onnx/shapes.ts'
+import { fixedSize, volume } from '../../../src/lib/onnx/shapes.ts'
 import { add, gather, matmul, mean, sum } from '../../../src/lib/onnx/ops.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 import {
@@ -28,7 +28,7 @@ import { bindWeights } from '../../../src/lib/tensors/bind.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
 import { classifierGraph, loadModel } from '../../../src/models/runtime/load.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
-import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
+import { nativeSteps, type PreprocessingConfig } from '../../../src/lib/pixels/steps.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { wordPieceJson, wordPieces } from './wordPiece.ts'
 
@@ -227,13 +227,14 @@ async function logitsOf(
   return logits!.data as Float32Array
 }
 
-const steps = nativeSteps({
+const recipe: PreprocessingConfig = {
   mean: [0, 0, 0],
   std: [1, 1, 1],
   interpolation: 'bicubic',
   cropPct: 1,
   size: 224,
-})
+}
+const steps = nativeSteps(recipe)
 
 describe('a zero-shot classifier', () => {
   it('gives scaled cosine similarities', async () => {
@@ -262,6 +263,29 @@ describe('a zero-shot classifier', () => {
     const graph = classifierGraph({ architecture: 'clip:ViT-B-32', classes: 40 }, steps)
     expect(multiplyAdds(graph) / 1e9).toBeCloseTo(4.41, 1)
     expect(graph.parameters.has('token_embedding.weight')).toBe(true)
+  })
+
+  it('checks weights with the image tower at the size that is run', async () => {
+    const architecture = 'clip:ViT-B-32-256'
+    const { parameters } = graphOf(findArchitecture(architecture), 256)
+    parameters.delete('text_projection')
+    const file = join(folder, 'sparse.safetensors')
+    let end = 0
+    const entries = Array.from(parameters.values(), ({ tensor: { name, shape } }) => {
+      const data_offsets = [end, (end += 4 * volume(shape))]
+      return [name, { dtype: 'F32', shape, data_offsets }] as const
+    })
+    const header = Buffer.from(JSON.stringify(Object.fromEntries(entries)))
+    const length = Buffer.alloc(8)
+    length.writeBigUInt64LE(BigInt(header.length))
+    await writeFile(file, Buffer.concat([length, header]))
+    await truncate(file, 8 + header.length + end)
+    const { task } = await tinyModel()
+    const model = { name: 'clip', architecture, classes: 2, files: [file], zeroShot: task }
+    const own = nativeSteps({ ...recipe, size: 256 })
+    await expect(loadModel(model, own, { outputs: ['logits'] })).rejects.toThrow(
+      /sparse\.safetensors": 1 missing \(text_projection\)$/,
+    )
   })
 
   it('needs class names', async () => {
