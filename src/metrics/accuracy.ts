@@ -158,7 +158,7 @@ export function sumByGroup(
   return { groups, unknown: finishSum(unknown) }
 }
 
-/** Returns what finds the group of a cell, and opens it in `open`; null for a cell without a value in one of the columns. */
+/** Returns a function that finds the group of a cell and opens it in `open`; null for a cell without a value in one of the columns. */
 function groupFinder(
   columns: readonly string[],
   open: Map<string, OpenGroup>,

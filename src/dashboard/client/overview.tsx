@@ -49,9 +49,12 @@ function FindingsTable({ overview }: { overview: Overview }) {
     dataset.finding === null ? [] : [{ ...dataset, finding: dataset.finding }],
   )
   const standard = overview.datasets.find(({ reference }) => reference)
+  const lacking = rows.some(({ finding: { rate } }) => rate.top1 !== null && rate.low === null)
+    ? '. Where images come in households, geogap table gives the interval'
+    : ''
   return (
     <DataTable
-      caption="What the best model of each data set reaches: top-1 accuracy in percent with its 95 % interval, and the disparity between its regions of at least 30 images in points"
+      caption={`What the best model of each data set reaches: top-1 accuracy in percent with its 95 % interval, and the disparity between its regions of at least 30 images in points${lacking}`}
       rows={rows}
       columns={[...findingColumns(standard?.title), bestModelColumn]}
     />

@@ -136,15 +136,17 @@ function gapSentence(
 ): Markup {
   const reference = title(roles.reference!)
   const n = gap.standard.models.length
-  const { difference, reason } = gap.intervals
+  const { difference, ratio, reason } = gap.intervals
+  // With an interval of the difference, the reason is that of the ratio.
+  const ratioInterval = difference && reason !== null ? ` (${reason})` : bracketedInterval(ratio, 1)
   const times =
     gap.ratio === null
       ? ''
-      : `; ${standard} gains ${gap.ratio.toFixed(1)} times as fast${bracketedInterval(gap.intervals.ratio, 1)}`
+      : `; ${standard} gains ${gap.ratio.toFixed(1)} times as fast${ratioInterval}`
   return markup`<strong>Progress gap:</strong> per point gained on ${reference}, accuracy on ${standard}
     rises by ${signedText(gap.standard.slope!, 2)} points and on ${geographic} by ${signedText(gap.geographic.slope!, 2)}. The
     gap is <strong>${signedText(gap.difference!, 2)}</strong>${bracketedInterval(difference, 2)}${isClear(difference) ? '' : ', which may be none'}${times}; least squares over
-    ${n} models${fitted.length < models.length && ' that are not zero-shot'}, ${reason ?? 'intervals by families of models'}.`
+    ${n} models${fitted.length < models.length && ' that are not zero-shot'}, ${difference ? 'intervals by families of models' : (reason ?? 'without intervals')}.`
 }
 
 /** Whether an interval leaves out 0. */
