@@ -134,6 +134,12 @@ export function transpose(x: Tensor, order: readonly number[]): Tensor {
   return appendOp('Transpose', [x], { shape, attributes: { perm: order } })
 }
 
+/** Moves the channels of images behind their positions: [n, c, h, w] to [n, h, w, c]. */
+export const channelsLast = (x: Tensor): Tensor => transpose(x, [0, 2, 3, 1])
+
+/** Moves the channels of a grid before its positions: [n, h, w, c] to [n, c, h, w]. */
+export const channelsFirst = (x: Tensor): Tensor => transpose(x, [0, 3, 1, 2])
+
 export function concat(tensors: readonly Tensor[], axis: number): Tensor {
   const [first, ...others] = tensors as readonly [Tensor, ...Tensor[]]
   const at = normalizeAxis(axis, first.shape.length)

@@ -1,4 +1,4 @@
-import { type Dim, type TensorShape, shapeError } from './graph.ts'
+import { type Dim, type Tensor, type TensorShape, shapeError } from './graph.ts'
 
 /** A size as a number times run-time names: `n*197` is 197 and ['n']. */
 function factorDims(dims: TensorShape): { size: number; names: string[] } {
@@ -39,6 +39,9 @@ export function fixedSize(dim: Dim | undefined, what: string): number {
   if (typeof dim !== 'number') throw shapeError(what, `needs a fixed size, not ${String(dim)}`)
   return dim
 }
+
+/** Returns the number of channels of `x` [n, channels, …]. */
+export const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'channels')
 
 /** The shape of `a` and `b` broadcast together, as NumPy and ONNX do it. */
 export function broadcast(op: string, a: TensorShape, b: TensorShape): TensorShape {

@@ -9,9 +9,14 @@ import {
   type Tensor,
   type ParameterScope,
 } from '../../lib/onnx/graph.ts'
-import { convNorm, divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import {
+  convNorm,
+  divisibleWidth,
+  globalContext,
+  squeezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { relativeBias, relativeRow } from '../../lib/onnx/blocks/windows.ts'
 import {
   add,
@@ -31,12 +36,10 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 
 /** A layer that keeps the shape of x [n, c, h, w]. */
 export type Gate = (w: ParameterScope, x: Tensor) => Tensor
-
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'channels')
 
 /** Squeeze-and-excitation to this share of the channels, rounded to a multiple of `divisor`. */
 export const squeeze =
@@ -45,18 +48,10 @@ export const squeeze =
     squeezeExcite(w, x, { inner: divisibleWidth(channelsOf(x) * share, { divisor }) })
 
 /** Adds a two-layer network's view of the positions' weighted mean to every position. */
-export const globalContext: Gate = (w, x) => {
-  const [n, , h, width] = x.shape
-  const channels = channelsOf(x)
-  const places = product([h!, width!])
-  const scores = reshape(conv(w.at('conv_attn'), x, { out: 1, bias: true }), [n!, places, 1])
-  const context = matmul(reshape(x, [n!, channels, places]), softmax(scores, 1))
-  const layers = w.at('mlp_add')
-  const inner = divisibleWidth(channels / 8, { divisor: 1 })
-  const image = reshape(context, [n!, channels, 1, 1])
-  const hidden = conv(layers.at('fc1'), image, { out: inner, bias: true })
-  const active = relu(layerNorm2d(layers.at('norm'), hidden))
-  return add(x, conv(layers.at('fc2'), active, { out: channels, bias: true }))
+export const addContext: Gate = (w, x) => {
+  const scores = conv(w.at('conv_attn'), x, { out: 1, bias: true })
+  const inner = divisibleWidth(channelsOf(x) / 8, { divisor: 1 })
+  return add(x, globalContext(w.at('mlp_add'), { x, scores }, { inner, activation: relu }))
 }
 
 /** Mixes rows and columns of a coarse grid of `side` cells a side, by weights made of the cells' largest values. */

@@ -3,12 +3,12 @@
  * self-attentions of many kinds.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { type Branch, branchedConv } from '../../lib/onnx/blocks/branches.ts'
+import { type Branch, branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
 import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, evoNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, avgPool, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type Gate, type SelfAttention } from './byobAttention.ts'
 
 /** What the layers of a network have in common. */
@@ -49,8 +49,6 @@ export interface ByobBlocks extends Omit<ByobBlockSettings, 'stride'> {
   depth?: number
   stride?: number
 }
-
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'byobnet')
 
 interface LayerOptions {
   net: ByobLayers
@@ -155,12 +153,6 @@ export const edge: ByobBlock = (w, x, c) => {
 export const single: ByobBlock = (w, x, c) =>
   byobLayer(w, x, { net: c, out: c.width, kernel: 3, stride: c.stride })
 
-const convBranch = (w: ParameterScope, kernel: number): Branch => ({
-  conv: w.at('conv'),
-  norm: w.at('bn'),
-  kernel,
-})
-
 /** The sum of branches, with the input's norm among them where the shapes allow it; then gate and activation. */
 function summed(w: ParameterScope, x: Tensor, c: ByobBlockSettings & { convs: readonly Branch[] }) {
   const same = channelsOf(x) === c.width && c.stride === 1
@@ -171,13 +163,13 @@ function summed(w: ParameterScope, x: Tensor, c: ByobBlockSettings & { convs: re
 }
 
 export const repVgg: ByobBlock = (w, x, c) => {
-  const convs = [convBranch(w.at('conv_kxk'), 3), convBranch(w.at('conv_1x1'), 1)]
+  const convs = [convBranch(w.at('conv_kxk'), 3), convBranch(w.at('conv_1x1'))]
   return summed(w, x, { ...c, convs })
 }
 
 export const mobileOne: ByobBlock = (w, x, c) => {
   const { kernel = 3, branches = 1 } = c
   const convs = w.each('conv_kxk', branches).map(scope => convBranch(scope, kernel))
-  if (kernel > 1) convs.push(convBranch(w.at('conv_scale'), 1))
+  if (kernel > 1) convs.push(convBranch(w.at('conv_scale')))
   return summed(w, x, { ...c, convs })
 }

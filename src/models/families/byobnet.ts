@@ -4,9 +4,9 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { channelAttention } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { flatten, globalAvgPool, maxPool, silu } from '../../lib/onnx/ops.ts'
-import { bilinearAttention, globalContext, squeeze } from './byobAttention.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { maxPool, silu } from '../../lib/onnx/ops.ts'
+import { addContext, bilinearAttention, squeeze } from './byobAttention.ts'
 import {
   basic,
   bottleneck,
@@ -20,7 +20,7 @@ import {
   repVgg,
   single,
 } from './byobBlocks.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 /** 3 × 3 convolutions that divide the size by four. */
 interface ByobStem {
@@ -168,19 +168,19 @@ const rows: ArchitectureRows<ByobNetConfig> = {
   mobileone_s4: mobileOneNet([192, 448, 896, 2048], { squeezed: [0, 0, 5, 1] }),
   resnet32ts: { ...r33, head: 0 },
   resnet33ts: r33,
-  gcresnet33ts: { ...r33, gate: globalContext },
+  gcresnet33ts: { ...r33, gate: addContext },
   seresnet33ts: { ...r33, gate: squeeze() },
   eca_resnet33ts: { ...r33, gate: channelAttention },
   resnext26ts: x26,
-  gcresnext26ts: { ...x26, gate: globalContext },
+  gcresnext26ts: { ...x26, gate: addContext },
   seresnext26ts: { ...x26, gate: squeeze() },
   eca_resnext26ts: { ...x26, gate: channelAttention },
   bat_resnext26ts: { ...x26, gate: bilinearAttention(8) },
-  gcresnet50t: { stem: tiered, stages: bottlenecks([3, 4, 6, 3], full), gate: globalContext },
+  gcresnet50t: { stem: tiered, stages: bottlenecks([3, 4, 6, 3], full), gate: addContext },
   gcresnext50ts: {
     ...x26,
     stages: bottlenecks([3, 4, 6, 3], full, { groupWidth: 32 }),
-    gate: globalContext,
+    gate: addContext,
   },
   resnet51q: {
     stem: { widths: quad, plain: 2 },
@@ -261,8 +261,7 @@ export const byobNet: ClassifierBuilder<ByobNetConfig> = (w, image, c) => {
     }
   }
   if (c.head) x = byobLayer(w.at('final_conv'), x, { net: c, out: c.head })
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 export const byobNets = classifiers({ family: 'byobnet', rows, build: byobNet })

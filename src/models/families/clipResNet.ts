@@ -5,7 +5,7 @@ import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { add, avgPool, concat, mean, relu, reshape, slice } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 
 export interface ClipResNetConfig {
   depths: readonly number[]
@@ -64,7 +64,7 @@ function bottleneck(w: ParameterScope, x: Tensor, { width, stride }: ClipBottlen
 
 /** Attends from the mean of all positions to itself and every position: [n, c, h, w] to [n, embedding]; 64 channels a head. */
 function attentionPool(w: ParameterScope, x: Tensor, embedding: number): Tensor {
-  const width = fixedSize(x.shape[1], 'attentionPool')
+  const width = channelsOf(x)
   const patches = flattenToTokens(x)
   const placed = concat([mean(patches, [1], true), patches], 1)
   const tokens = add(

@@ -1,7 +1,7 @@
 /** CoaT, co-scale transformers with convolutional positions (Xu et al. 2021), as timm's coat.py computes them. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { fusedProjection, joinHeads, splitHeads } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
@@ -139,13 +139,9 @@ function overPatches({ x, size }: Stage, change: (image: Tensor) => Tensor): Ten
 
 /** Adds each patch's position as its neighbours tell it, by a depthwise convolution. */
 const placePatches = (w: ParameterScope, stage: Stage): Tensor =>
-  overPatches(stage, image => add(image, depthwise(w.at('proj'), image, 3)))
-
-function depthwise(w: ParameterScope, x: Tensor, kernel: number): Tensor {
-  const width = fixedSize(x.shape[1], 'coat')
-  const padding = (kernel - 1) / 2
-  return conv(w, x, { out: width, kernel, groups: width, padding, bias: true })
-}
+  overPatches(stage, image =>
+    add(image, depthwiseConv(w.at('proj'), image, { kernel: 3, bias: true })),
+  )
 
 function resizePatches(stage: Stage, size: Stage['size']): Tensor {
   if (size[0] === stage.size[0]) return stage.x
@@ -168,7 +164,9 @@ function factorAttention(w: ParameterScope, positions: ParameterScope, { x, size
   const channels = [2, 3, 3].map(count => (count * width) / heads)
   const parts = split(tokensToImage(patchTokens(v, 1), size), channels, 1)
   const local = concat(
-    parts.map((part, i) => depthwise(positions.at(`conv_list.${i}`), part, 3 + 2 * i)),
+    parts.map((part, i) =>
+      depthwiseConv(positions.at(`conv_list.${i}`), part, { kernel: 3 + 2 * i, bias: true }),
+    ),
     1,
   )
   const relative = mul(slice(queries, 2, [1, length]), splitHeads(flattenToTokens(local), heads))

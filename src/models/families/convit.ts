@@ -38,10 +38,11 @@ const rows: ArchitectureRows<ConvitConfig> = {
   convit_base: { heads: 16 },
 }
 
-/** Channels of a head; blocks with gated attention, then blocks that see the class token. */
+/** Channels of a head. */
 const width = 48
-const gatedBlocks = 10
 const blocks = 12
+/** The first blocks, whose attention is gated; the others see the class token too. */
+const gatedBlocks = 10
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const convit: ClassifierBuilder<ConvitConfig> = (w, image, { heads, classes }) => {

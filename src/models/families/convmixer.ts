@@ -1,9 +1,9 @@
 /** ConvMixer (Trockman and Kolter 2022), as timm's convmixer.py computes it: depthwise and pointwise convolutions of patches. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, flatten, gelu, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { add, gelu, relu } from '../../lib/onnx/ops.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface ConvMixerConfig {
   dim: number
@@ -31,8 +31,7 @@ const convMixer: ClassifierBuilder<ConvMixerConfig> = (w, image, c) => {
     const y = add(activated(block.at('0.fn.2'), conv(block.at('0.fn.0'), x, local)), x)
     x = activated(block.at('3'), conv(block.at('1'), y, point))
   }
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return pooledHead(w.at('head'), x, c.classes)
 }
 
 export const convMixers = classifiers({ family: 'convmixer', rows, build: convMixer })

@@ -3,7 +3,12 @@
  * over a coarser grid in the last two stages.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attendHeads } from '../../lib/onnx/blocks/attention.ts'
+import {
+  attendHeads,
+  joinImageHeads,
+  splitImageHeads,
+  splitQkv,
+} from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, groupNorm, layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
@@ -13,13 +18,10 @@ import {
   globalAvgPool,
   hardSwish,
   pad2d,
-  reshape,
   resize,
   slice,
-  split,
-  transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CpuBoneConfig {
@@ -119,8 +121,6 @@ interface FusedOptions {
   bias?: boolean
 }
 
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'cpubone')
-
 function fused(w: ParameterScope, x: Tensor, c: FusedOptions): Tensor {
   const { expansion = 4, stride = 1, kernel, bias = false } = c
   const wide = { out: channelsOf(x) * expansion, kernel, stride, groups: 2, bias, active: true }
@@ -165,15 +165,12 @@ function attention(w: ParameterScope, x: Tensor, step: number): Tensor {
   const whole = below + right > 0 ? pad2d(x, [0, 0, below, right]) : x
   const projection = { out: width, kernel: 2, stride: step, groups: width }
   const y = layer(w.at('conv_proj'), whole, projection)
-  const [rows, places] = [y.shape.slice(2), product(y.shape.slice(2))]
-  const qkv = conv(w.at('pwise'), y, { out: 3 * heads * each })
-  const byHead = transpose(reshape(qkv, [n!, heads, 3 * each, places]), [0, 1, 3, 2])
-  const [q, k, v] = split(byHead, [each, each, each], -1)
-  const mixed = transpose(attendHeads([q!, k!, v!]), [0, 1, 3, 2])
-  const image = reshape(mixed, [n!, heads * each, ...rows])
+  const grid = y.shape.slice(2)
+  const qkv = splitQkv(splitImageHeads(conv(w.at('pwise'), y, { out: 3 * heads * each }), heads))
+  const image = joinImageHeads(attendHeads(qkv), grid)
   const out = conv(w.at('upsampling.0'), image, { out: width, bias: true })
   if (step === 1) return out
-  const sides = rows.map(side => fixedSize(side, 'cpubone') * step)
+  const sides = grid.map(side => fixedSize(side, 'cpubone') * step)
   const nearest = { mode: 'nearest', coordinates: 'asymmetric' } as const
   const repeated = resize(out, [n!, width, ...sides], nearest)
   return below + right > 0 ? slice(slice(repeated, 2, [0, h]), 3, [0, wide]) : repeated

@@ -5,12 +5,13 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   convNorm,
+  depthwiseConvNorm,
   divisibleWidth,
   effectiveSqueezeExcite,
   squeezeExcite,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { add, avgPool, concat, leakyRelu, maxPool, silu, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { add, avgPool, concat, halves, leakyRelu, maxPool, silu } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
@@ -149,7 +150,7 @@ const cspNet: ClassifierBuilder<CspNetConfig> = (w, image, c) => {
     const settings = { ...c, out: c.widths[i]!, depth: c.depths[i]! }
     x = stageOf(scope, x, i === 0 ? { ...settings, ...c.first } : settings)
   }
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 type StageSettings = StageConfig & { out: number; depth: number }
@@ -165,8 +166,7 @@ function stageOf(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
   const layer = (name: string, y: Tensor, channels: number): Tensor =>
     activation(convNorm(w.at(name), y, { out: channels }))
   const wide = convNorm(w.at('conv_exp'), smaller, { out: inner })
-  const halves = split(c.linearSplit ? wide : activation(wide), [inner / 2, inner / 2], 1)
-  const [first, second] = halves as [Tensor, Tensor]
+  const [first, second] = halves(c.linearSplit ? wide : activation(wide), 1)
   const joined =
     c.stage === 'cs3'
       ? concat([blocks(first), second], 1)
@@ -177,7 +177,7 @@ function stageOf(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
 function subsampled(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
   if (c.stride === 1) return x
   const grows = c.stage === 'dark' || c.earlyGrowth
-  const out = grows ? c.out : fixedSize(x.shape[1], 'subsampled')
+  const out = grows ? c.out : channelsOf(x)
   const groups = c.groups ?? 1
   const layer = { out, kernel: 3, stride: 2, groups }
   const y = c.averageDown
@@ -204,7 +204,7 @@ function blockOf(w: ParameterScope, x: Tensor, c: StageSettings & { width: numbe
 
 const gated = (w: ParameterScope, x: Tensor, c: StageConfig): Tensor => {
   if (c.squeeze === undefined) return x
-  const inner = divisibleWidth(fixedSize(x.shape[1], 'gated') * c.squeeze)
+  const inner = divisibleWidth(channelsOf(x) * c.squeeze)
   return squeezeExcite(w, x, { inner, activation: c.activation })
 }
 
@@ -238,7 +238,7 @@ const cspNext: ClassifierBuilder<CspNextConfig> = (w, image, c) => {
     const depth = Math.max(roundHalfEven([3, 6, 6, 3][i]! * c.depth), 1)
     x = crossStage(stage.at(isLast ? 2 : 1), x, { out, depth, adds: !isLast })
   }
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 const layered = (w: ParameterScope, x: Tensor, options: Parameters<typeof convNorm>[2]): Tensor =>
@@ -261,7 +261,7 @@ function crossStage(
   let main = layered(w.at('main_conv'), x, { out: half })
   for (const block of w.each('blocks', depth)) {
     let y = layered(block.at('conv1'), main, { out: half, kernel: 3 })
-    y = layered(block.at('conv2.depthwise_conv'), y, { out: half, kernel: 5, groups: half })
+    y = silu(depthwiseConvNorm(block.at('conv2.depthwise_conv'), y, { kernel: 5 }))
     y = layered(block.at('conv2.pointwise_conv'), y, { out: half })
     main = adds ? add(y, main) : y
   }

@@ -1,12 +1,27 @@
 /** DaViT (Ding et al. 2022), as timm's davit.py computes it: attention in windows and across channels in turns. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { joinHeads, selfAttention, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import {
+  fusedProjection,
+  joinHeads,
+  selfAttention,
+  splitHeads,
+} from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { addConvPositions } from '../../lib/onnx/blocks/tokens.ts'
 import { inWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, matmul, mean, mul, reshape, softmax, transpose } from '../../lib/onnx/ops.ts'
+import {
+  add,
+  channelsFirst,
+  channelsLast,
+  matmul,
+  mean,
+  mul,
+  reshape,
+  softmax,
+  transpose,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -35,7 +50,7 @@ const davit: ClassifierBuilder<DavitConfig> = (w, image, c) => {
       const normal = layerNorm2d(stage.at('downsample.norm'), x, epsilon)
       x = filled(stage.at('downsample.conv'), normal, { out, kernel: 2, stride: 2, padding: 0 })
     }
-    let grid = transpose(x, [0, 2, 3, 1])
+    let grid = channelsLast(x)
     const heads = out / 32
     for (const pair of stage.each('blocks', i === 2 ? c.depth : 1)) {
       grid = davitBlock(pair.at(0), grid, (scope, y) =>
@@ -43,7 +58,7 @@ const davit: ClassifierBuilder<DavitConfig> = (w, image, c) => {
       )
       grid = davitBlock(pair.at(1), grid, (scope, y) => channelAttention(scope, y, heads))
     }
-    x = transpose(grid, [0, 3, 1, 2])
+    x = channelsFirst(grid)
   }
   const features = layerNorm(w.at('head.norm'), mean(x, [2, 3]), epsilon)
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
@@ -84,8 +99,7 @@ function channelAttention(w: ParameterScope, x: Tensor, heads: number): Tensor {
   const [n, rows, columns, dim] = x.shape
   const width = fixedSize(dim, 'davit')
   const tokens = reshape(x, [n!, product([rows!, columns!]), width])
-  const qkv = splitQkv(linear(w.at('qkv'), tokens, 3 * width))
-  const [q, k, v] = qkv.map(part => splitHeads(part, heads))
+  const [q, k, v] = fusedProjection(w, tokens).map(part => splitHeads(part, heads))
   const scaled = mul(k!, (width / heads) ** -0.5)
   const weights = softmax(matmul(transpose(scaled, [0, 1, 3, 2]), v!))
   const mixed = joinHeads(matmul(q!, transpose(weights, [0, 1, 3, 2])))

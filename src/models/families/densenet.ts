@@ -1,12 +1,12 @@
 /** DenseNet (Huang et al. 2016), as timm's densenet.py computes it: a layer sees the results of all layers before it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { blurPool } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { avgPool, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { avgPool, concat, maxPool, relu } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface DenseNetConfig {
   /** Channels that a layer adds. */
@@ -35,8 +35,7 @@ const densenet: ClassifierBuilder<DenseNetConfig> = (w, image, c) => {
       x = concat([x, denseLayer(block.at(`denselayer${layer}`), x, c.growth)], 1)
     if (i < c.depths.length - 1) x = transition(body.at(`transition${i + 1}`), x)
   }
-  const features = flatten(globalAvgPool(relu(batchNorm(body.at('norm5'), x))))
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return pooledHead(w.at('classifier'), relu(batchNorm(body.at('norm5'), x)), c.classes)
 }
 
 function stem(
@@ -75,7 +74,7 @@ function denseLayer(w: ParameterScope, x: Tensor, growth: number): Tensor {
 
 /** Halves the channels and the size. */
 function transition(w: ParameterScope, x: Tensor): Tensor {
-  const out = Math.floor(fixedSize(x.shape[1], 'transition') / 2)
+  const out = Math.floor(channelsOf(x) / 2)
   return avgPool(conv(w.at('conv'), relu(batchNorm(w.at('norm'), x)), { out }), 2, { stride: 2 })
 }
 

@@ -7,7 +7,16 @@ import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependTokens, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformerBlock } from '../../lib/onnx/blocks/transformer.ts'
-import { add, concat, mean, pick, reshape, resize, slice, transpose } from '../../lib/onnx/ops.ts'
+import {
+  add,
+  channelsFirst,
+  concat,
+  mean,
+  pick,
+  reshape,
+  resize,
+  slice,
+} from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
@@ -62,7 +71,7 @@ function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
     c.dim,
   ])
   const scale = (side + 0.1) / c.positions
-  const resized = resize(transpose(grid, [0, 3, 1, 2]), [1, c.dim, side, side], {
+  const resized = resize(channelsFirst(grid), [1, c.dim, side, side], {
     mode: 'cubic',
     scales: [1, 1, scale, scale],
   })

@@ -7,15 +7,15 @@ import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
+  channelsLast,
   concat,
   flatten,
   globalAvgPool,
   mul,
   reshape,
   split,
-  transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EdgeNeXtConfig {
@@ -76,10 +76,10 @@ function unbiasedBlock(
   x: Tensor,
   { kernel, width: out }: { kernel: number; width: number },
 ): Tensor {
-  const groups = fixedSize(x.shape[1], 'unbiasedBlock')
+  const groups = channelsOf(x)
   const [stride, padding] = [groups === out ? 1 : 2, (kernel - 1) / 2]
   const local = conv(w.at('conv_dw'), x, { out, kernel, stride, groups, padding })
-  return add(stride === 1 ? x : local, scaledMlp(w, transpose(local, [0, 2, 3, 1])))
+  return add(stride === 1 ? x : local, scaledMlp(w, channelsLast(local)))
 }
 
 type AttentionSettings = Pick<EdgeNeXtConfig, 'heads' | 'overlapping'> & {
@@ -104,7 +104,7 @@ function multiScale(
   x: Tensor,
   { scales, bias }: { scales: number; bias: boolean },
 ): Tensor {
-  const width = fixedSize(x.shape[1], 'multiScale')
+  const width = channelsOf(x)
   const size = Math.ceil(width / scales)
   const sizes = Array.from({ length: scales }, (_, i) => Math.min(size, width - i * size))
   const parts = split(x, sizes, 1)

@@ -1,26 +1,20 @@
 /** EfficientFormer (Li et al. 2022), as timm's efficientformer.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attendHeads, joinHeads } from '../../lib/onnx/blocks/attention.ts'
+import { attendHeads, joinHeads, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerScale, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
+import { add, avgPool, gelu, mean, relu, split, sub } from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import {
-  add,
-  average,
-  avgPool,
-  gelu,
-  mean,
-  relu,
-  reshape,
-  split,
-  sub,
-  transpose,
-} from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+  type ArchitectureRows,
+  type ClassifierBuilder,
+  classifiers,
+  distilledHeads,
+} from './family.ts'
 
 interface EfficientFormerConfig {
   depths: readonly number[]
@@ -63,13 +57,12 @@ const efficientFormer: ClassifierBuilder<EfficientFormerConfig> = (w, image, c) 
     .slice(first)
     .reduce((y, block) => attentionBlock(block, y, side), flattenToTokens(x))
   const features = mean(layerNorm(w.at('norm'), tokens, epsilon), [1])
-  const logits = ['head', 'head_dist'].map(name => linear(w.at(name), features, c.classes))
-  return { features, logits: average(logits) }
+  return distilledHeads(w, features, c.classes)
 }
 
 /** Adds the difference to the neighbours' mean, then an MLP of 1 × 1 convolutions, to [n, c, h, w]. */
 function poolBlock(w: ParameterScope, x: Tensor): Tensor {
-  const out = fixedSize(x.shape[1], 'efficientFormer')
+  const out = channelsOf(x)
   const y = add(x, layerScale2d(w.at('ls1'), sub(avgPool(x, 3, { padding: 1 }), x)))
   const layers = w.at('mlp')
   const inner = { out: 4 * out, bias: true, names: ['fc1', 'norm1'] as const }
@@ -90,13 +83,12 @@ function attentionBlock(w: ParameterScope, x: Tensor, side: number): Tensor {
 }
 
 function attention(w: ParameterScope, x: Tensor, side: number): Tensor {
-  const [n, length, width] = x.shape
   const perHead = 2 * keyWidth + valueWidth
-  const qkv = reshape(linear(w.at('qkv'), x, heads * perHead), [n!, length!, heads, perHead])
-  const parts = split(transpose(qkv, [0, 2, 1, 3]), [keyWidth, keyWidth, valueWidth], -1)
+  const qkv = splitHeads(linear(w.at('qkv'), x, heads * perHead), heads)
+  const parts = split(qkv, [keyWidth, keyWidth, valueWidth], -1)
   const [q, k, v] = parts as [Tensor, Tensor, Tensor]
   const mixed = joinHeads(attendHeads([q, k, v], distanceBias(w, { heads, side })))
-  return linear(w.at('proj'), mixed, fixedSize(width, 'efficientFormer'))
+  return linear(w.at('proj'), mixed, fixedSize(x.shape[2], 'efficientFormer'))
 }
 
 const names = { ignore: [/attention_bias_idxs$/] }

@@ -1,12 +1,11 @@
 /** EfficientFormerV2 (Li et al. 2022), as timm's efficientformer_v2.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { convNorm, depthwiseConvNorm, halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
 import {
   add,
-  average,
   avgPool,
   gelu,
   matmul,
@@ -17,8 +16,13 @@ import {
   softmax,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
+import {
+  type ArchitectureRows,
+  type ClassifierBuilder,
+  classifiers,
+  distilledHeads,
+} from './family.ts'
 
 interface EfficientFormerV2Config {
   /** Blocks of the first two stages; the others have three and two times as many. */
@@ -39,12 +43,8 @@ const rows: ArchitectureRows<EfficientFormerV2Config> = {
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes], the mean of two classifiers */
 const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image, c) => {
-  const stem = [c.widths[0]! / 2, c.widths[0]!]
-  let x = stem.reduce(
-    (y, out, i) =>
-      gelu(convNorm(w.at(`stem.conv${i + 1}`), y, { out, kernel: 3, stride: 2, bias: true })),
-    image,
-  )
+  const stem = [w.at('stem.conv1'), w.at('stem.conv2')]
+  let x = gelu(halvingStem(stem, image, { out: c.widths[0]!, activation: gelu, bias: true }))
   for (const [i, factor] of [1, 1, 3, 2].entries()) {
     const depth = factor * c.depth
     const stage = w.at(`stages.${i}`)
@@ -61,12 +61,8 @@ const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image,
       x = add(x, layerScale2d(block.at('ls2'), mlp(block.at('mlp'), x, hidden)))
     }
   }
-  const features = mean(batchNorm(w.at('norm'), x), [2, 3])
-  const logits = ['head', 'head_dist'].map(name => linear(w.at(name), features, c.classes))
-  return { features, logits: average(logits) }
+  return distilledHeads(w, mean(batchNorm(w.at('norm'), x), [2, 3]), c.classes)
 }
-
-const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'efficientFormerV2')
 
 /** Halves [n, c, h, w] by a convolution, in the last stage also by attention. */
 function downsample(
@@ -81,9 +77,8 @@ function downsample(
 /** 1 × 1 convolutions with a depthwise one between them, over [n, c, h, w]. */
 function mlp(w: ParameterScope, x: Tensor, hidden: number): Tensor {
   const inner = gelu(convNorm(w.at('fc1'), x, { out: hidden, bias: true }))
-  const window = { out: hidden, kernel: 3, groups: hidden, bias: true }
-  const local = gelu(convNorm(w.at('mid'), inner, window))
-  return convNorm(w.at('fc2'), local, { out: widthOf(x), bias: true })
+  const local = gelu(depthwiseConvNorm(w.at('mid'), inner, { kernel: 3, bias: true }))
+  return convNorm(w.at('fc2'), local, { out: channelsOf(x), bias: true })
 }
 
 const heads = 8
@@ -91,16 +86,16 @@ const heads = 8
 /** [n, heads · width, h, w] to [n, heads, width, h · w]. */
 function splitChannels(x: Tensor): Tensor {
   const [n, , rows, columns] = x.shape
-  return reshape(x, [n!, heads, widthOf(x) / heads, product([rows!, columns!])])
+  return reshape(x, [n!, heads, channelsOf(x) / heads, product([rows!, columns!])])
 }
 
 const turned = (x: Tensor): Tensor => transpose(x, [0, 1, 3, 2])
 
 /** Attention over [n, c, h, w] whose heads are mixed before and after the softmax, on a grid coarser by `stride`. */
 function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
-  const out = widthOf(x)
-  const window = { out, kernel: 3, stride, groups: out, bias: true }
-  const grid = stride === 1 ? x : convNorm(w.at('stride_conv'), x, window)
+  const out = channelsOf(x)
+  const spatial = { kernel: 3, bias: true }
+  const grid = stride === 1 ? x : depthwiseConvNorm(w.at('stride_conv'), x, { ...spatial, stride })
   const [keyWidth, inner] = [32, 4 * 32 * heads]
   const layer = (name: string, width: number): Tensor =>
     convNorm(w.at(name), grid, { out: width, bias: true })
@@ -111,7 +106,7 @@ function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
   const talk = (name: string, y: Tensor): Tensor => conv(w.at(name), y, { out: heads, bias: true })
   const weights = talk('talking_head2', softmax(talk('talking_head1', scores)))
   const mixed = reshape(matmul(splitChannels(v), turned(weights)), v.shape)
-  const local = convNorm(w.at('v_local'), v, { out: inner, kernel: 3, groups: inner, bias: true })
+  const local = depthwiseConvNorm(w.at('v_local'), v, spatial)
   const y = add(mixed, local)
   const whole = [x.shape[0]!, inner, x.shape[2]!, x.shape[3]!]
   const fine =
@@ -124,12 +119,7 @@ function halvingAttention(w: ParameterScope, x: Tensor, out: number): Tensor {
   const [keyWidth, inner] = [16, 4 * 16 * heads]
   const side = fixedSize(x.shape[2], 'halvingAttention')
   const halve = { kernel: 3, stride: 2, bias: true }
-  const local = conv(w.at('q.local'), x, {
-    ...halve,
-    out: widthOf(x),
-    padding: 1,
-    groups: widthOf(x),
-  })
+  const local = depthwiseConv(w.at('q.local'), x, halve)
   const sampled = add(local, avgPool(x, 1, { stride: 2 }))
   const q = convNorm(w.at('q.proj'), sampled, { out: keyWidth * heads, bias: true })
   const k = convNorm(w.at('k'), x, { out: keyWidth * heads, bias: true })
@@ -137,7 +127,7 @@ function halvingAttention(w: ParameterScope, x: Tensor, out: number): Tensor {
   const queries = mul(turned(splitChannels(q)), keyWidth ** -0.5)
   const bias = distanceBias(w, { heads, side, stride: 2 })
   const weights = softmax(add(matmul(queries, splitChannels(k)), bias))
-  const nearby = convNorm(w.at('v_local'), v, { ...halve, out: inner, groups: inner })
+  const nearby = depthwiseConvNorm(w.at('v_local'), v, halve)
   const mixed = reshape(matmul(splitChannels(v), turned(weights)), nearby.shape)
   return convNorm(w.at('proj'), gelu(add(mixed, nearby)), { out, bias: true })
 }

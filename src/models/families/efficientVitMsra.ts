@@ -5,19 +5,25 @@ import {
   addDepthwise,
   addPointwise,
   convNorm,
+  depthwiseConvNorm,
   halvingStem,
   mergeByBottleneck,
   normLinear,
 } from '../../lib/onnx/blocks/convNorm.ts'
+import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
 import {
+  add,
   channelsFirst,
   channelsLast,
-  flattenToTokens,
-  tokensToImage,
-} from '../../lib/onnx/blocks/tokens.ts'
-import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, flatten, globalAvgPool, pick, relu, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+  concat,
+  flatten,
+  globalAvgPool,
+  pick,
+  relu,
+  split,
+} from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientVitConfig {
@@ -46,8 +52,9 @@ const rows: ArchitectureRows<EfficientVitConfig> = {
   },
 }
 
-/** Channels of a head's keys, and tokens a side of a window. */
+/** Channels of a head's keys. */
 const key = 16
+/** Side of a window in tokens. */
 const window = 7
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
@@ -55,7 +62,7 @@ const efficientVit: ClassifierBuilder<EfficientVitConfig> = (w, image, c) => {
   let x = halvingStem(
     [1, 2, 3, 4].map(i => w.at(`patch_embed.conv${i}`)),
     image,
-    { widths: [8, 4, 2, 1].map(part => c.widths[0] / part), activation: relu },
+    { out: c.widths[0], activation: relu },
   )
   const local = (depthwise: ParameterScope, pointwise: ParameterScope, y: Tensor): Tensor =>
     addPointwise(pointwise.at('m'), addDepthwise(depthwise.at('m'), y))
@@ -93,7 +100,7 @@ function windowedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): 
 
 /** Each head attends over its share of the channels, to which the previous head's result is added. */
 function cascadedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): Tensor {
-  const width = fixedSize(x.shape[1], 'cascadedAttention')
+  const width = channelsOf(x)
   const share = width / c.heads
   const biases = distanceBias(w, {
     heads: c.heads,
@@ -105,7 +112,7 @@ function cascadedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): 
     const joint = convNorm(w.at(`qkvs.${i}`), input, { out: 2 * key + share })
     const [q, k, v] = split(joint, [key, key, share], 1)
     const kernel = c.kernels[i]!
-    const query = convNorm(w.at(`dws.${i}`), q!, { out: key, kernel, groups: key })
+    const query = depthwiseConvNorm(w.at(`dws.${i}`), q!, { kernel })
     results.push(attendPlaces([query, k!, v!], { heads: 1, mask: pick(biases, 0, i) }))
   }
   return convNorm(w.at('proj.1'), relu(concat(results, 1)), { out: width })

@@ -18,7 +18,7 @@ import {
   sigmoid,
   silu,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 import { type DepthScale, readStage } from './mnasNotation.ts'
 import {
@@ -330,7 +330,7 @@ const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
 
 /** Halves [n, c, h, w] to four times the channels. */
 const squaresAsChannels = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor => {
-  const window = { out: 4 * fixedSize(x.shape[1], 'squares'), kernel: 2, stride: 2 }
+  const window = { out: 4 * channelsOf(x), kernel: 2, stride: 2 }
   return activated(w.at('bn_s2d'), conv(w.at('conv_s2d'), x, window), c)
 }
 

@@ -3,16 +3,18 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   addDepthwise,
   convNorm,
+  depthwiseConvNorm,
   halvingStem,
-  squeezeExcite,
+  mergeByBottleneck,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import {
   add,
   concat,
   flatten,
   globalAvgPool,
+  halves,
   matmul,
   mean,
   mul,
@@ -27,7 +29,7 @@ import {
   sub,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientViMConfig {
@@ -59,9 +61,8 @@ const epsilon = 1e-5
 
 /** image [n, 3, h, w] -> features [n, joined inputs of the heads], logits [n, classes] */
 const efficientViM: ClassifierBuilder<EfficientViMConfig> = (w, image, c) => {
-  const start = [8, 4, 2, 1].map(share => c.widths[0] / share)
   let x = halvingStem(w.each('patch_embed.conv', 4), image, {
-    widths: start,
+    out: c.widths[0],
     activation: relu,
     names,
   })
@@ -99,15 +100,15 @@ function weighedHeads(
 }
 
 function block(w: ParameterScope, x: Tensor, states: number): { y: Tensor; hidden: Tensor } {
-  const width = fixedSize(x.shape[1], 'block')
-  const depthwise = { out: width, kernel: 3, groups: width, names }
+  const width = channelsOf(x)
+  const depthwise = { kernel: 3, names }
   const alphas = sigmoid(w.get('alpha', [4, width], 'scale'))
   const toward = (from: Tensor, to: Tensor, i: number): Tensor =>
     add(from, mul(sub(to, from), reshape(pick(alphas, 0, i), [width, 1, 1])))
-  let y = toward(x, convNorm(w.at('dwconv1'), x, depthwise), 0)
+  let y = toward(x, depthwiseConvNorm(w.at('dwconv1'), x, depthwise), 0)
   const mixed = mixer(w.at('mixer'), layerNorm2d(w.at('norm'), y, epsilon), states)
   y = toward(y, mixed.y, 1)
-  y = toward(y, convNorm(w.at('dwconv2'), y, depthwise), 2)
+  y = toward(y, depthwiseConvNorm(w.at('dwconv2'), y, depthwise), 2)
   const inner = relu(convNorm(w.at('ffn.fc1'), y, { out: 4 * width, names }))
   y = toward(y, convNorm(w.at('ffn.fc2'), inner, { out: width, names }), 3)
   return { y, hidden: mixed.hidden }
@@ -119,8 +120,8 @@ function mixer(w: ParameterScope, x: Tensor, states: number): { y: Tensor; hidde
   const width = fixedSize(channels, 'mixer')
   const places = product([height!, across!])
   const pointwise = (name: string, y: Tensor, out: number): Tensor => {
-    const weight = w.at(name).get('conv.weight', [out, fixedSize(y.shape[1], 'mixer'), 1])
-    return matmul(reshape(weight, [out, fixedSize(y.shape[1], 'mixer')]), y)
+    const weight = w.at(name).get('conv.weight', [out, channelsOf(y), 1])
+    return matmul(reshape(weight, [out, channelsOf(y)]), y)
   }
   const flat = reshape(x, [n!, width, places])
   const three = reshape(pointwise('BCdt_proj', flat, 3 * states), [
@@ -129,31 +130,24 @@ function mixer(w: ParameterScope, x: Tensor, states: number): { y: Tensor; hidde
     height!,
     across!,
   ])
-  const local = conv(w.at('dw.conv'), three, {
-    out: 3 * states,
-    kernel: 3,
-    padding: 1,
-    groups: 3 * states,
-  })
+  const local = depthwiseConv(w.at('dw.conv'), three, { kernel: 3 })
   const parts = split(reshape(local, [n!, 3 * states, places]), [states, states, states], 1)
   const [b, c, steps] = parts as [Tensor, Tensor, Tensor]
   const start = reshape(w.get('A', [states], 'scale'), [states, 1])
   const taken = mul(softmax(add(steps, start)), b)
   const gathered = matmul(flat, transpose(taken, [0, 2, 1]))
-  const [h, z] = split(pointwise('hz_proj', gathered, 2 * width), [width, width], 1)
-  const gated = add(mul(h!, silu(z!)), mul(h!, w.get('D', [1], 'scale')))
+  const [h, z] = halves(pointwise('hz_proj', gathered, 2 * width), 1)
+  const gated = add(mul(h, silu(z)), mul(h, w.get('D', [1], 'scale')))
   const hidden = pointwise('out_proj', gated, width)
   return { y: reshape(matmul(hidden, c), x.shape), hidden }
 }
 
 /** Halves [n, c, h, w] to `out` channels by an inverted bottleneck between two depthwise convolutions. */
 function merge(w: ParameterScope, x: Tensor, out: number): Tensor {
-  const inner = 4 * out
   const near = addDepthwise(w.at('dwconv1'), x, { names })
-  let y = relu(convNorm(w.at('conv.0'), near, { out: inner, names }))
-  const halving = { out: inner, kernel: 3, stride: 2, groups: inner, names }
-  y = squeezeExcite(w.at('conv.2'), relu(convNorm(w.at('conv.1'), y, halving)), { inner: out })
-  return addDepthwise(w.at('dwconv2'), convNorm(w.at('conv.3'), y, { out, names }), { names })
+  const layers = ['0', '1', '2', '3'] as const
+  const merged = mergeByBottleneck(w.at('conv'), near, { out, inner: 4 * out, layers, names })
+  return addDepthwise(w.at('dwconv2'), merged, { names })
 }
 
 export const efficientViMs = classifiers({ family: 'efficientvim', rows, build: efficientViM })

@@ -3,8 +3,8 @@
  * stages linear attention over features of two scales.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   add,
@@ -21,7 +21,7 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientViTConfig {
@@ -114,18 +114,18 @@ interface BlockSettings {
 /** An inverted residual block; without its expansion if that is 1. */
 function local(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const { activation, out, stride, epsilon } = c
-  const inner = fixedSize(x.shape[1], 'local') * c.expand
-  const layer = { epsilon, names, norm: !c.fewNorms, out: inner }
+  const inner = channelsOf(x) * c.expand
+  const layer = { epsilon, names, norm: !c.fewNorms }
   const spatial = { ...layer, kernel: 3, stride }
   const last = { epsilon, names, out }
   if (c.fused) {
     const [first, second] = c.expand === 1 ? ['conv1', 'conv2'] : ['spatial_conv', 'point_conv']
-    const y = activation(convNorm(w.at(first), x, spatial))
+    const y = activation(convNorm(w.at(first), x, { ...spatial, out: inner }))
     return convNorm(w.at(second), y, { ...last, kernel: c.expand === 1 ? 3 : 1 })
   }
   let y = x
-  if (c.expand > 1) y = activation(convNorm(w.at('inverted_conv'), y, layer))
-  y = activation(convNorm(w.at('depth_conv'), y, { ...spatial, groups: inner }))
+  if (c.expand > 1) y = activation(convNorm(w.at('inverted_conv'), y, { ...layer, out: inner }))
+  y = activation(depthwiseConvNorm(w.at('depth_conv'), y, spatial))
   return convNorm(w.at('point_conv'), y, last)
 }
 
@@ -140,12 +140,7 @@ function linearAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor
   const dim = c.headWidth
   const inner = Math.floor(fixedSize(channels, 'linearAttention') / dim) * dim
   const qkv = conv(w.at('qkv.conv'), x, { out: 3 * inner })
-  const near = conv(w.at('aggreg.0.0'), qkv, {
-    out: 3 * inner,
-    kernel: 5,
-    padding: 2,
-    groups: 3 * inner,
-  })
+  const near = depthwiseConv(w.at('aggreg.0.0'), qkv, { kernel: 5 })
   const scaled = conv(w.at('aggreg.0.1'), near, { out: 3 * inner, groups: (3 * inner) / dim })
   const places = product([height!, width!])
   const heads = reshape(concat([qkv, scaled], 1), [n!, (2 * inner) / dim, 3 * dim, places])

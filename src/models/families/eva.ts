@@ -10,7 +10,7 @@ import {
   keysUnbiasedProjection,
   latentPool,
   type Projection,
-  splitQkv,
+  unbiasedProjection,
 } from '../../lib/onnx/blocks/attention.ts'
 import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -23,7 +23,7 @@ import {
   rotate,
 } from '../../lib/onnx/blocks/rotary.ts'
 import { packedSwiglu } from '../../lib/onnx/blocks/mlp.ts'
-import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
+import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
   learnedTokens,
@@ -31,7 +31,7 @@ import {
   prefixRows,
   type TokenSettings,
 } from '../../lib/onnx/blocks/tokens.ts'
-import { add, gelu, mean, mul, pick, silu } from '../../lib/onnx/ops.ts'
+import { gelu, mean, mul, pick, silu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import {
   type ArchitectureRows,
@@ -266,16 +266,13 @@ function rotation(
 }
 
 function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  if (c.postNorm) {
-    const y = add(x, layerNorm(w.at('norm1'), attention(w.at('attn'), x, c), c.epsilon))
-    return add(y, layerNorm(w.at('norm2'), evaMlp(w.at('mlp'), y, c), c.epsilon))
-  }
-  return preNormBlock(w, x, {
-    attention: (scope, y) => attention(scope, y, c),
-    mlp: (scope, y) => evaMlp(scope, y, c),
+  const branches = {
+    attention: (scope: ParameterScope, y: Tensor): Tensor => attention(scope, y, c),
+    mlp: (scope: ParameterScope, y: Tensor): Tensor => evaMlp(scope, y, c),
     epsilon: c.epsilon,
-    layerScale: c.layerScale ? 'gamma_' : undefined,
-  })
+  }
+  if (c.postNorm) return postNormBlock(w, x, branches)
+  return preNormBlock(w, x, { ...branches, layerScale: c.layerScale ? 'gamma_' : undefined })
 }
 
 function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
@@ -288,7 +285,7 @@ function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 const projections: Record<NonNullable<EvaConfig['qkv']>, Projection> = {
   biased: fusedProjection,
   'keys unbiased': keysUnbiasedProjection,
-  unbiased: (w, x) => splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * widthOf(x))),
+  unbiased: unbiasedProjection,
   separate: (w, x) => [
     linear(w.at('q_proj'), x, widthOf(x)),
     unbiasedLinear(w.at('k_proj'), x, widthOf(x)),

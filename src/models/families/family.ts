@@ -1,7 +1,7 @@
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { add, exp, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
+import { add, average, exp, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
 
 /** The configuration that a builder needs, for each model by its name in the reference library. */
 export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
@@ -115,8 +115,18 @@ export const classifiers = <Config>({
     ]),
   )
 
-/** Averages [n, width, h, w] over its positions and classifies it by the layer `fc`, as timm's ClassifierHead. */
+/** Averages images [n, width, h, w] over their positions and classifies the means by the linear layer `w`. */
 export function pooledHead(w: ParameterScope, x: Tensor, classes: number): OutputTensors {
   const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('fc'), features, classes) }
+  return { features, logits: linear(w, features, classes) }
+}
+
+/** Classifies features by the mean of two linear layers, `head` and DeiT's `head_dist` (Touvron et al. 2021). */
+export function distilledHeads(
+  w: ParameterScope,
+  features: Tensor,
+  classes: number,
+): OutputTensors {
+  const logits = ['head', 'head_dist'].map(name => linear(w.at(name), features, classes))
+  return { features, logits: average(logits) }
 }

@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, gelu, globalAvgPool, relu, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface FasterNetConfig {
@@ -47,7 +47,7 @@ const fasterNet: ClassifierBuilder<FasterNetConfig> = (w, image, c) => {
 }
 
 function partialBlock(w: ParameterScope, x: Tensor, activation: (x: Tensor) => Tensor): Tensor {
-  const width = fixedSize(x.shape[1], 'fasternet')
+  const width = channelsOf(x)
   const quarter = Math.floor(width / 4)
   const [moving, still] = split(x, [quarter, width - quarter], 1)
   const layer = w.at('spatial_mixing.partial_conv3')

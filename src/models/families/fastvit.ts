@@ -3,16 +3,15 @@
  * and, from the fourth stage of the larger networks on, self-attention; and MobileCLIP's image encoders MCi (Vasu et al. 2023).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { type Branch, branchedConv } from '../../lib/onnx/blocks/branches.ts'
+import { branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
 import { selfAttention, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
-import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
+import { depthwiseConvNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
-import { batchNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
+import { batchNorm, layerNorm2d, layerScaleChw } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
-import { add, flatten, gelu, globalAvgPool, mul, sub } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { add, gelu, sub } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface FastVitConfig {
   depths: readonly number[]
@@ -72,17 +71,8 @@ const fastVit: ClassifierBuilder<FastVitConfig> = (w, image, c) => {
   const width = channelsOf(x)
   const last = mobileOne(w.at('final_conv'), x, { out: 2 * width, kernel: 3, groups: width })
   x = gelu(squeezeExcite(w.at('final_conv.se'), last, { inner: Math.round(width / 8) }))
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
-
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'fastvit')
-
-const branch = (w: ParameterScope, kernel: number): Branch => ({
-  conv: w.at('conv'),
-  norm: w.at('bn'),
-  kernel,
-})
 
 interface MobileOneOptions {
   out: number
@@ -96,8 +86,8 @@ interface MobileOneOptions {
 /** The sum of a convolution, one of 1 × 1 and the input's norm, of those that the shapes allow. */
 function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
   const { out, kernel = 1, stride = 1, pointwise = true } = c
-  const branches = [branch(w.at('conv_kxk.0'), kernel)]
-  if (kernel > 1 && pointwise) branches.push(branch(w.at('conv_scale'), 1))
+  const branches = [convBranch(w.at('conv_kxk.0'), kernel)]
+  if (kernel > 1 && pointwise) branches.push(convBranch(w.at('conv_scale')))
   if (channelsOf(x) === out && stride === 1) branches.push({ norm: w.at('identity') })
   return branchedConv(x, branches, c)
 }
@@ -111,7 +101,7 @@ function downsample(
   const groups = channelsOf(x)
   const out = 2 * groups
   const layers = w.at(0)
-  const branches = [branch(layers.at('large_conv'), 7), branch(layers.at('small_conv'), 3)]
+  const branches = [convBranch(layers.at('large_conv'), 7), convBranch(layers.at('small_conv'), 3)]
   const smaller = branchedConv(x, branches, { out, stride: 2, groups })
   const weighed = excited
     ? squeezeExcite(layers.at('se'), smaller, { inner: Math.round(out / 4) })
@@ -119,15 +109,10 @@ function downsample(
   return gelu(mobileOne(w.at(1), active ? gelu(weighed) : weighed, { out }))
 }
 
-/** A factor for each channel, stored as [channels, 1, 1]. */
-const scaled = (w: ParameterScope, x: Tensor): Tensor =>
-  mul(x, w.get('gamma', [channelsOf(x), 1, 1], 'scale'))
-
 /** A depthwise 7 × 7 convolution, then two layers at every position. */
 function localMlp(w: ParameterScope, x: Tensor, ratio: number): Tensor {
-  const width = channelsOf(x)
-  const local = convNorm(w.at('conv'), x, { out: width, kernel: 7, groups: width })
-  return convMlp(w, local, { hidden: ratio * width })
+  const local = depthwiseConvNorm(w.at('conv'), x, { kernel: 7 })
+  return convMlp(w, local, { hidden: ratio * channelsOf(x) })
 }
 
 function mixerBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
@@ -135,8 +120,8 @@ function mixerBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   const mixer = w.at('token_mixer')
   const mixed = mobileOne(mixer.at('mixer'), x, { out: width, kernel: 3, groups: width })
   const change = sub(mixed, batchNorm(mixer.at('norm.identity'), x))
-  const y = add(x, scaled(mixer.at('layer_scale'), change))
-  return add(y, scaled(w.at('layer_scale'), localMlp(w.at('mlp'), y, ratio)))
+  const y = add(x, layerScaleChw(mixer.at('layer_scale'), change))
+  return add(y, layerScaleChw(w.at('layer_scale'), localMlp(w.at('mlp'), y, ratio)))
 }
 
 function attentionBlock(
@@ -150,8 +135,8 @@ function attentionBlock(
   const heads = channelsOf(x) / 32
   const tokens = flattenToTokens(norm(w.at('norm'), x, 1e-5))
   const mixed = selfAttention(w.at('token_mixer'), tokens, { heads, project: unbiasedProjection })
-  const y = add(x, scaled(w.at('layer_scale_1'), tokensToImage(mixed, x.shape.slice(2))))
-  return add(y, scaled(w.at('layer_scale_2'), localMlp(w.at('mlp'), y, ratio)))
+  const y = add(x, layerScaleChw(w.at('layer_scale_1'), tokensToImage(mixed, x.shape.slice(2))))
+  return add(y, layerScaleChw(w.at('layer_scale_2'), localMlp(w.at('mlp'), y, ratio)))
 }
 
 export const fastViTs = classifiers({ family: 'fastvit', rows, build: fastVit })

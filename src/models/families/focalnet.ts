@@ -1,11 +1,11 @@
 /** Focal modulation networks (Yang et al. 2022), as timm's focalnet.py computes them. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
-import { add, flatten, gelu, globalAvgPool, mul, slice, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { add, gelu, globalAvgPool, mul, slice, split } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface FocalNetConfig {
   width: number
@@ -40,22 +40,19 @@ const focalNet: ClassifierBuilder<FocalNetConfig> = (w, image, c) => {
       x = add(x, convMlp(block.at('mlp'), layerNorm2d(block.at('norm2'), x, epsilon), { hidden }))
     }
   }
-  const features = flatten(globalAvgPool(layerNorm2d(w.at('norm'), x, epsilon)))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return pooledHead(w.at('head.fc'), layerNorm2d(w.at('norm'), x, epsilon), c.classes)
 }
 
 /** Multiplies a query at each place by contexts of growing reach, each weighed by a gate: [n, c, h, w] to its shape. */
 function focalModulation(w: ParameterScope, x: Tensor, levels: number): Tensor {
-  const out = fixedSize(x.shape[1], 'focalnet')
+  const out = channelsOf(x)
   const projected = conv(w.at('f'), x, { out: 2 * out + levels + 1, bias: true })
   const [query, first, gates] = split(projected, [out, out, levels + 1], 1)
   const gated = (context: Tensor, level: number): Tensor =>
     mul(context, slice(gates!, 1, [level, level + 1]))
   let context = first!
   const parts = w.each('focal_layers', levels).map((layer, level) => {
-    const kernel = 3 + 2 * level
-    const window = { out, kernel, padding: 1 + level, groups: out }
-    context = gelu(conv(layer.at(0), context, window))
+    context = gelu(depthwiseConv(layer.at(0), context, { kernel: 3 + 2 * level }))
     return gated(context, level)
   })
   const whole = gated(gelu(globalAvgPool(context)), levels)

@@ -2,24 +2,26 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { joinHeads, selfAttention, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { inWindows, windowBias } from '../../lib/onnx/blocks/windows.ts'
 import {
   add,
+  channelsFirst,
+  channelsLast,
   gelu,
+  halves,
   matmul,
   maxPool,
   mean,
   mul,
   reshape,
   softmax,
-  split,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, volumeAt } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize, volumeAt } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface GcVitConfig {
@@ -56,7 +58,7 @@ const gcVit: ClassifierBuilder<GcVitConfig> = (w, image, c) => {
     if (i > 0) x = downsample(stage.at('downsample'), x, width)
     const side = size / (i === 2 ? 16 : 32)
     const query = globalQuery(stage.at('global_block.blocks'), x, side)
-    let grid = transpose(x, [0, 2, 3, 1])
+    let grid = channelsLast(x)
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries())
       grid = preNormBlock(block, grid, {
         attention: (scope, y) =>
@@ -66,7 +68,7 @@ const gcVit: ClassifierBuilder<GcVitConfig> = (w, image, c) => {
         epsilon,
       })
     if (i === c.depths.length - 1) grid = layerNorm(stage.at('norm'), grid, epsilon)
-    x = transpose(grid, [0, 3, 1, 2])
+    x = channelsFirst(grid)
   }
   const features = mean(x, [2, 3])
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
@@ -81,8 +83,8 @@ function downsample(w: ParameterScope, x: Tensor, out: number): Tensor {
 
 /** A depthwise convolution with squeeze-and-excitation, added to [n, c, h, w]. */
 function convBlock(w: ParameterScope, x: Tensor): Tensor {
-  const out = fixedSize(x.shape[1], 'gcvit')
-  const local = gelu(conv(w.at('conv_dw'), x, { out, kernel: 3, padding: 1, groups: out }))
+  const out = channelsOf(x)
+  const local = gelu(depthwiseConv(w.at('conv_dw'), x, { kernel: 3 }))
   const gate = { inner: divisibleWidth(out / 4), activation: gelu, bias: false }
   return add(x, conv(w.at('conv_pw'), squeezeExcite(w.at('se'), local, gate), { out }))
 }
@@ -96,7 +98,7 @@ function globalQuery(w: ParameterScope, x: Tensor, side: number): Tensor {
     if (i <= halvings) y = maxPool(y, 3, { stride: 2, padding: 1 })
   }
   const [n, width] = y.shape
-  return reshape(transpose(y, [0, 2, 3, 1]), [n!, side * side, width!])
+  return reshape(channelsLast(y), [n!, side * side, width!])
 }
 
 interface WindowSettings {
@@ -128,7 +130,7 @@ function globalAttention(
   const headWidth = width / heads
   const count = volumeAt(windows.shape, 1) / volumeAt(query.shape, 1)
   const perWindow = [n!, count, heads, length!, headWidth]
-  const [k, v] = split(linear(w.at('qkv'), windows, 2 * width), [width, width], -1).map(part =>
+  const [k, v] = halves(linear(w.at('qkv'), windows, 2 * width)).map(part =>
     reshape(splitHeads(part, heads), perWindow),
   )
   const q = reshape(splitHeads(mul(query, headWidth ** -0.5), heads), perWindow.with(1, 1))

@@ -3,8 +3,13 @@
  * 2022), as timm's ghostnet.py and repghost.py compute them: half of a layer's channels come from the other half.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { type Branch, branchedConv } from '../../lib/onnx/blocks/branches.ts'
-import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
+import { type Branch, branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
+import {
+  convNorm,
+  depthwiseConvNorm,
+  divisibleWidth,
+  squeezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import {
   add,
@@ -18,7 +23,7 @@ import {
   resize,
   sigmoid,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface GhostNetConfig {
@@ -103,8 +108,6 @@ const ghostNet: ClassifierBuilder<GhostNetConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'ghostnet')
-
 const named = ['conv', 'bn1'] as const
 
 interface GhostBlock {
@@ -135,26 +138,18 @@ function ghostBlock(w: ParameterScope, x: Tensor, c: GhostBlock): Tensor {
   if (c.gated) y = gate(w.at('se'), y)
   y = ghostLayer(w.at('ghost2'), y, { out: c.out, version: c.version, attentive: false })
   if (stride === 1 && channelsOf(x) === c.out) return add(y, x)
-  const width = channelsOf(x)
   const shortcut = w.at('shortcut')
-  const spatial = { out: width, kernel, stride, groups: width, names: ['0', '1'] as const }
-  const smaller = convNorm(shortcut, x, spatial)
+  const smaller = depthwiseConvNorm(shortcut, x, { kernel, stride, names: ['0', '1'] })
   return add(y, convNorm(shortcut, smaller, { out: c.out, names: ['2', '3'] }))
 }
 
 /** Squeeze-and-excitation to a quarter of the channels, with the names `conv_reduce` and `conv_expand`. */
 function gate(w: ParameterScope, x: Tensor): Tensor {
-  const width = channelsOf(x)
-  const out = divisibleWidth(width / 4, { divisor: 4, limit: 0.9 })
-  const reduced = relu(conv(w.at('conv_reduce'), globalAvgPool(x), { out, bias: true }))
-  return mul(x, hardSigmoid(conv(w.at('conv_expand'), reduced, { out: width, bias: true })))
+  const inner = divisibleWidth(channelsOf(x) / 4, { divisor: 4, limit: 0.9 })
+  return squeezeExcite(w, x, { inner, gate: hardSigmoid, names: ['conv_reduce', 'conv_expand'] })
 }
 
-const branch = (w: ParameterScope, kernel = 1): Branch => ({
-  conv: w.at('conv'),
-  norm: w.at('bn1'),
-  kernel,
-})
+const branch = (w: ParameterScope, kernel = 1): Branch => convBranch(w, kernel, 'bn1')
 
 const three = (w: ParameterScope, name: string, kernel = 1): Branch[] =>
   w.each(name, 3).map(scope => branch(scope, kernel))
@@ -205,8 +200,8 @@ function ghostLayer(w: ParameterScope, x: Tensor, c: GhostLayer): Tensor {
 /** A gate of `like`'s shape from the input at half its size, along rows and columns (DFC attention). */
 function coarseGate(w: ParameterScope, x: Tensor, { out, like }: { out: number; like: Tensor }) {
   let y = convNorm(w, avgPool(x, 2, { stride: 2 }), { out, names: ['0', '1'] })
-  y = convNorm(w, y, { out, kernel: [1, 5], groups: out, names: ['2', '3'] })
-  y = convNorm(w, y, { out, kernel: [5, 1], groups: out, names: ['4', '5'] })
+  y = depthwiseConvNorm(w, y, { kernel: [1, 5], names: ['2', '3'] })
+  y = depthwiseConvNorm(w, y, { kernel: [5, 1], names: ['4', '5'] })
   return resize(sigmoid(y), like.shape, { mode: 'nearest', coordinates: 'asymmetric' })
 }
 

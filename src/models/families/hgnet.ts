@@ -3,7 +3,11 @@
  * that join the outputs of all their layers.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNorm, effectiveSqueezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import {
+  convNorm,
+  depthwiseConvNorm,
+  effectiveSqueezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import {
   add,
@@ -16,7 +20,6 @@ import {
   relu,
   sigmoid,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface HgNetConfig {
@@ -32,93 +35,44 @@ interface HgNetConfig {
   affine?: boolean | undefined
 }
 
-const v1 = (rest: Omit<HgNetConfig, 'version'>): HgNetConfig => ({ version: 1, ...rest })
-const v2 = (rest: Omit<HgNetConfig, 'version'>): HgNetConfig => ({ version: 2, ...rest })
+/** For the stem, channels; for each stage, channels of the layers, channels of the blocks, and blocks; layers of a block. */
+type HgNetRow = readonly [
+  stem: readonly number[],
+  inner: readonly number[],
+  widths: readonly number[],
+  depths: readonly number[],
+  layers: number,
+]
+
+const v1 = ([stem, inner, widths, depths, layers]: HgNetRow): HgNetConfig => ({
+  version: 1,
+  stem,
+  inner,
+  widths,
+  depths,
+  layers,
+})
+const v2 = (row: HgNetRow): HgNetConfig => ({ ...v1(row), version: 2 })
+const affineV2 = (row: HgNetRow): HgNetConfig => ({ ...v2(row), affine: true })
 
 const rows: ArchitectureRows<HgNetConfig> = {
-  hgnet_tiny: v1({
-    stem: [48, 48, 96],
-    inner: [96, 128, 160, 192],
-    widths: [224, 448, 512, 768],
-    depths: [1, 1, 2, 1],
-    layers: 5,
-  }),
-  hgnet_small: v1({
-    stem: [64, 64, 128],
-    inner: [128, 160, 192, 224],
-    widths: [256, 512, 768, 1024],
-    depths: [1, 1, 2, 1],
-    layers: 6,
-  }),
-  hgnet_base: v1({
-    stem: [96, 96, 160],
-    inner: [192, 224, 256, 288],
-    widths: [320, 640, 960, 1280],
-    depths: [1, 2, 3, 2],
-    layers: 7,
-  }),
-  hgnetv2_b0: v2({
-    stem: [16, 16],
-    inner: [16, 32, 64, 128],
-    widths: [64, 256, 512, 1024],
-    depths: [1, 1, 2, 1],
-    layers: 3,
-    affine: true,
-  }),
-  hgnetv2_b1: v2({
-    stem: [24, 32],
-    inner: [32, 48, 96, 192],
-    widths: [64, 256, 512, 1024],
-    depths: [1, 1, 2, 1],
-    layers: 3,
-    affine: true,
-  }),
-  hgnetv2_b2: v2({
-    stem: [24, 32],
-    inner: [32, 64, 128, 256],
-    widths: [96, 384, 768, 1536],
-    depths: [1, 1, 3, 1],
-    layers: 4,
-    affine: true,
-  }),
-  hgnetv2_b3: v2({
-    stem: [24, 32],
-    inner: [32, 64, 128, 256],
-    widths: [128, 512, 1024, 2048],
-    depths: [1, 1, 3, 1],
-    layers: 5,
-    affine: true,
-  }),
-  hgnetv2_b4: v2({
-    stem: [32, 48],
-    inner: [48, 96, 192, 384],
-    widths: [128, 512, 1024, 2048],
-    depths: [1, 1, 3, 1],
-    layers: 6,
-  }),
-  hgnetv2_b5: v2({
-    stem: [32, 64],
-    inner: [64, 128, 256, 512],
-    widths: [128, 512, 1024, 2048],
-    depths: [1, 2, 5, 2],
-    layers: 6,
-  }),
-  hgnetv2_b6: v2({
-    stem: [48, 96],
-    inner: [96, 192, 384, 768],
-    widths: [192, 512, 1024, 2048],
-    depths: [2, 3, 6, 3],
-    layers: 6,
-  }),
+  hgnet_tiny: v1([[48, 48, 96], [96, 128, 160, 192], [224, 448, 512, 768], [1, 1, 2, 1], 5]),
+  hgnet_small: v1([[64, 64, 128], [128, 160, 192, 224], [256, 512, 768, 1024], [1, 1, 2, 1], 6]),
+  hgnet_base: v1([[96, 96, 160], [192, 224, 256, 288], [320, 640, 960, 1280], [1, 2, 3, 2], 7]),
+  hgnetv2_b0: affineV2([[16, 16], [16, 32, 64, 128], [64, 256, 512, 1024], [1, 1, 2, 1], 3]),
+  hgnetv2_b1: affineV2([[24, 32], [32, 48, 96, 192], [64, 256, 512, 1024], [1, 1, 2, 1], 3]),
+  hgnetv2_b2: affineV2([[24, 32], [32, 64, 128, 256], [96, 384, 768, 1536], [1, 1, 3, 1], 4]),
+  hgnetv2_b3: affineV2([[24, 32], [32, 64, 128, 256], [128, 512, 1024, 2048], [1, 1, 3, 1], 5]),
+  hgnetv2_b4: v2([[32, 48], [48, 96, 192, 384], [128, 512, 1024, 2048], [1, 1, 3, 1], 6]),
+  hgnetv2_b5: v2([[32, 64], [64, 128, 256, 512], [128, 512, 1024, 2048], [1, 2, 5, 2], 6]),
+  hgnetv2_b6: v2([[48, 96], [96, 192, 384, 768], [192, 512, 1024, 2048], [2, 3, 6, 3], 6]),
 }
 
 /** image [n, 3, h, w] -> features [n, 2048], logits [n, classes] */
 const hgNet: ClassifierBuilder<HgNetConfig> = (w, image, c) => {
   let x = c.version === 1 ? stemV1(w.at('stem'), image, c) : stemV2(w.at('stem'), image, c)
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
-    const width = fixedSize(x.shape[1], 'hgNet')
-    const halving = { out: width, kernel: 3, stride: 2, groups: width }
-    if (i > 0) x = convNorm(stage.at('downsample'), x, halving)
+    if (i > 0) x = depthwiseConvNorm(stage.at('downsample'), x, { kernel: 3, stride: 2 })
     for (const [j, scope] of stage.each('blocks', c.depths[i]!).entries()) {
       const y = block(scope, x, { ...c, stage: i })
       x = j === 0 ? y : add(y, x)

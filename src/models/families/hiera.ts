@@ -6,7 +6,7 @@ import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerScale } from '../../lib/onnx/blocks/norm.ts'
 import { mergeWindows, partitionWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, max, mean, reshape, resize, transpose } from '../../lib/onnx/ops.ts'
+import { add, channelsLast, concat, max, mean, reshape, resize } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -37,7 +37,7 @@ const firstWindow = 8
 /** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
 const hiera: ClassifierBuilder<HieraConfig> = (w, image, c) => {
   const embed = { out: c.width, kernel: 7, stride: 4, padding: 3, bias: true }
-  const patches = transpose(conv(w.at('patch_embed.proj'), image, embed), [0, 2, 3, 1])
+  const patches = channelsLast(conv(w.at('patch_embed.proj'), image, embed))
   let x = add(patches, positions(w, patches, c))
   const blocks = w.each(
     'blocks',
@@ -69,7 +69,7 @@ function positions(w: ParameterScope, x: Tensor, { width, windowed }: HieraConfi
   const window = w.get('pos_embed_win', [1, width, side, side])
   const split = reshape(whole, [1, width, rows / side, side, columns / side, side])
   const placed = add(split, reshape(window, [1, width, 1, side, 1, side]))
-  return transpose(reshape(placed, whole.shape), [0, 2, 3, 1])
+  return channelsLast(reshape(placed, whole.shape))
 }
 
 interface BlockSettings {

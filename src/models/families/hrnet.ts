@@ -1,11 +1,11 @@
 /** High-resolution network (Wang et al. 2019), as timm's hrnet.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, flatten, globalAvgPool, relu, resize } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { add, relu, resize } from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { basicBlock, bottleneckBlock } from './resnet.ts'
 
 interface HrNetConfig {
@@ -69,8 +69,7 @@ const hrnet: ClassifierBuilder<HrNetConfig> = (w, image, c) => {
     for (const module of w.each(`stage${i + 2}`, modules))
       branches = exchange(module, branches, c.blocks)
   }
-  const features = flatten(globalAvgPool(head(w, branches, c.headBias)))
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return pooledHead(w.at('classifier'), head(w, branches, c.headBias), c.classes)
 }
 
 /** Applies residual blocks to every branch, then gives each the sum of all branches, brought to its size and width. */
@@ -78,13 +77,10 @@ function exchange(w: ParameterScope, inputs: readonly Tensor[], blocks: number):
   const branches = inputs.map((input, i) =>
     w
       .each(`branches.${i}`, blocks)
-      .reduce(
-        (x, block) => basicBlock(block, x, { width: fixedSize(x.shape[1], 'exchange'), stride: 1 }),
-        input,
-      ),
+      .reduce((x, block) => basicBlock(block, x, { width: channelsOf(x), stride: 1 }), input),
   )
   return branches.map((own, i) => {
-    const width = fixedSize(own.shape[1], 'exchange')
+    const width = channelsOf(own)
     const parts = branches.map((x, j) => {
       const scope = w.at(`fuse_layers.${i}.${j}`)
       if (j === i) return x
@@ -126,7 +122,7 @@ function reduced(
   for (let i = 0; i < times - 1; i++) {
     y = relu(
       convNorm(w.at(i), y, {
-        out: fixedSize(x.shape[1], 'reduced'),
+        out: channelsOf(x),
         kernel: 3,
         stride: 2,
         names: pair,

@@ -1,7 +1,7 @@
 /** iFormer, a mobile network with attention of one gated head (Zheng 2025), as timm's iformer.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
-import { convNorm, normLinear } from '../../lib/onnx/blocks/convNorm.ts'
+import { convNorm, depthwiseConvNorm, normLinear } from '../../lib/onnx/blocks/convNorm.ts'
 import {
   add,
   average,
@@ -12,7 +12,7 @@ import {
   mul,
   sigmoid,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface IformerConfig {
@@ -102,10 +102,8 @@ interface BranchSettings {
   ratios: readonly [conv: number, mlp: number]
 }
 
-const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'iformer')
-
 const depthwise = (w: ParameterScope, x: Tensor, kernel: number): Tensor =>
-  convNorm(w, x, { out: widthOf(x), groups: widthOf(x), kernel, names })
+  depthwiseConvNorm(w, x, { kernel, names })
 
 /** Two 1 × 1 convolutions at the given places of a sequence, with `ratio` times the channels between them. */
 function pointwise(
@@ -113,7 +111,7 @@ function pointwise(
   x: Tensor,
   [place, ratio]: readonly [number, number],
 ): Tensor {
-  const width = widthOf(x)
+  const width = channelsOf(x)
   const inner = gelu(convNorm(w.at(place), x, { out: ratio * width, names }))
   return convNorm(w.at(place + 2), inner, { out: width, names })
 }
@@ -132,7 +130,7 @@ const branches: Record<BlockKind, Branch> = {
 
 /** Attention of one head over places, times a gate for each value. */
 function gatedAttention(w: ParameterScope, x: Tensor, key: number): Tensor {
-  const width = widthOf(x)
+  const width = channelsOf(x)
   const layer = (name: string, out: number): Tensor => convNorm(w.at(name), x, { out, names })
   const [values, gates] = halves(sigmoid(layer('v_gate', 2 * width)), 1)
   const attended = attendPlaces([layer('q', key), layer('k', key), values], { heads: 1 })

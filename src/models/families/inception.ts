@@ -8,19 +8,9 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import {
-  add,
-  avgPool,
-  avgPoolWithPadding,
-  concat,
-  flatten,
-  globalAvgPool,
-  maxPool,
-  mul,
-  relu,
-} from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { add, avgPool, avgPoolWithPadding, concat, maxPool, mul, relu } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 type Branches = Readonly<Record<string, string>>
@@ -127,7 +117,7 @@ const inceptionV3: ClassifierBuilder<object> = (w, image, c) => {
   let x = chain(image, layers, i => w.at(`Conv2d_${stem[i]!}`))
   for (const [name, branches] of Object.entries(v3Modules))
     x = inception(w.at(`Mixed_${name}`), x, { branches, names: 'from one' })
-  return pooledHead(w, x, c.classes)
+  return pooledHead(w.at('fc'), x, c.classes)
 }
 
 const repeated = (count: number, branches: Branches): Branches[] =>
@@ -156,8 +146,7 @@ const inceptionV4: ClassifierBuilder<object> = (w, image, c) => {
   let x = chain(image, stem, i => w.at(`features.${i}`))
   for (const [i, branches] of v4Modules.entries())
     x = inception(w.at(`features.${stem.length + i}`), x, { branches })
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w.at('last_linear'), features, c.classes) }
+  return pooledHead(w.at('last_linear'), x, c.classes)
 }
 
 interface ResidualInception {
@@ -173,7 +162,7 @@ const block8 = { branches: numbered('192', '192 224_1x3 256_3x1'), scale: 0.2 }
 /** Adds the branches, brought to x's width and scaled down, to x. */
 function residualInception(w: ParameterScope, x: Tensor, c: ResidualInception): Tensor {
   const { branches, scale, activation = relu } = c
-  const out = fixedSize(x.shape[1], 'residualInception')
+  const out = channelsOf(x)
   const y = conv(w.at('conv2d'), inception(w, x, { branches }), { out, bias: true })
   return activation(add(mul(y, scale), x))
 }
@@ -194,8 +183,7 @@ const inceptionResNetV2: ClassifierBuilder<object> = (w, image, c) => {
   x = reduced('mixed_7a', x, '256 384_3/2', '256 288_3/2', '256 288_3 320_3/2', 'max')
   x = residuals('repeat_2', x, [9, block8])
   x = residualInception(w.at('block8'), x, { ...block8, scale: 1, activation: y => y })
-  const features = flatten(globalAvgPool(convolution(w.at('conv2d_7b'), x, '1536')))
-  return { features, logits: linear(w.at('classif'), features, c.classes) }
+  return pooledHead(w.at('classif'), convolution(w.at('conv2d_7b'), x, '1536'), c.classes)
 }
 
 /** torchvision's file of Inception-v3 holds a second classifier that only training uses. */

@@ -4,7 +4,7 @@ import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { batchNorm, layerNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { add, concat, flatten, gelu, globalAvgPool, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface InceptionNextConfig {
@@ -42,7 +42,7 @@ const inceptionNext: ClassifierBuilder<InceptionNextConfig> = (w, image, c) => {
   }
   const head = w.at('head')
   const pooled = flatten(globalAvgPool(x))
-  const hidden = gelu(linear(head.at('fc1'), pooled, 3 * fixedSize(pooled.shape[1], 'inception')))
+  const hidden = gelu(linear(head.at('fc1'), pooled, 3 * channelsOf(pooled)))
   const features = layerNorm(head.at('norm'), hidden)
   return { features, logits: linear(head.at('fc2'), features, c.classes) }
 }
@@ -53,7 +53,7 @@ function inceptionConv(
   x: Tensor,
   { share, length }: InceptionNextConfig['branch'],
 ): Tensor {
-  const width = fixedSize(x.shape[1], 'inception')
+  const width = channelsOf(x)
   const out = Math.floor(width * share)
   const [rest, square, wide, tall] = split(x, [width - 3 * out, out, out, out], 1)
   const reach = (length - 1) / 2

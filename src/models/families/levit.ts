@@ -1,6 +1,6 @@
 /** LeViT, convolutions before attention with biases by distance (Graham et al. 2021), as timm's levit.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attendHeads } from '../../lib/onnx/blocks/attention.ts'
+import { attendHeads, joinImageHeads, splitImageHeads } from '../../lib/onnx/blocks/attention.ts'
 import { halvingStem, normLinear } from '../../lib/onnx/blocks/convNorm.ts'
 import { channelLinear, conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -12,11 +12,9 @@ import {
   flatten,
   globalAvgPool,
   hardSwish,
-  reshape,
   split,
-  transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface LevitConfig {
@@ -50,7 +48,7 @@ const levit: ClassifierBuilder<LevitConfig> = (w, image, c) => {
     [1, 2, 3, 4].map(i => w.at(`stem.conv${i}`)),
     image,
     {
-      widths: [8, 4, 2, 1].map(part => c.widths[0] / part),
+      out: c.widths[0],
       activation: hardSwish,
       names: ['linear', 'bn'],
     },
@@ -99,7 +97,7 @@ const layer = (
   )
 
 function levitMlp(w: ParameterScope, x: Tensor, { convolutional }: LayerForm): Tensor {
-  const out = fixedSize(x.shape[1], 'levitMlp')
+  const out = channelsOf(x)
   const hidden = hardSwish(layer(w.at('ln1'), x, { out: 2 * out, convolutional }))
   return layer(w.at('ln2'), hidden, { out, convolutional })
 }
@@ -117,28 +115,24 @@ interface AttentionSettings extends LayerForm {
 /** Attention over the places of x [n, c, h, w] with biases by distance: [n, out, h / stride, w / stride]. */
 function attention(w: ParameterScope, x: Tensor, c: AttentionSettings): Tensor {
   const { heads, key, values, stride, convolutional } = c
-  const [n, , h, wide] = x.shape
-  const side = fixedSize(h, 'levit')
-  const toHeads = (y: Tensor): Tensor =>
-    transpose(
-      reshape(y, [n!, heads, fixedSize(y.shape[1], 'levit') / heads, product(y.shape.slice(2))]),
-      [0, 1, 3, 2],
-    )
-  const mask = distanceBias(w, { heads, side, stride })
+  const size = x.shape.slice(2).map(length => fixedSize(length, 'levit'))
+  const mask = distanceBias(w, { heads, side: size[0]!, stride })
   let qkv: readonly Tensor[]
   if (stride === 1) {
     const joint = layer(w.at('qkv'), x, { out: heads * (2 * key + values), convolutional })
-    qkv = split(toHeads(joint), [key, key, values], 3)
+    qkv = split(splitImageHeads(joint, heads), [key, key, values], 3)
   } else {
     const joint = layer(w.at('kv'), x, { out: heads * (key + values), convolutional })
     const asking = avgPool(x, 1, { stride })
-    const q = toHeads(layer(w.at('q.ln'), asking, { out: heads * key, convolutional }))
-    qkv = [q, ...split(toHeads(joint), [key, values], 3)]
+    const q = layer(w.at('q.ln'), asking, { out: heads * key, convolutional })
+    qkv = [splitImageHeads(q, heads), ...split(splitImageHeads(joint, heads), [key, values], 3)]
   }
-  const attended = transpose(attendHeads([qkv[0]!, qkv[1]!, qkv[2]!], mask), [0, 1, 3, 2])
-  const size = [h, wide].map(length => Math.ceil(fixedSize(length, 'levit') / stride))
-  const image = hardSwish(reshape(attended, [n!, heads * values, ...size]))
-  return layer(w.at('proj.ln'), image, { out: c.out, convolutional })
+  const attended = attendHeads([qkv[0]!, qkv[1]!, qkv[2]!], mask)
+  const image = joinImageHeads(
+    attended,
+    size.map(length => Math.ceil(length / stride)),
+  )
+  return layer(w.at('proj.ln'), hardSwish(image), { out: c.out, convolutional })
 }
 
 export const levits = classifiers({ family: 'levit', rows, build: levit })

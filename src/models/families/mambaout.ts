@@ -1,9 +1,18 @@
 /** MambaOut, gated convolutions without state space models (Yu and Wang 2024), as timm's mambaout.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { channelsFirst, channelsLast } from '../../lib/onnx/blocks/tokens.ts'
-import { add, concat, gelu, mean, mul, silu, split } from '../../lib/onnx/ops.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { layerNorm, layerScale } from '../../lib/onnx/blocks/norm.ts'
+import {
+  add,
+  channelsFirst,
+  channelsLast,
+  concat,
+  gelu,
+  mean,
+  mul,
+  silu,
+  split,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -79,16 +88,10 @@ function gatedBlock(w: ParameterScope, x: Tensor, c: MambaOutConfig): Tensor {
   const local = Math.floor(convolved * width)
   const inner = linear(w.at('fc1'), layerNorm(w.at('norm'), x), 2 * hidden)
   const [gates, kept, last] = split(inner, [hidden, hidden - local, local], -1)
-  const mixed = conv(w.at('conv'), channelsFirst(last!), {
-    out: local,
-    kernel: 7,
-    groups: local,
-    padding: 3,
-    bias: true,
-  })
+  const mixed = depthwiseConv(w.at('conv'), channelsFirst(last!), { kernel: 7, bias: true })
   const gated = mul(activation(gates!), concat([kept!, channelsLast(mixed)], -1))
   const y = linear(w.at('fc2'), gated, width)
-  return add(x, c.revised ? mul(y, w.get('ls.gamma', [width], 'scale')) : y)
+  return add(x, c.revised ? layerScale(w.at('ls'), y) : y)
 }
 
 export const mambaOuts = classifiers({ family: 'mambaout', rows, build: mambaOut })

@@ -7,7 +7,9 @@ import {
   attendHeads,
   fusedProjection,
   headFirstProjection,
+  joinImageHeads,
   selfAttention,
+  splitImageHeads,
   splitQkv,
 } from '../../lib/onnx/blocks/attention.ts'
 import { divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
@@ -28,6 +30,8 @@ import {
 import {
   add,
   avgPool,
+  channelsFirst,
+  channelsLast,
   flatten,
   gelu,
   geluTanh,
@@ -39,8 +43,8 @@ import {
   tanh,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { padded } from './mobileBlocks.ts'
 
 interface MaxxVitConfig {
@@ -183,15 +187,12 @@ const maxxVit: ClassifierBuilder<MaxxVitConfig> = (w, image, c) => {
   }
   const head = w.at('head')
   if (c.hidden === undefined) {
-    const features = flatten(globalAvgPool(attentionNorm(w.at('norm'), x, c)))
-    return { features, logits: linear(head.at('fc'), features, c.classes) }
+    return pooledHead(head.at('fc'), attentionNorm(w.at('norm'), x, c), c.classes)
   }
   const pooled = flatten(attentionNorm(head.at('norm'), globalAvgPool(x), c))
   const features = tanh(linear(head.at('pre_logits.fc'), pooled, c.hidden))
   return { features, logits: linear(head.at('fc'), features, c.classes) }
 }
-
-const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'maxxvit')
 
 const convolutionActivation = (c: MaxxVitConfig): ((x: Tensor) => Tensor) =>
   c.tensorflow ? geluTanh : c.convolution === 'mbconv' ? silu : gelu
@@ -220,12 +221,12 @@ function subsampled(x: Tensor, { stride, pool }: Pick<BlockSettings, 'stride' | 
 function shortcut(w: ParameterScope, x: Tensor, c: BlockSettings & { bias: boolean }): Tensor {
   const y = subsampled(x, c)
   const { out, bias } = c
-  return widthOf(x) === out ? y : conv(w.at('expand'), y, { out, bias })
+  return channelsOf(x) === out ? y : conv(w.at('expand'), y, { out, bias })
 }
 
 const mbConv: Block = (w, x, c) => {
   const activation = convolutionActivation(c)
-  const inner = divisibleWidth(4 * (c.tensorflow ? c.out : widthOf(x)))
+  const inner = divisibleWidth(4 * (c.tensorflow ? c.out : channelsOf(x)))
   const squeezed = (c.squeeze ?? 1 / 4) * (c.tensorflow ? c.out : inner)
   const gate = { inner: Math.floor(squeezed), activation: c.squeezeActivation ?? silu }
   const normal = convolutionNorm(w.at('pre_norm'), x, c)
@@ -249,7 +250,7 @@ const mbConv: Block = (w, x, c) => {
 
 const convNext: Block = (w, x, c) => {
   const { out, stride } = c
-  const window = { out, stride, kernel: 7, padding: 3, groups: widthOf(x), bias: true }
+  const window = { out, stride, kernel: 7, padding: 3, groups: channelsOf(x), bias: true }
   const normal = layerNorm2d(w.at('norm'), conv(w.at('conv_dw'), x, window))
   const mixed = convMlp(w.at('mlp'), normal, { hidden: 4 * out })
   return add(layerScale2d(w.at('ls'), mixed), shortcut(w.at('shortcut'), x, { ...c, bias: true }))
@@ -268,42 +269,38 @@ const gridTransformer: Block = (w, x, c) => {
 }
 
 function gridAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const [n, , side, columns] = x.shape
-  const width = widthOf(x)
-  const [heads, tokens] = [width / headWidth, fixedSize(side, 'grid') * fixedSize(columns, 'grid')]
+  const width = channelsOf(x)
+  const heads = width / headWidth
   const qkv = conv(w.at('qkv'), x, { out: 3 * width, bias: true })
-  const parts = transpose(reshape(qkv, [n!, heads, 3 * headWidth, tokens]), [0, 1, 3, 2])
-  const bias = relativePositions(w.at('rel_pos'), { ...c, heads, side: fixedSize(side, 'grid') })
-  const mixed = attendHeads(splitQkv(parts), bias)
-  const image = reshape(transpose(mixed, [0, 1, 3, 2]), [n!, width, side!, columns!])
+  const parts = splitImageHeads(qkv, heads)
+  const side = fixedSize(x.shape[2], 'gridAttention')
+  const bias = relativePositions(w.at('rel_pos'), { ...c, heads, side })
+  const image = joinImageHeads(attendHeads(splitQkv(parts), bias), x.shape.slice(2))
   return conv(w.at('proj'), image, { out: c.out, bias: true })
 }
 
 /** MaxViT's attention in windows (`block`) and dilated windows (`grid`) of [n, c, h, w], each with an MLP. */
 function attendInParts(w: ParameterScope, x: Tensor, c: MaxxVitConfig & { side: number }): Tensor {
-  const width = widthOf(x)
+  const width = channelsOf(x)
   const heads = width / headWidth
   const project = c.tensorflow ? fusedProjection : headFirstProjection(heads)
   const parts = c.attention as readonly ('block' | 'grid')[]
-  const attended = parts.reduce(
-    (y, part) => {
-      const [partition, merge] =
-        part === 'block' ? [partitionWindows, mergeWindows] : [partitionGrid, mergeGrid]
-      return preNormBlock(w.at(`attn_${part}`), y, {
-        attention: (scope, rows) => {
-          const mask = relativePositions(scope.at('rel_pos'), { ...c, heads })
-          const mixed = selfAttention(scope, partition(rows, c.side), { heads, mask, project })
-          return merge(mixed, c.side, rows.shape)
-        },
-        mlp: (scope, rows) =>
-          mlp(scope, rows, { hidden: 4 * width, activation: c.tensorflow ? geluTanh : gelu }),
-        epsilon: attentionEpsilon(c),
-        layerScale: c.layerScale ? 'ls' : undefined,
-      })
-    },
-    transpose(x, [0, 2, 3, 1]),
-  )
-  return transpose(attended, [0, 3, 1, 2])
+  const attended = parts.reduce((y, part) => {
+    const [partition, merge] =
+      part === 'block' ? [partitionWindows, mergeWindows] : [partitionGrid, mergeGrid]
+    return preNormBlock(w.at(`attn_${part}`), y, {
+      attention: (scope, rows) => {
+        const mask = relativePositions(scope.at('rel_pos'), { ...c, heads })
+        const mixed = selfAttention(scope, partition(rows, c.side), { heads, mask, project })
+        return merge(mixed, c.side, rows.shape)
+      },
+      mlp: (scope, rows) =>
+        mlp(scope, rows, { hidden: 4 * width, activation: c.tensorflow ? geluTanh : gelu }),
+      epsilon: attentionEpsilon(c),
+      layerScale: c.layerScale ? 'ls' : undefined,
+    })
+  }, channelsLast(x))
+  return channelsFirst(attended)
 }
 
 /** Biases of the scores [heads, side², side²]. */

@@ -4,8 +4,8 @@
  */
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { attend, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
+import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp, mlp } from '../../lib/onnx/blocks/mlp.ts'
 import {
   channelValues,
@@ -14,20 +14,9 @@ import {
   unbiasedLayerNorm,
   unbiasedLayerNorm2d,
 } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
-import {
-  add,
-  avgPool,
-  flatten,
-  gelu,
-  globalAvgPool,
-  mul,
-  relu,
-  reshape,
-  sub,
-  transpose,
-} from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { add, avgPool, flatten, gelu, globalAvgPool, mul, relu, sub } from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MetaFormerConfig {
@@ -109,7 +98,7 @@ interface BlockSettings {
 function stageOf(scopes: readonly ParameterScope[], x: Tensor, c: BlockSettings): Tensor {
   const tokens = c.mixer === 'attention'
   const mixed = scopes.reduce((y, w) => metaFormerBlock(w, y, c), tokens ? flattenToTokens(x) : x)
-  return tokens ? reshape(transpose(mixed, [0, 2, 1]), x.shape) : mixed
+  return tokens ? tokensToImage(mixed, x.shape.slice(2)) : mixed
 }
 
 /** Adds the token mixer, then the MLP, to [n, c, h, w] or, for attention, to [n, length, c]. */
@@ -143,16 +132,14 @@ type Layer = (w: ParameterScope, x: Tensor) => Tensor
 const mixers: Record<BlockSettings['mixer'], Layer> = {
   pool: (_, x) => sub(avgPool(x, 3, { padding: 1 }), x),
   convolution: (w, x) => {
-    const width = fixedSize(x.shape[1], 'metaformer')
-    const inner = 2 * width
-    const y = starRelu(w.at('act1'), conv(w.at('pwconv1'), x, { out: inner }))
-    const window = { out: inner, kernel: 7, padding: 3, groups: inner }
-    return conv(w.at('pwconv2'), conv(w.at('dwconv'), y, window), { out: width })
+    const width = channelsOf(x)
+    const y = starRelu(w.at('act1'), conv(w.at('pwconv1'), x, { out: 2 * width }))
+    return conv(w.at('pwconv2'), depthwiseConv(w.at('dwconv'), y, { kernel: 7 }), { out: width })
   },
   attention: (w, x) => {
     const width = fixedSize(x.shape[2], 'metaformer')
-    const qkv = splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * width))
-    return unbiasedLinear(w.at('proj'), attend(qkv, { heads: width / 32 }), width)
+    const attended = attend(unbiasedProjection(w, x), { heads: width / 32 })
+    return unbiasedLinear(w.at('proj'), attended, width)
   },
 }
 

@@ -1,7 +1,13 @@
 /** The blocks of EfficientNets and mobile networks, as timm's _efficientnet_blocks.py computes them. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { blurPool, divisibleWidth, samePadding } from '../../lib/onnx/blocks/convNorm.ts'
-import { splitHeads } from '../../lib/onnx/blocks/attention.ts'
+import {
+  blurPool,
+  divisibleWidth,
+  globalContext,
+  samePadding,
+  squeezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
+import { joinImageHeads, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import {
   batchNorm,
@@ -28,7 +34,7 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, product } from '../../lib/onnx/shapes.ts'
 import { type MobileBlock, type MobileBlockType } from './mnasNotation.ts'
 import { roundHalfEven } from './rounding.ts'
 
@@ -66,12 +72,10 @@ export interface BlockSettings extends MobileNetworkSettings, Omit<MobileBlock, 
 
 type Block = (w: ParameterScope, x: Tensor, b: BlockSettings) => Tensor
 
-const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'mobile block')
-
 type NormSettings = Pick<MobileNetworkSettings, 'epsilon' | 'tensorflow' | 'norm'>
 
 export function norm(w: ParameterScope, x: Tensor, c: NormSettings): Tensor {
-  const width = widthOf(x)
+  const width = channelsOf(x)
   if (c.norm === 'group') return groupNorm(w, x, { groups: width / 8 })
   if (c.norm === 'layer') return layerNorm2d(w, x, 1e-5)
   // This EvoNorm only scales and shifts where it has no activation, unlike evoNorm's other form (timm's EvoNorm2dS0a).
@@ -89,22 +93,22 @@ export const activated = (
   x: Tensor,
   c: NormSettings & { activation: Activation },
 ): Tensor =>
-  c.norm === 'evo' ? evoNorm(w, x, { groups: widthOf(x) / 8 }) : c.activation(norm(w, x, c))
+  c.norm === 'evo' ? evoNorm(w, x, { groups: channelsOf(x) / 8 }) : c.activation(norm(w, x, c))
 
 /** The result of a block, with its input where both have one shape. */
 const residual = (y: Tensor, x: Tensor, b: BlockSettings): Tensor =>
-  b.skip && b.stride === 1 && widthOf(x) === b.out ? add(y, x) : y
+  b.skip && b.stride === 1 && channelsOf(x) === b.out ? add(y, x) : y
 
 const separable: Block = (w, x, b) => {
   let y = activated(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b)
-  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
+  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: channelsOf(x) })
   y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
   return residual(b.type === 'dsa' ? b.activation(y) : y, x, b)
 }
 
 /** The channels inside a block. */
 const innerWidth = (x: Tensor, b: BlockSettings): number =>
-  b.kept?.[0] ?? divisibleWidth((b.expandFrom ?? widthOf(x)) * b.expand, { limit: 0.9 })
+  b.kept?.[0] ?? divisibleWidth((b.expandFrom ?? channelsOf(x)) * b.expand, { limit: 0.9 })
 
 const inverted: Block = (w, x, b) => {
   if (b.experts > 0) return conditional(w, x, b)
@@ -112,7 +116,7 @@ const inverted: Block = (w, x, b) => {
   let y = pointwise(w.at('conv_pw'), x, { out: inner, groups: b.expandGroups })
   y = activated(w.at('bn1'), y, b)
   y = activated(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b)
-  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
+  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: channelsOf(x) })
   y = norm(w.at('bn3'), pointwise(w.at('conv_pwl'), y, { out: b.out, groups: b.projectGroups }), b)
   return residual(y, x, b)
 }
@@ -124,7 +128,7 @@ const conditional: Block = (w, x, b) => {
   const inner = innerWidth(x, b)
   let y = activated(w.at('bn1'), mixedPointwise(w.at('conv_pw'), x, { out: inner, routing }), b)
   y = activated(w.at('bn2'), mixedDepthwise(w.at('conv_dw'), y, { ...b, routing }), b)
-  y = gated(w.at('se'), y, { ...b, blockInput: widthOf(x) })
+  y = gated(w.at('se'), y, { ...b, blockInput: channelsOf(x) })
   y = norm(w.at('bn3'), mixedPointwise(w.at('conv_pwl'), y, { out: b.out, routing }), b)
   return residual(y, x, b)
 }
@@ -140,8 +144,8 @@ function mixedPointwise(
   { out, routing }: Routing & { out: number },
 ): Tensor {
   const [n, , height, width] = x.shape
-  const inputs = widthOf(x)
-  const kernels = w.get('weight', [widthOf(routing), out * inputs])
+  const inputs = channelsOf(x)
+  const kernels = w.get('weight', [channelsOf(routing), out * inputs])
   const mixed = reshape(matmul(routing, kernels), [n!, out, inputs])
   const flat = reshape(x, [n!, inputs, product([height!, width!])])
   return reshape(matmul(mixed, flat), [n!, out, height!, width!])
@@ -149,8 +153,8 @@ function mixedPointwise(
 
 /** The mixed kernel's result is the mixture of the results of the experts' kernels. */
 function mixedDepthwise(w: ParameterScope, x: Tensor, b: BlockSettings & Routing): Tensor {
-  const width = widthOf(x)
-  const experts = widthOf(b.routing)
+  const width = channelsOf(x)
+  const experts = channelsOf(b.routing)
   const [kernel] = b.kernels as [number]
   const { stride } = b
   const area = kernel * kernel
@@ -169,7 +173,7 @@ const fused: Block = (w, x, b) => {
   const window = { ...b, out: inner, kernel: b.kernels[0]!, stride: strideOf(b) }
   const groups = b.groupWidth === undefined ? 1 : inner / b.groupWidth
   let y = activated(w.at('bn1'), padded(w.at('conv_exp'), x, { ...window, groups }), b)
-  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: widthOf(x) })
+  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: channelsOf(x) })
   return residual(norm(w.at('bn2'), conv(w.at('conv_pwl'), y, { out: b.out }), b), x, b)
 }
 
@@ -190,8 +194,8 @@ const universal: Block = (w, x, b) => {
       padded(scope.at('conv'), y, {
         ...b,
         ...c,
-        out: widthOf(y),
-        groups: widthOf(y),
+        out: channelsOf(y),
+        groups: channelsOf(y),
         stride: strideOf({ ...b, stride: c.stride }),
       }),
       b,
@@ -213,7 +217,7 @@ const universal: Block = (w, x, b) => {
 
 /** MobileNetV4's attention of many queries over one set of keys and values. */
 const attention: Block = (w, x, b) => {
-  const [n, , height, width] = x.shape
+  const [n] = x.shape
   const y = norm(w.at('norm'), x, b)
   const layers = w.at('attn')
   const query = conv(layers.at('query.proj'), y, { out: b.heads * b.keyWidth })
@@ -227,7 +231,7 @@ const attention: Block = (w, x, b) => {
   const keys = transpose(oneHead(shared(layers.at('key'))), [0, 1, 3, 2])
   const scores = matmul(mul(splitHeads(flattenToTokens(query), b.heads), b.keyWidth ** -0.5), keys)
   const mixed = matmul(softmax(scores), oneHead(shared(layers.at('value'))))
-  const image = reshape(transpose(mixed, [0, 1, 3, 2]), [n!, b.heads * b.keyWidth, height!, width!])
+  const image = joinImageHeads(mixed, x.shape.slice(2))
   return residual(scaled(w, conv(layers.at('output.proj'), image, { out: b.out }), b), x, b)
 }
 
@@ -248,30 +252,18 @@ const scaled = (w: ParameterScope, x: Tensor, b: BlockSettings): Tensor =>
 /** Squeeze-and-excitation where the block has it, with timm's names `conv_reduce` and `conv_expand`. */
 function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: number }): Tensor {
   if (b.gateShare === 0) return x
-  const width = widthOf(x)
+  const width = channelsOf(x)
   const { activation = b.activation, limit } = b.gate
   const share = width * (b.gate.of === 'input' ? b.gateShare / b.expand : b.gateShare)
   const rounded = limit === undefined ? roundHalfEven(share) : divisibleWidth(share, { limit })
   const inner = b.kept?.[1] ?? rounded
-  if (b.gate.context) return contextGated(w, x, { ...b, inner })
-  const reduced = activation(
-    conv(w.at('conv_reduce'), globalAvgPool(x), { out: inner, bias: true }),
-  )
-  return mul(x, b.gate.function(conv(w.at('conv_expand'), reduced, { out: width, bias: true })))
-}
-
-/** Gates channels by a mean that attends to positions, with timm's names of GlobalContext. */
-function contextGated(w: ParameterScope, x: Tensor, b: BlockSettings & { inner: number }): Tensor {
-  const [n, , height, across] = x.shape
-  const places = product([height!, across!])
-  const width = widthOf(x)
+  if (!b.gate.context) {
+    const names = ['conv_reduce', 'conv_expand'] as const
+    return squeezeExcite(w, x, { inner, activation, gate: b.gate.function, names })
+  }
   const scores = conv(w.at('conv_attn'), x, { out: 1, bias: true })
-  const weights = reshape(softmax(reshape(scores, [n!, 1, places])), [n!, places, 1])
-  const context = reshape(matmul(reshape(x, [n!, width, places]), weights), [n!, width, 1, 1])
-  const layers = w.at('mlp_scale')
-  const reduced = conv(layers.at('fc1'), context, { out: b.inner, bias: true })
-  const hidden = b.activation(layerNorm2d(layers.at('norm'), reduced))
-  return mul(x, b.gate.function(conv(layers.at('fc2'), hidden, { out: width, bias: true })))
+  const settings = { inner, activation: b.activation }
+  return mul(x, b.gate.function(globalContext(w.at('mlp_scale'), { x, scores }, settings)))
 }
 
 /** The stride of a convolution, 1 where something else subsamples. */
@@ -308,10 +300,16 @@ function equalParts(width: number, count: number): number[] {
 /** A depthwise convolution; with several kernels, each over its part of the channels. */
 function depthwise(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
   const layer = (scope: ParameterScope, y: Tensor, kernel: number): Tensor =>
-    padded(scope, y, { ...b, kernel, out: widthOf(y), groups: widthOf(y), stride: strideOf(b) })
+    padded(scope, y, {
+      ...b,
+      kernel,
+      out: channelsOf(y),
+      groups: channelsOf(y),
+      stride: strideOf(b),
+    })
   const { kernels } = b
   if (kernels.length === 1) return layer(w, x, kernels[0]!)
-  const parts = split(x, equalParts(widthOf(x), kernels.length), 1)
+  const parts = split(x, equalParts(channelsOf(x), kernels.length), 1)
   return concat(
     parts.map((part, i) => layer(w.at(i), part, kernels[i]!)),
     1,
@@ -326,7 +324,7 @@ function pointwise(
 ): Tensor {
   if (groups === 1) return conv(w, x, { out })
   const outputs = equalParts(out, groups)
-  const parts = split(x, equalParts(widthOf(x), groups), 1)
+  const parts = split(x, equalParts(channelsOf(x), groups), 1)
   return concat(
     parts.map((part, i) => conv(w.at(i), part, { out: outputs[i]! })),
     1,

@@ -22,12 +22,10 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { bottleneck, type ByobBlock, type ByobBlocks, byobLayer } from './byobBlocks.ts'
 import { byobNet, type ByobNetConfig, singleStem } from './byobnet.ts'
 import { type ArchitectureRows, classifiers } from './family.ts'
-
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'mobilevit')
 
 /** x [n, c, h, w] resized to even sides, or to `sides`. */
 function resized(

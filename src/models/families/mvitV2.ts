@@ -1,11 +1,13 @@
 /** Multiscale Vision Transformers V2 (Li et al. 2021), as timm's mvitv2.py computes them. */
 import { sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { joinHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   add,
+  channelsFirst,
+  channelsLast,
   gather,
   matmul,
   maxPool,
@@ -42,7 +44,7 @@ const keyStrides = [4, 2, 1, 1]
 /** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
 const mvit: ClassifierBuilder<MvitConfig> = (w, image, c) => {
   const embed = { out: c.width, kernel: 7, stride: 4, padding: 3, bias: true }
-  let x = transpose(conv(w.at('patch_embed.proj'), image, embed), [0, 2, 3, 1])
+  let x = channelsLast(conv(w.at('patch_embed.proj'), image, embed))
   const last = c.depths.length - 1
   for (const [i, depth] of c.depths.entries()) {
     const [width, heads] = [c.width, c.heads].map(first => first * 2 ** i) as [number, number]
@@ -79,7 +81,7 @@ function mvitBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 
 function halved(x: Tensor, stride: number): Tensor {
   if (stride === 1) return x
-  return transpose(maxPool(transpose(x, [0, 3, 1, 2]), 3, { stride, padding: 1 }), [0, 2, 3, 1])
+  return channelsLast(maxPool(channelsFirst(x), 3, { stride, padding: 1 }))
 }
 
 /** Attention between convolved queries, keys and values, to whose result the queries are added. */
@@ -110,8 +112,7 @@ function pooled(
   const out = fixedSize(width, 'mvit') / heads
   const apart = transpose(reshape(x, [n!, rows!, columns!, heads, out]), [0, 3, 4, 1, 2])
   const images = reshape(apart, [product([n!, heads]), out, rows!, columns!])
-  const window = { out, kernel: 3, stride, padding: 1, groups: out }
-  const smaller = transpose(conv(w.at(`pool_${name}`), images, window), [0, 2, 3, 1])
+  const smaller = channelsLast(depthwiseConv(w.at(`pool_${name}`), images, { kernel: 3, stride }))
   const normal = layerNorm(w.at(`norm_${name}`), smaller)
   return reshape(normal, [n!, heads, ...normal.shape.slice(1)])
 }

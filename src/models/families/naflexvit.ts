@@ -3,15 +3,17 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
+import { flattenToTokens, patchTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
 import {
+  add,
   channelsFirst,
   channelsLast,
-  flattenToTokens,
-  patchTokens,
-  prependTokens,
-} from '../../lib/onnx/blocks/tokens.ts'
-import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, mean, reshape, resize, transpose } from '../../lib/onnx/ops.ts'
+  mean,
+  reshape,
+  resize,
+  transpose,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 

@@ -5,21 +5,19 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, samePadding } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   add,
   avgPool,
   avgPoolWithPadding,
   concat,
-  flatten,
-  globalAvgPool,
   maxPool,
   pad2d,
   relu,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface CellKind {
   /** Terms of the five sums, apart by a comma. */
@@ -107,8 +105,7 @@ const nasNet: ClassifierBuilder<NasNetConfig> = (w, image, c) => {
     if (!keepsOlder) older = newest
     newest = result
   }
-  const features = flatten(globalAvgPool(relu(newest)))
-  return { features, logits: linear(w.at('last_linear'), features, c.classes) }
+  return pooledHead(w.at('last_linear'), relu(newest), c.classes)
 }
 
 interface CellSettings extends CellKind, Pick<NasNetConfig, 'halvedAt'> {
@@ -162,7 +159,7 @@ function apply(
       const kernel = Number(operation.slice(3))
       return [stride, 1].reduce((y, step, i) => {
         const layers = w.at(`separable_${i + 1}`)
-        const groups = fixedSize(y.shape[1], 'separable')
+        const groups = channelsOf(y)
         const window = { kernel, stride: step, padding: samePadding(y, { kernel, stride: step }) }
         const spatial = conv(layers.at('depthwise_conv2d'), relu(y), {
           out: groups,

@@ -7,7 +7,15 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { mergeWindows, partitionWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, maxPool, mean, reshape, transpose } from '../../lib/onnx/ops.ts'
+import {
+  add,
+  channelsFirst,
+  channelsLast,
+  maxPool,
+  mean,
+  reshape,
+  transpose,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -26,7 +34,7 @@ const rows: ArchitectureRows<NestConfig> = {
 /** image [n, 3, h, w] -> features [n, width of the last level], logits [n, classes] */
 const nest: ClassifierBuilder<NestConfig> = (w, image, c) => {
   const patches = { out: c.width, kernel: 4, stride: 4, bias: true }
-  let grid = transpose(conv(w.at('patch_embed.proj'), image, patches), [0, 2, 3, 1])
+  let grid = channelsLast(conv(w.at('patch_embed.proj'), image, patches))
   const side = fixedSize(grid.shape[1], 'nest') / 4
   for (const [i, level] of w.each('levels', 3).entries()) {
     const width = c.width * 2 ** i
@@ -48,12 +56,12 @@ const nest: ClassifierBuilder<NestConfig> = (w, image, c) => {
 
 /** Halves a grid [n, h, w, width] by a convolution and the maxima of 3 × 3 places. */
 function aggregate(w: ParameterScope, grid: Tensor, out: number): Tensor {
-  const x = transpose(grid, [0, 3, 1, 2])
+  const x = channelsFirst(grid)
   const mixed = conv(w.at('conv'), x, { out, kernel: 3, padding: 1, bias: true })
-  const normal = layerNorm(w.at('norm'), transpose(mixed, [0, 2, 3, 1]))
-  const image = transpose(normal, [0, 3, 1, 2])
+  const normal = layerNorm(w.at('norm'), channelsLast(mixed))
+  const image = channelsFirst(normal)
   const padding = samePadding(image, { kernel: 3, stride: 2 })
-  return transpose(maxPool(image, 3, { stride: 2, padding }), [0, 2, 3, 1])
+  return channelsLast(maxPool(image, 3, { stride: 2, padding }))
 }
 
 const nestBlock = (w: ParameterScope, x: Tensor, width: number): Tensor =>

@@ -4,9 +4,10 @@ import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { add, avgPool, concat, mean, relu, reshape, slice, transpose } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface NextViTConfig {
@@ -39,7 +40,7 @@ const nextViT: ClassifierBuilder<NextViTConfig> = (w, image, c) => {
         : convolutionBlock(scope, x, { out, stride })
     }
   }
-  return pooledHead(w.at('head'), batchNorm(w.at('norm'), x), c.classes)
+  return pooledHead(w.at('head.fc'), batchNorm(w.at('norm'), x), c.classes)
 }
 
 /** The blocks of each stage, and how many tokens a side its attention averages. */
@@ -76,7 +77,7 @@ function transformerBlock(
   const attending = divisibleWidth(out * 0.75, { divisor: 32 })
   let y = embedded(w.at('patch_embed'), x, { out: attending, stride })
   const attended = attention(w.at('e_mhsa'), flattenToTokens(batchNorm(w.at('norm1'), y)), ratio)
-  y = add(y, reshape(transpose(attended, [0, 2, 1]), y.shape))
+  y = add(y, tokensToImage(attended, y.shape.slice(2)))
   const rest = embedded(w.at('projection'), y, { out: out - attending, stride: 1 })
   y = concat([y, add(rest, convolutionalAttention(w.at('mhca'), rest))], 1)
   return add(y, mlp(w.at('mlp'), batchNorm(w.at('norm2'), y), 2))
@@ -90,7 +91,7 @@ function embedded(w: ParameterScope, x: Tensor, { out, stride }: BlockSettings):
 }
 
 function convolutionalAttention(w: ParameterScope, x: Tensor): Tensor {
-  const out = fixedSize(x.shape[1], 'convolutionalAttention')
+  const out = channelsOf(x)
   const local = {
     out,
     kernel: 3,
@@ -118,10 +119,7 @@ function attention(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   return linear(w.at('proj'), attend([q, k, v], { heads: width / headWidth }), width)
 }
 
-const mlp = (w: ParameterScope, x: Tensor, ratio: number): Tensor => {
-  const out = fixedSize(x.shape[1], 'mlp')
-  const inner = relu(conv(w.at('fc1'), x, { out: out * ratio, bias: true }))
-  return conv(w.at('fc2'), inner, { out, bias: true })
-}
+const mlp = (w: ParameterScope, x: Tensor, ratio: number): Tensor =>
+  convMlp(w, x, { hidden: ratio * channelsOf(x), activation: relu })
 
 export const nextViTs = classifiers({ family: 'nextvit', rows, build: nextViT })

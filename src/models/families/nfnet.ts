@@ -11,7 +11,7 @@ import {
 } from '../../lib/onnx/blocks/convNorm.ts'
 import { standardizedConv } from '../../lib/onnx/blocks/standardized.ts'
 import { add, avgPool, gelu, maxPool, mul, relu, silu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface NfNetConfig {
@@ -126,7 +126,7 @@ const nfNetwork: ClassifierBuilder<NfNetConfig> = (w, image, c) => {
     }
   }
   if (c.head !== undefined) x = convolve(w.at('final_conv'), x, { ...c, out: c.head })
-  return pooledHead(w.at('head'), activate(x, c), c.classes)
+  return pooledHead(w.at('head.fc'), activate(x, c), c.classes)
 }
 
 type Settings = Pick<NfNetConfig, 'activation' | 'deepMind'>
@@ -179,7 +179,7 @@ interface BlockSettings extends NfNetConfig {
 function block(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const { activation, deepMind, out, stride } = c
   const settings = { activation, deepMind }
-  const width = fixedSize(x.shape[1], 'block')
+  const width = channelsOf(x)
   const start = mul(activate(x, c), c.scale)
   const inner = divisibleWidth((c.regnet ? width : out) * c.bottleRatio)
   const groups = c.groupWidth === undefined ? 1 : Math.floor(inner / c.groupWidth)
@@ -210,7 +210,7 @@ function shortcut(
 function gated(w: ParameterScope, x: Tensor, { gate }: NfNetConfig): Tensor {
   if (gate === undefined) return x
   if (gate === 'efficient') return mul(channelAttention(w, x), 2)
-  const inner = divisibleWidth(fixedSize(x.shape[1], 'gated') * gate)
+  const inner = divisibleWidth(channelsOf(x) * gate)
   return mul(squeezeExcite(w, x, { inner }), 2)
 }
 

@@ -10,7 +10,7 @@ import {
   tokensToImage,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { add, average, concat, pick, slice } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface PitConfig {
@@ -72,7 +72,7 @@ const pit: ClassifierBuilder<PitConfig> = (w, image, c) => {
 
 /** Twice the channels at every second row and column, two from each. */
 function pool(w: ParameterScope, x: Tensor): Tensor {
-  const groups = fixedSize(x.shape[1], 'pool')
+  const groups = channelsOf(x)
   return conv(w, x, { out: 2 * groups, kernel: 3, stride: 2, padding: 1, groups, bias: true })
 }
 

@@ -1,10 +1,10 @@
 /** Pyramid Vision Transformer V2 (Wang et al. 2021), as timm's pvt_v2.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { reducedAttention } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
-import { gelu, mean, relu, transpose } from '../../lib/onnx/ops.ts'
+import { channelsFirst, channelsLast, gelu, mean, relu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -39,7 +39,7 @@ const pvt: ClassifierBuilder<PvtConfig> = (w, image, c) => {
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
     const [out, pooled] = [c.widths[i]!, c.pooled ? 7 : undefined]
     if (i > 0) {
-      const grid = transpose(x, [0, 3, 1, 2])
+      const grid = channelsFirst(x)
       x = embed(stage.at('downsample'), grid, { out, kernel: 3, stride: 2 })
     }
     const block = { heads: heads[i]!, ratio: ratios[i]!, pooled }
@@ -62,7 +62,7 @@ function embed(
 ): Tensor {
   const padding = Math.floor(layer.kernel / 2)
   const patches = conv(w.at('proj'), x, { ...layer, padding, bias: true })
-  return layerNorm(w.at('norm'), transpose(patches, [0, 2, 3, 1]), 1e-5)
+  return layerNorm(w.at('norm'), channelsLast(patches), 1e-5)
 }
 
 /** An MLP over a grid [n, h, w, width] with a depthwise convolution before its activation. */
@@ -71,10 +71,10 @@ function convolutionMlp(
   x: Tensor,
   { hidden, pooled }: { hidden: number; pooled: number | undefined },
 ): Tensor {
-  const inner = transpose(linear(w.at('fc1'), x, hidden), [0, 3, 1, 2])
-  const window = { out: hidden, kernel: 3, padding: 1, groups: hidden, bias: true }
-  const local = conv(w.at('dwconv'), pooled === undefined ? inner : relu(inner), window)
-  const grid = gelu(transpose(local, [0, 2, 3, 1]))
+  const inner = channelsFirst(linear(w.at('fc1'), x, hidden))
+  const seen = pooled === undefined ? inner : relu(inner)
+  const local = depthwiseConv(w.at('dwconv'), seen, { kernel: 3, bias: true })
+  const grid = gelu(channelsLast(local))
   return linear(w.at('fc2'), grid, fixedSize(x.shape[3], 'pvt'))
 }
 

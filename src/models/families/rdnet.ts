@@ -2,10 +2,10 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { effectiveSqueezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { patchStem } from '../../lib/onnx/blocks/convnext.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { channelValues, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { concat, flatten, gelu, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface RdNetConfig {
@@ -45,8 +45,6 @@ const rdNet: ClassifierBuilder<RdNetConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'rdnet')
-
 /** The channels that a block adds to x. */
 function denseBlock(
   w: ParameterScope,
@@ -55,10 +53,10 @@ function denseBlock(
 ): Tensor {
   const width = channelsOf(x)
   const layers = w.at('layers.layers')
-  const window = { out: width, kernel: 7, groups: width, padding: 3, bias: true }
-  const local = layerNorm2d(layers.at(1), conv(layers.at(0), x, window))
+  const local = depthwiseConv(layers.at(0), x, { kernel: 7, bias: true })
+  const normal = layerNorm2d(layers.at(1), local)
   const hidden = Math.floor((width * 4) / 8) * 8
-  const inner = gelu(conv(layers.at(2), local, { out: hidden, bias: true }))
+  const inner = gelu(conv(layers.at(2), normal, { out: hidden, bias: true }))
   const y = conv(layers.at(4), inner, { out: growth, bias: true })
   const made = gated ? effectiveSqueezeExcite(layers.at('5.fc'), y) : y
   return mul(made, channelValues(w, 'gamma', { width: growth }))

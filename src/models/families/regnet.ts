@@ -129,7 +129,7 @@ const regnet: ClassifierBuilder<RegNetConfig> = (w, image, c) => {
   }
   if (c.head !== undefined) x = activation(convNorm(w.at('final_conv'), x, { out: c.head }))
   else if (c.normFirst || c.expand !== undefined) x = activation(x)
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 type BlockSettings = RegNetConfig & { out: number; stride: number }

@@ -2,7 +2,9 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { branchedConv } from '../../lib/onnx/blocks/branches.ts'
 import {
+  addPointwise,
   convNorm,
+  depthwiseConvNorm,
   divisibleWidth,
   halvingStem,
   normLinear,
@@ -10,7 +12,7 @@ import {
 } from '../../lib/onnx/blocks/convNorm.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, flatten, gelu, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface RepVitConfig {
@@ -37,7 +39,7 @@ const names = ['c', 'bn'] as const
 /** image [n, 3, h, w] -> features [n, 8 · dim], logits [n, classes] */
 const repVit: ClassifierBuilder<RepVitConfig> = (w, image, c) => {
   const scopes = [w.at('stem.conv1'), w.at('stem.conv2')]
-  let x = halvingStem(scopes, image, { widths: [c.dim / 2, c.dim], activation: gelu, names })
+  let x = halvingStem(scopes, image, { out: c.dim, activation: gelu, names })
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
     if (i > 0) x = downsample(stage.at('downsample'), x, c)
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries())
@@ -49,8 +51,6 @@ const repVit: ClassifierBuilder<RepVitConfig> = (w, image, c) => {
   return { features: flatten(pooled), logits: mul(add(head('head'), head('head_dist')), 0.5) }
 }
 
-const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'repvit')
-
 function tokenMixer(w: ParameterScope, x: Tensor, c: Pick<RepVitConfig, 'branchNorms'>): Tensor {
   const out = channelsOf(x)
   const wide = { conv: w.at('conv.c'), norm: w.at('conv.bn'), kernel: 3 }
@@ -61,12 +61,9 @@ function tokenMixer(w: ParameterScope, x: Tensor, c: Pick<RepVitConfig, 'branchN
   return c.branchNorms ? y : batchNorm(w.at('bn'), y)
 }
 
-/** Two layers at every position, added to x. */
-function channelMixer(w: ParameterScope, x: Tensor): Tensor {
-  const out = channelsOf(x)
-  const inner = gelu(convNorm(w.at('conv1'), x, { out: 2 * out, names }))
-  return add(x, convNorm(w.at('conv2'), inner, { out, names }))
-}
+/** Adds two layers at every position to x. */
+const channelMixer = (w: ParameterScope, x: Tensor): Tensor =>
+  addPointwise(w, x, { layers: ['conv1', 'conv2'], activation: gelu, names })
 
 function repVitBlock(
   w: ParameterScope,
@@ -85,8 +82,8 @@ function repVitBlock(
 function downsample(w: ParameterScope, x: Tensor, c: RepVitConfig): Tensor {
   const width = channelsOf(x)
   const y = repVitBlock(w.at('pre_block'), x, { branchNorms: c.branchNorms ?? false })
-  const spatial = { out: width, kernel: 3, stride: 2, groups: width, names }
-  const smaller = convNorm(w.at('spatial_downsample'), y, spatial)
+  const spatial = { kernel: 3, stride: 2, names }
+  const smaller = depthwiseConvNorm(w.at('spatial_downsample'), y, spatial)
   return channelMixer(
     w.at('ffn'),
     convNorm(w.at('channel_downsample'), smaller, { out: 2 * width, names }),

@@ -2,7 +2,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, avgPoolWithPadding, concat, relu, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
@@ -53,7 +53,7 @@ interface SplitConvolutions {
 /** Splits channels into parts, convolves all but the last, each with the result before it added, and joins them. */
 export function splitConvolutions(w: ParameterScope, x: Tensor, c: SplitConvolutions): Tensor {
   const { width, groups, stride } = c
-  const count = fixedSize(x.shape[1], 'splitConvolutions') / width
+  const count = channelsOf(x) / width
   const parts = split(x, Array<number>(count).fill(width), 1)
   const last = parts.at(-1)!
   const results: Tensor[] = []

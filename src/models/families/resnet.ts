@@ -14,7 +14,7 @@ import {
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, avgPool, conv2d, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { prunedStages, type PrunedStage } from './prunedWidths.ts'
 
@@ -187,7 +187,7 @@ export const resnet: ClassifierBuilder<ResNetConfig> = (w, image, c) => {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries())
       x = block(scope, x, { ...c, width, stride: i === 0 && stage > 0 ? 2 : 1 })
   }
-  return pooledHead(w, x, c.classes)
+  return pooledHead(w.at('fc'), x, c.classes)
 }
 
 function blockOf({ block }: ResNetConfig, stage: number): ResidualBlock {
@@ -215,12 +215,7 @@ function stem(w: ParameterScope, image: Tensor, c: ResNetConfig): Tensor {
   x = relu(norm(w.at('bn1'), x, c))
   const pool = w.at('maxpool')
   if (c.stemPool === 'convolution')
-    return relu(
-      batchNorm(
-        pool.at(1),
-        conv(pool.at(0), x, { out: fixedSize(x.shape[1], 'stem'), ...halving }),
-      ),
-    )
+    return relu(batchNorm(pool.at(1), conv(pool.at(0), x, { out: channelsOf(x), ...halving })))
   if (c.stemPool === 'ceil') return maxPool(x, 3, { stride: 2, ceil: true })
   switch (c.antialias) {
     case 'average':
@@ -283,7 +278,7 @@ function attended(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tenso
   if (c.attention === 'efficient') return channelAttention(w, x)
   if (c.attention !== 'squeeze') return x
   return squeezeExcite(w, x, {
-    inner: divisibleWidth(fixedSize(x.shape[1], 'se') * (c.squeeze ?? 1 / 16)),
+    inner: divisibleWidth(channelsOf(x) * (c.squeeze ?? 1 / 16)),
   })
 }
 
@@ -321,7 +316,7 @@ export function shortcut(
 
 /** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
 function checkpointBlurPool(w: ParameterScope, x: Tensor): Tensor {
-  const width = fixedSize(x.shape[1], 'blur')
+  const width = channelsOf(x)
   const weight = w.get('filt', [width, 1, 4, 4], 'fixed')
   return conv2d(pad2d(x, [1, 1, 2, 2], 'reflect'), { weight }, { stride: 2, groups: width })
 }

@@ -1,8 +1,13 @@
 /** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNorm, divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
+import {
+  convNorm,
+  depthwiseConvNorm,
+  divisibleWidth,
+  squeezeExcite,
+} from '../../lib/onnx/blocks/convNorm.ts'
 import { add, clip, concat, silu, slice } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
@@ -65,7 +70,7 @@ const rexnet: ClassifierBuilder<RexNetConfig> = (w, image, c) => {
   for (const [i, block] of blocks.entries()) x = linearBottleneck(w.at(`features.${i}`), x, block)
   const head = divisible(1280 * c.factor, c)
   x = silu(convNorm(w.at(`features.${blocks.length}`), x, { out: head }))
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 function linearBottleneck(
@@ -73,10 +78,10 @@ function linearBottleneck(
   x: Tensor,
   { out, stride, expand, squeeze, divisor }: RexNetBlock,
 ): Tensor {
-  const width = fixedSize(x.shape[1], 'linearBottleneck')
+  const width = channelsOf(x)
   const inner = divisible(width * expand, { divisor })
   let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, { out: inner }))
-  y = convNorm(w.at('conv_dw'), y, { out: inner, kernel: 3, stride, groups: inner })
+  y = depthwiseConvNorm(w.at('conv_dw'), y, { kernel: 3, stride })
   const gate = divisible(Math.floor(inner / 12), { divisor })
   if (squeeze) y = squeezeExcite(w.at('se'), y, { inner: gate, norm: true })
   y = convNorm(w.at('conv_pwl'), clip(y, 0, 6), { out })
@@ -85,9 +90,9 @@ function linearBottleneck(
 
 /** Adds x to as many of y's channels as x has. */
 function addToFirst(y: Tensor, x: Tensor): Tensor {
-  const width = fixedSize(x.shape[1], 'addToFirst')
+  const width = channelsOf(x)
   if (y.shape[1] === width) return add(y, x)
-  const rest = slice(y, 1, [width, fixedSize(y.shape[1], 'addToFirst')])
+  const rest = slice(y, 1, [width, channelsOf(y)])
   return concat([add(slice(y, 1, [0, width]), x), rest], 1)
 }
 

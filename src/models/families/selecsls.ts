@@ -49,7 +49,7 @@ const selecSls: ClassifierBuilder<SelecSlsConfig> = (w, image, c) => {
   }
   for (const [i, layer] of c.head.entries())
     x = relu(convNorm(w.at(`head.${i}`), x, { ...layer, names }))
-  return pooledHead(w, x, c.classes)
+  return pooledHead(w.at('fc'), x, c.classes)
 }
 
 interface SelectiveBlock {

@@ -2,7 +2,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bind.ts'
 import { type ArchitectureRows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
@@ -61,7 +61,7 @@ function gatedSum(
   y: Tensor,
   { x, ...c }: ResidualBlockSettings & { x: Tensor },
 ): Tensor {
-  const out = fixedSize(y.shape[1], 'gatedSum')
+  const out = channelsOf(y)
   const gated = squeezeExcite(w.at('se'), y, { inner: Math.floor(out / 16) })
   return relu(add(gated, shortcut(w.at('downsample'), x, { ...c, out })))
 }

@@ -4,8 +4,15 @@ import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { bidirectionalLstm } from '../../lib/onnx/blocks/lstm.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { channelsFirst, channelsLast } from '../../lib/onnx/blocks/tokens.ts'
-import { add, concat, mean, reshape, transpose } from '../../lib/onnx/ops.ts'
+import {
+  add,
+  channelsFirst,
+  channelsLast,
+  concat,
+  mean,
+  reshape,
+  transpose,
+} from '../../lib/onnx/ops.ts'
 import { fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 

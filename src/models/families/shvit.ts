@@ -11,7 +11,7 @@ import {
 } from '../../lib/onnx/blocks/convNorm.ts'
 import { groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, concat, flatten, globalAvgPool, relu, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ShvitConfig {
@@ -36,7 +36,7 @@ const shvit: ClassifierBuilder<ShvitConfig> = (w, image, c) => {
   let x = halvingStem(
     [0, 2, 4, 6].map(i => w.at(`patch_embed.${i}`)),
     image,
-    { widths: [8, 4, 2, 1].map(part => c.widths[0] / part), activation: relu, names },
+    { out: c.widths[0], activation: relu, names },
   )
   for (const [i, stage] of w.each('stages', 3).entries()) {
     const down = stage.at('downsample')
@@ -58,7 +58,7 @@ const shvit: ClassifierBuilder<ShvitConfig> = (w, image, c) => {
 
 /** Attention of the first `attending` channels over places; a layer mixes them with the rest. */
 function partialAttention(w: ParameterScope, x: Tensor, attending: number): Tensor {
-  const width = fixedSize(x.shape[1], 'partialAttention')
+  const width = channelsOf(x)
   const [part, rest] = split(x, [attending, width - attending], 1)
   const normal = groupNorm(w.at('pre_norm'), part!, { groups: 1 })
   const joint = convNorm(w.at('qkv'), normal, { out: 2 * key + attending, names })

@@ -3,8 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, globalAvgPool, mul, relu, reshape, softmax, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { add, globalAvgPool, halves, mul, relu, reshape, softmax } from '../../lib/onnx/ops.ts'
 import { type ArchitectureRows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
@@ -16,7 +15,7 @@ interface SelectionSettings {
   splits: boolean
 }
 
-const halves = { reduction: 8, divisor: 16, splits: true }
+const byHalves = { reduction: 8, divisor: 16, splits: true }
 
 const basic =
   (selection: SelectionSettings) =>
@@ -38,8 +37,8 @@ const bottleneck =
   }
 
 const rows: ArchitectureRows<ResNetConfig> = {
-  skresnet18: { block: basic(halves), depths: [2, 2, 2, 2] },
-  skresnet34: { block: basic(halves), depths: [3, 4, 6, 3] },
+  skresnet18: { block: basic(byHalves), depths: [2, 2, 2, 2] },
+  skresnet34: { block: basic(byHalves), depths: [3, 4, 6, 3] },
   skresnext50_32x4d: {
     block: bottleneck({ reduction: 16, divisor: 32, splits: false }),
     depths: [3, 4, 6, 3],
@@ -63,8 +62,7 @@ interface SelectiveKernels extends SelectionSettings {
 /** A 3 × 3 convolution and one twice as far apart, added with weights that a softmax over both gives each channel. */
 function selectiveKernels(w: ParameterScope, x: Tensor, c: SelectiveKernels): Tensor {
   const { out, stride, groups = 1 } = c
-  const half = fixedSize(x.shape[1], 'selectiveKernels') / 2
-  const inputs = c.splits ? split(x, [half, half], 1) : [x, x]
+  const inputs = c.splits ? halves(x, 1) : [x, x]
   const paths = inputs.map((part, i) =>
     relu(convNorm(w.at(`paths.${i}`), part, { out, kernel: 3, stride, groups, dilation: i + 1 })),
   )
@@ -76,8 +74,8 @@ function selectiveKernels(w: ParameterScope, x: Tensor, c: SelectiveKernels): Te
     out: 2 * out,
   })
   const weights = softmax(reshape(scores, [x.shape[0]!, 2, out, 1, 1]), 1)
-  const shares = split(reshape(weights, [x.shape[0]!, 2 * out, 1, 1]), [out, out], 1)
-  return add(mul(paths[0]!, shares[0]!), mul(paths[1]!, shares[1]!))
+  const [first, second] = halves(reshape(weights, [x.shape[0]!, 2 * out, 1, 1]), 1)
+  return add(mul(paths[0]!, first), mul(paths[1]!, second))
 }
 
 export const skNets = classifiers({ family: 'sknet', rows, build: resnet })

@@ -1,11 +1,11 @@
 /** StarNet (Ma et al. 2024) as timm's starnet.py computes it: blocks that multiply two layers' results. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
+import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { add, clip, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { add, clip, mul } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface StarNetConfig {
   /** Channels of the first stage, doubled in each that follows. */
@@ -28,18 +28,17 @@ const starNet: ClassifierBuilder<StarNetConfig> = (w, image, c) => {
     x = convNorm(stage.at(0), x, { out: c.dim * 2 ** i, ...halving })
     for (let block = 1; block <= c.depths[i]!; block++) x = starBlock(stage.at(block), x)
   }
-  const features = flatten(globalAvgPool(batchNorm(w.at('norm'), x)))
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return pooledHead(w.at('head'), batchNorm(w.at('norm'), x), c.classes)
 }
 
 function starBlock(w: ParameterScope, x: Tensor): Tensor {
-  const out = fixedSize(x.shape[1], 'starnet')
-  const window = { out, kernel: 7, groups: out, bias: true }
-  const y = convNorm(w.at('dwconv'), x, window)
+  const out = channelsOf(x)
+  const window = { kernel: 7, bias: true }
+  const y = depthwiseConvNorm(w.at('dwconv'), x, window)
   const wide = (name: string): Tensor => conv(w.at(name), y, { out: 4 * out, bias: true })
   const product = mul(clip(wide('f1.conv'), 0, 6), wide('f2.conv'))
   const narrow = convNorm(w.at('g'), product, { out, bias: true })
-  return add(x, conv(w.at('dwconv2.conv'), narrow, { ...window, padding: 3 }))
+  return add(x, depthwiseConv(w.at('dwconv2.conv'), narrow, window))
 }
 
 export const starNets = classifiers({ family: 'starnet', rows, build: starNet })

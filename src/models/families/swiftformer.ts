@@ -1,24 +1,18 @@
 /** SwiftFormer, attention by sums in place of products of pairs (Shaker et al. 2023), as timm's swiftformer.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
-import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { batchNorm, layerScaleChw } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
+import { unitLength } from '../../lib/onnx/blocks/similarity.ts'
+import { add, flatten, gelu, globalAvgPool, matmul, mul, relu, sum } from '../../lib/onnx/ops.ts'
+import { channelsOf } from '../../lib/onnx/shapes.ts'
 import {
-  add,
-  average,
-  clip,
-  div,
-  flatten,
-  gelu,
-  globalAvgPool,
-  matmul,
-  mul,
-  norm,
-  relu,
-  sum,
-} from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+  type ArchitectureRows,
+  type ClassifierBuilder,
+  classifiers,
+  distilledHeads,
+} from './family.ts'
 
 interface SwiftFormerConfig {
   depths: readonly number[]
@@ -50,47 +44,36 @@ const swiftFormer: ClassifierBuilder<SwiftFormerConfig> = (w, image, c) => {
       x = j === c.depths[i]! - 1 ? attentionBlock(block, x) : localBlock(block, x, 4)
   }
   const features = flatten(globalAvgPool(batchNorm(w.at('norm'), x)))
-  const logits = ['head', 'head_dist'].map(name => linear(w.at(name), features, c.classes))
-  return { features, logits: average(logits) }
+  return distilledHeads(w, features, c.classes)
 }
-
-const widthOf = (x: Tensor): number => fixedSize(x.shape[1], 'swiftformer')
-
-const scaled = (w: ParameterScope, x: Tensor): Tensor =>
-  mul(x, w.get('gamma', [widthOf(x), 1, 1], 'scale'))
 
 /** A depthwise convolution and two 1 × 1 convolutions with `ratio` times the channels between them, added to x. */
 function localBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
-  const width = widthOf(x)
-  const window = { out: width, kernel: 3, groups: width, padding: 1, bias: true }
-  const normal = batchNorm(w.at('norm'), conv(w.at('dwconv'), x, window))
+  const width = channelsOf(x)
+  const local = depthwiseConv(w.at('dwconv'), x, { kernel: 3, bias: true })
+  const normal = batchNorm(w.at('norm'), local)
   const inner = gelu(conv(w.at('pwconv1'), normal, { out: ratio * width, bias: true }))
   const y = conv(w.at('pwconv2'), inner, { out: width, bias: true })
-  return add(x, scaled(w.at('layer_scale'), y))
+  return add(x, layerScaleChw(w.at('layer_scale'), y))
 }
 
 function attentionBlock(w: ParameterScope, x: Tensor): Tensor {
-  const width = widthOf(x)
   const local = localBlock(w.at('local_representation'), x, 1)
-  const attended = scaled(w.at('layer_scale_1'), additiveAttention(w.at('attn'), local))
+  const attended = layerScaleChw(w.at('layer_scale_1'), additiveAttention(w.at('attn'), local))
   const y = add(local, attended)
   const layers = w.at('linear')
   const normal = batchNorm(layers.at('norm1'), y)
-  const inner = gelu(conv(layers.at('fc1'), normal, { out: 4 * width, bias: true }))
-  const mixed = conv(layers.at('fc2'), inner, { out: width, bias: true })
-  return add(y, scaled(w.at('layer_scale_2'), mixed))
+  const mixed = convMlp(layers, normal, { hidden: 4 * channelsOf(x) })
+  return add(y, layerScaleChw(w.at('layer_scale_2'), mixed))
 }
-
-/** Scales x to unit length along an axis. */
-const unit = (x: Tensor, axis: number): Tensor => div(x, clip(norm(x, [axis]), 1e-12, 1e30))
 
 /** Every place's key times one query, the weighted sum of all: x [n, c, h, w] to its shape. */
 function additiveAttention(w: ParameterScope, x: Tensor): Tensor {
-  const width = widthOf(x)
+  const width = channelsOf(x)
   const tokens = flattenToTokens(x)
-  const queries = unit(linear(w.at('to_query'), tokens, width), -1)
-  const keys = unit(linear(w.at('to_key'), tokens, width), -1)
-  const weights = unit(mul(matmul(queries, w.get('w_g', [width, 1])), width ** -0.5), 1)
+  const queries = unitLength(linear(w.at('to_query'), tokens, width))
+  const keys = unitLength(linear(w.at('to_key'), tokens, width))
+  const weights = unitLength(mul(matmul(queries, w.get('w_g', [width, 1])), width ** -0.5), 1)
   const query = sum(mul(weights, queries), [1], true)
   const mixed = add(linear(w.at('proj'), mul(keys, query), width), queries)
   return tokensToImage(linear(w.at('final'), mixed, width), x.shape.slice(2))

@@ -22,8 +22,9 @@ import {
   windowOffsets,
 } from '../../lib/onnx/blocks/windows.ts'
 import { normalizeRows } from '../../lib/onnx/blocks/similarity.ts'
+import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
-  add,
+  channelsLast,
   exp,
   matmul,
   mean,
@@ -94,7 +95,7 @@ const swin: ClassifierBuilder<SwinConfig> = (w, image, c) => {
     stride: 4,
     bias: true,
   })
-  let x = layerNorm(w.at('patch_embed.norm'), transpose(patches, [0, 2, 3, 1]), epsilon)
+  let x = layerNorm(w.at('patch_embed.norm'), channelsLast(patches), epsilon)
   const last = c.depths.length - 1
   const stages = w.each(c.version === 'v2 cr' ? 'stages' : 'layers', c.depths.length)
   for (const [stage, scope] of stages.entries()) {
@@ -151,14 +152,12 @@ function mergePatches(w: ParameterScope, x: Tensor, version: SwinConfig['version
 }
 
 function swinBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
   const hidden = 4 * fixedSize(x.shape[3], 'swin')
-  if (c.version === 'v1') {
-    const y = add(x, shiftedAttention(w.at('attn'), norm('norm1', x), c))
-    return add(y, mlp(w.at('mlp'), norm('norm2', y), { hidden }))
-  }
-  const y = add(x, norm('norm1', shiftedAttention(w.at('attn'), x, c)))
-  return add(y, norm('norm2', mlp(w.at('mlp'), y, { hidden })))
+  return (c.version === 'v1' ? preNormBlock : postNormBlock)(w, x, {
+    attention: (scope, y) => shiftedAttention(scope, y, c),
+    mlp: (scope, y) => mlp(scope, y, { hidden }),
+    epsilon,
+  })
 }
 
 /** Attention inside the windows of a grid [n, h, w, width] that is rolled by `shift`. */

@@ -1,14 +1,13 @@
 /** TinyViT (Wu et al. 2022), as timm's tiny_vit.py computes it. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attendHeads, joinHeads } from '../../lib/onnx/blocks/attention.ts'
-import { convNorm, halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
+import { attendHeads, joinHeads, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
+import { convNorm, depthwiseConvNorm, halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { channelsFirst, channelsLast } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, gelu, mean, reshape, split, transpose } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { add, channelsFirst, channelsLast, gelu, mean } from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface TinyVitConfig {
@@ -36,7 +35,7 @@ const epsilon = 1e-5
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
 const tinyVit: ClassifierBuilder<TinyVitConfig> = (w, image, c) => {
   let x = halvingStem([w.at('patch_embed.conv1'), w.at('patch_embed.conv2')], image, {
-    widths: [c.widths[0] / 2, c.widths[0]],
+    out: c.widths[0],
     activation: gelu,
   })
   for (const [i, stage] of w.each('stages', 4).entries()) {
@@ -58,9 +57,9 @@ function bottleneck(
   x: Tensor,
   { inner, stride }: { inner: number; stride: 1 | 2 },
 ): Tensor {
-  const out = stride === 2 ? inner : fixedSize(x.shape[1], 'bottleneck')
+  const out = stride === 2 ? inner : channelsOf(x)
   const wide = gelu(convNorm(w.at('conv1'), x, { out: inner }))
-  const local = convNorm(w.at('conv2'), wide, { out: inner, kernel: 3, stride, groups: inner })
+  const local = depthwiseConvNorm(w.at('conv2'), wide, { kernel: 3, stride })
   return convNorm(w.at('conv3'), gelu(local), { out })
 }
 
@@ -70,12 +69,12 @@ function windowBlock(
   x: Tensor,
   { side, head }: { side: number; head: number },
 ): Tensor {
-  const width = fixedSize(x.shape[1], 'windowBlock')
+  const width = channelsOf(x)
   const attended = inWindows(channelsLast(x), side, windows =>
     windowAttention(w.at('attn'), windows, { side, head }),
   )
   const y = add(x, channelsFirst(attended))
-  const local = convNorm(w.at('local_conv'), y, { out: width, kernel: 3, groups: width })
+  const local = depthwiseConvNorm(w.at('local_conv'), y, { kernel: 3 })
   const rows = channelsLast(local)
   const normal = layerNorm(w.at('mlp.norm'), rows, epsilon)
   return channelsFirst(add(rows, mlp(w.at('mlp'), normal, { hidden: 4 * width })))
@@ -87,13 +86,11 @@ function windowAttention(
   x: Tensor,
   { side, head }: { side: number; head: number },
 ): Tensor {
-  const [count, length, dim] = x.shape
-  const width = fixedSize(dim, 'windowAttention')
+  const width = fixedSize(x.shape[2], 'windowAttention')
   const heads = width / head
   const joint = linear(w.at('qkv'), layerNorm(w.at('norm'), x, epsilon), 3 * width)
-  const perHead = transpose(reshape(joint, [count!, length!, heads, 3 * head]), [0, 2, 1, 3])
-  const [q, k, v] = split(perHead, [head, head, head], 3)
-  const attended = attendHeads([q!, k!, v!], distanceBias(w, { heads, side }))
+  const qkv = splitQkv(splitHeads(joint, heads))
+  const attended = attendHeads(qkv, distanceBias(w, { heads, side }))
   return linear(w.at('proj'), joinHeads(attended), width)
 }
 

@@ -5,14 +5,13 @@ import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
-  channelsLast,
   flattenToTokens,
   patchTokens,
   prependTokens,
   tokensToImage,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
-import { add, concat, halves, pick, reshape, slice } from '../../lib/onnx/ops.ts'
+import { add, channelsLast, concat, halves, pick, reshape, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -35,8 +34,9 @@ const rows: ArchitectureRows<TntConfig> = {
 
 const blocks = 12
 const epsilon = 1e-5
-/** Heads of the attention among pixels, pixels of the image a side of a patch, and pixels' tokens a side of a patch. */
+/** Heads of the attention among the tokens of one patch. */
 const innerHeads = 4
+/** Side of a patch in pixels of the image, and in tokens of the inner transformer. */
 const patch = 16
 const side = 4
 
@@ -50,9 +50,14 @@ const tnt: ClassifierBuilder<TntConfig> = (w, image, c) => {
   const projected = linear(w.at('proj'), norm('norm1_proj', reshape(pixels, perPatch)), c.dim)
   let x = prependTokens(w.get('cls_token', [1, 1, c.dim]), norm('norm2_proj', projected))
   x = add(x, w.get('patch_pos', [1, count + 1, c.dim]))
+  const inner = {
+    names: ['attn_in', 'norm_in', 'mlp_in', 'norm_mlp_in'],
+    heads: innerHeads,
+  } as const
+  const outer = { names: ['attn_out', 'norm_out', 'mlp', 'norm_mlp'], heads: c.heads } as const
   for (const block of w.each('blocks', blocks)) {
-    pixels = innerBlock(block, pixels, c)
-    x = outerBlock(block, addPixels(block, { x, pixels, perPatch }, c), c)
+    pixels = tokensBlock(block, pixels, inner)
+    x = tokensBlock(block, addPixels(block, { x, pixels, perPatch }, c), outer)
   }
   const features = pick(norm('norm', x), 1, 0)
   return { features, logits: linear(w.at('head'), features, c.classes) }
@@ -77,21 +82,19 @@ const pairedProjection: Projection = (w, x) => {
   return [q, k, unbiasedLinear(w.at('v'), x, width)]
 }
 
-function innerBlock(w: ParameterScope, x: Tensor, { inner }: TntConfig): Tensor {
-  const options = { heads: innerHeads, project: pairedProjection }
-  const y = add(x, selfAttention(w.at('attn_in'), layerNorm(w.at('norm_in'), x, epsilon), options))
-  const normal = layerNorm(w.at('norm_mlp_in'), y, epsilon)
-  return add(y, mlp(w.at('mlp_in'), normal, { hidden: 4 * inner }))
+interface BlockSettings {
+  /** Names of the attention with its norm, then of the MLP with its norm. */
+  names: readonly [attention: string, norm: string, mlp: string, norm: string]
+  heads: number
 }
 
-function outerBlock(w: ParameterScope, x: Tensor, { heads, dim }: TntConfig): Tensor {
+/** Adds attention and an MLP, each behind a norm, to x [n, length, width]. */
+function tokensBlock(w: ParameterScope, x: Tensor, { names, heads }: BlockSettings): Tensor {
+  const normal = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
   const options = { heads, project: pairedProjection }
-  const y = add(
-    x,
-    selfAttention(w.at('attn_out'), layerNorm(w.at('norm_out'), x, epsilon), options),
-  )
-  const normal = layerNorm(w.at('norm_mlp'), y, epsilon)
-  return add(y, mlp(w.at('mlp'), normal, { hidden: 4 * dim }))
+  const y = add(x, selfAttention(w.at(names[0]), normal(names[1], x), options))
+  const hidden = 4 * fixedSize(x.shape[2], 'tokensBlock')
+  return add(y, mlp(w.at(names[2]), normal(names[3], y), { hidden }))
 }
 
 interface Tokens {

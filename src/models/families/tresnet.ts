@@ -2,7 +2,7 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { blurPool, convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, avgPool, leakyRelu, relu, reshape, transpose } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface TResNetConfig {
@@ -34,7 +34,7 @@ const tresnet: ClassifierBuilder<TResNetConfig> = (w, image, c) => {
         gate: stage < 3,
       })
   }
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 /** Gathers squares of side² positions into channels, those of one position of the square together. */
@@ -55,21 +55,23 @@ interface TResNetBlock {
 function basic(w: ParameterScope, x: Tensor, c: TResNetBlock): Tensor {
   const layer = { out: c.width, kernel: 3 }
   const y = convNorm(w.at('conv2'), blurred(w.at('conv1'), x, c), layer)
-  const gated = c.gate
-    ? squeezeExcite(w.at('se'), y, { inner: Math.max(Math.floor(c.width / 4), 64) })
-    : y
-  return relu(add(gated, shortcut(w.at('downsample'), x, { out: c.width, stride: c.stride })))
+  const weighed = gated(w.at('se'), y, { ...c, share: 1 / 4 })
+  return relu(add(weighed, shortcut(w.at('downsample'), x, { out: c.width, stride: c.stride })))
 }
 
 function bottleneck(w: ParameterScope, x: Tensor, c: TResNetBlock): Tensor {
   const out = 4 * c.width
   const narrow = leakyRelu(convNorm(w.at('conv1'), x, { out: c.width }), 1e-3)
   const y = blurred(w.at('conv2'), narrow, c)
-  const gated = c.gate
-    ? squeezeExcite(w.at('se'), y, { inner: Math.max(Math.floor(out / 8), 64) })
-    : y
-  const z = convNorm(w.at('conv3'), gated, { out })
+  const weighed = gated(w.at('se'), y, { ...c, share: 1 / 2 })
+  const z = convNorm(w.at('conv3'), weighed, { out })
   return relu(add(z, shortcut(w.at('downsample'), x, { out, stride: c.stride })))
+}
+
+/** Scales channels by squeeze-and-excitation to a share of them, at least 64, in the blocks that have it. */
+function gated(w: ParameterScope, x: Tensor, c: { gate: boolean; share: number }): Tensor {
+  if (!c.gate) return x
+  return squeezeExcite(w, x, { inner: Math.max(Math.floor(channelsOf(x) * c.share), 64) })
 }
 
 /** A 3 × 3 convolution with norm and activation; a fixed blur subsamples behind it. */

@@ -6,7 +6,7 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { addConvPositions } from '../../lib/onnx/blocks/tokens.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { inWindows } from '../../lib/onnx/blocks/windows.ts'
-import { mean, transpose } from '../../lib/onnx/ops.ts'
+import { channelsFirst, channelsLast, mean } from '../../lib/onnx/ops.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface TwinsConfig {
@@ -45,7 +45,7 @@ const twins: ClassifierBuilder<TwinsConfig> = (w, image, c) => {
     const [out, patch, heads] = [c.widths[stage]!, stage === 0 ? 4 : 2, c.heads[stage]!]
     const embed = w.at(`patch_embeds.${stage}`)
     const layer = { out, kernel: patch, stride: patch, bias: true }
-    const patches = transpose(conv(embed.at('proj'), x, layer), [0, 2, 3, 1])
+    const patches = channelsLast(conv(embed.at('proj'), x, layer))
     let grid = layerNorm(embed.at('norm'), patches, 1e-5)
     for (const [i, block] of w.each(`blocks.${stage}`, depth).entries()) {
       grid = preNormBlock(block, grid, {
@@ -57,9 +57,9 @@ const twins: ClassifierBuilder<TwinsConfig> = (w, image, c) => {
       })
       if (i === 0) grid = addConvPositions(w.at(`pos_block.${stage}.proj.0`), grid)
     }
-    x = transpose(grid, [0, 3, 1, 2])
+    x = channelsFirst(grid)
   }
-  const features = mean(layerNorm(w.at('norm'), transpose(x, [0, 2, 3, 1])), [1, 2])
+  const features = mean(layerNorm(w.at('norm'), channelsLast(x)), [1, 2])
   return { features, logits: linear(w.at('head'), features, c.classes) }
 }
 

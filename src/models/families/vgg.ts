@@ -44,7 +44,7 @@ const vgg: ClassifierBuilder<VggConfig> = (w, image, c) => {
   }
   x = relu(conv(w.at('pre_logits.fc1'), x, { out: 4096, kernel: 7, bias: true }))
   x = relu(conv(w.at('pre_logits.fc2'), x, { out: 4096, bias: true }))
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 function convolution(

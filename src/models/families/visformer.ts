@@ -2,12 +2,12 @@
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
-import { add, flatten, gelu, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { add, gelu, relu } from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface VisformerConfig {
   stem: number
@@ -34,8 +34,7 @@ const visformer: ClassifierBuilder<VisformerConfig> = (w, image, c) => {
       x = add(x, convolutionalMlp(block.at('mlp'), batchNorm(block.at('norm2'), x), i === 0))
     }
   }
-  const features = flatten(globalAvgPool(batchNorm(w.at('norm'), x)))
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return pooledHead(w.at('head'), batchNorm(w.at('norm'), x), c.classes)
 }
 
 /** Patches of 4 × 4 places (of the stem) or 2 × 2, normalized, with positions. */
@@ -52,14 +51,14 @@ function embed(
 }
 
 function attention(w: ParameterScope, x: Tensor, heads: number): Tensor {
-  const out = fixedSize(x.shape[1], 'visformer')
+  const out = channelsOf(x)
   const qkv = splitQkv(flattenToTokens(conv(w.at('qkv'), x, { out: 3 * out })))
   return conv(w.at('proj'), tokensToImage(attend(qkv, { heads }), x.shape.slice(2)), { out })
 }
 
 /** Two 1 × 1 convolutions; `spatial` has a 3 × 3 convolution in 8 groups between them. */
 function convolutionalMlp(w: ParameterScope, x: Tensor, spatial: boolean): Tensor {
-  const width = fixedSize(x.shape[1], 'visformer')
+  const width = channelsOf(x)
   const inner = (spatial ? 2 : 4) * width
   let y = gelu(conv(w.at('conv1'), x, { out: inner }))
   if (spatial) y = gelu(conv(w.at('conv2'), y, { out: inner, kernel: 3, padding: 1, groups: 8 }))

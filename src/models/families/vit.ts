@@ -6,11 +6,19 @@
  * (vision_transformer_hybrid.py).
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { attend, latentPool, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import {
+  attend,
+  fusedProjection,
+  joinHeads,
+  latentPool,
+  splitHeads,
+  splitQkv,
+  unbiasedProjection,
+} from '../../lib/onnx/blocks/attention.ts'
+import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, layerNorm, layerScale, rmsNorm } from '../../lib/onnx/blocks/norm.ts'
 import { packedSwiglu } from '../../lib/onnx/blocks/mlp.ts'
-import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
+import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
   flattenToTokens,
@@ -304,23 +312,17 @@ interface BlockSettings extends ViTConfig {
 }
 
 function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const attention = (scope: ParameterScope, y: Tensor): Tensor => attentionOf(scope, y, c)
-  const mlp = (scope: ParameterScope, y: Tensor): Tensor => mlpOf(scope, y, c)
-  const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, c.epsilon)
   if (c.block === 'parallel') {
-    const y = sideBySide(w, norm('in_norm', x), c)
+    const y = sideBySide(w, layerNorm(w.at('in_norm'), x, c.epsilon), c)
     return add(x, c.layerScale ? layerScale(w.at('ls'), y) : y)
   }
-  if (c.block === 'post') {
-    const y = add(x, norm('norm1', attention(w.at('attn'), x)))
-    return add(y, norm('norm2', mlp(w.at('mlp'), y)))
-  }
-  return preNormBlock(w, x, {
-    attention,
-    mlp,
+  const branches = {
+    attention: (scope: ParameterScope, y: Tensor): Tensor => attentionOf(scope, y, c),
+    mlp: (scope: ParameterScope, y: Tensor): Tensor => mlpOf(scope, y, c),
     epsilon: c.epsilon,
-    layerScale: c.layerScale ? 'ls' : undefined,
-  })
+  }
+  if (c.block === 'post') return postNormBlock(w, x, branches)
+  return preNormBlock(w, x, { ...branches, layerScale: c.layerScale ? 'ls' : undefined })
 }
 
 function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
@@ -337,8 +339,7 @@ function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 function attentionOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const project = (c.qkvBias ?? true) ? linear : unbiasedLinear
-  const qkv = splitQkv(project(w.at('qkv'), x, 3 * c.dim))
+  const qkv = ((c.qkvBias ?? true) ? fusedProjection : unbiasedProjection)(w, x)
   const mixed = c.attention === 'differential' ? differentialAttention(w, qkv, c) : attend(qkv, c)
   return linear(
     w.at('proj'),
@@ -382,7 +383,7 @@ function differentialAttention(
   const lambda = add(sub(product(1), product(2)), initial)
   const difference = sub(pick(weights, 2, 0), mul(pick(weights, 2, 1), lambda))
   const mixed = rmsNorm(w.at('sub_norm'), matmul(difference, splitHeads(v, heads)), 1e-5)
-  return reshape(transpose(mul(mixed, 1 - initial), [0, 2, 1, 3]), [n!, length!, dim])
+  return joinHeads(mul(mixed, 1 - initial))
 }
 
 const names = { ignore: [/(^|\.)mask_token$/, /^pre_logits\./] }

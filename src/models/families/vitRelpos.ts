@@ -11,7 +11,7 @@ import {
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
+import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
   learnedTokens,
@@ -19,7 +19,7 @@ import {
   prefixRows,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { logOffsetBias } from '../../lib/onnx/blocks/windows.ts'
-import { add, mean, pick } from '../../lib/onnx/ops.ts'
+import { mean, pick } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
@@ -91,9 +91,10 @@ function relposBlock(w: ParameterScope, x: Tensor, c: RelposConfig & { mask: Ten
   const attention = (scope: ParameterScope, y: Tensor): Tensor =>
     selfAttention(scope, y, { heads: c.heads, mask: c.mask, project })
   const mixed = (scope: ParameterScope, y: Tensor): Tensor => mlp(scope, y, { hidden: 4 * c.dim })
-  if (!c.postNorm) return preNormBlock(w, x, { attention, mlp: mixed, layerScale: 'ls' })
-  const y = add(x, layerNorm(w.at('norm1'), attention(w.at('attn'), x)))
-  return add(y, layerNorm(w.at('norm2'), mixed(w.at('mlp'), y)))
+  const branches = { attention, mlp: mixed }
+  return c.postNorm
+    ? postNormBlock(w, x, branches)
+    : preNormBlock(w, x, { ...branches, layerScale: 'ls' })
 }
 
 export const relposVits = classifiers({ family: 'vit-relpos', rows, build: vitRelpos })

@@ -4,7 +4,7 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { selfAttention } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { embedTokens, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
@@ -91,14 +91,7 @@ function bottleneck(
   let y = gelu(
     conv(w.at('conv1_1x1'), layerNorm2d(w.at('pre_norm'), x), { out: inner, bias: true }),
   )
-  y = conv(w.at('conv2_kxk'), y, {
-    out: inner,
-    kernel: 3,
-    stride,
-    padding: 1,
-    groups: inner,
-    bias: true,
-  })
+  y = depthwiseConv(w.at('conv2_kxk'), y, { kernel: 3, stride, bias: true })
   y = conv(w.at('conv3_1x1'), gelu(y), { out, bias: true })
   if (stride === 1) return add(y, x)
   const half = avgPool(x, 3, { stride, padding: 1 })

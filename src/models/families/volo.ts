@@ -6,16 +6,13 @@ import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { firstTokenBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
-import {
-  channelsFirst,
-  channelsLast,
-  patchTokens,
-  prependTokens,
-} from '../../lib/onnx/blocks/tokens.ts'
+import { patchTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { fold, unfold } from '../../lib/onnx/blocks/unfold.ts'
 import {
   add,
   avgPool,
+  channelsFirst,
+  channelsLast,
   halves,
   matmul,
   max,

@@ -1,9 +1,8 @@
 /** VoVNetV2 (Lee and Park 2019), as timm's vovnet.py computes it: blocks that join the outputs of all their layers once. */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, effectiveSqueezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface VoVNetConfig {
@@ -35,7 +34,7 @@ const voVNet: ClassifierBuilder<VoVNetConfig> = (w, image, c) => {
       x = j > 0 ? add(y, x) : y
     }
   }
-  return pooledHead(w.at('head'), x, c.classes)
+  return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
 interface LayerSettings extends Pick<VoVNetConfig, 'depthwise'> {
@@ -47,9 +46,7 @@ interface LayerSettings extends Pick<VoVNetConfig, 'depthwise'> {
 function layer(w: ParameterScope, x: Tensor, c: LayerSettings): Tensor {
   const { out, stride } = c
   if (!c.depthwise) return relu(convNorm(w, x, { out, kernel: 3, stride }))
-  const width = fixedSize(x.shape[1], 'layer')
-  const local = { out: width, kernel: 3, stride, padding: 1, groups: width }
-  const y = conv(w.at('conv_dw'), x, local)
+  const y = depthwiseConv(w.at('conv_dw'), x, { kernel: 3, stride })
   return relu(convNorm(w, y, { out, names: ['conv_pw', 'bn'] }))
 }
 

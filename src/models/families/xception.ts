@@ -4,10 +4,9 @@
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 /** Channels after each separable convolution of a block, and its stride. */
@@ -59,7 +58,7 @@ const xception: ClassifierBuilder<XceptionConfig> = (w, image, c) => {
     const settings = { widths, stride, epsilon, last: i === blocks.length - 1 }
     x = build(w.at(`blocks.${i}`), x, settings)
   }
-  return pooledHead(w.at('head'), c.normFirst ? relu(x) : x, c.classes)
+  return pooledHead(w.at('head.fc'), c.normFirst ? relu(x) : x, c.classes)
 }
 
 interface BlockSettings {
@@ -70,19 +69,13 @@ interface BlockSettings {
   last: boolean
 }
 
-/** A depthwise convolution, as wide as x. */
-const depthwise = (w: ParameterScope, x: Tensor, stride: number): Tensor => {
-  const out = fixedSize(x.shape[1], 'depthwise')
-  return conv(w, x, { out, kernel: 3, stride, padding: 1, groups: out })
-}
-
 /** Three activations, each before a separable convolution with norms; the last block activates after each part. */
 function alignedBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   let y = x
   for (const [i, out] of c.widths.entries()) {
     const layer = w.at(`stack.conv${i + 1}`)
     const stride = i === 2 ? c.stride : 1
-    y = depthwise(layer.at('conv_dw'), c.last ? y : relu(y), stride)
+    y = depthwiseConv(layer.at('conv_dw'), c.last ? y : relu(y), { kernel: 3, stride })
     y = batchNorm(layer.at('bn_dw'), y, c.epsilon)
     y = conv(layer.at('conv_pw'), c.last ? relu(y) : y, { out })
     y = batchNorm(layer.at('bn_pw'), y, c.epsilon)
@@ -101,9 +94,8 @@ function normFirstBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor 
   for (const [i, out] of c.widths.entries()) {
     const layer = w.at(`stack.conv${i + 1}`)
     if (i > 0) y = relu(batchNorm(layer.at('norm'), y, c.epsilon))
-    y = conv(layer.at('conv_pw'), depthwise(layer.at('conv_dw'), y, i === 2 ? c.stride : 1), {
-      out,
-    })
+    y = depthwiseConv(layer.at('conv_dw'), y, { kernel: 3, stride: i === 2 ? c.stride : 1 })
+    y = conv(layer.at('conv_pw'), y, { out })
   }
   if (c.last) return y
   const out = c.widths.at(-1)!
@@ -132,11 +124,11 @@ const legacyXception: ClassifierBuilder<{ blocks: readonly XceptionBlock[] }> = 
     x = legacyBlock(w.at(`block${i + 1}`), x, { block, first: i === 0 })
   x = relu(batchNorm(w.at('bn3'), separable(w.at('conv3'), x, 1536)))
   x = relu(batchNorm(w.at('bn4'), separable(w.at('conv4'), x, 2048)))
-  return pooledHead(w, x, c.classes)
+  return pooledHead(w.at('fc'), x, c.classes)
 }
 
 const separable = (w: ParameterScope, x: Tensor, out: number): Tensor =>
-  conv(w.at('pointwise'), depthwise(w.at('conv1'), x, 1), { out })
+  conv(w.at('pointwise'), depthwiseConv(w.at('conv1'), x, { kernel: 3 }), { out })
 
 /** Separable convolutions with an activation before each, but for the network's first; a pooling subsamples. */
 function legacyBlock(

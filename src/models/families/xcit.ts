@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { firstTokenProjection, selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
 import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { batchNorm, layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
@@ -61,11 +61,7 @@ const xcit: ClassifierBuilder<XcitConfig> = (w, image, c) => {
   const grid = halvingStem(
     Array.from({ length: halvings }, (_, i) => w.at(`patch_embed.proj.${2 * i}`)),
     image,
-    {
-      widths: Array.from({ length: halvings }, (_, i) => c.dim / 2 ** (halvings - 1 - i)),
-      activation: gelu,
-      names: ['0', '1'],
-    },
+    { out: c.dim, activation: gelu, names: ['0', '1'] },
   )
   let x = add(flattenToTokens(grid), fourierPositions(w.at('pos_embed'), grid))
   for (const block of w.each('blocks', c.blocks)) x = channelBlock(block, x, { ...c, grid })
@@ -82,12 +78,12 @@ function channelBlock(w: ParameterScope, x: Tensor, c: XcitConfig & { grid: Tens
     return add(y, mul(mixed, w.get(`gamma${place}`, [c.dim], 'scale')))
   }
   const local = w.at('local_mp')
-  const depthwise = { out: c.dim, kernel: 3, groups: c.dim, padding: 1, bias: true }
+  const window = { kernel: 3, bias: true }
   const attended = branch(x, 1, y => crossCovariance(w.at('attn'), y, c.heads))
   const mixed = branch(attended, 3, y => {
-    const image = conv(local.at('conv1'), tokensToImage(y, c.grid.shape.slice(2)), depthwise)
+    const image = depthwiseConv(local.at('conv1'), tokensToImage(y, c.grid.shape.slice(2)), window)
     const normal = batchNorm(local.at('bn'), gelu(image))
-    return flattenToTokens(conv(local.at('conv2'), normal, depthwise))
+    return flattenToTokens(depthwiseConv(local.at('conv2'), normal, window))
   })
   return branch(mixed, 2, y => mlp(w.at('mlp'), y, { hidden: 4 * c.dim }))
 }

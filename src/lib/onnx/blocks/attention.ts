@@ -1,9 +1,11 @@
-import { constant, type Tensor, type ParameterScope } from '../graph.ts'
+import { constant, type Dim, type Tensor, type ParameterScope } from '../graph.ts'
 import {
   add,
   cast,
+  channelsFirst,
   concat,
   gelu,
+  halves,
   matmul,
   mul,
   multiHeadAttention,
@@ -15,7 +17,7 @@ import {
   sub,
   transpose,
 } from '../ops.ts'
-import { fixedSize, product } from '../shapes.ts'
+import { channelsOf, fixedSize, product } from '../shapes.ts'
 import { adaptiveAvgPool } from './convNorm.ts'
 import { affine, conv, linear, unbiasedLinear } from './linear.ts'
 import { mlp } from './mlp.ts'
@@ -36,6 +38,20 @@ export function joinHeads(x: Tensor): Tensor {
   const [n, heads, length, width] = x.shape
   const joined = fixedSize(heads, 'joinHeads') * fixedSize(width, 'joinHeads')
   return reshape(transpose(x, [0, 2, 1, 3]), [n!, length!, joined])
+}
+
+/** Splits images [n, heads · width, h, w] into heads of tokens [n, heads, h · w, width]. */
+export function splitImageHeads(x: Tensor, heads: number): Tensor {
+  const [n, , ...sides] = x.shape
+  const apart = reshape(x, [n!, heads, channelsOf(x) / heads, product(sides)])
+  return transpose(apart, [0, 1, 3, 2])
+}
+
+/** Joins heads of tokens [n, heads, h · w, width] to images [n, heads · width, h, w] of `size` [h, w]. */
+export function joinImageHeads(x: Tensor, size: readonly Dim[]): Tensor {
+  const [n, heads, , width] = x.shape
+  const joined = fixedSize(heads, 'joinImageHeads') * fixedSize(width, 'joinImageHeads')
+  return reshape(transpose(x, [0, 1, 3, 2]), [n!, joined, ...size])
 }
 
 export interface AttentionOptions {
@@ -169,7 +185,7 @@ export function reducedAttention(
   const width = fixedSize(dim, 'reducedAttention')
   const tokens = reshape(x, [n!, product([rows!, columns!]), width])
   const reduced = (layer: (image: Tensor) => Tensor): Tensor =>
-    layerNorm(w.at('norm'), flattenToTokens(layer(transpose(x, [0, 3, 1, 2]))), 1e-5)
+    layerNorm(w.at('norm'), flattenToTokens(layer(channelsFirst(x))), 1e-5)
   const layer = { out: width, kernel: ratio, stride: ratio, bias: true }
   let source = tokens
   if (pooled !== undefined)
@@ -179,8 +195,8 @@ export function reducedAttention(
       ),
     )
   else if (ratio > 1) source = reduced(image => conv(w.at('sr'), image, layer))
-  const [k, v] = split(linear(w.at('kv'), source, 2 * width), [width, width], -1)
-  const attended = attend([linear(w.at('q'), tokens, width), k!, v!], { heads })
+  const [k, v] = halves(linear(w.at('kv'), source, 2 * width))
+  const attended = attend([linear(w.at('q'), tokens, width), k, v], { heads })
   return reshape(linear(w.at('proj'), attended, width), x.shape)
 }
 
@@ -198,11 +214,11 @@ export function latentPool(w: ParameterScope, x: Tensor, c: LatentPoolOptions): 
   const [n, , dim] = x.shape
   const width = fixedSize(dim, 'latentPool')
   const query = linear(w.at('q'), w.get('latent', [1, 1, width]), width)
-  const [k, v] = split(linear(w.at('kv'), x, 2 * width), [width, width], -1)
+  const [k, v] = halves(linear(w.at('kv'), x, 2 * width))
   const mixed = attendHeads([
     splitHeads(query, c.heads),
-    splitHeads(k!, c.heads),
-    splitHeads(v!, c.heads),
+    splitHeads(k, c.heads),
+    splitHeads(v, c.heads),
   ])
   const y = linear(w.at('proj'), reshape(mixed, [n!, width]), width)
   const hidden = c.hidden ?? 4 * width

@@ -13,7 +13,7 @@ import {
 } from '../graph.ts'
 import { add, cast, conv2d, div, mul, pad2d, reshape, sqrt, sub } from '../ops.ts'
 import { batchNorm } from './norm.ts'
-import { fixedSize } from '../shapes.ts'
+import { channelsOf, fixedSize } from '../shapes.ts'
 
 /** A convolution, a batch normalization, the one behind the other, or neither: the input itself. */
 export interface Branch {
@@ -24,6 +24,13 @@ export interface Branch {
   /** Whether the convolution has a bias. */
   bias?: boolean
 }
+
+/** A convolution `conv` and the norm behind it. */
+export const convBranch = (w: ParameterScope, kernel = 1, norm = 'bn'): Branch => ({
+  conv: w.at('conv'),
+  norm: w.at(norm),
+  kernel,
+})
 
 interface BranchSettings {
   out: number
@@ -40,7 +47,7 @@ interface Kernel {
 function branchKernel(x: Tensor, branch: Branch, c: BranchSettings): Kernel {
   const { conv, norm, kernel = 1 } = branch
   const { out, groups = 1, epsilon = 1e-5 } = c
-  const inputs = fixedSize(x.shape[1], 'branch') / groups
+  const inputs = channelsOf(x) / groups
   const double = (parameter: Tensor): Tensor => cast(parameter, 'float64')
   const values = (scope: ParameterScope, name: string, role: ParameterRole): Tensor =>
     double(scope.get(name, [out], role))

@@ -11,12 +11,13 @@ import {
   relu,
   reshape,
   sigmoid,
+  softmax,
   type SlidingWindow,
   transpose,
 } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
+import { channelsOf, fixedSize, product } from '../shapes.ts'
 import { conv, linear } from './linear.ts'
-import { batchNorm } from './norm.ts'
+import { batchNorm, layerNorm2d } from './norm.ts'
 
 interface ConvNormOptions {
   out: number
@@ -60,9 +61,19 @@ export function samePadding(
   return [top, left, rows - top, columns - left]
 }
 
-interface HalvingOptions extends Pick<ConvNormOptions, 'names'> {
-  /** Channels of each layer's result. */
-  widths: readonly number[]
+/** A convolution of each channel of x [n, c, h, w] by itself, then batch normalization. */
+export function depthwiseConvNorm(
+  w: ParameterScope,
+  x: Tensor,
+  c: Omit<ConvNormOptions, 'out' | 'groups'>,
+): Tensor {
+  const channels = channelsOf(x)
+  return convNorm(w, x, { ...c, out: channels, groups: channels })
+}
+
+interface HalvingOptions extends Pick<ConvNormOptions, 'names' | 'bias'> {
+  /** Channels of the result; every layer has twice the channels of the layer before. */
+  out: number
   activation: (x: Tensor) => Tensor
 }
 
@@ -70,46 +81,52 @@ interface HalvingOptions extends Pick<ConvNormOptions, 'names'> {
 export const halvingStem = (
   scopes: readonly ParameterScope[],
   image: Tensor,
-  { widths, activation, names }: HalvingOptions,
+  { out, activation, ...options }: HalvingOptions,
 ): Tensor =>
-  scopes.reduce(
-    (x, w, i) =>
-      convNorm(w, i === 0 ? x : activation(x), { out: widths[i]!, kernel: 3, stride: 2, names }),
-    image,
-  )
+  scopes.reduce((x, w, i) => {
+    const channels = out / 2 ** (scopes.length - 1 - i)
+    const layer = { ...options, out: channels, kernel: 3, stride: 2 }
+    return convNorm(w, i === 0 ? x : activation(x), layer)
+  }, image)
 
 type LayerNames = Pick<ConvNormOptions, 'names'>
 
 /** Adds a depthwise 3 × 3 convolution with norm to x [n, c, h, w]. */
-export const addDepthwise = (w: ParameterScope, x: Tensor, { names }: LayerNames = {}): Tensor => {
-  const width = fixedSize(x.shape[1], 'addDepthwise')
-  return add(x, convNorm(w, x, { out: width, kernel: 3, groups: width, names }))
+export const addDepthwise = (w: ParameterScope, x: Tensor, { names }: LayerNames = {}): Tensor =>
+  add(x, depthwiseConvNorm(w, x, { kernel: 3, names }))
+
+interface PointwiseOptions extends LayerNames {
+  /** Names of the two convolutions; `pw1` and `pw2` by default. */
+  layers?: readonly [first: string, second: string]
+  /** ReLU by default. */
+  activation?: (x: Tensor) => Tensor
 }
 
-/** Adds two 1 × 1 convolutions with norms to x [n, c, h, w], `pw1` to twice the channels, ReLU and `pw2` back. */
-export const addPointwise = (w: ParameterScope, x: Tensor, { names }: LayerNames = {}): Tensor => {
-  const width = fixedSize(x.shape[1], 'addPointwise')
-  const inner = relu(convNorm(w.at('pw1'), x, { out: 2 * width, names }))
-  return add(x, convNorm(w.at('pw2'), inner, { out: width, names }))
+/** Adds two 1 × 1 convolutions with norms to x [n, c, h, w]; between them are twice the channels and an activation. */
+export function addPointwise(w: ParameterScope, x: Tensor, c: PointwiseOptions = {}): Tensor {
+  const { layers = ['pw1', 'pw2'], activation = relu, names } = c
+  const channels = channelsOf(x)
+  const inner = activation(convNorm(w.at(layers[0]), x, { out: 2 * channels, names }))
+  return add(x, convNorm(w.at(layers[1]), inner, { out: channels, names }))
 }
 
-/** Halves [n, c, h, w] to `out` channels by an inverted bottleneck with squeeze-and-excitation. */
-export function mergeByBottleneck(
-  w: ParameterScope,
-  x: Tensor,
-  { out, names }: LayerNames & { out: number },
-): Tensor {
-  const inner = 4 * fixedSize(x.shape[1], 'mergeByBottleneck')
-  const wide = relu(convNorm(w.at('conv1'), x, { out: inner, names }))
-  const halved = convNorm(w.at('conv2'), wide, {
-    out: inner,
-    kernel: 3,
-    stride: 2,
-    groups: inner,
-    names,
-  })
-  const gated = squeezeExcite(w.at('se'), relu(halved), { inner: divisibleWidth(inner / 4) })
-  return convNorm(w.at('conv3'), gated, { out, names })
+interface MergingOptions extends LayerNames {
+  /** Channels of the result. */
+  out: number
+  /** Channels inside, four times those of x by default. */
+  inner?: number
+  /** Names of the four layers; `conv1`, `conv2`, `se` and `conv3` by default. */
+  layers?: readonly [expand: string, halve: string, squeeze: string, project: string]
+}
+
+/** Halves x [n, c, h, w] by an inverted bottleneck with squeeze-and-excitation. */
+export function mergeByBottleneck(w: ParameterScope, x: Tensor, c: MergingOptions): Tensor {
+  const { out, inner = 4 * channelsOf(x), names } = c
+  const [expand, halve, squeeze, project] = c.layers ?? ['conv1', 'conv2', 'se', 'conv3']
+  const wide = relu(convNorm(w.at(expand), x, { out: inner, names }))
+  const halved = relu(depthwiseConvNorm(w.at(halve), wide, { kernel: 3, stride: 2, names }))
+  const gated = squeezeExcite(w.at(squeeze), halved, { inner: divisibleWidth(inner / 4) })
+  return convNorm(w.at(project), gated, { out, names })
 }
 
 interface SqueezeOptions {
@@ -121,15 +138,17 @@ interface SqueezeOptions {
   norm?: boolean
   /** Whether the layers have biases; they do by default. */
   bias?: boolean
+  /** Names of the two layers; `fc1` and `fc2` by default. */
+  names?: readonly [reduce: string, expand: string]
 }
 
-/** Scales channels by a gate of `inner` units on their means, with timm's names `fc1`, `bn` if `norm`, `fc2`. */
+/** Scales the channels of x [n, c, h, w] by a network of two layers on their means (Hu et al. 2017); its norm is `bn`. */
 export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): Tensor {
-  const { activation = relu, gate = sigmoid, bias = true } = c
-  const reduced = conv(w.at('fc1'), globalAvgPool(x), { out: c.inner, bias })
+  const { activation = relu, gate = sigmoid, bias = true, names = ['fc1', 'fc2'] } = c
+  const reduced = conv(w.at(names[0]), globalAvgPool(x), { out: c.inner, bias })
   const hidden = activation(c.norm ? batchNorm(w.at('bn'), reduced) : reduced)
-  const out = fixedSize(x.shape[1], 'squeezeExcite')
-  return mul(x, gate(conv(w.at('fc2'), hidden, { out, bias })))
+  const out = channelsOf(x)
+  return mul(x, gate(conv(w.at(names[1]), hidden, { out, bias })))
 }
 
 /** Scales channels by a gate of one layer on their means (Lee and Park 2019); `w` is the layer. */
@@ -138,8 +157,34 @@ export const effectiveSqueezeExcite = (
   x: Tensor,
   gate: (x: Tensor) => Tensor = hardSigmoid,
 ): Tensor => {
-  const out = fixedSize(x.shape[1], 'effectiveSqueezeExcite')
+  const out = channelsOf(x)
   return mul(x, gate(conv(w, globalAvgPool(x), { out, bias: true })))
+}
+
+interface ContextOptions {
+  /** Channels between the two layers. */
+  inner: number
+  activation: (x: Tensor) => Tensor
+}
+
+/**
+ * Global context (Cao et al. 2019): a network `w` of two layers, `fc1` and `fc2`, on the mean of all positions of x
+ * [n, c, h, w] with the weights `scores` [n, 1, h, w] before their softmax. Returns [n, c, 1, 1].
+ */
+export function globalContext(
+  w: ParameterScope,
+  { x, scores }: { x: Tensor; scores: Tensor },
+  { inner, activation }: ContextOptions,
+): Tensor {
+  const [n, , height, width] = x.shape
+  const channels = channelsOf(x)
+  const places = product([height!, width!])
+  const columns = reshape(scores, [n!, places, 1])
+  const context = matmul(reshape(x, [n!, channels, places]), softmax(columns, 1))
+  const mean = reshape(context, [n!, channels, 1, 1])
+  const reduced = conv(w.at('fc1'), mean, { out: inner, bias: true })
+  const hidden = activation(layerNorm2d(w.at('norm'), reduced))
+  return conv(w.at('fc2'), hidden, { out: channels, bias: true })
 }
 
 /** A linear layer on normalized channels [n, c, 1, 1]: [n, out], with the names `bn` and `name`. */
@@ -174,7 +219,7 @@ export function channelAttention(
 
 /** Every second value of x under a binomial 3 × 3 kernel (Zhang 2019), borders reflected or zero. */
 export function blurPool(x: Tensor, border: 'reflect' | 'constant' = 'reflect'): Tensor {
-  const width = fixedSize(x.shape[1], 'blurPool')
+  const width = channelsOf(x)
   const kernel = [1, 2, 1, 2, 4, 2, 1, 2, 1].map(value => value / 16)
   const values = Float32Array.from({ length: 9 * width }, (_, i) => kernel[i % 9]!)
   const weight = constant(x.graph, values, [width, 1, 3, 3])

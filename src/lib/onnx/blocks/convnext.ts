@@ -1,7 +1,18 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { add, div, gelu, globalAvgPool, flatten, mean, mul, norm, transpose } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
-import { conv } from './linear.ts'
+import {
+  add,
+  channelsFirst,
+  channelsLast,
+  div,
+  flatten,
+  gelu,
+  globalAvgPool,
+  mean,
+  mul,
+  norm,
+} from '../ops.ts'
+import { channelsOf, fixedSize } from '../shapes.ts'
+import { conv, depthwiseConv } from './linear.ts'
 import { convMlp, mlp } from './mlp.ts'
 import {
   channelValues,
@@ -82,33 +93,26 @@ type ConvNextBlock = Partial<ConvNextConfig> & { kernel: number }
 
 /** A depthwise convolution, then a scaled two-layer network at every position, added to x. */
 export function convNextBlock(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
-  const width = fixedSize(x.shape[1], 'convNextBlock')
-  const local = conv(w.at('conv_dw'), x, {
-    out: width,
-    kernel: c.kernel,
-    groups: width,
-    padding: (c.kernel - 1) / 2,
-    bias: true,
-  })
+  const local = depthwiseConv(w.at('conv_dw'), x, { kernel: c.kernel, bias: true })
   const mixed = c.convolutional ? convolutionalMlp(w, local, c) : positionalMlp(w, local, c)
   return add(x, mixed)
 }
 
 /** [n, width, h, w] through norm and MLP at every position. */
 function positionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
-  const rows = transpose(x, [0, 2, 3, 1])
+  const rows = channelsLast(x)
   if (!c.responseNorm) return scaledMlp(w, rows, c)
   const { activation = gelu, epsilon } = c
-  const hidden = 4 * fixedSize(x.shape[1], 'positionalMlp')
+  const hidden = 4 * channelsOf(x)
   const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), rows, epsilon), {
     hidden,
     activation: y => globalResponseNorm(w.at('mlp.grn'), activation(y), { spatial: [1, 2], at: 3 }),
   })
-  return transpose(mixed, [0, 3, 1, 2])
+  return channelsFirst(mixed)
 }
 
 function convolutionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
-  const width = fixedSize(x.shape[1], 'convolutionalMlp')
+  const width = channelsOf(x)
   const { activation = gelu } = c
   const mixed = convMlp(w.at('mlp'), channelNorm(w.at('norm'), x, c), {
     hidden: 4 * width,
@@ -146,5 +150,5 @@ export function scaledMlp(
     hidden: 4 * width,
     activation: c.activation,
   })
-  return transpose(layerScale(w, mixed), [0, 3, 1, 2])
+  return channelsFirst(layerScale(w, mixed))
 }

@@ -1,9 +1,10 @@
 /** What XCiT (El-Nouby et al. 2021) and EdgeNeXt share. */
 import { constant, type Tensor, type ParameterScope } from '../graph.ts'
-import { clip, div, matmul, mul, norm, reshape, softmax, split, transpose } from '../ops.ts'
+import { matmul, mul, reshape, softmax, split, transpose } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv, linear } from './linear.ts'
 import { flattenToTokens } from './tokens.ts'
+import { unitLength } from './similarity.ts'
 
 /** Attention of channels over channels (El-Nouby et al. 2021), of x's shape [n, length, width]. */
 export function crossCovariance(w: ParameterScope, x: Tensor, heads: number): Tensor {
@@ -13,13 +14,11 @@ export function crossCovariance(w: ParameterScope, x: Tensor, heads: number): Te
   const [q, k, v] = split(channels, [width, width, width], 1).map(part =>
     reshape(part, [n!, heads, width / heads, length!]),
   )
-  const similarity = matmul(unit(q!), transpose(unit(k!), [0, 1, 3, 2]))
+  const similarity = matmul(unitLength(q!), transpose(unitLength(k!), [0, 1, 3, 2]))
   const weights = softmax(mul(similarity, w.get('temperature', [heads, 1, 1], 'scale')))
   const attended = reshape(matmul(weights, v!), [n!, width, length!])
   return linear(w.at('proj'), transpose(attended, [0, 2, 1]), width)
 }
-
-const unit = (x: Tensor): Tensor => div(x, clip(norm(x), 1e-12, 1e30))
 
 /** Sines and cosines of the rows' and columns' places, projected: [1, h·w, width] for x [n, width, h, w]. */
 export function fourierPositions(w: ParameterScope, x: Tensor): Tensor {

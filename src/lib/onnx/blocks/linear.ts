@@ -1,6 +1,6 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
 import { conv2d, gemm, reshape, type SlidingWindow } from '../ops.ts'
-import { fixedSize, product } from '../shapes.ts'
+import { channelsOf, fixedSize, product } from '../shapes.ts'
 
 /**
  * x weightᵀ + bias over the last axis of any shape. Rows are flattened first: a two-dimensional Gemm reads PyTorch's
@@ -37,9 +37,22 @@ interface ConvOptions extends SlidingWindow {
 export function conv(w: ParameterScope, x: Tensor, options: ConvOptions): Tensor {
   const { out, kernel = 1, groups = 1, bias = false, ...window } = options
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
-  const weight = w.get('weight', [out, fixedSize(x.shape[1], 'conv') / groups, height, width])
+  const weight = w.get('weight', [out, channelsOf(x) / groups, height, width])
   const parameters = { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined }
   return conv2d(x, parameters, { groups, ...window })
+}
+
+interface DepthwiseOptions extends SlidingWindow {
+  /** Side of the kernel. */
+  kernel: number
+  bias?: boolean
+}
+
+/** A convolution of each channel of x [n, c, h, w] by itself, padded to keep the size at stride 1 unless told otherwise. */
+export function depthwiseConv(w: ParameterScope, x: Tensor, options: DepthwiseOptions): Tensor {
+  const channels = channelsOf(x)
+  const padding = (options.kernel - 1) / 2
+  return conv(w, x, { padding, ...options, out: channels, groups: channels })
 }
 
 /** A linear layer over the channels of [n, c, h, w]. */
@@ -48,7 +61,7 @@ export function channelLinear(
   x: Tensor,
   { out, bias = true }: { out: number; bias?: boolean },
 ): Tensor {
-  const width = fixedSize(x.shape[1], 'channelLinear')
+  const width = channelsOf(x)
   const weight = reshape(w.get('weight', [out, width]), [out, width, 1, 1])
   return conv2d(x, { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined })
 }

@@ -1,6 +1,6 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { gelu, mul, silu, split } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
+import { gelu, halves, mul, silu } from '../ops.ts'
+import { channelsOf, fixedSize } from '../shapes.ts'
 import { conv, linear, unbiasedLinear } from './linear.ts'
 
 interface MlpOptions {
@@ -25,8 +25,8 @@ export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
 
 /** A linear layer to twice `hidden` channels, the second half scaled by SiLU of the first (SwiGLU, Shazeer 2020). */
 export function packedSwiglu(w: ParameterScope, x: Tensor, hidden: number): Tensor {
-  const [gate, value] = split(linear(w, x, 2 * hidden), [hidden, hidden], -1)
-  return mul(silu(gate!), value!)
+  const [gate, value] = halves(linear(w, x, 2 * hidden))
+  return mul(silu(gate), value)
 }
 
 /** Two 1 × 1 convolutions, `fc1` and `fc2`, with an activation (GELU by default) between them, over [n, c, h, w]. */
@@ -37,5 +37,5 @@ export function convMlp(
 ): Tensor {
   const { hidden, activation = gelu, bias = true } = options
   const inner = activation(conv(w.at('fc1'), x, { out: hidden, bias }))
-  return conv(w.at('fc2'), inner, { out: fixedSize(x.shape[1], 'convMlp'), bias })
+  return conv(w.at('fc2'), inner, { out: channelsOf(x), bias })
 }

@@ -2,6 +2,8 @@ import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import {
   add,
   batchNormalization,
+  channelsFirst,
+  channelsLast,
   div,
   instanceNormalization,
   layerNormalization,
@@ -11,13 +13,12 @@ import {
   sigmoid,
   sqrt,
   sub,
-  transpose,
 } from '../ops.ts'
-import { fixedSize, product } from '../shapes.ts'
+import { channelsOf, fixedSize, product } from '../shapes.ts'
 
 /** Batch normalization at inference, over the channels of [n, c, h, w], with PyTorch's parameter names. */
 export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor {
-  const shape = [fixedSize(x.shape[1], 'batchNorm')]
+  const shape = [channelsOf(x)]
   const scale = w.get('weight', shape, 'scale')
   const bias = w.get('bias', shape, 'bias')
   const mean = w.get('running_mean', shape, 'mean')
@@ -44,12 +45,12 @@ export function unbiasedLayerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6):
 
 /** Layer normalization over the channels of [n, c, h, w]. */
 export function layerNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
-  return transpose(layerNorm(w, transpose(x, [0, 2, 3, 1]), epsilon), [0, 3, 1, 2])
+  return channelsFirst(layerNorm(w, channelsLast(x), epsilon))
 }
 
 /** Layer normalization over the channels of [n, c, h, w] that learns a scale but no bias. */
 export const unbiasedLayerNorm2d = (w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor =>
-  transpose(unbiasedLayerNorm(w, transpose(x, [0, 2, 3, 1]), epsilon), [0, 3, 1, 2])
+  channelsFirst(unbiasedLayerNorm(w, channelsLast(x), epsilon))
 
 /** The values of a parameter for each channel, in the shape [width, 1, 1] that images [n, width, h, w] are multiplied by. */
 export const channelValues = (
@@ -70,7 +71,11 @@ export const layerScale = (w: ParameterScope, x: Tensor): Tensor =>
 
 /** The channels of [n, c, h, w] times a learned factor each, `gamma`. */
 export const layerScale2d = (w: ParameterScope, x: Tensor): Tensor =>
-  mul(x, channelValues(w, 'gamma', { width: fixedSize(x.shape[1], 'layerScale2d') }))
+  mul(x, channelValues(w, 'gamma', { width: channelsOf(x) }))
+
+/** The channels of [n, c, h, w] times a learned factor each, `gamma`, that the checkpoint holds as [c, 1, 1]. */
+export const layerScaleChw = (w: ParameterScope, x: Tensor): Tensor =>
+  mul(x, w.get('gamma', [channelsOf(x), 1, 1], 'scale'))
 
 interface GroupNormOptions {
   groups: number
@@ -82,7 +87,7 @@ interface GroupNormOptions {
 /** Group normalization of [n, c, h, w] (Wu and He 2018). */
 export function groupNorm(w: ParameterScope, x: Tensor, options: GroupNormOptions): Tensor {
   const { groups, epsilon = 1e-5, bias = true } = options
-  const width = fixedSize(x.shape[1], 'groupNorm')
+  const width = channelsOf(x)
   const filled = (value: number): Tensor =>
     constant(x.graph, new Float32Array(groups).fill(value), [groups])
   const grouped = reshape(x, [x.shape[0]!, groups, product([width / groups, ...x.shape.slice(2)])])
@@ -102,7 +107,7 @@ interface EvoNormOptions {
 /** EvoNorm-S0 (Liu et al. 2020), a norm with its activation: x sigmoid(v x) over the deviation of groups of channels. */
 export function evoNorm(w: ParameterScope, x: Tensor, options: EvoNormOptions = {}): Tensor {
   const { groups: count = 32, epsilon = 1e-5, activated = true } = options
-  const width = fixedSize(x.shape[1], 'evoNorm')
+  const width = channelsOf(x)
   const grouped = [x.shape[0]!, count, product([width / count, ...x.shape.slice(2)])]
   const groups = reshape(x, grouped)
   const centred = sub(groups, mean(groups, [2], true))
@@ -115,7 +120,7 @@ export function evoNorm(w: ParameterScope, x: Tensor, options: EvoNormOptions = 
 
 /** Divides the channels of [n, c, h, w] by their deviation at each position, without subtracting their mean. */
 export function varianceNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
-  const width = fixedSize(x.shape[1], 'varianceNorm2d')
+  const width = channelsOf(x)
   const centred = sub(x, mean(x, [1], true))
   const variance = mul(mean(mul(centred, centred), [1], true), width / (width - 1))
   return mul(div(x, sqrt(add(variance, epsilon))), channelValues(w, 'weight', { width }))

@@ -1,6 +1,6 @@
 import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import { conv2d, instanceNormalization, mul, reshape, type SlidingWindow } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
+import { channelsOf } from '../shapes.ts'
 
 interface StandardizedConvOptions extends SlidingWindow {
   out: number
@@ -14,7 +14,7 @@ interface StandardizedConvOptions extends SlidingWindow {
 /** A convolution whose filters have mean 0 and deviation 1 (Qiao et al. 2019), scaled with `gain` (Brock et al. 2021). */
 export function standardizedConv(w: ParameterScope, x: Tensor, c: StandardizedConvOptions): Tensor {
   const { out, kernel = 1, groups = 1, epsilon, gain, ...window } = c
-  const inputs = fixedSize(x.shape[1], 'standardizedConv') / groups
+  const inputs = channelsOf(x) / groups
   const weight = w.get('weight', [out, inputs, kernel, kernel])
   const size = inputs * kernel * kernel
   const filled = (value: number): Tensor =>

@@ -1,7 +1,17 @@
 import { type Dim, integers, type Tensor, type ParameterScope } from '../graph.ts'
-import { add, concat, expand, reshape, shapeOf, slice, transpose } from '../ops.ts'
+import {
+  add,
+  channelsFirst,
+  channelsLast,
+  concat,
+  expand,
+  reshape,
+  shapeOf,
+  slice,
+  transpose,
+} from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
-import { conv } from './linear.ts'
+import { conv, depthwiseConv } from './linear.ts'
 import { layerNorm } from './norm.ts'
 
 /** Non-overlapping patches of an image as tokens: [n, 3, h, w] to [n, (h/patch)·(w/patch), dim]. */
@@ -22,11 +32,6 @@ export function flattenToTokens(x: Tensor): Tensor {
 /** [n, h·w, c] to [n, c, h, w] for `size` [h, w]. */
 export const tokensToImage = (x: Tensor, size: readonly Dim[]): Tensor =>
   reshape(transpose(x, [0, 2, 1]), [x.shape[0]!, x.shape[2]!, ...size])
-
-/** [n, c, h, w] to [n, h, w, c]. */
-export const channelsLast = (x: Tensor): Tensor => transpose(x, [0, 2, 3, 1])
-/** [n, h, w, c] to [n, c, h, w]. */
-export const channelsFirst = (x: Tensor): Tensor => transpose(x, [0, 3, 1, 2])
 
 /** Repeats learned tokens [1, rows, dim] for every entry of x [n, …]: [n, rows, dim]. */
 export function repeatTokens(tokens: Tensor, x: Tensor): Tensor {
@@ -88,8 +93,6 @@ export const patchTokens = (x: Tensor, prefix: number): Tensor =>
 
 /** Adds a depthwise 3 × 3 convolution to a grid [n, h, w, width], which tells places apart by the border (Chu et al. 2021). */
 export function addConvPositions(w: ParameterScope, grid: Tensor): Tensor {
-  const width = fixedSize(grid.shape[3], 'addConvPositions')
-  const x = transpose(grid, [0, 3, 1, 2])
-  const window = { out: width, kernel: 3, padding: 1, groups: width, bias: true }
-  return transpose(add(x, conv(w, x, window)), [0, 2, 3, 1])
+  const x = channelsFirst(grid)
+  return channelsLast(add(x, depthwiseConv(w, x, { kernel: 3, bias: true })))
 }

@@ -17,7 +17,7 @@ export interface BlockConfig extends AttentionOptions {
 
 type Layer = (w: ParameterScope, x: Tensor) => Tensor
 
-export interface PreNormBranches {
+export interface BlockBranches {
   /** The branches of the scopes `attn` and `mlp`; each keeps its input's shape. */
   attention: Layer
   mlp: Layer
@@ -27,22 +27,32 @@ export interface PreNormBranches {
 }
 
 /** Adds two branches to x [n, length, width], each behind a norm: `norm1` before `attn`, `norm2` before `mlp`. */
-export const preNormBlock = (w: ParameterScope, x: Tensor, c: PreNormBranches): Tensor => {
+export const preNormBlock = (w: ParameterScope, x: Tensor, c: BlockBranches): Tensor => {
   const attended = addBranch(w, { name: 'attn', input: x, onto: x }, c)
   return addBranch(w, { name: 'mlp', input: attended, onto: attended }, c)
 }
 
 /** The pre-norm block of the first token alone, whose attention sees all tokens and gives one: of x's shape. */
-export function firstTokenBlock(w: ParameterScope, x: Tensor, c: PreNormBranches): Tensor {
+export function firstTokenBlock(w: ParameterScope, x: Tensor, c: BlockBranches): Tensor {
   const attended = addBranch(w, { name: 'attn', input: x, onto: slice(x, 1, [0, 1]) }, c)
   const first = addBranch(w, { name: 'mlp', input: attended, onto: attended }, c)
   return concat([first, patchTokens(x, 1)], 1)
 }
 
+/** Adds two branches to x, each with a norm behind it: `attn` before `norm1`, `mlp` before `norm2` (Liu et al. 2022). */
+export function postNormBlock(
+  w: ParameterScope,
+  x: Tensor,
+  { attention, mlp, epsilon }: Omit<BlockBranches, 'layerScale'>,
+): Tensor {
+  const y = add(x, layerNorm(w.at('norm1'), attention(w.at('attn'), x), epsilon))
+  return add(y, layerNorm(w.at('norm2'), mlp(w.at('mlp'), y), epsilon))
+}
+
 function addBranch(
   w: ParameterScope,
   { name, input, onto }: { name: 'attn' | 'mlp'; input: Tensor; onto: Tensor },
-  c: PreNormBranches,
+  c: BlockBranches,
 ): Tensor {
   const [layer, place] = name === 'attn' ? [c.attention, 1] : [c.mlp, 2]
   const y = layer(w.at(name), layerNorm(w.at(`norm${place}`), input, c.epsilon))

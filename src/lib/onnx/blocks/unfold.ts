@@ -1,7 +1,7 @@
 /** Overlapping patches of images as columns, and back. */
 import { appendOp, constant, integers, type Tensor } from '../graph.ts'
 import { conv2d, reshape } from '../ops.ts'
-import { fixedSize, product } from '../shapes.ts'
+import { channelsOf, fixedSize, product } from '../shapes.ts'
 
 interface UnfoldOptions {
   kernel: number
@@ -11,7 +11,7 @@ interface UnfoldOptions {
 
 /** PyTorch's unfold: [n, c, h, w] to the values under every place of the kernel, [n, c · kernel², places]. */
 export function unfold(x: Tensor, { kernel, stride, padding }: UnfoldOptions): Tensor {
-  const width = fixedSize(x.shape[1], 'unfold')
+  const width = channelsOf(x)
   const area = kernel * kernel
   const picks = Float32Array.from({ length: width * area * area }, (_, i) =>
     Math.floor(i / area) % area === i % area ? 1 : 0,

@@ -20,7 +20,7 @@ import {
   transpose,
 } from '../ops.ts'
 import { fixedSize, product } from '../shapes.ts'
-import { splitHeads } from './attention.ts'
+import { joinHeads, splitHeads } from './attention.ts'
 import { mlp } from './mlp.ts'
 
 /** How many windows of side × side tokens cover a grid [n, h, w, width], down and across. */
@@ -274,7 +274,7 @@ export function attendInWindows({ scores, values, bias, mask }: WindowAttentionI
     weights = reshape(softmax(add(grouped, add(bias, mask))), scores.shape)
   } else weights = softmax(add(scores, bias))
   const mixed = matmul(weights, splitHeads(values, fixedSize(heads, 'attendInWindows')))
-  return reshape(transpose(mixed, [0, 2, 1, 3]), values.shape)
+  return joinHeads(mixed)
 }
 
 /** The batch dim of `n*count` windows. */
