@@ -70,12 +70,12 @@ const pool =
   }
 
 export const maxPool = pool('MaxPool')
-/** Averages without counting the padding. */
+/** Averages over windows [n, c, h, w]; padding does not count. */
 export const avgPool = pool('AveragePool', { count_include_pad: 0 })
-/** Averages with the padding counted as zeros. */
+/** Averages over windows [n, c, h, w]; padding counts as zeros. */
 export const avgPoolWithPadding = pool('AveragePool', { count_include_pad: 1 })
 
-/** [n, c, h, w] to [n, c, 1, 1]. */
+/** Averages [n, c, h, w] over all positions: [n, c, 1, 1]. */
 export const globalAvgPool = (x: Tensor): Tensor =>
   appendOp('GlobalAveragePool', [x], { shape: [x.shape[0]!, x.shape[1]!, 1, 1] })
 

@@ -68,7 +68,7 @@ export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))
 /** x sigmoid(1.702 x), OpenAI CLIP's approximation of GELU. */
 export const quickGelu = (x: Tensor): Tensor => mul(x, sigmoid(mul(x, 1.702)))
 
-/** The mean of tensors of one shape. */
+/** Returns the mean of tensors of one shape. */
 export const average = (tensors: readonly Tensor[]): Tensor =>
   div(
     tensors.reduce((total, tensor) => add(total, tensor)),
@@ -124,7 +124,7 @@ export function reshape(x: Tensor, shape: TensorShape): Tensor {
   return appendOp('Reshape', [x, integers(x.graph, sizes)], { shape })
 }
 
-/** [n, a, b, …] to [n, a·b·…]. */
+/** Reshapes [n, a, b, …] to [n, a·b·…]. */
 export const flatten = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, product(x.shape.slice(1))])
 
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
@@ -189,7 +189,7 @@ export function slice(
   return appendOp('Slice', [x, ...bounds], { shape: x.shape.with(at, to - from) })
 }
 
-/** Rows of `x` along `axis` by int64 `indices`. */
+/** Returns the rows of `x` along `axis` that int64 `indices` name. */
 export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
   return appendOp('Gather', [x, indices], {
@@ -198,7 +198,7 @@ export function gather(x: Tensor, indices: Tensor, axis = 0): Tensor {
   })
 }
 
-/** Per entry of the first axis, the row of the second that `indices` int64 [n, 1] names: [n, length, width] to [n, width]. */
+/** Returns for each entry of the first axis the row that `indices` int64 [n, 1] name: [n, length, width] to [n, width]. */
 export function gatherPerRow(x: Tensor, indices: Tensor): Tensor {
   if (indices.shape.length !== 2 || indices.shape[0] !== x.shape[0] || indices.shape[1] !== 1) {
     throw shapeError('GatherND', `[${String(x.shape)}] by [${String(indices.shape)}]`)
@@ -209,7 +209,7 @@ export function gatherPerRow(x: Tensor, indices: Tensor): Tensor {
   })
 }
 
-/** The single row `index` along `axis`, which is dropped. */
+/** Returns the row `index` along `axis`, without that axis. */
 export function pick(x: Tensor, axis: number, index: number): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
   const end = index === -1 ? fixedSize(x.shape[at], 'pick') : index + 1
@@ -226,7 +226,7 @@ export const shapeOf = (x: Tensor): Tensor =>
 /** Queries, keys and values, each [n, length, width]. */
 export type Qkv = readonly [q: Tensor, k: Tensor, v: Tensor]
 
-/** Scaled dot-product attention in `heads` heads, of the queries' length and the values' width; it has no gradient rule. */
+/** Computes scaled dot-product attention in `heads` heads; the operator has no gradient rule. */
 export const multiHeadAttention = (qkv: Qkv, heads: number): Tensor =>
   appendOp('MultiHeadAttention', qkv, {
     shape: qkv[0].shape.with(-1, qkv[2].shape.at(-1)!),
@@ -279,7 +279,7 @@ const euclideanLength = reduction('ReduceL2')
 export const norm = (x: Tensor, axes: readonly number[] = [-1]): Tensor =>
   euclideanLength(x, axes, true)
 
-/** The `k` largest values along the last axis and their int64 positions, largest first. */
+/** Returns the `k` largest values along the last axis and their int64 positions, largest first. */
 export function topK(x: Tensor, k: number): { values: Tensor; indices: Tensor } {
   const shape = x.shape.with(-1, k)
   const outputs = [

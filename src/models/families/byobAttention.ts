@@ -1,5 +1,5 @@
 /**
- * What timm's bring-your-own-blocks networks have in place of, or behind, a block's inner convolution: global context
+ * Gates and self-attentions of timm's bring-your-own-blocks networks: global context
  * (Cao et al. 2019), bilinear attention (Chi et al. 2020), and the self-attention of Bottleneck Transformers (Srinivas et
  * al. 2021), HaloNets (Vaswani et al. 2021) and LambdaNetworks (Bello 2021), as layers/ in timm computes them.
  */
@@ -41,20 +41,20 @@ import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 /** A layer that keeps the shape of x [n, c, h, w]. */
 export type Gate = (w: ParameterScope, x: Tensor) => Tensor
 
-/** Squeeze-and-excitation to this share of the channels, rounded to a multiple of `divisor`. */
+/** Returns squeeze-and-excitation to a share of the channels, rounded to a multiple of `divisor`. */
 export const squeeze =
   (share = 1 / 16, divisor = 8): Gate =>
   (w, x) =>
     squeezeExcite(w, x, { inner: divisibleWidth(channelsOf(x) * share, { divisor }) })
 
-/** Adds a two-layer network's view of the positions' weighted mean to every position. */
+/** Adds global context to every position: a network of two layers on the weighted mean of all positions. */
 export const addContext: Gate = (w, x) => {
   const scores = conv(w.at('conv_attn'), x, { out: 1, bias: true })
   const inner = divisibleWidth(channelsOf(x) / 8, { divisor: 1 })
   return add(x, globalContext(w.at('mlp_add'), { x, scores }, { inner, activation: relu }))
 }
 
-/** Mixes rows and columns of a coarse grid of `side` cells a side, by weights made of the cells' largest values. */
+/** Returns bilinear attention: it mixes the rows and columns of side × side cells by weights from the cells' maxima. */
 export const bilinearAttention =
   (side: number): Gate =>
   (w, x) => {
@@ -107,7 +107,7 @@ export type SelfAttention = (w: ParameterScope, x: Tensor, stride: number) => Te
 const halved = (x: Tensor, stride: number): Tensor =>
   stride === 1 ? x : avgPool(x, stride, { stride })
 
-/** Scores of queries [..., side, side, width] against `window`² keys by their offsets: [..., side², window²]. */
+/** Returns scores [..., side², window²] of queries [..., side, side, width] and `window`² keys by their offsets. */
 function relativeScores(w: ParameterScope, queries: Tensor, window: number): Tensor {
   const [groups, side, , width] = queries.shape.map((dim, i) =>
     i === 0 ? dim : fixedSize(dim, 'relativeScores'),
@@ -132,13 +132,13 @@ function relativeScores(w: ParameterScope, queries: Tensor, window: number): Ten
   return reshape(add(down, across), [groups, side * side, window * window])
 }
 
-/** Width of a head's queries and keys: `headWidth`, or a share of the channels. */
+/** Returns the width of a head's queries and keys: `headWidth`, or a share of the channels. */
 function queryWidth(x: Tensor, c: { heads: number; headWidth?: number; share?: number }): number {
   const width = divisibleWidth(channelsOf(x) * (c.share ?? 1), { limit: 0.9 })
   return c.headWidth ?? Math.floor(width / c.heads)
 }
 
-/** Attention among all positions, with scores of their relative position. */
+/** Returns the attention of Bottleneck Transformers: among all positions, with scores by relative position. */
 export const bottleneckAttention =
   ({ headWidth }: { headWidth?: number } = {}): SelfAttention =>
   (w, x, stride) => {
@@ -174,7 +174,7 @@ interface HaloOptions {
   halo: number
 }
 
-/** Attention of blocks of queries to the positions in and around their block. */
+/** Returns the attention of HaloNets: of blocks of queries to the positions in and around their block. */
 export const haloAttention =
   ({ heads = 8, block = 8, halo, ...options }: HaloOptions): SelfAttention =>
   (w, x, stride) => {
@@ -224,7 +224,7 @@ export const haloAttention =
     return halved(joined, stride / step)
   }
 
-/** Positions of the windows of all blocks along an axis, one window after the other. */
+/** Returns the positions of the windows of all blocks along an axis, one window after the other. */
 const overlappingIndex = (
   { graph }: Tensor,
   { count, block, window }: Record<'count' | 'block' | 'window', number>,
@@ -235,7 +235,7 @@ const overlappingIndex = (
     return { data, shape: [count * window] }
   })
 
-/** Linear functions made of the context, applied to queries; `reach` is the side of the position's convolution. */
+/** Returns a lambda layer, which applies linear functions of the context to queries; `reach` is the side of the positions' kernel. */
 export const lambdaLayer =
   ({ reach }: { reach?: number } = {}): SelfAttention =>
   (w, x, stride) => {
@@ -255,7 +255,7 @@ export const lambdaLayer =
     return halved(reshape(mixed, [n!, channels!, height!, wide!]), stride)
   }
 
-/** For each position, a linear function of the values around it: values [n, places, each] to [n, places, width, each]. */
+/** Returns a linear function of the surrounding values for each position: values [n, places, each] to [n, places, width, each]. */
 function positionLambda(
   w: ParameterScope,
   values: Tensor,

@@ -11,13 +11,13 @@ import { add, avgPool, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type Gate, type SelfAttention } from './byobAttention.ts'
 
-/** What the layers of a network have in common. */
+/** Settings that all layers of a network share. */
 export interface ByobLayers {
   /** ReLU by default. */
   activation?: (x: Tensor) => Tensor
   /** EvoNorm, which has its own activation, in place of batch normalization. */
   norm?: 'evo'
-  /** What gates the channels of every block. */
+  /** Gate on the channels of every block. */
   gate?: Gate | undefined
   /** The shortcut where a block changes the shape: a 1 × 1 convolution (default), behind an average, or none. */
   shortcut?: 'average' | 'none'
@@ -60,7 +60,7 @@ interface LayerOptions {
   linear?: boolean
 }
 
-/** A convolution, its norm and its activation, with timm's names `conv` and `bn`. */
+/** Applies a convolution, its norm and its activation, with timm's names `conv` and `bn`. */
 export function byobLayer(w: ParameterScope, x: Tensor, c: LayerOptions): Tensor {
   const { out, kernel = 1, stride = 1, groups = 1 } = c
   const y = conv(w.at('conv'), x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
@@ -74,7 +74,7 @@ function normalized(w: ParameterScope, x: Tensor, { net, linear }: Omit<LayerOpt
   return linear ? y : (net.activation ?? relu)(y)
 }
 
-/** The block's input added to its result, changed in shape where they differ. */
+/** Adds a block's input to its result, projected where the shapes differ. */
 function residual(w: ParameterScope, y: Tensor, { x, ...c }: ByobBlockSettings & { x: Tensor }) {
   const out = (sum: Tensor): Tensor => (c.inverted ? sum : (c.activation ?? relu)(sum))
   if (channelsOf(x) === c.width && c.stride === 1) return out(add(y, x))
@@ -125,7 +125,7 @@ export const attentive: ByobBlock = (w, x, c) => {
   return residual(w, y, { ...c, x })
 }
 
-/** DarkNet's block: 1 × 1, then 3 × 3. */
+/** Applies a 1 × 1 convolution, then one of 3 × 3 (DarkNet's block). */
 export const dark: ByobBlock = (w, x, c) => {
   const net = c
   const out = innerWidth(x, c)
@@ -135,7 +135,7 @@ export const dark: ByobBlock = (w, x, c) => {
   return residual(w, gated(w.at('attn_last'), z, c), { ...c, x })
 }
 
-/** The reverse: 3 × 3, then 1 × 1. */
+/** Applies a 3 × 3 convolution, then one of 1 × 1 (timm's edge block). */
 export const edge: ByobBlock = (w, x, c) => {
   const net = c
   const out = innerWidth(x, c)
@@ -153,7 +153,7 @@ export const edge: ByobBlock = (w, x, c) => {
 export const single: ByobBlock = (w, x, c) =>
   byobLayer(w, x, { net: c, out: c.width, kernel: 3, stride: c.stride })
 
-/** The sum of branches, with the input's norm among them where the shapes allow it; then gate and activation. */
+/** Sums branches, and the input's norm where the shapes allow it, then applies the gate and the activation. */
 function summed(w: ParameterScope, x: Tensor, c: ByobBlockSettings & { convs: readonly Branch[] }) {
   const same = channelsOf(x) === c.width && c.stride === 1
   const branches = same ? [...c.convs, { norm: w.at('identity') }] : c.convs

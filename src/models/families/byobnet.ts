@@ -67,7 +67,7 @@ const x26 = {
   stages: bottlenecks([2, 2, 2, 2], full, { groupWidth: 32 }),
   activation: silu,
 }
-/** Of a network with a four-layer stem, the last stage: depthwise and without narrowing. */
+/** Last stage of ResNet-51-Q and ResNet-61-Q: depthwise, with inner layers as wide as the stage. */
 const deepwise = { block: bottleneck, depth: 4, width: 1536, groupWidth: 1, ratio: 1 }
 
 const genet = (depths: readonly number[], widths: readonly number[]): ByobBlocks[][] => [

@@ -40,7 +40,7 @@ export type ImageTower = ClipViT | ({ kind: 'resnet' } & ClipResNetConfig) | Tim
 
 interface ImageSettings {
   embedding: number
-  /** That of the Vision Transformer. */
+  /** Activation of the Vision Transformer. */
   activation: (x: Tensor) => Tensor
 }
 

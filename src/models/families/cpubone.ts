@@ -29,7 +29,7 @@ interface CpuBoneConfig {
   dim: number
   /** Blocks of the stem and of the four stages. */
   depths: readonly number[]
-  /** By what the halving blocks are wider inside, 4 by default. */
+  /** Channels inside the halving blocks over their input's, 4 by default. */
   expansion?: number
   head?: readonly [number, number]
   /** Norms of the inverted bottlenecks' first two layers; none by default. */
@@ -154,7 +154,7 @@ function attentiveBlock(
   return add(y, fused(local, y, { out: width, kernel: 2, bias: true }))
 }
 
-/** Attention among positions of a grid coarser by `step`, whose results are repeated. */
+/** Computes attention on a grid coarser by `step` and repeats its results. */
 function attention(w: ParameterScope, x: Tensor, step: number): Tensor {
   const [n, , height, columns] = x.shape
   const [h, wide] = [fixedSize(height, 'cpubone'), fixedSize(columns, 'cpubone')]

@@ -30,7 +30,7 @@ const dpn68: DpnConfig = {
   increments: [16, 32, 32, 64],
 }
 
-/** A network of four times the width, by the channels of its stem and inside its blocks, its groups, depths and increments. */
+/** Returns a network with 256 channels in its first stage; `inner` and `groups` are those of its blocks. */
 const wide = (
   [stem, inner, groups]: readonly [number, number, number],
   depths: readonly number[],

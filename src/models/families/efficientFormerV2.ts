@@ -30,7 +30,7 @@ interface EfficientFormerV2Config {
   widths: readonly number[]
   /** How many blocks attend at the end of each of the last two stages. */
   attends: number
-  /** The blocks of the third and of the fourth stage whose MLPs are three times, not four times, as wide as the image. */
+  /** Blocks of the third and of the fourth stage whose MLPs have three times, not four times, the channels. */
   narrow: readonly [from: number, to: number, from: number, to: number]
 }
 
@@ -74,7 +74,7 @@ function downsample(
   return attends ? add(halvingAttention(w.at('attn'), x, out), y) : y
 }
 
-/** 1 × 1 convolutions with a depthwise one between them, over [n, c, h, w]. */
+/** Applies two 1 × 1 convolutions with a depthwise one between them to [n, c, h, w]. */
 function mlp(w: ParameterScope, x: Tensor, hidden: number): Tensor {
   const inner = gelu(convNorm(w.at('fc1'), x, { out: hidden, bias: true }))
   const local = gelu(depthwiseConvNorm(w.at('mid'), inner, { kernel: 3, bias: true }))
@@ -83,7 +83,7 @@ function mlp(w: ParameterScope, x: Tensor, hidden: number): Tensor {
 
 const heads = 8
 
-/** [n, heads · width, h, w] to [n, heads, width, h · w]. */
+/** Splits the channels of images [n, heads · width, h, w] into heads [n, heads, width, h · w]. */
 function splitChannels(x: Tensor): Tensor {
   const [n, , rows, columns] = x.shape
   return reshape(x, [n!, heads, channelsOf(x) / heads, product([rows!, columns!])])
@@ -91,7 +91,7 @@ function splitChannels(x: Tensor): Tensor {
 
 const turned = (x: Tensor): Tensor => transpose(x, [0, 1, 3, 2])
 
-/** Attention over [n, c, h, w] whose heads are mixed before and after the softmax, on a grid coarser by `stride`. */
+/** Computes attention over [n, c, h, w], on a grid coarser by `stride`; heads are mixed before and after the softmax. */
 function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
   const out = channelsOf(x)
   const spatial = { kernel: 3, bias: true }
@@ -114,7 +114,7 @@ function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
   return convNorm(w.at('proj'), gelu(fine), { out, bias: true })
 }
 
-/** Attention of every second row and column of [n, c, h, w] to all of them. */
+/** Computes attention of every second row and column of [n, c, h, w] to all positions. */
 function halvingAttention(w: ParameterScope, x: Tensor, out: number): Tensor {
   const [keyWidth, inner] = [16, 4 * 16 * heads]
   const side = fixedSize(x.shape[2], 'halvingAttention')

@@ -16,7 +16,7 @@ export interface OutputTensors {
 export interface Classifier {
   kind: 'classifier'
   family: string
-  /** From the reference library's checkpoint names to the builder's, where they differ. */
+  /** Renames parameters of the reference library's checkpoints to the builder's names, where they differ. */
   names?: NameTable | undefined
   /** image [n, 3, h, w], normalized. A family of image towers takes 0 classes too: `logits` are then the features. */
   build(w: ParameterScope, image: Tensor, classes: number): OutputTensors
@@ -88,7 +88,7 @@ interface ClassifierFamily<Config> {
   family: string
   rows: ArchitectureRows<Config>
   build: ClassifierBuilder<Config>
-  /** From the names of published checkpoints to the builder's, for each configuration. */
+  /** Returns the renaming of published checkpoints' parameters to the builder's names, for a configuration. */
   names?: (config: Config) => NameTable
 }
 

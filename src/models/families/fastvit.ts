@@ -83,7 +83,7 @@ interface MobileOneOptions {
   pointwise?: boolean
 }
 
-/** The sum of a convolution, one of 1 × 1 and the input's norm, of those that the shapes allow. */
+/** Sums a convolution, one of 1 × 1 and the input's norm, as far as the shapes allow. */
 function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
   const { out, kernel = 1, stride = 1, pointwise = true } = c
   const branches = [convBranch(w.at('conv_kxk.0'), kernel)]
@@ -92,7 +92,7 @@ function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
   return branchedConv(x, branches, c)
 }
 
-/** [n, c, h, w] to [n, 2 · c, h / 2, w / 2]. */
+/** Halves [n, c, h, w] to twice the channels. */
 function downsample(
   w: ParameterScope,
   x: Tensor,

@@ -11,7 +11,7 @@ interface FocalNetConfig {
   width: number
   /** Blocks of the third stage; the others have two. */
   depth: number
-  /** How many context levels there are beside the whole image. */
+  /** Levels of context beside the whole image. */
   levels: number
 }
 

@@ -89,7 +89,7 @@ function convBlock(w: ParameterScope, x: Tensor): Tensor {
   return add(x, conv(w.at('conv_pw'), squeezeExcite(w.at('se'), local, gate), { out }))
 }
 
-/** The queries [n, side², width] that windows of the whole image share: [n, width, h, w] made as small as a window. */
+/** Returns the queries [n, side², width] that all windows share: x [n, width, h, w] made as small as a window. */
 function globalQuery(w: ParameterScope, x: Tensor, side: number): Tensor {
   const halvings = Math.log2(fixedSize(x.shape[2], 'gcvit') / side)
   let y = x

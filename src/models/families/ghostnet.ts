@@ -143,7 +143,7 @@ function ghostBlock(w: ParameterScope, x: Tensor, c: GhostBlock): Tensor {
   return add(y, convNorm(shortcut, smaller, { out: c.out, names: ['2', '3'] }))
 }
 
-/** Squeeze-and-excitation to a quarter of the channels, with the names `conv_reduce` and `conv_expand`. */
+/** Applies squeeze-and-excitation to a quarter of the channels. */
 function gate(w: ParameterScope, x: Tensor): Tensor {
   const inner = divisibleWidth(channelsOf(x) / 4, { divisor: 4, limit: 0.9 })
   return squeezeExcite(w, x, { inner, gate: hardSigmoid, names: ['conv_reduce', 'conv_expand'] })
@@ -162,7 +162,7 @@ interface GhostLayer {
   attentive: boolean
 }
 
-/** A 1 × 1 convolution to half of the channels, and the other half from it by a depthwise one; RepGhost adds instead. */
+/** Computes half of the channels by a 1 × 1 convolution and the others from them by a depthwise one; RepGhostNet adds both. */
 function ghostLayer(w: ParameterScope, x: Tensor, c: GhostLayer): Tensor {
   const { version, out, activation = y => y } = c
   const names = ['0', '1'] as const
@@ -197,7 +197,7 @@ function ghostLayer(w: ParameterScope, x: Tensor, c: GhostLayer): Tensor {
   return c.attentive ? mul(y, coarseGate(w.at('short_conv'), x, { out, like: y })) : y
 }
 
-/** A gate of `like`'s shape from the input at half its size, along rows and columns (DFC attention). */
+/** Returns a gate of `like`'s shape from x at half its size, by convolutions along rows and columns (DFC attention). */
 function coarseGate(w: ParameterScope, x: Tensor, { out, like }: { out: number; like: Tensor }) {
   let y = convNorm(w, avgPool(x, 2, { stride: 2 }), { out, names: ['0', '1'] })
   y = depthwiseConvNorm(w, y, { kernel: [1, 5], names: ['2', '3'] })

@@ -24,10 +24,13 @@ import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './fa
 
 interface HgNetConfig {
   version: 1 | 2
+  /** Channels of the stem's layers. */
   stem: readonly number[]
-  /** Per stage: channels of the layers, channels of the blocks, blocks. */
+  /** Channels of the layers inside the blocks of each stage. */
   inner: readonly number[]
+  /** Channels of the blocks' results in each stage. */
   widths: readonly number[]
+  /** Blocks of each stage. */
   depths: readonly number[]
   /** Layers of a block. */
   layers: number
@@ -35,7 +38,7 @@ interface HgNetConfig {
   affine?: boolean | undefined
 }
 
-/** For the stem, channels; for each stage, channels of the layers, channels of the blocks, and blocks; layers of a block. */
+/** The numbers of a configuration, in its order. */
 type HgNetRow = readonly [
   stem: readonly number[],
   inner: readonly number[],
@@ -84,7 +87,7 @@ const hgNet: ClassifierBuilder<HgNetConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-/** x times one learned number, plus another. */
+/** Scales and shifts x by one learned number each. */
 const affine = (w: ParameterScope, x: Tensor): Tensor =>
   add(mul(x, w.get('scale', [1], 'scale')), w.get('bias', [1], 'bias'))
 
@@ -106,7 +109,7 @@ function stemV1(w: ParameterScope, image: Tensor, c: HgNetConfig): Tensor {
   return maxPool(x, 3, { stride: 2, padding: 1 })
 }
 
-/** Two ways side by side, a pool and two convolutions, over a border of zeros below and on the right. */
+/** Joins a pooling and two convolutions side by side; zeros are padded below and on the right. */
 function stemV2(w: ParameterScope, image: Tensor, c: HgNetConfig): Tensor {
   const { affine } = c
   const [width, out] = c.stem as [number, number]

@@ -56,7 +56,7 @@ const hiera: ClassifierBuilder<HieraConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-/** What is added to the tokens of a grid [n, h, w, width]. */
+/** Returns the positions of a grid [n, h, w, width] as [1, h, w, width]. */
 function positions(w: ParameterScope, x: Tensor, { width, windowed }: HieraConfig): Tensor {
   const [rows, columns] = [fixedSize(x.shape[1], 'hiera'), fixedSize(x.shape[2], 'hiera')]
   if (!windowed)
@@ -100,14 +100,14 @@ function shortcut(
   return halved(linear(w.at('proj'), normal, c.out), max)
 }
 
-/** A grid [n, h, w, width] with one value for 2 × 2 neighbours. */
+/** Pools 2 × 2 neighbours of a grid [n, h, w, width]. */
 function halved(x: Tensor, pool: typeof max): Tensor {
   const [n, rows, columns, width] = x.shape
   const [h, v] = [fixedSize(rows, 'halved') / 2, fixedSize(columns, 'halved') / 2]
   return pool(reshape(x, [n!, h, 2, v, 2, width!]), [2, 4])
 }
 
-/** Attention inside windows of a grid [n, h, w, width]; the result has half as many rows and columns where it pools. */
+/** Computes attention inside windows of a grid [n, h, w, width]; the result has half as many rows and columns where it pools. */
 function attention(
   w: ParameterScope,
   x: Tensor,

@@ -47,11 +47,7 @@ const levit: ClassifierBuilder<LevitConfig> = (w, image, c) => {
   let x = halvingStem(
     [1, 2, 3, 4].map(i => w.at(`stem.conv${i}`)),
     image,
-    {
-      out: c.widths[0],
-      activation: hardSwish,
-      names: ['linear', 'bn'],
-    },
+    { out: c.widths[0], activation: hardSwish, names: ['linear', 'bn'] },
   )
   const residual = (scope: ParameterScope, y: Tensor): Tensor => add(y, levitMlp(scope, y, c))
   for (const [i, stage] of w.each('stages', 3).entries()) {
@@ -104,11 +100,12 @@ function levitMlp(w: ParameterScope, x: Tensor, { convolutional }: LayerForm): T
 
 interface AttentionSettings extends LayerForm {
   heads: number
-  /** Channels of a head's keys and of its values. */
+  /** Channels of a head's keys. */
   key: number
+  /** Channels of a head's values. */
   values: number
   out: number
-  /** 2 if every second row and column attends. */
+  /** 1, or 2 where only every second row and column has queries. */
   stride: number
 }
 

@@ -74,7 +74,7 @@ interface MaxxVitConfig {
   shortcutBias?: boolean
   /** Batch normalization before attention over the whole grid. */
   norm?: 'batch'
-  /** The relative positions are values of a network with this many hidden units, not of a table. */
+  /** Hidden units of a network that computes the biases by position, in place of a table. */
   positionUnits?: number
   layerScale?: boolean
   /** Width of the classifier's hidden layer. */
@@ -212,7 +212,7 @@ function stem(w: ParameterScope, image: Tensor, c: MaxxVitConfig): Tensor {
   return padded(w.at('conv2'), x, { ...layer, out: c.stem[1], stride: 1 })
 }
 
-/** Half as many rows and columns where the stride is 2. */
+/** Halves rows and columns where the stride is 2. */
 function subsampled(x: Tensor, { stride, pool }: Pick<BlockSettings, 'stride' | 'pool'>): Tensor {
   if (stride === 1) return x
   return pool === 'max' ? maxPool(x, 3, { stride, padding: 1 }) : avgPool(x, 2, { stride })
@@ -279,7 +279,7 @@ function gridAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return conv(w.at('proj'), image, { out: c.out, bias: true })
 }
 
-/** MaxViT's attention in windows (`block`) and dilated windows (`grid`) of [n, c, h, w], each with an MLP. */
+/** Applies MaxViT's attention in windows (`block`) and dilated windows (`grid`) to [n, c, h, w], each with an MLP. */
 function attendInParts(w: ParameterScope, x: Tensor, c: MaxxVitConfig & { side: number }): Tensor {
   const width = channelsOf(x)
   const heads = width / headWidth
@@ -303,7 +303,7 @@ function attendInParts(w: ParameterScope, x: Tensor, c: MaxxVitConfig & { side: 
   return channelsFirst(attended)
 }
 
-/** Biases of the scores [heads, side², side²]. */
+/** Returns biases of the scores [heads, side², side²]. */
 function relativePositions(
   w: ParameterScope,
   c: MaxxVitConfig & { side: number; heads: number },

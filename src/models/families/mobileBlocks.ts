@@ -40,7 +40,7 @@ import { roundHalfEven } from './rounding.ts'
 
 export type Activation = (x: Tensor) => Tensor
 
-/** What all blocks of a network have in common. */
+/** Settings that all blocks of a network share. */
 export interface MobileNetworkSettings {
   activation: Activation
   gate: {
@@ -60,7 +60,7 @@ export interface MobileNetworkSettings {
   tensorflow?: boolean
   epsilon?: number
   layerScale?: boolean
-  /** What stands in place of a stride of 2. */
+  /** Filter that subsamples in place of a stride of 2. */
   antialias?: 'average' | 'blur'
 }
 
@@ -87,7 +87,7 @@ export function norm(w: ParameterScope, x: Tensor, c: NormSettings): Tensor {
   return batchNorm(w, x, c.epsilon ?? (c.tensorflow ? 1e-3 : 1e-5))
 }
 
-/** A norm and the activation behind it. */
+/** Applies a norm and the activation behind it. */
 export const activated = (
   w: ParameterScope,
   x: Tensor,
@@ -95,18 +95,18 @@ export const activated = (
 ): Tensor =>
   c.norm === 'evo' ? evoNorm(w, x, { groups: channelsOf(x) / 8 }) : c.activation(norm(w, x, c))
 
-/** The result of a block, with its input where both have one shape. */
+/** Adds a block's input to its result where both have one shape, unless the block has no shortcut. */
 const residual = (y: Tensor, x: Tensor, b: BlockSettings): Tensor =>
   b.skip && b.stride === 1 && channelsOf(x) === b.out ? add(y, x) : y
 
 const separable: Block = (w, x, b) => {
   let y = activated(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b)
-  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: channelsOf(x) })
+  y = gated(w.at('se'), subsampled(y, b), b)
   y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
   return residual(b.type === 'dsa' ? b.activation(y) : y, x, b)
 }
 
-/** The channels inside a block. */
+/** Returns the channels inside a block. */
 const innerWidth = (x: Tensor, b: BlockSettings): number =>
   b.kept?.[0] ?? divisibleWidth((b.expandFrom ?? channelsOf(x)) * b.expand, { limit: 0.9 })
 
@@ -116,7 +116,7 @@ const inverted: Block = (w, x, b) => {
   let y = pointwise(w.at('conv_pw'), x, { out: inner, groups: b.expandGroups })
   y = activated(w.at('bn1'), y, b)
   y = activated(w.at('bn2'), depthwise(w.at('conv_dw'), y, b), b)
-  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: channelsOf(x) })
+  y = gated(w.at('se'), subsampled(y, b), b)
   y = norm(w.at('bn3'), pointwise(w.at('conv_pwl'), y, { out: b.out, groups: b.projectGroups }), b)
   return residual(y, x, b)
 }
@@ -128,7 +128,7 @@ const conditional: Block = (w, x, b) => {
   const inner = innerWidth(x, b)
   let y = activated(w.at('bn1'), mixedPointwise(w.at('conv_pw'), x, { out: inner, routing }), b)
   y = activated(w.at('bn2'), mixedDepthwise(w.at('conv_dw'), y, { ...b, routing }), b)
-  y = gated(w.at('se'), y, { ...b, blockInput: channelsOf(x) })
+  y = gated(w.at('se'), y, b)
   y = norm(w.at('bn3'), mixedPointwise(w.at('conv_pwl'), y, { out: b.out, routing }), b)
   return residual(y, x, b)
 }
@@ -151,7 +151,7 @@ function mixedPointwise(
   return reshape(matmul(mixed, flat), [n!, out, height!, width!])
 }
 
-/** The mixed kernel's result is the mixture of the results of the experts' kernels. */
+/** Mixes the results of the experts' kernels, which is the result of their mixture. */
 function mixedDepthwise(w: ParameterScope, x: Tensor, b: BlockSettings & Routing): Tensor {
   const width = channelsOf(x)
   const experts = channelsOf(b.routing)
@@ -173,7 +173,7 @@ const fused: Block = (w, x, b) => {
   const window = { ...b, out: inner, kernel: b.kernels[0]!, stride: strideOf(b) }
   const groups = b.groupWidth === undefined ? 1 : inner / b.groupWidth
   let y = activated(w.at('bn1'), padded(w.at('conv_exp'), x, { ...window, groups }), b)
-  y = gated(w.at('se'), subsampled(y, b), { ...b, blockInput: channelsOf(x) })
+  y = gated(w.at('se'), subsampled(y, b), b)
   return residual(norm(w.at('bn2'), conv(w.at('conv_pwl'), y, { out: b.out }), b), x, b)
 }
 
@@ -245,12 +245,12 @@ export const mobileBlocks: Record<MobileBlockType, Block> = {
   mqa: attention,
 }
 
-/** A learned factor per channel, where the network has them. */
+/** Applies a learned factor per channel where the network has it. */
 const scaled = (w: ParameterScope, x: Tensor, b: BlockSettings): Tensor =>
   b.layerScale ? layerScale2d(w.at('layer_scale'), x) : x
 
-/** Squeeze-and-excitation where the block has it, with timm's names `conv_reduce` and `conv_expand`. */
-function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: number }): Tensor {
+/** Applies squeeze-and-excitation, or global context in its place, where the block has a gate. */
+function gated(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
   if (b.gateShare === 0) return x
   const width = channelsOf(x)
   const { activation = b.activation, limit } = b.gate
@@ -266,7 +266,7 @@ function gated(w: ParameterScope, x: Tensor, b: BlockSettings & { blockInput: nu
   return mul(x, b.gate.function(globalContext(w.at('mlp_scale'), { x, scores }, settings)))
 }
 
-/** The stride of a convolution, 1 where something else subsamples. */
+/** Returns the stride of a convolution: 1 where a filter subsamples. */
 const strideOf = ({ antialias, stride }: Pick<BlockSettings, 'antialias' | 'stride'>): number =>
   antialias ? 1 : stride
 
@@ -297,7 +297,7 @@ function equalParts(width: number, count: number): number[] {
   return Array.from({ length: count }, (_, i) => (i === 0 ? width - part * (count - 1) : part))
 }
 
-/** A depthwise convolution; with several kernels, each over its part of the channels. */
+/** Applies a depthwise convolution; several kernels have a part of the channels each. */
 function depthwise(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
   const layer = (scope: ParameterScope, y: Tensor, kernel: number): Tensor =>
     padded(scope, y, {
@@ -316,7 +316,7 @@ function depthwise(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
   )
 }
 
-/** A 1 × 1 convolution, in groups with a layer each if there are several. */
+/** Applies a 1 × 1 convolution, or one layer for each of several groups. */
 function pointwise(
   w: ParameterScope,
   x: Tensor,

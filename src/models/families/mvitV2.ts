@@ -117,7 +117,7 @@ function pooled(
   return reshape(normal, [n!, heads, ...normal.shape.slice(1)])
 }
 
-/** What the scores gain by the products of queries with the offsets between rows and between columns. */
+/** Returns an addend of the scores: products of queries with learned offsets between rows and between columns. */
 function relativePositions(w: ParameterScope, q: Tensor, k: Tensor): Tensor {
   const [n, heads, rows, columns] = q.shape
   const [keyRows, keyColumns] = k.shape.slice(2, 4)
@@ -131,7 +131,7 @@ function relativePositions(w: ParameterScope, q: Tensor, k: Tensor): Tensor {
   return reshape(both, [n!, heads!, product([rows!, columns!]), product([keyRows!, keyColumns!])])
 }
 
-/** The rows of a table for each query and key along an axis, whose places are scaled to the longer one: [q, width, k]. */
+/** Returns the rows [q, width, k] of a table for each query and key along an axis, whose positions are scaled to the longer one. */
 function offsets(w: ParameterScope, name: string, shape: Tensor['shape']): Tensor {
   const [queries, keys, width] = shape.map(size => fixedSize(size, 'mvit')) as [
     number,

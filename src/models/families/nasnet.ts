@@ -179,7 +179,7 @@ const activatedConv = (
   { out, stride }: { out: number; stride: number },
 ): Tensor => convNorm(w, relu(x), { out, stride, epsilon })
 
-/** Every second position of x, and every second of those between them, each to half of the channels. */
+/** Halves x by two paths, over every second position and over those between them, each to half of the channels. */
 function halved(w: ParameterScope, x: Tensor, out: number): Tensor {
   const y = relu(x)
   const every = (z: Tensor): Tensor => maxPool(z, 1, { stride: 2 })

@@ -68,7 +68,7 @@ function convolutionBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tenso
   return add(y, mlp(w.at('mlp'), batchNorm(w.at('norm'), y), 3))
 }
 
-/** Attention on most channels beside convolutional attention on the others. */
+/** Applies attention to most channels and convolutional attention to the others. */
 function transformerBlock(
   w: ParameterScope,
   x: Tensor,
@@ -83,7 +83,7 @@ function transformerBlock(
   return add(y, mlp(w.at('mlp'), batchNorm(w.at('norm2'), y), 2))
 }
 
-/** x subsampled by averages and projected, where its shape must change. */
+/** Subsamples x by averages and projects it where its shape must change. */
 function embedded(w: ParameterScope, x: Tensor, { out, stride }: BlockSettings): Tensor {
   if (stride === 1 && x.shape[1] === out) return x
   const smaller = stride === 1 ? x : avgPool(x, 2, { stride, ceil: true })
@@ -101,7 +101,7 @@ function convolutionalAttention(w: ParameterScope, x: Tensor): Tensor {
   return conv(w.at('projection'), relu(convNorm(w, x, local)), { out })
 }
 
-/** Attention of tokens [n, length, width] to the averages of every `ratio`² of them in a row. */
+/** Computes attention of tokens [n, length, width] to averages of `ratio`² consecutive tokens. */
 function attention(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   const [n, tokens, dim] = x.shape
   const width = fixedSize(dim, 'attention')

@@ -103,12 +103,12 @@ const rows: ArchitectureRows<NfNetConfig> = {
   }),
 }
 
-/** What a block adds is scaled by this. */
+/** Factor on what a block adds to its input. */
 const alpha = 0.2
 
 const activations = { relu, gelu, silu }
 
-/** By these an activation of normally distributed values has deviation 1 (deepmind-research, nfnets/base.py). */
+/** Factors that give activations of normally distributed values a deviation of 1 (deepmind-research, nfnets/base.py). */
 const gains = { relu: 1.7139588594436646, gelu: 1.7015043497085571, silu: 1.7881293296813965 }
 
 /** image [n, 3, h, w] -> features [n, width], logits [n, classes] */
@@ -206,7 +206,7 @@ function shortcut(
   return convolve(w, smaller, { activation, deepMind, out })
 }
 
-/** Twice the gated channels, where the block has a gate. */
+/** Applies twice the gate, where the block has one. */
 function gated(w: ParameterScope, x: Tensor, { gate }: NfNetConfig): Tensor {
   if (gate === undefined) return x
   if (gate === 'efficient') return mul(channelAttention(w, x), 2)

@@ -70,7 +70,7 @@ const pit: ClassifierBuilder<PitConfig> = (w, image, c) => {
   return { features: average(seen), logits: average(logits) }
 }
 
-/** Twice the channels at every second row and column, two from each. */
+/** Halves x [n, c, h, w] to twice the channels; each channel becomes two. */
 function pool(w: ParameterScope, x: Tensor): Tensor {
   const groups = channelsOf(x)
   return conv(w, x, { out: 2 * groups, kernel: 3, stride: 2, padding: 1, groups, bias: true })

@@ -45,7 +45,7 @@ const rdNet: ClassifierBuilder<RdNetConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-/** The channels that a block adds to x. */
+/** Returns the channels that a block adds to x. */
 function denseBlock(
   w: ParameterScope,
   x: Tensor,

@@ -28,7 +28,7 @@ interface RegNetConfig {
   normFirst?: boolean
   /** Shortcuts that average before a 1 × 1 convolution. */
   averageDown?: boolean
-  /** RegNetZ: what the inner channels are wider by; blocks end without activation and have no projecting shortcut. */
+  /** RegNetZ: inner channels of a block over its own; its blocks end without activation and have no projecting shortcut. */
   expand?: number
   /** Channels of a last 1 × 1 convolution. */
   head?: number

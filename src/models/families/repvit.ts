@@ -78,7 +78,7 @@ function repVitBlock(
   )
 }
 
-/** [n, c, h, w] to [n, 2 · c, h / 2, w / 2]. */
+/** Halves [n, c, h, w] to twice the channels. */
 function downsample(w: ParameterScope, x: Tensor, c: RepVitConfig): Tensor {
   const width = channelsOf(x)
   const y = repVitBlock(w.at('pre_block'), x, { branchNorms: c.branchNorms ?? false })

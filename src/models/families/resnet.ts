@@ -40,12 +40,12 @@ export interface ResNetConfig {
   averageDown?: boolean
   /** Side of the shortcuts' convolutions where they subsample. */
   downKernel?: number
-  /** What the first convolution of a block is narrower by. */
+  /** Divisor of the channels of a block's first convolution. */
   reduceFirst?: number
   attention?: 'squeeze' | 'efficient'
-  /** What the channels are squeezed to, 1/16 by default. */
+  /** Share of the channels between the layers of squeeze-and-excitation, 1/16 by default. */
   squeeze?: number
-  /** What stands in place of subsampling: averages, timm's fixed blur, or the blur of antialiased_cnns' checkpoints. */
+  /** Filter in place of subsampling: averages, timm's fixed blur, or the blur of antialiased_cnns' checkpoints. */
   antialias?: 'average' | 'blur' | 'checkpoint'
   norm?: 'group'
 }
@@ -195,7 +195,7 @@ function blockOf({ block }: ResNetConfig, stage: number): ResidualBlock {
   return blocks[typeof block === 'string' ? block : block[stage]!]
 }
 
-/** What a block knows of its network, with its own width and stride. */
+/** Settings of a block: its network's, and its own width and stride. */
 export interface ResidualBlockSettings extends Partial<Omit<ResNetConfig, 'block' | 'depths'>> {
   width: number
   stride: number
@@ -256,7 +256,7 @@ export function bottleneckBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSe
   return relu(add(attended(w.at('se'), y, c), shortcut(w.at('downsample'), x, { ...c, out })))
 }
 
-/** A bottleneck with ECA whose place, and so its widths, is the last of its names. */
+/** Applies a bottleneck with ECA whose widths depend on the stage and place in its scope's path. */
 function prunedBlock(
   w: ParameterScope,
   x: Tensor,
@@ -273,7 +273,7 @@ function prunedBlock(
   return relu(add(gated, shortcut(w.at('downsample'), x, { ...c, out })))
 }
 
-/** The gate on a block's channels, where it has one. */
+/** Applies the gate on a block's channels, where it has one. */
 function attended(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
   if (c.attention === 'efficient') return channelAttention(w, x)
   if (c.attention !== 'squeeze') return x
@@ -282,7 +282,7 @@ function attended(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tenso
   })
 }
 
-/** A convolution, behind the subsampling that an anti-aliased block has in place of its stride. */
+/** Applies a convolution, behind the filter that an anti-aliased block has in place of its stride. */
 function subsampled(
   w: ParameterScope,
   x: Tensor,
@@ -296,7 +296,7 @@ function subsampled(
   return conv(w, smaller, { out, kernel, padding })
 }
 
-/** A block's input, brought to its output's channels and size by the layers in `w` where they differ. */
+/** Brings a block's input to its output's channels and size by the layers in `w`, where they differ. */
 export function shortcut(
   w: ParameterScope,
   x: Tensor,
@@ -314,7 +314,7 @@ export function shortcut(
   return norm(w.at(1), conv(w.at(0), x, { out, kernel, stride, padding: (kernel - 1) / 2 }), c)
 }
 
-/** Every second value of x under the checkpoint's fixed 4 × 4 kernel, borders reflected. */
+/** Halves x by the checkpoint's fixed 4 × 4 kernel with stride 2; borders are reflected. */
 function checkpointBlurPool(w: ParameterScope, x: Tensor): Tensor {
   const width = channelsOf(x)
   const weight = w.get('filt', [width, 1, 4, 4], 'fixed')

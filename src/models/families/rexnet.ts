@@ -14,7 +14,7 @@ import { roundHalfEven } from './rounding.ts'
 interface RexNetConfig {
   /** The factor on all widths. */
   factor: number
-  /** What all widths are a multiple of, 1 by default. */
+  /** Divisor of all widths, 1 by default. */
   divisor?: number
 }
 

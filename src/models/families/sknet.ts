@@ -8,8 +8,9 @@ import { type ArchitectureRows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
 interface SelectionSettings {
-  /** What the attention's channels are fewer by, and the number that they are a multiple of. */
+  /** Channels of a path over the attention's. */
   reduction: number
+  /** The attention's channels are rounded to a multiple of this. */
   divisor: number
   /** Whether each path sees its half of the channels, not all of them. */
   splits: boolean

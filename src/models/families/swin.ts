@@ -139,7 +139,7 @@ function blockSettings(
   }
 }
 
-/** 2 × 2 neighbours side by side, at twice the width: [n, h, w, width] to [n, h / 2, w / 2, 2 · width]. */
+/** Joins 2 × 2 neighbours and projects them to twice the width: [n, h, w, width] to [n, h / 2, w / 2, 2 · width]. */
 function mergePatches(w: ParameterScope, x: Tensor, version: SwinConfig['version']): Tensor {
   const [n, h, wide, dim] = x.shape
   const [rows, columns] = [fixedSize(h, 'merge') / 2, fixedSize(wide, 'merge') / 2]
@@ -160,7 +160,7 @@ function swinBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   })
 }
 
-/** Attention inside the windows of a grid [n, h, w, width] that is rolled by `shift`. */
+/** Computes attention inside the windows of a grid [n, h, w, width] that is rolled by `shift`. */
 function shiftedAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const [rows, columns] = [fixedSize(x.shape[1], 'swin'), fixedSize(x.shape[2], 'swin')]
   const mask = c.shift > 0 ? shiftMask(w.graph, { ...c, rows, columns }) : undefined
@@ -187,7 +187,7 @@ function windowAttention(
   return linear(w.at('proj'), attendInWindows({ scores, values, bias, mask: c.mask }), width)
 }
 
-/** What cosines are multiplied by, at most 100, for each head. */
+/** Returns the factor on cosines for each head [heads, 1, 1], at most 100. */
 function temperature(w: ParameterScope, { version, heads }: BlockSettings): Tensor {
   const scale = w.get('logit_scale', version === 'v2' ? [heads, 1, 1] : [heads], 'scale')
   return exp(min(reshape(scale, [heads, 1, 1]), Math.log(100)))

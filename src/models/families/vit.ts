@@ -85,7 +85,7 @@ interface ViTConfig {
   layerScale?: boolean
   /** The MLP: two layers (default), or SwiGLU with one layer for gate and value. */
   mlp?: 'plain' | 'swiglu'
-  /** The MLP's, GELU by default. */
+  /** Activation of the MLP, GELU by default. */
   activation?: (x: Tensor) => Tensor
   /** Channels of MobileCLIP's convolutions, which stand for the patches. */
   stem?: number
@@ -299,7 +299,7 @@ function mobileStem(
   return flattenToTokens(conv(w.at('2.conv'), x, { out: dim, kernel: 2, stride: 2, bias: true }))
 }
 
-/** DeiT's two classifiers, of the class token and of the distillation token, averaged. */
+/** Averages DeiT's two classifiers, of the class token and of the distillation token. */
 function averageHeads(w: ParameterScope, tokens: Tensor, classes: number): OutputTensors {
   const [first, second] = [pick(tokens, 1, 0), pick(tokens, 1, 1)]
   const heads = [linear(w.at('head'), first, classes), linear(w.at('head_dist'), second, classes)]
@@ -348,7 +348,7 @@ function attentionOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   )
 }
 
-/** The MLP and the attention of one norm, projected together: x [n, length, dim] to its shape. */
+/** Computes the MLP and the attention behind one norm from one projection: x [n, length, dim] to its shape. */
 function sideBySide(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const hidden = c.hidden ?? 4 * c.dim
   const projected = linear(w.at('in_proj'), x, hidden + 3 * c.dim)
@@ -362,7 +362,7 @@ function sideBySide(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return add(attended, linear(w.at('mlp_out_proj'), gelu(mlp!), c.dim))
 }
 
-/** Attention by the difference of two softmaxes over halves of each head: q, k, v [n, length, dim] to that shape. */
+/** Computes attention by the difference of two softmaxes over halves of each head: q, k, v [n, length, dim] to that shape. */
 function differentialAttention(
   w: ParameterScope,
   [q, k, v]: Qkv,

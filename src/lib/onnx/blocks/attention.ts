@@ -24,7 +24,7 @@ import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
 import { flattenToTokens, tokensToImage } from './tokens.ts'
 
-/** [n, length, width] to [n, heads, length, width / heads]. */
+/** Splits tokens [n, length, heads · width] into heads [n, heads, length, width]. */
 export function splitHeads(x: Tensor, count: number): Tensor {
   const [n, length, width] = x.shape
   return transpose(
@@ -33,7 +33,7 @@ export function splitHeads(x: Tensor, count: number): Tensor {
   )
 }
 
-/** [n, heads, length, width] to [n, length, heads · width]. */
+/** Joins heads [n, heads, length, width] to tokens [n, length, heads · width]. */
 export function joinHeads(x: Tensor): Tensor {
   const [n, heads, length, width] = x.shape
   const joined = fixedSize(heads, 'joinHeads') * fixedSize(width, 'joinHeads')
@@ -62,7 +62,7 @@ export interface AttentionOptions {
   project?: Projection | undefined
 }
 
-/** Scaled dot-product attention; the result has the queries' length and the values' width. */
+/** Computes scaled dot-product attention; the result has the queries' length and the values' width. */
 export function attend(qkv: Qkv, { heads, mask }: AttentionOptions): Tensor {
   if (qkv[0].graph.usesFusedOps && !mask) return multiHeadAttention(qkv, heads)
   const [q, k, v] = qkv
@@ -72,8 +72,8 @@ export function attend(qkv: Qkv, { heads, mask }: AttentionOptions): Tensor {
 }
 
 /**
- * Scaled dot-product attention of queries [n, heads, length, width], keys [n, heads, keys, width] and values
- * [n, heads, keys, out]: [n, heads, length, out]. `mask` is added to the scores.
+ * Computes scaled dot-product attention of queries [n, heads, length, width], keys [n, heads, keys, width] and values
+ * [n, heads, keys, out]: [n, heads, length, out]. The mask is added to the scores.
  */
 export function attendHeads([q, k, v]: Qkv, mask?: Tensor): Tensor {
   const scale = fixedSize(q.shape.at(-1), 'attendHeads') ** -0.5
@@ -87,7 +87,7 @@ export function paddingMask(mask: Tensor): Tensor {
   return mul(sub(reshape(cast(mask, 'float32'), [n!, 1, 1, length!]), 1), 1e30)
 }
 
-/** Attention among the places of images of queries and keys [n, width, h, w] and of values [n, out, h, w], the result's shape. */
+/** Computes attention among the positions of images: queries and keys [n, width, h, w], values and result [n, out, h, w]. */
 export function attendPlaces(images: Qkv, options: AttentionOptions): Tensor {
   const [q, k, v] = images.map(flattenToTokens)
   return tokensToImage(attend([q!, k!, v!], options), images[0].shape.slice(2))
@@ -103,15 +103,15 @@ export function splitQkv(qkv: Tensor): Qkv {
   return [q!, k!, v!]
 }
 
-/** One layer for all three, timm's `qkv` [3·width, width]. */
+/** Computes queries, keys and values by one layer with bias, `qkv` [3·width, width]. */
 export const fusedProjection: Projection = (w, x) =>
   splitQkv(linear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'fused')))
 
-/** One layer `qkv` for all three, without bias. */
+/** Computes queries, keys and values by one layer without bias, `qkv`. */
 export const unbiasedProjection: Projection = (w, x) =>
   splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'unbiased')))
 
-/** Queries of the first token, keys and values of all tokens, by a layer each; CaiT's names are `q`, `k` and `v`. */
+/** Computes queries of the first token, keys and values of all tokens, by a layer each (class attention, Touvron et al. 2021). */
 export const firstTokenProjection =
   ([q, k, v]: readonly [q: string, k: string, v: string] = ['q', 'k', 'v']): Projection =>
   (w, x) => {
@@ -123,7 +123,7 @@ export const firstTokenProjection =
     ]
   }
 
-/** One layer for all three whose keys have no bias: `qkv.weight` with `q_bias` and `v_bias`. */
+/** Computes queries, keys and values by one layer whose keys have no bias: `qkv.weight` with `q_bias` and `v_bias`. */
 export const keysUnbiasedProjection: Projection = (w, x) => {
   const width = fixedSize(x.shape.at(-1), 'keysUnbiased')
   const none = constant(w.graph, new Float32Array(width), [width])
@@ -131,7 +131,7 @@ export const keysUnbiasedProjection: Projection = (w, x) => {
   return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
 }
 
-/** One layer for all three whose outputs are ordered by head: queries, keys and values of the first, then of the second. */
+/** Computes queries, keys and values by one layer whose outputs are ordered by head: those of the first head, then those of the second. */
 export const headFirstProjection =
   (heads: number): Projection =>
   (w, x) => {
@@ -147,7 +147,7 @@ export const headFirstProjection =
     return splitQkv(affine(x, weight, byPart(layer.get('bias', [3 * width], 'bias'))))
   }
 
-/** A layer each: `query`, `key` and `value`. */
+/** Computes queries, keys and values by a layer each: `query`, `key` and `value`. */
 export const separateProjection: Projection = (w, x) => {
   const width = fixedSize(x.shape.at(-1), 'separate')
   return [
@@ -157,7 +157,7 @@ export const separateProjection: Projection = (w, x) => {
   ]
 }
 
-/** Self-attention whose result goes through the layer `proj`. */
+/** Computes self-attention, projected by the layer `proj`. */
 export function selfAttention(w: ParameterScope, x: Tensor, options: AttentionOptions): Tensor {
   const { project = fusedProjection } = options
   return linear(
@@ -169,13 +169,13 @@ export function selfAttention(w: ParameterScope, x: Tensor, options: AttentionOp
 
 interface ReducedAttentionOptions {
   heads: number
-  /** How many rows and columns of the grid become one key: by a convolution with a stride. */
+  /** Stride of the convolution from the grid to the keys. */
   ratio: number
-  /** How many rows and columns of keys there are, whatever the grid: by averages and a 1 × 1 convolution. */
+  /** Rows and columns of keys, whatever the grid's size: averages and a 1 × 1 convolution in place of the stride. */
   pooled?: number | undefined
 }
 
-/** Attention of a grid [n, h, w, width] to fewer keys (Wang et al. 2021), with timm's names `q`, `kv`, `sr`, `norm`. */
+/** Computes attention of a grid [n, h, w, width] to fewer keys (Wang et al. 2021); the layers are `q`, `kv`, `sr`, `norm` and `proj`. */
 export function reducedAttention(
   w: ParameterScope,
   x: Tensor,
@@ -205,11 +205,11 @@ interface LatentPoolOptions {
   /** Width inside the MLP, four times the tokens' by default. */
   hidden?: number | undefined
   epsilon?: number | undefined
-  /** That of the MLP, GELU by default. */
+  /** Activation of the MLP, GELU by default. */
   activation?: ((x: Tensor) => Tensor) | undefined
 }
 
-/** Attention pooling by one learned query with an MLP, timm's AttentionPoolLatent: x [n, length, width] to [n, width]. */
+/** Pools tokens [n, length, width] to [n, width] by attention of one learned query and an MLP (timm's AttentionPoolLatent). */
 export function latentPool(w: ParameterScope, x: Tensor, c: LatentPoolOptions): Tensor {
   const [n, , dim] = x.shape
   const width = fixedSize(dim, 'latentPool')

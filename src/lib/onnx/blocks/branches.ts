@@ -15,7 +15,7 @@ import { add, cast, conv2d, div, mul, pad2d, reshape, sqrt, sub } from '../ops.t
 import { batchNorm } from './norm.ts'
 import { channelsOf, fixedSize } from '../shapes.ts'
 
-/** A convolution, a batch normalization, the one behind the other, or neither: the input itself. */
+/** One of the branches: a convolution, a batch normalization, both in this order, or neither (the input itself). */
 export interface Branch {
   conv?: ParameterScope
   norm?: ParameterScope
@@ -25,7 +25,7 @@ export interface Branch {
   bias?: boolean
 }
 
-/** A convolution `conv` and the norm behind it. */
+/** Returns the branch of a convolution `conv` and the norm behind it. */
 export const convBranch = (w: ParameterScope, kernel = 1, norm = 'bn'): Branch => ({
   conv: w.at('conv'),
   norm: w.at(norm),
@@ -64,13 +64,14 @@ function branchKernel(x: Tensor, branch: Branch, c: BranchSettings): Kernel {
   }
 }
 
-/** The kernel of the input itself, where every channel has its own. */
+/** Returns the kernels [width, 1, 1, 1] that leave a depthwise convolution's input as it is. */
 const ones = (graph: Graph, width: number): Tensor =>
   constant(graph, new Float32Array(width).fill(1), [width, 1, 1, 1])
 
 /**
- * The sum of branches over x [n, in, h, w], each padded to keep the size at stride 1, as one convolution. The norm of an
- * input whose channels mix is added to its result: inside the kernel its large values would round the others' sum.
+ * Computes the sum of branches over x [n, in, h, w], each padded to keep the size at stride 1, as one convolution. Where
+ * channels mix, a branch without convolution is added to the result instead: its large values would round the other
+ * kernels.
  */
 export function branchedConv(x: Tensor, branches: readonly Branch[], c: BranchSettings): Tensor {
   const { out, stride = 1, groups = 1, epsilon } = c
@@ -91,7 +92,7 @@ export function branchedConv(x: Tensor, branches: readonly Branch[], c: BranchSe
     .reduce((sum, { norm }) => add(sum, norm ? batchNorm(norm, x, epsilon) : x), y)
 }
 
-/** A kernel with zeros around it, `side` wide. */
+/** Pads a kernel with zeros to `side` rows and columns. */
 function widened(weight: Tensor, side: number): Tensor {
   const border = (side - fixedSize(weight.shape[2], 'widened')) / 2
   return border === 0 ? weight : pad2d(weight, [border, border, border, border])

@@ -26,7 +26,7 @@ interface ConvNormOptions {
   stride?: number
   groups?: number
   dilation?: number
-  /** What keeps the size at stride 1 by default. */
+  /** Keeps the size at stride 1 by default. */
   padding?: NonNullable<SlidingWindow['padding']>
   /** Whether the norm follows (default); the convolution has a bias where it does not. */
   norm?: boolean
@@ -37,7 +37,7 @@ interface ConvNormOptions {
   names?: readonly [conv: string, norm: string] | undefined
 }
 
-/** A convolution, padded to keep the size at stride 1 unless told otherwise, then batch normalization. */
+/** Applies a convolution, padded to keep the size at stride 1 unless told otherwise, then batch normalization. */
 export function convNorm(w: ParameterScope, x: Tensor, c: ConvNormOptions): Tensor {
   const { names = ['conv', 'bn'], kernel = 1, dilation = 1, norm = true, epsilon, ...options } = c
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
@@ -47,7 +47,7 @@ export function convNorm(w: ParameterScope, x: Tensor, c: ConvNormOptions): Tens
   return norm ? batchNorm(w.at(names[1]), y, epsilon) : y
 }
 
-/** The padding [top, left, bottom, right] by which TensorFlow's `SAME` windows give the input's size over the stride, rounded up. */
+/** Returns TensorFlow's `SAME` padding [top, left, bottom, right]: the output has the input's size over the stride, rounded up. */
 export function samePadding(
   x: Tensor,
   { kernel, stride }: { kernel: number; stride: number },
@@ -61,7 +61,7 @@ export function samePadding(
   return [top, left, rows - top, columns - left]
 }
 
-/** A convolution of each channel of x [n, c, h, w] by itself, then batch normalization. */
+/** Applies a depthwise convolution to x [n, c, h, w], then batch normalization. */
 export function depthwiseConvNorm(
   w: ParameterScope,
   x: Tensor,
@@ -134,7 +134,7 @@ interface SqueezeOptions {
   inner: number
   activation?: ((x: Tensor) => Tensor) | undefined
   gate?: (x: Tensor) => Tensor
-  /** Whether a norm stands between them. */
+  /** Whether a norm, `bn`, follows the first layer. */
   norm?: boolean
   /** Whether the layers have biases; they do by default. */
   bias?: boolean
@@ -142,7 +142,7 @@ interface SqueezeOptions {
   names?: readonly [reduce: string, expand: string]
 }
 
-/** Scales the channels of x [n, c, h, w] by a network of two layers on their means (Hu et al. 2017); its norm is `bn`. */
+/** Scales the channels of x [n, c, h, w] by gates that two layers compute from the channels' means (Hu et al. 2017). */
 export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): Tensor {
   const { activation = relu, gate = sigmoid, bias = true, names = ['fc1', 'fc2'] } = c
   const reduced = conv(w.at(names[0]), globalAvgPool(x), { out: c.inner, bias })
@@ -151,7 +151,7 @@ export function squeezeExcite(w: ParameterScope, x: Tensor, c: SqueezeOptions): 
   return mul(x, gate(conv(w.at(names[1]), hidden, { out, bias })))
 }
 
-/** Scales channels by a gate of one layer on their means (Lee and Park 2019); `w` is the layer. */
+/** Scales the channels of x [n, c, h, w] by gates that the layer `w` computes from the channels' means (Lee and Park 2019). */
 export const effectiveSqueezeExcite = (
   w: ParameterScope,
   x: Tensor,
@@ -187,20 +187,23 @@ export function globalContext(
   return conv(w.at('fc2'), hidden, { out: channels, bias: true })
 }
 
-/** A linear layer on normalized channels [n, c, 1, 1]: [n, out], with the names `bn` and `name`. */
+/** Normalizes channels [n, c, 1, 1] by `bn` and applies the linear layer `name`: [n, out]. */
 export const normLinear = (
   w: ParameterScope,
   x: Tensor,
   { out, name = 'linear' }: { out: number; name?: string },
 ): Tensor => linear(w.at(name), flatten(batchNorm(w.at('bn'), x)), out)
 
-/** Rounds a width to a multiple of `divisor` (8 by default), which is the least, and up if less than `limit` of it would be left. */
+/** Rounds a width to the nearest multiple of `divisor` (8 by default), at least one; to the next if less than `limit` of the width would be left. */
 export function divisibleWidth(width: number, { divisor = 8, limit = 0 } = {}): number {
   const rounded = Math.max(divisor, Math.floor((width + divisor / 2) / divisor) * divisor)
   return rounded < limit * width ? rounded + divisor : rounded
 }
 
-/** Scales channels by a gate of their neighbours' means (ECA, Wang et al. 2019), as many as the width before pruning asks for; timm's name is `conv`. */
+/**
+ * Scales each channel of x [n, c, h, w] by a gate from the means of neighbouring channels (ECA, Wang et al. 2019), by the
+ * layer `conv`. The width decides how many neighbours: that before pruning, `unpruned`, if it is given.
+ */
 export function channelAttention(
   w: ParameterScope,
   x: Tensor,
@@ -217,7 +220,7 @@ export function channelAttention(
   return mul(x, reshape(sigmoid(gate), [n!, width, 1, 1]))
 }
 
-/** Every second value of x under a binomial 3 × 3 kernel (Zhang 2019), borders reflected or zero. */
+/** Halves x [n, c, h, w] by a binomial 3 × 3 kernel with stride 2 (Zhang 2019); borders are reflected or zero. */
 export function blurPool(x: Tensor, border: 'reflect' | 'constant' = 'reflect'): Tensor {
   const width = channelsOf(x)
   const kernel = [1, 2, 1, 2, 4, 2, 1, 2, 1].map(value => value / 16)

@@ -59,7 +59,7 @@ type NormSettings = Pick<ConvNextConfig, 'epsilon' | 'varianceNorm'>
 const channelNorm = (w: ParameterScope, x: Tensor, c: NormSettings): Tensor =>
   (c.varianceNorm ? varianceNorm2d : layerNorm2d)(w, x, c.epsilon)
 
-/** Patches of 4 × 4 pixels, normalized: [n, 3, h, w] to [n, width, h / 4, w / 4]. */
+/** Embeds and normalizes patches of 4 × 4 pixels: [n, 3, h, w] to [n, width, h / 4, w / 4]. */
 export function patchStem(
   w: ParameterScope,
   image: Tensor,
@@ -81,7 +81,7 @@ function overlappingStem(w: ParameterScope, image: Tensor, c: ConvNextConfig): T
   return channelNorm(w.at(next + 1), y, c)
 }
 
-/** [n, c, h, w] normalized, to [n, width, h / 2, w / 2]. */
+/** Normalizes [n, c, h, w] and halves it to [n, width, h / 2, w / 2]. */
 export const downsample = (
   w: ParameterScope,
   x: Tensor,
@@ -91,14 +91,14 @@ export const downsample = (
 
 type ConvNextBlock = Partial<ConvNextConfig> & { kernel: number }
 
-/** A depthwise convolution, then a scaled two-layer network at every position, added to x. */
+/** Adds to x [n, c, h, w] a depthwise convolution with a norm and an MLP at every position behind it. */
 export function convNextBlock(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
   const local = depthwiseConv(w.at('conv_dw'), x, { kernel: c.kernel, bias: true })
   const mixed = c.convolutional ? convolutionalMlp(w, local, c) : positionalMlp(w, local, c)
   return add(x, mixed)
 }
 
-/** [n, width, h, w] through norm and MLP at every position. */
+/** Applies the norm and the MLP to every position of [n, width, h, w]. */
 function positionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tensor {
   const rows = channelsLast(x)
   if (!c.responseNorm) return scaledMlp(w, rows, c)
@@ -124,7 +124,7 @@ function convolutionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tenso
   return c.responseNorm ? mixed : layerScale2d(w, mixed)
 }
 
-/** Scales channels by their share of the energy over all positions, added to x (Woo et al. 2023). */
+/** Adds to x its channels scaled by their share of the energy over all positions (Woo et al. 2023). */
 function globalResponseNorm(
   w: ParameterScope,
   x: Tensor,
@@ -139,7 +139,7 @@ function globalResponseNorm(
   return add(x, add(scaled, channel('bias', 'bias')))
 }
 
-/** x [n, h, w, width] normalized, through `mlp` and times `gamma`: [n, width, h, w]. */
+/** Applies `norm`, `mlp` and the factors `gamma` to x [n, h, w, width] and returns [n, width, h, w]. */
 export function scaledMlp(
   w: ParameterScope,
   x: Tensor,

@@ -1,4 +1,4 @@
-/** What XCiT (El-Nouby et al. 2021) and EdgeNeXt share. */
+/** Attention and positions of XCiT (El-Nouby et al. 2021), which EdgeNeXt (Maaz et al. 2022) has too. */
 import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import { matmul, mul, reshape, softmax, split, transpose } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
@@ -6,7 +6,7 @@ import { conv, linear } from './linear.ts'
 import { flattenToTokens } from './tokens.ts'
 import { unitLength } from './similarity.ts'
 
-/** Attention of channels over channels (El-Nouby et al. 2021), of x's shape [n, length, width]. */
+/** Computes attention among the channels of each head: x [n, length, width] to its shape. */
 export function crossCovariance(w: ParameterScope, x: Tensor, heads: number): Tensor {
   const [n, length, dim] = x.shape
   const width = fixedSize(dim, 'crossCovariance')
@@ -20,7 +20,7 @@ export function crossCovariance(w: ParameterScope, x: Tensor, heads: number): Te
   return linear(w.at('proj'), transpose(attended, [0, 2, 1]), width)
 }
 
-/** Sines and cosines of the rows' and columns' places, projected: [1, h·w, width] for x [n, width, h, w]. */
+/** Returns projected sines and cosines of the rows and columns of x [n, width, h, w]: [1, h·w, width]. */
 export function fourierPositions(w: ParameterScope, x: Tensor): Tensor {
   const [, c, height, across] = x.shape
   const rows = fixedSize(height, 'positions')

@@ -16,11 +16,11 @@ export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 const linearWeight = (w: ParameterScope, x: Tensor, out: number): Tensor =>
   w.get('weight', [out, fixedSize(x.shape.at(-1), 'linear')])
 
-/** A linear layer to width `out`, with PyTorch's parameter names. */
+/** Applies a linear layer to width `out` over the last axis, with PyTorch's parameter names. */
 export const linear = (w: ParameterScope, x: Tensor, out: number): Tensor =>
   affine(x, linearWeight(w, x, out), w.get('bias', [out], 'bias'))
 
-/** A linear layer without bias. */
+/** Applies a linear layer without bias over the last axis. */
 export const unbiasedLinear = (w: ParameterScope, x: Tensor, out: number): Tensor =>
   affine(x, linearWeight(w, x, out))
 
@@ -33,7 +33,7 @@ interface ConvOptions extends SlidingWindow {
   bias?: boolean | undefined
 }
 
-/** A convolution with PyTorch's parameter names. */
+/** Applies a convolution to [n, c, h, w], with PyTorch's parameter names. */
 export function conv(w: ParameterScope, x: Tensor, options: ConvOptions): Tensor {
   const { out, kernel = 1, groups = 1, bias = false, ...window } = options
   const [height, width] = typeof kernel === 'number' ? [kernel, kernel] : kernel
@@ -48,14 +48,14 @@ interface DepthwiseOptions extends SlidingWindow {
   bias?: boolean
 }
 
-/** A convolution of each channel of x [n, c, h, w] by itself, padded to keep the size at stride 1 unless told otherwise. */
+/** Applies a depthwise convolution to x [n, c, h, w], padded to keep the size at stride 1 unless told otherwise. */
 export function depthwiseConv(w: ParameterScope, x: Tensor, options: DepthwiseOptions): Tensor {
   const channels = channelsOf(x)
   const padding = (options.kernel - 1) / 2
   return conv(w, x, { padding, ...options, out: channels, groups: channels })
 }
 
-/** A linear layer over the channels of [n, c, h, w]. */
+/** Applies a linear layer over the channels of [n, c, h, w]. */
 export function channelLinear(
   w: ParameterScope,
   x: Tensor,

@@ -3,7 +3,7 @@ import { concat, reshape, split, transpose } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 
 /**
- * A bidirectional LSTM of one layer with PyTorch's parameter names: x [length, n, width] to [length, n, 2 · hidden], forward
+ * Applies a bidirectional LSTM of one layer with PyTorch's parameter names: x [length, n, width] to [length, n, 2 · hidden], forward
  * then backward.
  */
 export function bidirectionalLstm(w: ParameterScope, x: Tensor, hidden: number): Tensor {

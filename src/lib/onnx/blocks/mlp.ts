@@ -11,11 +11,11 @@ interface MlpOptions {
   out?: number
   /** Whether the layers have biases; they do by default. */
   bias?: boolean
-  /** Whether the second layer has a bias, as the first by default. */
+  /** Whether the second layer has a bias; by default as `bias` says. */
   outBias?: boolean
 }
 
-/** Two linear layers, `fc1` and `fc2`, with an activation (GELU by default) between them. */
+/** Applies two linear layers, `fc1` and `fc2`, with an activation (GELU by default) between them. */
 export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
   const { hidden, activation = gelu, out = fixedSize(x.shape.at(-1), 'mlp') } = options
   const { bias = true, outBias = bias } = options
@@ -23,13 +23,13 @@ export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
   return layer(outBias)(w.at('fc2'), activation(layer(bias)(w.at('fc1'), x, hidden)), out)
 }
 
-/** A linear layer to twice `hidden` channels, the second half scaled by SiLU of the first (SwiGLU, Shazeer 2020). */
+/** Applies a linear layer to twice `hidden` channels and scales the second half by SiLU of the first (SwiGLU, Shazeer 2020). */
 export function packedSwiglu(w: ParameterScope, x: Tensor, hidden: number): Tensor {
   const [gate, value] = halves(linear(w, x, 2 * hidden))
   return mul(silu(gate), value)
 }
 
-/** Two 1 × 1 convolutions, `fc1` and `fc2`, with an activation (GELU by default) between them, over [n, c, h, w]. */
+/** Applies two 1 × 1 convolutions, `fc1` and `fc2`, to [n, c, h, w], with an activation (GELU by default) between them. */
 export function convMlp(
   w: ParameterScope,
   x: Tensor,

@@ -16,7 +16,7 @@ import {
 } from '../ops.ts'
 import { channelsOf, fixedSize, product } from '../shapes.ts'
 
-/** Batch normalization at inference, over the channels of [n, c, h, w], with PyTorch's parameter names. */
+/** Applies batch normalization at inference to the channels of [n, c, h, w], with PyTorch's parameter names. */
 export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor {
   const shape = [channelsOf(x)]
   const scale = w.get('weight', shape, 'scale')
@@ -26,7 +26,7 @@ export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor 
   return batchNormalization(x, { scale, bias, mean, variance }, epsilon)
 }
 
-/** Layer normalization over the last axis. */
+/** Applies layer normalization over the last axis. */
 export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   const shape = [fixedSize(x.shape.at(-1), 'layerNorm')]
   return layerNormalization(
@@ -36,44 +36,44 @@ export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor 
   )
 }
 
-/** Layer normalization over the last axis that learns a scale but no bias. */
+/** Applies layer normalization without bias over the last axis. */
 export function unbiasedLayerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   const width = fixedSize(x.shape.at(-1), 'unbiasedLayerNorm')
   const bias = constant(x.graph, new Float32Array(width), [width])
   return layerNormalization(x, { scale: w.get('weight', [width], 'scale'), bias }, epsilon)
 }
 
-/** Layer normalization over the channels of [n, c, h, w]. */
+/** Applies layer normalization over the channels of [n, c, h, w]. */
 export function layerNorm2d(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   return channelsFirst(layerNorm(w, channelsLast(x), epsilon))
 }
 
-/** Layer normalization over the channels of [n, c, h, w] that learns a scale but no bias. */
+/** Applies layer normalization without bias over the channels of [n, c, h, w]. */
 export const unbiasedLayerNorm2d = (w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor =>
   channelsFirst(unbiasedLayerNorm(w, channelsLast(x), epsilon))
 
-/** The values of a parameter for each channel, in the shape [width, 1, 1] that images [n, width, h, w] are multiplied by. */
+/** Returns a parameter with a value for each channel as [width, 1, 1], which broadcasts over images [n, width, h, w]. */
 export const channelValues = (
   w: ParameterScope,
   name: string,
   { width, role = 'scale' }: { width: number; role?: 'scale' | 'bias' },
 ): Tensor => reshape(w.get(name, [width], role), [width, 1, 1])
 
-/** Root-mean-square normalization over the last axis (Zhang and Sennrich 2019). */
+/** Applies root-mean-square normalization over the last axis (Zhang and Sennrich 2019). */
 export function rmsNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
   const scale = w.get('weight', [fixedSize(x.shape.at(-1), 'rmsNorm')], 'scale')
   return mul(div(x, sqrt(add(mean(mul(x, x), [-1], true), epsilon))), scale)
 }
 
-/** The last axis times a learned factor per channel, `gamma` (timm's LayerScale; Touvron et al. 2021). */
+/** Multiplies the last axis by a learned factor per channel, `gamma` (timm's LayerScale; Touvron et al. 2021). */
 export const layerScale = (w: ParameterScope, x: Tensor): Tensor =>
   mul(x, w.get('gamma', [fixedSize(x.shape.at(-1), 'layerScale')], 'scale'))
 
-/** The channels of [n, c, h, w] times a learned factor each, `gamma`. */
+/** Multiplies the channels of [n, c, h, w] by a learned factor each, `gamma` [c]. */
 export const layerScale2d = (w: ParameterScope, x: Tensor): Tensor =>
   mul(x, channelValues(w, 'gamma', { width: channelsOf(x) }))
 
-/** The channels of [n, c, h, w] times a learned factor each, `gamma`, that the checkpoint holds as [c, 1, 1]. */
+/** Multiplies the channels of [n, c, h, w] by a learned factor each, `gamma` [c, 1, 1]. */
 export const layerScaleChw = (w: ParameterScope, x: Tensor): Tensor =>
   mul(x, w.get('gamma', [channelsOf(x), 1, 1], 'scale'))
 
@@ -84,7 +84,7 @@ interface GroupNormOptions {
   bias?: boolean
 }
 
-/** Group normalization of [n, c, h, w] (Wu and He 2018). */
+/** Applies group normalization to [n, c, h, w] (Wu and He 2018). */
 export function groupNorm(w: ParameterScope, x: Tensor, options: GroupNormOptions): Tensor {
   const { groups, epsilon = 1e-5, bias = true } = options
   const width = channelsOf(x)
@@ -104,7 +104,7 @@ interface EvoNormOptions {
   activated?: boolean
 }
 
-/** EvoNorm-S0 (Liu et al. 2020), a norm with its activation: x sigmoid(v x) over the deviation of groups of channels. */
+/** Applies EvoNorm-S0 (Liu et al. 2020), a norm with its activation: x sigmoid(v x) over the deviation of groups of channels. */
 export function evoNorm(w: ParameterScope, x: Tensor, options: EvoNormOptions = {}): Tensor {
   const { groups: count = 32, epsilon = 1e-5, activated = true } = options
   const width = channelsOf(x)

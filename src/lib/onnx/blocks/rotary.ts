@@ -3,11 +3,11 @@ import { constant, type Graph, integers, type Tensor } from '../graph.ts'
 import { add, concat, cos, gather, mul, reshape, sin } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 
-/** Cosines and signed sines [length, 1 or heads, head width] of every token's angles; 1 and 0 turn nothing. */
+/** Cosines and signed sines [length, 1 or heads, head width] of every token's angles; 1 and 0 leave a token as it is. */
 export interface RotaryTables {
   cosines: Tensor
   sines: Tensor
-  /** int64 [head width], the channel that each one is turned with. */
+  /** int64 [head width]: for each channel, the other channel of its pair. */
   partners: Tensor
 }
 
@@ -36,7 +36,7 @@ export interface FrequencySettings {
 
 const round = Math.fround
 
-/** Angles [patches, head width / 2] in float32: the bands of the one axis, then those of the other. */
+/** Returns the angles of every patch, head width / 2 each, in float32: the bands of the one axis, then those of the other. */
 export function axialAngles(c: AxialSettings, f: FrequencySettings): Float32Array[] {
   const count = c.headWidth / 4
   const bands = Array.from({ length: count }, (_, i) =>
@@ -55,11 +55,11 @@ export function axialAngles(c: AxialSettings, f: FrequencySettings): Float32Arra
   })
 }
 
-/** Row and column of every patch, row by row. */
+/** Returns the row and the column of every patch, row by row. */
 const gridOf = ([rows, columns]: AxialSettings['grid']): (readonly [number, number])[] =>
   Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns] as const)
 
-/** Tables [prefix + patches, 1, head width] of given angles. */
+/** Returns tables [prefix + patches, 1, head width] of the patches' angles. */
 export function rotaryTables(
   graph: Graph,
   angles: readonly Float32Array[],
@@ -100,8 +100,8 @@ const partnersOf = (graph: Graph, headWidth: number, layout: RotaryLayout): Tens
   )
 
 /**
- * Tables [prefix + patches, heads, head width] of learned frequencies, per axis [heads, head width / 2]; the first is of
- * the columns.
+ * Returns tables [prefix + patches, heads, head width] of learned frequencies [heads, head width / 2] for each axis, first
+ * that of the columns.
  */
 export function mixedTables(
   frequencies: readonly [columns: Tensor, rows: Tensor],

@@ -1,10 +1,10 @@
 import { type Tensor } from '../graph.ts'
 import { clip, div, matmul, norm, transpose } from '../ops.ts'
 
-/** Rows scaled to unit length: [n, width] to [n, width]. */
+/** Scales the rows of x [n, width] to unit length. */
 export const normalizeRows = (x: Tensor): Tensor => div(x, norm(x))
 
-/** Cosine similarities [n, t] of images [n, width] and texts [t, width] of unit length. */
+/** Returns cosine similarities [n, t] of images [n, width] and of texts [t, width] of unit length. */
 export const similarity = (images: Tensor, texts: Tensor): Tensor =>
   matmul(normalizeRows(images), transpose(texts, [1, 0]))
 

@@ -7,11 +7,11 @@ interface StandardizedConvOptions extends SlidingWindow {
   kernel?: number
   groups?: number
   epsilon: number
-  /** The factor of normalizer-free networks beside the learned `gain` and 1/√(inputs of a filter); with it goes a bias. */
+  /** Factor on filters that are scaled by a learned `gain` and 1/√(inputs of a filter), as in normalizer-free networks; adds a bias. */
   gain?: number
 }
 
-/** A convolution whose filters have mean 0 and deviation 1 (Qiao et al. 2019), scaled with `gain` (Brock et al. 2021). */
+/** Applies a convolution whose filters have mean 0 and deviation 1 (Qiao et al. 2019), or are scaled by `gain` (Brock et al. 2021). */
 export function standardizedConv(w: ParameterScope, x: Tensor, c: StandardizedConvOptions): Tensor {
   const { out, kernel = 1, groups = 1, epsilon, gain, ...window } = c
   const inputs = channelsOf(x) / groups

@@ -14,7 +14,7 @@ import { fixedSize, product } from '../shapes.ts'
 import { conv, depthwiseConv } from './linear.ts'
 import { layerNorm } from './norm.ts'
 
-/** Non-overlapping patches of an image as tokens: [n, 3, h, w] to [n, (h/patch)·(w/patch), dim]. */
+/** Embeds the non-overlapping patches of an image as tokens: [n, 3, h, w] to [n, (h/patch)·(w/patch), dim]. */
 export function patchEmbed(
   w: ParameterScope,
   image: Tensor,
@@ -23,13 +23,13 @@ export function patchEmbed(
   return flattenToTokens(conv(w, image, { out: dim, kernel: patch, stride: patch, bias }))
 }
 
-/** [n, c, h, w] to [n, h·w, c]. */
+/** Reshapes an image [n, c, h, w] to tokens [n, h·w, c]. */
 export function flattenToTokens(x: Tensor): Tensor {
   const [n, c, h, w] = x.shape
   return transpose(reshape(x, [n!, c!, product([h!, w!])]), [0, 2, 1])
 }
 
-/** [n, h·w, c] to [n, c, h, w] for `size` [h, w]. */
+/** Reshapes tokens [n, h·w, c] to an image [n, c, h, w] of `size` [h, w]. */
 export const tokensToImage = (x: Tensor, size: readonly Dim[]): Tensor =>
   reshape(transpose(x, [0, 2, 1]), [x.shape[0]!, x.shape[2]!, ...size])
 
@@ -58,7 +58,7 @@ export interface TokenSettings {
   epsilon?: number
 }
 
-/** Patches with their positions behind the learned tokens: [n, 3, h, w] to [n, length, dim]. */
+/** Embeds patches with their positions, behind the learned tokens: [n, 3, h, w] to [n, length, dim]. */
 export function embedTokens(w: ParameterScope, image: Tensor, c: TokenSettings): Tensor {
   const { positions = 'all' } = c
   let x = c.patches ?? patchEmbed(w.at('patch_embed.proj'), image, { ...c, bias: !c.preNorm })
@@ -83,15 +83,15 @@ export const learnedTokens = (c: {
     { name: 'reg_token', rows: c.registers ?? 0 },
   ].filter(({ rows }) => rows > 0)
 
-/** How many learned tokens stand before the patches. */
+/** Returns how many learned tokens precede the patches. */
 export const prefixRows = ({ prefix }: Pick<TokenSettings, 'prefix'>): number =>
   prefix.reduce((count, { rows }) => count + rows, 0)
 
-/** The tokens [n, length, dim] without the first `prefix`. */
+/** Returns the tokens [n, length, dim] without the first `prefix`. */
 export const patchTokens = (x: Tensor, prefix: number): Tensor =>
   prefix === 0 ? x : slice(x, 1, [prefix, fixedSize(x.shape[1], 'patchTokens')])
 
-/** Adds a depthwise 3 × 3 convolution to a grid [n, h, w, width], which tells places apart by the border (Chu et al. 2021). */
+/** Adds a depthwise 3 × 3 convolution, whose padding encodes positions, to a grid [n, h, w, width] (Chu et al. 2021). */
 export function addConvPositions(w: ParameterScope, grid: Tensor): Tensor {
   const x = channelsFirst(grid)
   return channelsLast(add(x, depthwiseConv(w, x, { kernel: 3, bias: true })))

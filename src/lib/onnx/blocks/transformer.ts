@@ -18,11 +18,11 @@ export interface BlockConfig extends AttentionOptions {
 type Layer = (w: ParameterScope, x: Tensor) => Tensor
 
 export interface BlockBranches {
-  /** The branches of the scopes `attn` and `mlp`; each keeps its input's shape. */
+  /** The layers of the scopes `attn` and `mlp`; each keeps its input's shape. */
   attention: Layer
   mlp: Layer
   epsilon?: number | undefined
-  /** Where each branch has its learned factor per channel: `ls1.gamma` and `ls2.gamma`, or `gamma_1` and `gamma_2`. */
+  /** Names of the learned factors per channel: `ls1.gamma` and `ls2.gamma`, or `gamma_1` and `gamma_2`; none by default. */
   layerScale?: 'ls' | 'gamma_' | undefined
 }
 
@@ -32,7 +32,7 @@ export const preNormBlock = (w: ParameterScope, x: Tensor, c: BlockBranches): Te
   return addBranch(w, { name: 'mlp', input: attended, onto: attended }, c)
 }
 
-/** The pre-norm block of the first token alone, whose attention sees all tokens and gives one: of x's shape. */
+/** Applies a pre-norm block to the first token of x [n, length, width]; its attention sees all tokens and returns one. */
 export function firstTokenBlock(w: ParameterScope, x: Tensor, c: BlockBranches): Tensor {
   const attended = addBranch(w, { name: 'attn', input: x, onto: slice(x, 1, [0, 1]) }, c)
   const first = addBranch(w, { name: 'mlp', input: attended, onto: attended }, c)
@@ -61,7 +61,7 @@ function addBranch(
   return add(onto, mul(y, w.get(factor, [fixedSize(y.shape.at(-1), name)], 'scale')))
 }
 
-/** The pre-norm block of vision transformers over x [n, length, width], with timm's names. */
+/** Applies the pre-norm block of vision transformers to x [n, length, width], with timm's names. */
 export function transformerBlock(w: ParameterScope, x: Tensor, c: BlockConfig): Tensor {
   const hidden = c.hidden ?? 4 * fixedSize(x.shape.at(-1), 'transformerBlock')
   return preNormBlock(w, x, {

@@ -9,7 +9,7 @@ interface UnfoldOptions {
   padding: number
 }
 
-/** PyTorch's unfold: [n, c, h, w] to the values under every place of the kernel, [n, c · kernel², places]. */
+/** Extracts the values under every position of a kernel from [n, c, h, w], as PyTorch's unfold: [n, c · kernel², positions]. */
 export function unfold(x: Tensor, { kernel, stride, padding }: UnfoldOptions): Tensor {
   const width = channelsOf(x)
   const area = kernel * kernel
@@ -21,7 +21,7 @@ export function unfold(x: Tensor, { kernel, stride, padding }: UnfoldOptions): T
   return reshape(y, [x.shape[0]!, width * area, product(y.shape.slice(2))])
 }
 
-/** PyTorch's fold: adds columns [n, c · kernel², places] up where they overlap, to [n, c, ...size]. */
+/** Adds up columns [n, c · kernel², positions] where they overlap, as PyTorch's fold: [n, c, ...size]. */
 export function fold(
   x: Tensor,
   { size, kernel, stride, padding }: UnfoldOptions & { size: readonly [number, number] },

@@ -23,7 +23,7 @@ import { fixedSize, product } from '../shapes.ts'
 import { joinHeads, splitHeads } from './attention.ts'
 import { mlp } from './mlp.ts'
 
-/** How many windows of side × side tokens cover a grid [n, h, w, width], down and across. */
+/** Returns how many windows of side × side tokens cover a grid [n, h, w, width], down and across. */
 function windowCounts([, h, w]: Tensor['shape'], side: number): [rows: number, columns: number] {
   const [rows, columns] = [fixedSize(h, 'windows') / side, fixedSize(w, 'windows') / side]
   if (!Number.isInteger(rows) || !Number.isInteger(columns))
@@ -93,7 +93,7 @@ export function mergeGrid(windows: Tensor, side: number, shape: Tensor['shape'])
   return reshape(transpose(split, [0, 3, 1, 4, 2, 5]), [n!, h!, w!, width])
 }
 
-/** Moves a grid [n, h, w, width] up and left by `shift`; what leaves comes back on the other side. */
+/** Rolls a grid [n, h, w, width] up and left by `shift`, as PyTorch's roll. */
 export const rollGrid = (x: Tensor, shift: number): Tensor =>
   rollAxis(rollAxis(x, 1, shift), 2, shift)
 
@@ -105,8 +105,8 @@ function rollAxis(x: Tensor, axis: number, shift: number): Tensor {
 }
 
 /**
- * Which tokens of a window of a rolled grid may see each other: 0, or -100 between tokens that were not neighbours, as
- * [count, 1, side², side²].
+ * Returns an addend of the scores [count, 1, side², side²] of a rolled grid's windows: -100 between tokens that come from
+ * different sides of the grid, else 0.
  */
 export const shiftMask = (graph: Graph, c: ShiftedGrid): Tensor =>
   sharedConstant(graph, `shift_mask_${c.rows}x${c.columns}_${c.side}_${c.shift}`, () => {
@@ -142,22 +142,22 @@ function maskValues({ rows, columns, side, shift }: ShiftedGrid) {
   return { area, count, values }
 }
 
-/** For each pair of places of a grid, the row of a table of (2 · rows - 1) · (2 · columns - 1) offsets. */
+/** Returns the row for two positions of a grid in a table of (2 · rows - 1) · (2 · columns - 1) offsets. */
 export function relativeRow(from: number, to: number, [rows, columns]: readonly [number, number]) {
   const down = Math.floor(from / columns) - Math.floor(to / columns) + rows - 1
   return down * (2 * columns - 1) + (from % columns) - (to % columns) + columns - 1
 }
 
 interface RelativeBiasOptions {
-  /** Names the function `row`, so that the blocks of a graph share one index. */
+  /** Name of the function `row`; blocks of a graph with one name share one index. */
   name: string
   /** The table's row for each pair of tokens. */
   row: (from: number, to: number) => number
-  /** How many tokens there are to attend to, as many as attend by default. */
+  /** Number of keys, as many as queries by default. */
   keys?: number
 }
 
-/** Biases [heads, length, keys] from a table [offsets, heads]. */
+/** Returns biases [heads, length, keys] from a table [offsets, heads]. */
 export function relativeBias(
   table: Tensor,
   length: number,
@@ -177,12 +177,12 @@ interface DistanceOptions {
   heads: number
   /** Tokens a side of the grid of keys. */
   side: number
-  /** How many rows and columns of keys there are for one of queries, 1 by default. */
+  /** Rows and columns of keys for each row and column of queries, 1 by default. */
   stride?: number
 }
 
 /**
- * Biases [heads, queries, keys] by the distance along rows and columns (LeViT, Graham et al. 2021), from the table
+ * Returns biases [heads, queries, keys] by the distance along rows and columns (LeViT, Graham et al. 2021), from the table
  * `attention_biases` [heads, side²].
  */
 export function distanceBias(
@@ -201,7 +201,7 @@ export function distanceBias(
   })
 }
 
-/** Biases [heads, side², side²] inside a square window, from a table of (2 · side - 1)² offsets. */
+/** Returns biases [heads, side², side²] inside a square window, from a table [(2 · side - 1)², heads]. */
 export const windowBias = (table: Tensor, side: number): Tensor =>
   relativeBias(table, side * side, {
     name: 'window_offsets',
@@ -209,8 +209,8 @@ export const windowBias = (table: Tensor, side: number): Tensor =>
   })
 
 /**
- * The offsets between the tokens of a window in the order of the rows that `windowBias` reads, each through `scale`:
- * [(2 · side - 1)², 2]. `name` names the function, so that the blocks of a graph share one constant.
+ * Returns the scaled offsets [(2 · side - 1)², 2] between the tokens of a window, in the order of the rows that `windowBias`
+ * reads. Blocks of a graph with one `name` share one constant.
  */
 export function windowOffsets(
   graph: Graph,
@@ -231,12 +231,12 @@ interface LogOffsetOptions {
   side: number
   heads: number
   hidden: number
-  /** How many tokens without bias stand before those of the grid, none by default. */
+  /** Tokens without bias before those of the grid, none by default. */
   prefix?: number
 }
 
 /**
- * Biases [heads, length, length] of a grid of side × side tokens by a network of two layers, `fc1` and `fc2`, on the
+ * Returns biases [heads, length, length] of a grid of side × side tokens by a network of two layers, `fc1` and `fc2`, on the
  * logarithms of the offsets (Liu et al. 2022, in the form of timm's "cr").
  */
 export function logOffsetBias(w: ParameterScope, c: LogOffsetOptions): Tensor {
@@ -264,7 +264,7 @@ export interface WindowAttentionInput {
   mask?: Tensor | undefined
 }
 
-/** Softmax attention inside windows: [windows, length, width]. */
+/** Computes softmax attention inside windows: [windows, length, width]. */
 export function attendInWindows({ scores, values, bias, mask }: WindowAttentionInput): Tensor {
   const [windows, heads, length] = scores.shape
   let weights: Tensor
@@ -277,7 +277,7 @@ export function attendInWindows({ scores, values, bias, mask }: WindowAttentionI
   return joinHeads(mixed)
 }
 
-/** The batch dim of `n*count` windows. */
+/** Returns the batch size of `n*count` windows. */
 function batchOf(windows: Tensor['shape'][number], count: number): Tensor['shape'][number] {
   if (typeof windows === 'number') return windows / count
   const [size] = /\d+$/.exec(windows) ?? ['1']
