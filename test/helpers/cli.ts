@@ -38,7 +38,7 @@ const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
 async function called(args: readonly string[]): Promise<Finished> {
   const { run } = await import('../../src/cli/bin/run.ts')
-  const { setQuiet } = await import('../../src/cli/commands/progress.ts')
+  const { setQuiet } = await import('../../src/cli/commands/terminal.ts')
   setQuiet(false)
   const written = { stdout: '', stderr: '' }
   const streams = ['stdout', 'stderr'] as const

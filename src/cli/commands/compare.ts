@@ -10,7 +10,7 @@ import {
   preprocessingOption,
 } from './options.ts'
 import { fileEndingIn, list } from './parsers.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'compare',

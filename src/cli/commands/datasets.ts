@@ -3,7 +3,7 @@ import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
 import { datasetOptions, datasetSpecOf, formatOption } from './options.ts'
 import { oneOf } from './parsers.ts'
-import { progressPrinter } from './progress.ts'
+import { progressPrinter } from './terminal.ts'
 
 const actions = oneOf(['list', 'show', 'check'])
 

@@ -4,7 +4,7 @@ import { percent, shellWord } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
 import { defineCommand } from './command.ts'
 import { folder } from './parsers.ts'
-import { printNote, progressPrinter } from './progress.ts'
+import { printNote, progressPrinter } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'demo',

@@ -18,7 +18,7 @@ import {
 } from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
 import { parseShare } from './workShare.ts'
-import { printNote, progressPrinter, queuePrinter, transferPrinter } from './progress.ts'
+import { printNote, progressPrinter, queuePrinter, transferPrinter } from './terminal.ts'
 
 const options = {
   '--model <name...>': {

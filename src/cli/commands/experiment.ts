@@ -1,7 +1,7 @@
 import { type CommandEntry, defineCommand } from './command.ts'
 import { dataOption } from './options.ts'
 import { buildProgram } from './program.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'experiment',

@@ -1,6 +1,6 @@
 import { defineCommand } from './command.ts'
 import { dataOption } from './options.ts'
-import { transferPrinter } from './progress.ts'
+import { transferPrinter } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'fetch',

@@ -1,7 +1,7 @@
 import { defineCommand, pick } from './command.ts'
 import { experimentOptions, trainingOptions, trainingSettingsOf } from './experimentOptions.ts'
 import { wholeNumber } from './parsers.ts'
-import { printNote, progressPrinter, transferPrinter } from './progress.ts'
+import { printNote, progressPrinter, transferPrinter } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'finetune',

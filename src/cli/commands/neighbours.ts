@@ -5,7 +5,7 @@ import { defineCommand, type Parser, pick } from './command.ts'
 import { experimentOptions } from './experimentOptions.ts'
 import { datasetSpecOf, deviceOption } from './options.ts'
 import { list, wholeNumber } from './parsers.ts'
-import { printNote, progressPrinter, transferPrinter } from './progress.ts'
+import { printNote, progressPrinter, transferPrinter } from './terminal.ts'
 
 const numbers: Parser<number[]> = (text, flag) =>
   text.split(',').map(part => wholeNumber()(part, flag))

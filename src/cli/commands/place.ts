@@ -3,7 +3,7 @@ import { type Standing } from '../../analysis/standing.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, formatOption, minNOption, modelsOption } from './options.ts'
 import { fileEndingIn } from './parsers.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'place',

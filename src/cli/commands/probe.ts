@@ -7,7 +7,7 @@ import {
   weightsOption,
 } from './options.ts'
 import { wholeNumber } from './parsers.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 export const probeCommand = defineCommand({
   name: 'probe',

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { buildCommand, type CommandEntry } from './command.ts'
-import { setQuiet } from './progress.ts'
+import { setQuiet } from './terminal.ts'
 
 /**
  * Builds commander's tree of all commands, or of the one called `name`, with the options that every command has. Errors:

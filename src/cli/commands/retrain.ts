@@ -2,7 +2,7 @@ import { inputError } from '../../lib/errors.ts'
 import { defineCommand, pick } from './command.ts'
 import { experimentOptions, trainingOptions, trainingSettingsOf } from './experimentOptions.ts'
 import { deviceOption } from './options.ts'
-import { printNote, progressPrinter, transferPrinter } from './progress.ts'
+import { printNote, progressPrinter, transferPrinter } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'retrain',

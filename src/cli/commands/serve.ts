@@ -1,7 +1,7 @@
 import { defineCommand } from './command.ts'
 import { queueOption } from './options.ts'
 import { list, wholeNumber } from './parsers.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'serve',

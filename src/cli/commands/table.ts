@@ -5,7 +5,7 @@ import { type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
 import { excludeOption, minNOption, preprocessingOption } from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 const options = {
   '--by <columns...>': {

@@ -4,7 +4,7 @@ import { type ModelSpec } from '../../models/spec.ts'
 import { defineCommand, pick } from './command.ts'
 import { movedDataOption, textFormatOption, weightsOption } from './options.ts'
 import { list, percentage, positive, wholeNumber } from './parsers.ts'
-import { progressPrinter } from './progress.ts'
+import { progressPrinter } from './terminal.ts'
 
 /** Exit code where stored results differ from their re-run. */
 export const verifyFailedExitCode = 5

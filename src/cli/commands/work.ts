@@ -1,7 +1,7 @@
 import { stripControlCharacters } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
 import { queueOption } from './options.ts'
-import { printNote } from './progress.ts'
+import { printNote } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'work',

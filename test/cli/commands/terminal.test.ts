@@ -1,6 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
-import { fitToWidth, progressPrinter, setQuiet } from '../../../src/cli/commands/progress.ts'
+import { fitToWidth, progressPrinter, setQuiet } from '../../../src/cli/commands/terminal.ts'
 import { textWidth } from '../../../src/lib/table/text.ts'
 
 const bar = '█'.repeat(24)
