@@ -1,4 +1,4 @@
-/** An ONNX file of your own, as torch.onnx.export writes it; model.json says what the file cannot (docs/own-models.md). */
+/** An ONNX file of your own, as torch.onnx.export writes it; model.json says what the file cannot (docs/guides/own-model.md). */
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { evaluate } from 'geogap'
 

@@ -1,5 +1,5 @@
 /**
- * Writes the thumbnails of docs/figures.md, one PNG a figure, from made-up results: `npm run docs:figures`. A test compares
+ * Writes the thumbnails of docs/reference/figures.md, one PNG a figure, from made-up results: `npm run docs:figures`. A test compares
  * the drawings' hashes with those kept beside them.
  */
 import { createHash } from 'node:crypto'

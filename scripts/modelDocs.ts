@@ -1,5 +1,5 @@
 /**
- * Writes docs/models.md, the table of the testbed, from the catalogue: `npm run docs:models`. A test compares the page
+ * Writes docs/reference/models.md, the table of the testbed, from the catalogue: `npm run docs:models`. A test compares the page
  * with what this draws.
  */
 import { writeFile } from 'node:fs/promises'
@@ -10,9 +10,9 @@ import { trainingImages } from '../src/models/testbed.ts'
 import { modelTable } from '../src/report/page/modelTable.ts'
 import { formatTable } from '../src/lib/table/columns.ts'
 
-export const page = new URL('../docs/models.md', import.meta.url)
+export const page = new URL('../docs/reference/models.md', import.meta.url)
 
-/** The text of docs/models.md. */
+/** The text of docs/reference/models.md. */
 export function modelPage(): string {
   const rows = testbedRows()
   const weights = formatTable<ModelRow>(
@@ -45,7 +45,7 @@ A model can be named
 - with an input size: \`MODEL:test\` is the size and crop at which timm validates and publishes (column "test input"; \`resnet50.a3_in1k\`
   has 76.0 % at its own 160 pixels and 78.1 % at its test size of 224), \`MODEL:288\` is any size that the architecture takes. Tables of
   positions are resized as timm and OpenCLIP do it. Each size is a model of its own in results;
-- as a \`model.json\` beside weights or an ONNX file, or as \`hf:OWNER/REPO\`: [models of your own](own-models.md).
+- as a \`model.json\` beside weights or an ONNX file, or as \`hf:OWNER/REPO\`: [models of your own](../guides/own-model.md).
 
 Parameters and multiply-adds are counted on the graph that runs, at the model's own input size. Where there are two
 towers, parameters are those of both and multiply-adds those of one image.

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs'
+import { groups } from '../docs/.vitepress/pages.ts'
 import { describe, expect, it } from 'vitest'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from '../scripts/commandLines.ts'
 import { glossaryFile, glossaryPage } from '../scripts/glossaryDocs.ts'
@@ -9,7 +10,7 @@ import { benchmarks } from '../src/datasets/benchmarks/benchmarks.ts'
 
 const read = (file: string | URL): string => readFileSync(file, 'utf8')
 
-it('docs/models.md is what the catalogue says; npm run docs:models draws it anew', () => {
+it('docs/reference/models.md is what the catalogue says; npm run docs:models draws it anew', () => {
   expect(read(page)).toBe(modelPage())
 })
 
@@ -27,6 +28,17 @@ it('no two files export types of one name', () => {
   expect(names.filter((name, i) => names.indexOf(name) < i)).toEqual([])
 })
 
+it('the sidebar lists every page once', () => {
+  const flat = (items: readonly object[]): string[] =>
+    items.flatMap(item => [
+      ...('link' in item ? [String(item.link)] : []),
+      ...('items' in item ? flat(item.items as object[]) : []),
+    ])
+  const files = pages().flatMap(name => /^docs(\/.+)\.md$/.exec(name)?.[1] ?? [])
+  const listed = flat(groups).filter(link => !link.startsWith('/api/'))
+  expect(listed.toSorted()).toEqual(files.filter(name => name !== '/index').toSorted())
+})
+
 describe('commands of the pages', async () => {
   const root = await buildProgram(commands)
 
@@ -37,15 +49,17 @@ describe('commands of the pages', async () => {
     }
   })
 
-  it('every command has a place in docs/cli.md', () => {
+  it('every command has a place in docs/reference/commands.md', () => {
     const known = root.commands.map(command => command.name())
-    expect(known.filter(name => !read('docs/cli.md').includes(`geogap ${name}`))).toEqual([])
+    expect(
+      known.filter(name => !read('docs/reference/commands.md').includes(`geogap ${name}`)),
+    ).toEqual([])
   })
 })
 
 it.each(benchmarks)('the page of $name states its terms and source', ({ name, terms, source }) => {
-  expect(read(`docs/datasets/${name}.md`)).toContain(terms)
-  expect(read(`docs/datasets/${name}.md`)).toContain(source)
+  expect(read(`docs/reference/datasets/${name}.md`)).toContain(terms)
+  expect(read(`docs/reference/datasets/${name}.md`)).toContain(source)
 })
 
 it('the code in how-it-is-built.md stands like that in the sources', () => {
@@ -53,9 +67,9 @@ it('the code in how-it-is-built.md stands like that in the sources', () => {
     .filter(name => name.endsWith('.ts'))
     .map(name => read(`src/${name}`))
     .join('\n')
-  const blocks = [...read('docs/how-it-is-built.md').matchAll(/```ts\n([^]*?)\n```/g)].map(
-    match => match[1]!,
-  )
+  const blocks = [
+    ...read('docs/explanation/how-it-is-built.md').matchAll(/```ts\n([^]*?)\n```/g),
+  ].map(match => match[1]!)
   expect(blocks.length).toBeGreaterThan(3)
   for (const block of blocks) expect(sources).toContain(block)
 })

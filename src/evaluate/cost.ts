@@ -21,7 +21,7 @@ export interface ImageCost {
   measured: boolean
 }
 
-/** Multiply-adds per second and core, and what an image costs besides: within a fifth of what docs/performance.md measured of six models. */
+/** Multiply-adds per second and core, and what an image costs besides: within a fifth of what docs/developers/performance.md measured of six models. */
 const multiplyAddsPerCoreSecond = 50e9
 const fixedSecondsPerImage = 0.0035
 
