@@ -1,5 +1,5 @@
 /*
- * How often a gate fails without a change, and how often it finds one, in simulated runs: the tables of docs/guides/gate.md.
+ * How often a gate fails without a change, and how often it finds one, in simulated runs: the tables of docs/developers/gate.md.
  *
  *   npx tsx bench/gate.ts [share of the simulated runs, default 1]
  */

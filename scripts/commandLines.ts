@@ -21,28 +21,44 @@ export const pages = (): string[] => [
     .sort(),
 ]
 
-/** Every line of a page's code blocks that calls a program; continued lines are joined. */
-export function commandsOf(page: string): PageCommand[] {
-  const found: PageCommand[] = []
-  let fence = ''
-  let open = false
-  for (const line of readFileSync(page, 'utf8').split('\n')) {
-    const mark = /^```(\w*)/.exec(line)
-    if (mark) [fence, open] = [fence === '' ? mark[1] || 'text' : '', false]
-    else if (/^ {6,}[[(-]/.test(line) && open && fence === '')
-      found.at(-1)!.text += ` ${line.trim()}`
-    else if (
-      (open = fence === 'sh' || (fence === '' && /^ {4}geogap /.test(line))) &&
-      line.trim() !== ''
-    ) {
-      const text = line.trim()
-      found.push({ page, text, synopsis: fence === '' && /[[|…]|\b[A-Z]{3,}\b/.test(text) })
+/** A code block of a page: its language and its lines. */
+export interface CodeBlock {
+  /** The number of its first line, from 1. */
+  line: number
+  language: string
+  lines: readonly string[]
+}
+
+/** The code blocks of a page in their order, indented ones of lists included. */
+export function codeBlocks(page: string): CodeBlock[] {
+  const blocks: CodeBlock[] = []
+  let open: { indent: string; lines: string[] } | null = null
+  for (const [i, line] of readFileSync(page, 'utf8').split('\n').entries()) {
+    const [, indent = '', language = ''] = /^( *)```(\S*)/.exec(line) ?? []
+    if (open && line === `${open.indent}\`\`\``) open = null
+    else if (open) open.lines.push(line.slice(open.indent.length))
+    else if (/^ *```/.test(line)) {
+      open = { indent, lines: [] }
+      blocks.push({ line: i + 2, language, lines: open.lines })
     }
   }
-  return found.map(each => ({
-    ...each,
-    synopsis: each.synopsis || (/\[--|…/.test(each.text) && !/'/.test(each.text)),
-  }))
+  return blocks
+}
+
+/**
+ * Every command of a page: the lines of its `sh` blocks, and the forms that a `text` block begins with `geogap`, whose
+ * indented lines continue the form above them.
+ */
+export function commandsOf(page: string): PageCommand[] {
+  return codeBlocks(page).flatMap(({ language, lines }) => {
+    const isForm = language === 'text' && lines[0]!.startsWith('geogap ')
+    if (language !== 'sh' && !isForm) return []
+    const whole = lines.join('\n').replaceAll(isForm ? /\n +/g : /\\\n */g, ' ')
+    return whole
+      .split('\n')
+      .filter(text => text.trim() !== '')
+      .map(text => ({ page, text: text.trim(), synopsis: isForm || /\[--|…/.test(text) }))
+  })
 }
 
 /** The words of each `geogap` call in a shell line: quotes, comments, pipes, `&&`, redirections and NAME=value in front. */

@@ -1,6 +1,6 @@
 /**
  * Counts how often the intervals that geogap prints contain the truth, in worlds of known truth, and writes the tables into
- * docs/reference/metrics.md: `npx tsx scripts/coverage.ts [--samples N] [--only KIND]`, N 2,000 by default.
+ * docs/developers/coverage.md: `npx tsx scripts/coverage.ts [--samples N] [--only KIND]`, N 2,000 by default.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
@@ -31,7 +31,7 @@ import {
   modelWorlds,
 } from './coverageWorlds.ts'
 
-const page = new URL('../docs/reference/metrics.md', import.meta.url)
+const page = new URL('../docs/developers/coverage.md', import.meta.url)
 
 /** Counts of one kind of interval in one world. */
 class Tally {

@@ -1,7 +1,15 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { groups } from '../docs/.vitepress/pages.ts'
 import { describe, expect, it } from 'vitest'
-import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from '../scripts/commandLines.ts'
+import {
+  callsIn,
+  codeBlocks,
+  commandsOf,
+  pages,
+  parseOnly,
+  unknownOptions,
+} from '../scripts/commandLines.ts'
 import { glossaryFile, glossaryPage } from '../scripts/glossaryDocs.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
 import { commands } from '../src/cli/commands/index.ts'
@@ -73,6 +81,31 @@ it('the code in how-it-is-built.md stands like that in the sources', () => {
   expect(blocks.length).toBeGreaterThan(3)
   for (const block of blocks) expect(sources).toContain(block)
 })
+
+it.each(pages())('every code block of %s has a language', name => {
+  expect(codeBlocks(name).filter(({ language }) => language === '')).toEqual([])
+})
+
+it.each(pages())('the links of %s lead to pages and headings that exist', name => {
+  for (const [, target] of read(name).matchAll(/\]\(([^)\s]+)\)/g)) {
+    // `npm run docs:build` writes the schema of config files.
+    if (/^([a-z]+:|\/)|config-1\.json$/.test(target!)) continue
+    const [file, anchor] = target!.split('#')
+    const path = file === '' ? name : join(dirname(name), file!)
+    expect(existsSync(path), `${target} of ${name}`).toBe(true)
+    if (anchor) expect(anchors(read(path)), `${target} of ${name}`).toContain(anchor)
+  }
+})
+
+/** The anchors of a page's headings, as VitePress makes them. */
+const anchors = (text: string): string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
+    heading!
+      .toLowerCase()
+      .replace(/[^\w -]/g, '')
+      .trim()
+      .replace(/[ -]+/g, '-'),
+  )
 
 it('examples have less than 40 lines', () => {
   for (const name of readdirSync('examples'))

@@ -36,7 +36,21 @@ export const groups = [
   {
     text: 'Reference',
     items: [
-      reference('commands', 'Commands'),
+      {
+        ...reference('commands', 'Commands'),
+        collapsed: true,
+        items: [
+          reference('commands/evaluate', 'Evaluate and rescore'),
+          reference('commands/import', 'Import'),
+          reference('commands/table', 'Tables'),
+          reference('commands/compare', 'Compare, judge, follow'),
+          reference('commands/report', 'Reports and figures'),
+          reference('commands/datasets', 'Data sets'),
+          reference('commands/models', 'Models'),
+          reference('commands/experiments', 'Experiments'),
+          reference('commands/machines', 'Runs and machines'),
+        ],
+      },
       reference('config', 'Config file'),
       reference('datasets', 'Data sets'),
       {
@@ -51,7 +65,14 @@ export const groups = [
       reference('weights', 'Weights'),
       reference('preprocessing', 'Preprocessing'),
       reference('zero-shot', 'Zero-shot'),
-      reference('metrics', 'Metrics'),
+      {
+        ...reference('metrics', 'Metrics'),
+        collapsed: true,
+        items: [
+          reference('metrics/disparity', 'Disparities'),
+          reference('metrics/progress', 'Progress and comparisons'),
+        ],
+      },
       reference('figures', 'Figures and the report'),
       reference('published', 'Published accuracies'),
       reference('experiments', 'Experiments'),
@@ -74,6 +95,11 @@ export const groups = [
     items: [
       developers('performance', 'Performance'),
       developers('scale', 'Scale'),
+      developers('coverage', 'Coverage of intervals'),
+      developers('gate', 'What a gate can find'),
+      developers('many-machines', 'Many machines, measured'),
+      developers('faults', 'Faults, counted'),
+      developers('experiments', 'Experiments, measured'),
       developers('stumbles', 'What newcomers stumble over'),
       developers('decisions', 'Decisions'),
     ],

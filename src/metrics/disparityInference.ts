@@ -23,7 +23,7 @@ export interface InferredDisparity extends Disparity {
   p: number | null
   /** Median-unbiased disparity; 0 where equality explains what is seen. */
   corrected: number | null
-  /** Interval of the true disparity; its simulated coverage is in docs/reference/metrics.md. */
+  /** Interval of the true disparity; its simulated coverage is in docs/developers/coverage.md. */
   interval: Interval | null
   /** What was dealt out in the permutations. */
   unit: 'images' | 'clusters'

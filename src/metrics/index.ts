@@ -1,4 +1,4 @@
-/** The metrics as pure functions on counts and accuracies; docs/reference/metrics.md has the formulas. */
+/** The metrics as pure functions on counts and accuracies; docs/reference/metrics.md and its pages have the formulas. */
 export {
   accuracy,
   accuracyByGroup,

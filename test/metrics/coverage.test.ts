@@ -7,7 +7,7 @@ import { long } from '../helpers/torture.ts'
 
 /**
  * Simulated groups with a known gap. GEOGAP_COVERAGE sets the samples per setting: the default keeps the test short; with 1,000
- * the counts are close enough to read; scripts/coverage.ts makes the tables of docs/reference/metrics.md.
+ * the counts are close enough to read; scripts/coverage.ts makes the tables of docs/developers/coverage.md.
  */
 const samples = Number(process.env.GEOGAP_COVERAGE ?? 40)
 
