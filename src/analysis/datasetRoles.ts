@@ -14,20 +14,34 @@ export interface DatasetRoles {
   geographic: string[]
 }
 
-/**
- * A data set with a region or country column is geographic, any other standard. The reference is ImageNet's validation
- * set under any of its names, else the first standard data set named imagenet…, else the first standard one.
- */
+/** Returns the roles of the data sets of a run: one with a region or country column is geographic, any other standard. */
 export function datasetRoles(run: Run): DatasetRoles {
   const names = distinctFieldValues(run.entries, 'dataset')
   const geographic = names.filter(name => placeColumn(run, name) !== null)
-  const others = names.filter(name => !geographic.includes(name))
+  return orderRoles(
+    names.filter(name => !geographic.includes(name)),
+    geographic,
+  )
+}
+
+/**
+ * Returns the roles of standard and geographic data sets. The reference is ImageNet's validation set under any of its names, else
+ * the first standard data set named imagenet…, else the first standard one.
+ */
+export function orderRoles(
+  standard: readonly string[],
+  geographic: readonly string[],
+): DatasetRoles {
   const reference =
-    others.find(isImageNet) ??
-    others.find(name => /^imagenet/i.test(datasetTitle(name))) ??
-    others[0] ??
+    standard.find(isImageNet) ??
+    standard.find(name => /^imagenet/i.test(datasetTitle(name))) ??
+    standard[0] ??
     null
-  return { reference, standard: others.filter(name => name !== reference), geographic }
+  return {
+    reference,
+    standard: standard.filter(name => name !== reference),
+    geographic: [...geographic],
+  }
 }
 
 /** Returns the data sets of the paper's OOD average, or null if the run lacks one of them. */
@@ -104,6 +118,8 @@ export const pluralOfPlace = (column: string): string =>
 /** Returns a title such as `ImageNet-C fog/3`; for a path its last part without the file ending. */
 export function datasetTitle(name: string): string {
   const [first, ...rest] = name.split('/')
+  const parent = name.replace(datacompEnding, '')
+  if (parent !== name) return `${datasetTitle(parent)} (DataComp)`
   const benchmark = benchmarks.find(known => known.name === first)
   if (!benchmark)
     return (
@@ -117,5 +133,7 @@ export function datasetTitle(name: string): string {
   return variant === '' || variant === benchmark.variants[0] ? title : `${title} ${variant}`
 }
 
+/** The ending of the names of DataComp's subsets of Dollar Street and GeoDE. */
+export const datacompEnding = /-datacomp$/
 const dataFileEnding = /\.(csv|tsv|jsonl|json|parquet|zip|tar)$/i
 const shortTitles: Readonly<Record<string, string>> = { 'imagenet-1k': 'ImageNet' }

@@ -1,4 +1,5 @@
 import { type PreprocessingMode, preprocessingModes } from '../lib/pixels/steps.ts'
+import { countText } from '../lib/table/text.ts'
 import { familyFromName } from '../metrics/familyInference.ts'
 import { findArchitecture } from '../models/architectures.ts'
 import { findModel } from '../models/catalog.ts'
@@ -9,11 +10,30 @@ import { isZeroShot } from '../results/schema.ts'
 export const zeroShotModels = ({ entries }: Pick<Run, 'entries'>): ReadonlySet<string> =>
   new Set(entries.flatMap(({ identity }) => (isZeroShot(identity) ? identity.model : [])))
 
-/** Returns the models that lines are fitted to: those that are not zero-shot, or all if fewer than two of those exist. */
-export function modelsForFit(run: Run, models: readonly string[]): readonly string[] {
-  const zeroShot = zeroShotModels(run)
-  const others = models.filter(model => !zeroShot.has(model))
-  return others.length < 2 ? models : others
+/** The models of one line, all of one kind: models with a head, zero-shot models, or all where no kind has two. */
+export interface LineModels {
+  kind: 'heads' | 'zero-shot' | 'all'
+  models: readonly string[]
+}
+
+/** Returns the models of each line, as zero-shot models follow another line than models with a head. */
+export function lineModelSets(
+  models: readonly string[],
+  zeroShot: ReadonlySet<string>,
+): LineModels[] {
+  const sets: LineModels[] = [
+    { kind: 'heads', models: models.filter(model => !zeroShot.has(model)) },
+    { kind: 'zero-shot', models: models.filter(model => zeroShot.has(model)) },
+  ]
+  const enough = sets.filter(set => set.models.length > 1)
+  return enough.length > 0 ? enough : [{ kind: 'all', models }]
+}
+
+/** `12 models that are not zero-shot`, `5 zero-shot models`, `2 models`. */
+export function lineModelsText({ kind, models }: LineModels): string {
+  if (kind === 'zero-shot') return countText(models.length, 'zero-shot model')
+  const rest = kind === 'all' ? '' : ` that ${models.length === 1 ? 'is' : 'are'} not zero-shot`
+  return `${countText(models.length, 'model')}${rest}`
 }
 
 /**

@@ -14,7 +14,13 @@ import {
   placeColumn,
   syntheticNotes,
 } from './datasetRoles.ts'
-import { modelFamilies, modelsForFit, shownPreprocessing } from './modelRoles.ts'
+import {
+  type LineModels,
+  lineModelSets,
+  modelFamilies,
+  shownPreprocessing,
+  zeroShotModels,
+} from './modelRoles.ts'
 
 export interface RunViewOptions {
   /** Default: the mode of most evaluations, `native` if both have equally many. */
@@ -41,7 +47,10 @@ export interface RunView {
   datasets: ReadonlyMap<string, string>
   /** All models: those with results on the reference, best first, then the others. */
   models: readonly string[]
-  /** Models used for line fits. Zero-shot models follow another line, so they are excluded beside other models. */
+  zeroShot: ReadonlySet<string>
+  /** The lines of models, as zero-shot models follow another line. */
+  lines: readonly LineModels[]
+  /** Models used for line fits: those of the first of `lines`. */
   fittedModels: readonly string[]
   /** Options of lines on the reference: the fitted models, their families and the images of the reference. */
   lineOptions: RateOptions
@@ -81,7 +90,9 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
     overall.map(({ model, dataset, top1 }) => ({ model, benchmark: dataset, accuracy: top1 })),
   )
   const models = modelsByAccuracy(overall, roles.reference ?? overall[0]?.dataset ?? '')
-  const fittedModels = modelsForFit(run, models)
+  const zeroShot = zeroShotModels(run)
+  const lines = lineModelSets(models, zeroShot)
+  const fittedModels = lines[0]!.models
   const reference = roles.reference ?? undefined
   return {
     run,
@@ -98,6 +109,8 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
     accuracies: table,
     accuracyBy: by,
     models,
+    zeroShot,
+    lines,
     fittedModels,
     pairAccuracies: (dataset, model, columns) =>
       groupPairAccuracies(countsOf(run, { model, dataset, preprocessing }), columns),

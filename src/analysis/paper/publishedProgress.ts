@@ -1,16 +1,8 @@
-import { modelFamilies } from '../modelRoles.ts'
-import {
-  accuracyTable,
-  oodBenchmarks,
-  type ProgressGap,
-  progressGap,
-  type ProgressRate,
-  progressRate,
-  referenceBenchmark,
-} from '../../metrics/progress.ts'
+import { type ProgressGap, type ProgressRate } from '../../metrics/progress.ts'
+import { publishedEvidence } from '../progress/evidence.ts'
+import { compareProgress } from '../progress/progress.ts'
 import {
   publishedAccuracies,
-  publishedImages,
   type PublishedRow,
   type PublishedSource,
   publishedSources,
@@ -38,9 +30,6 @@ export interface PublishedProgress {
   reason: string | null
 }
 
-const standardBenchmarks = ['imagenet-v2', ...oodBenchmarks, 'imagenet-a']
-const datacompBenchmarks = ['dollarstreet-datacomp', 'geode-datacomp']
-
 /**
  * Progress rates and gaps of the testbed's published accuracies, one entry a kind of models (a line through both kinds would mix
  * two relations).
@@ -49,44 +38,21 @@ const datacompBenchmarks = ['dollarstreet-datacomp', 'geode-datacomp']
  * const [heads, zeroShot] = publishedProgress()
  */
 export function publishedProgress(): PublishedProgress[] {
-  return (['1K', 'zero-shot'] as const).map(kind => {
-    const rows = publishedAccuracies().filter(row => row.kind === kind)
-    const table = accuracyTable(rows)
-    const models = [...new Set(rows.map(({ model }) => model))]
-    const options = {
-      families: modelFamilies(models),
-      images: new Map(models.map(model => [model, publishedImages])),
-    }
-    const known = (name: string): boolean => table.has(name)
-    const ood = oodBenchmarks.filter(known)
-    const sets: [name: string, benchmarks: string | readonly string[]][] = [
-      ...standardBenchmarks,
-      ...datacompBenchmarks,
-    ]
-      .filter(known)
-      .map(name => [name, name])
-    if (ood.length === oodBenchmarks.length) sets.push(['ood average', ood])
-    const rates = sets.map(([name, benchmarks]) => ({
-      name,
-      line: progressRate(table, benchmarks, options),
-    }))
-    const gaps = sets
-      .filter(([name]) => !datacompBenchmarks.includes(name))
-      .flatMap(([name, benchmarks]) =>
-        datacompBenchmarks.filter(known).map(other => ({
-          standard: name,
-          geographic: other,
-          gap: progressGap(table, { standard: benchmarks, geographic: other }, options),
-        })),
-      )
+  const rows = publishedAccuracies()
+  return compareProgress(publishedEvidence()).lines.map(({ models, rates, pairs }) => {
+    const { kind, source } = rows.find(({ model }) => model === models[0])!
     return {
       kind,
-      models: table.get(referenceBenchmark)!.size,
-      source: publishedSources[rows[0]!.source],
-      rates,
-      gaps,
+      models: models.length,
+      source: publishedSources[source],
+      rates: rates.map(({ name, rate }) => ({ name, line: rate })),
+      gaps: pairs.map(({ standard, geographic, gap }) => ({
+        standard: standard.name,
+        geographic: geographic.name,
+        gap,
+      })),
       reason:
-        gaps.length > 0
+        pairs.length > 0
           ? null
           : 'no geographic accuracies are published for models with a 1,000-class head',
     }

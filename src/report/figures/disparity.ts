@@ -176,7 +176,7 @@ function figureOf(
         : `Each point is a model: the largest difference of its top-1 accuracy between two ${pluralOfPlace(by)} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
       kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
       'Lines are least squares over the models; p tests a slope of 0.',
-      fittedModelsNote(results),
+      fittedModelsNote(results.lines[0], results.models),
     ),
     rows: withFittedLabel(points),
     spec: width => disparitySpec(drawing, width),

@@ -57,7 +57,7 @@ export const europeAgainst: FigureKind = {
         caption: figureCaption(
           results,
           `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,
-          fittedModelsNote(results),
+          fittedModelsNote(results.lines[0], results.models),
         ),
         rows: withFittedLabel(rows),
         spec: width =>

@@ -3,6 +3,7 @@ import { unknownNameError } from '../../lib/errors.ts'
 import { sum } from '../../metrics/numbers.ts'
 import { type CellValue } from '../../lib/table/columns.ts'
 import { type RunView } from '../../analysis/runView.ts'
+import { type LineModels, lineModelsText } from '../../analysis/modelRoles.ts'
 import { countText } from '../../lib/table/text.ts'
 
 /** One drawing, ready for any renderer. */
@@ -68,10 +69,13 @@ export const modelToShow = (
     .find(([name]) => name === (model ?? name))?.[0]
 
 /** What a caption says about the models that no line is fitted to; null where there are none. */
-export const fittedModelsNote = ({ fittedModels: fitted, models }: RunView): string | null =>
-  fitted.length === models.length
+export const fittedModelsNote = (
+  line: LineModels | undefined,
+  models: readonly string[],
+): string | null =>
+  line === undefined || line.models.length >= models.length
     ? null
-    : `Lines are fitted to the ${fitted.length} models that are not zero-shot; the others are hollow.`
+    : `Lines are fitted to the ${lineModelsText(line)}; the others are hollow.`
 
 /** A figure's rows with a word on whether the line is fitted to them. */
 export const withFittedLabel = <Row extends { fitted: boolean }>(rows: readonly Row[]) =>
@@ -100,7 +104,10 @@ export function withUniqueIds(figures: readonly Figure[]): Figure[] {
 }
 
 /** Sentences as one caption; a run on made-up data says so in every one. */
-export const figureCaption = (results: RunView, ...sentences: readonly (string | null)[]): string =>
+export const figureCaption = (
+  results: Pick<RunView, 'syntheticNote'>,
+  ...sentences: readonly (string | null)[]
+): string =>
   [...sentences, results.syntheticNote === null ? null : `Made-up data: ${results.syntheticNote}`]
     .filter(text => text !== null)
     .join(' ')

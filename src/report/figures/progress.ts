@@ -5,14 +5,18 @@ import {
   type Figure,
   type FigureKind,
   figureId,
-  modelsAndImagesText,
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
 import { linePanelsSpec, type LinePanel, type PanelSeries } from './linePanel.ts'
-import { type ProgressGap, pointsOf, progressGap } from '../../metrics/progress.ts'
-import { type RunView } from '../../analysis/runView.ts'
-import { oodDatasets } from '../../analysis/datasetRoles.ts'
+import { type AccuracyAxis, type ProgressGap, pointsOf } from '../../metrics/progress.ts'
+import { progressEvidence, type ProgressEvidence } from '../../analysis/progress/evidence.ts'
+import {
+  compareProgress,
+  type LineProgress,
+  type ProgressComparison,
+} from '../../analysis/progress/progress.ts'
+import { countText } from '../../lib/table/text.ts'
 import { geographicColor, standardColor } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
 
@@ -42,7 +46,7 @@ export interface ProgressNames {
 /** Standard and geographic accuracy against the reference's, with lines. */
 function panelOf(
   { title, rows, gap }: ProgressPanel,
-  { reference, geographic, model }: ProgressNames,
+  { reference, geographic, model, axis }: ProgressNames & { axis: AccuracyAxis },
 ): LinePanel {
   const seriesOf = (of: 'standard' | 'geographic', name: string, color: string): PanelSeries => ({
     label: [name, rateText(gap[of].slope)],
@@ -53,7 +57,7 @@ function panelOf(
       y: row[of],
       hollow: !row.fitted,
     })),
-    line: percentLine(gap[of]),
+    line: axis === 'linear' ? percentLine(gap[of]) : null,
   })
   const series = [
     seriesOf('standard', title, standardColor),
@@ -93,36 +97,70 @@ export const progress: FigureKind = {
   paper: ['1 left', '4', '5'],
   title: 'Progress on standard benchmarks and on geographic data',
   needs: 'two models with a standard benchmark and a data set that has regions or countries',
-  make: (results, options) =>
-    drawPerGeographicDataset(results, options, (_, dataset, { model }) => {
-      const parts = progressPanels(results, dataset)
-      return parts.length === 0 ? null : figureOf(results, parts, { dataset, model })
-    }),
+  make: (results, options) => {
+    if (results.roles.reference === null) return []
+    const evidence = progressEvidence(results)
+    const comparison = compareProgress(evidence)
+    return drawPerGeographicDataset(results, options, (_, dataset, { model }) =>
+      progressFigure({ evidence, comparison, line: comparison.lines[0]! }, { dataset, model }),
+    )
+  },
 }
 
-function figureOf(
-  results: RunView,
-  parts: readonly ProgressPanel[],
-  { dataset, model }: { dataset: string; model: string | undefined },
-): Figure {
-  const { reference } = results.roles
+/** A line of models in a comparison of progress, with the accuracies that it is computed from. */
+export interface ProgressDrawing {
+  evidence: ProgressEvidence
+  comparison: ProgressComparison
+  line: LineProgress
+}
+
+/** Returns the figures of every line of models and geographic data set. */
+export const progressFigures = (
+  evidence: ProgressEvidence,
+  comparison: ProgressComparison,
+): Figure[] =>
+  comparison.lines.flatMap(line =>
+    [...new Set(line.pairs.map(({ geographic }) => geographic.name))].flatMap(
+      dataset => progressFigure({ evidence, comparison, line }, { dataset }) ?? [],
+    ),
+  )
+
+/** Returns the figure of a line of models on a geographic data set; null with fewer than two models. */
+function progressFigure(
+  drawing: ProgressDrawing,
+  { dataset, model }: { dataset: string; model?: string | undefined },
+): Figure | null {
+  const parts = progressPanels(drawing, dataset)
+  if (parts.length === 0) return null
+  const { evidence, comparison, line } = drawing
+  const { reference } = comparison
   const names = {
-    reference: results.titleOf(reference!),
-    geographic: results.titleOf(dataset),
+    reference: reference.title,
+    geographic: evidence.titleOf(dataset),
     model,
   }
   const all = parts.flatMap(({ rows }) => rows)
   const single = parts.length === 1 && parts[0]!.title === names.reference
+  const models = [...new Set(all.map(row => row.model))]
+  const images = evidence.imageCount(dataset)
   return {
     id: figureId('progress', names.geographic),
     title: `Progress on standard benchmarks and on ${names.geographic}`,
-    subtitle: modelsAndImagesText(results, dataset, all),
+    subtitle: [
+      countText(models.length, 'model'),
+      ...(images === null ? [] : [`n = ${countText(images, 'image')} of ${names.geographic}`]),
+    ].join(', '),
     caption: figureCaption(
-      results,
+      evidence,
       `Each point is a model: top-1 accuracy on a standard benchmark (blue) and on ${names.geographic} (orange) against its accuracy on ${names.reference}, all in percent and as means over images.`,
       'Lines are least squares over the models that have all three; the progress rate is a line’s slope, the progress gap the difference of both slopes (their ratio in brackets).',
-      fittedModelsNote(results),
-      'The shaded wedge is the gap: it ends where the geographic line would be at the standard rate (dashed).',
+      comparison.axis === 'linear'
+        ? null
+        : `Rates and gap are those of lines in ${comparison.axis} axes, which are not drawn.`,
+      fittedModelsNote(line, models),
+      comparison.axis === 'linear'
+        ? 'The shaded wedge is the gap: it ends where the geographic line would be at the standard rate (dashed).'
+        : null,
       parts.some(({ title }) => title === oodTitle)
         ? `The ${oodTitle} is the mean of ImageNet-Sketch, ImageNet-R and ObjectNet.`
         : null,
@@ -133,33 +171,31 @@ function figureOf(
     rows: withFittedLabel(all),
     spec: width =>
       linePanelsSpec(
-        parts.map(part => panelOf(part, names)),
+        parts.map(part => panelOf(part, { ...names, axis: comparison.axis })),
         width,
       ),
   }
 }
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */
-function progressPanels(results: RunView, dataset: string): ProgressPanel[] {
-  const { roles, accuracies: table, titleOf: title, fittedModels: fitted } = results
-  const reference = roles.reference
-  if (reference === null) return []
-  const ood = oodDatasets(roles)
-  const others: [string, string[]][] = roles.standard.map(name => [title(name), [name]])
-  if (others.length === 0) others.push([title(reference), [reference]])
-  if (ood) others.unshift([oodTitle, ood])
-  return others.flatMap(([panel, names]) => {
-    const gap = progressGap(table, { standard: names, geographic: dataset }, results.lineOptions)
-    const { points } = pointsOf(table, [...names, dataset], { reference })
+function progressPanels(
+  { evidence, comparison, line }: ProgressDrawing,
+  dataset: string,
+): ProgressPanel[] {
+  const table = evidence.accuracies
+  const reference = comparison.reference.name
+  const pairs = line.pairs.filter(({ geographic }) => geographic.name === dataset)
+  return pairs.flatMap(({ standard: { title, datasets }, gap }) => {
+    const { points } = pointsOf(table, [...datasets, dataset], { reference })
     const at = (name: string, model: string): number => 100 * table.get(name)!.get(model)!
     const rows = points.map(({ model }) => ({
-      panel,
+      panel: title,
       model,
       reference: at(reference, model),
-      standard: mean(names.map(name => at(name, model))),
+      standard: mean(datasets.map(name => at(name, model))),
       geographic: at(dataset, model),
-      fitted: fitted.includes(model),
+      fitted: line.models.includes(model),
     }))
-    return rows.length < 2 ? [] : [{ title: panel, rows, gap }]
+    return rows.length < 2 ? [] : [{ title, rows, gap }]
   })
 }

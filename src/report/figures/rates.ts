@@ -1,5 +1,6 @@
 import { type ProgressRate, progressRate } from '../../metrics/progress.ts'
 import { figureCaption, type FigureKind, figureId } from './figure.ts'
+import { lineModelsText } from '../../analysis/modelRoles.ts'
 import { countText } from '../../lib/table/text.ts'
 import { intervalRowsSpec } from './intervalRows.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -56,7 +57,7 @@ export const rates: FigureKind = {
           results,
           `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % interval by families of models; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
           results.fittedModels.length < results.models.length
-            ? 'Zero-shot models are left out.'
+            ? `Fitted to the ${lineModelsText(results.lines[0]!)}.`
             : null,
         ),
         rows: rows.map(row => ({ ...row, geographic: row.geographic ? 'yes' : 'no' })),

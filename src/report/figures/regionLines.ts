@@ -102,7 +102,7 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
       many
         ? `Coloured: the best and the worst of ${order.length} ${pluralOfPlace(column)} by mean accuracy over the models.`
         : null,
-      fittedModelsNote(results),
+      fittedModelsNote(results.lines[0], results.models),
       `Only groups of at least ${results.minN} images are drawn.`,
     ),
     rows: withFittedLabel(rows),

@@ -3,9 +3,11 @@ import { inferDisparities, type InferenceRow } from '../../analysis/disparityInf
 import { modelToShow } from '../figures/figure.ts'
 import { disparityMeasure } from '../figures/disparity.ts'
 import { type RunView } from '../../analysis/runView.ts'
-import { oodDatasets, placeColumn } from '../../analysis/datasetRoles.ts'
+import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type DisparityTrend, disparityTrend } from '../../metrics/disparityTrend.ts'
-import { type ProgressGap, progressGap } from '../../metrics/progress.ts'
+import { type ProgressGap } from '../../metrics/progress.ts'
+import { progressEvidence } from '../../analysis/progress/evidence.ts'
+import { compareProgress, oodAverage } from '../../analysis/progress/progress.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
 import { tally } from '../../lib/tally.ts'
 
@@ -84,16 +86,17 @@ export interface GapFinding {
 
 /** The gap against the mean of the paper's out-of-distribution benchmarks where they are there, else each standard one. */
 export function gapFindings(results: RunView, geographic: string): GapFinding[] {
-  const { roles, accuracies: table, titleOf: title, lineOptions } = results
-  if (roles.reference === null) return []
-  const ood = oodDatasets(roles)
-  const sets: [string, readonly string[]][] = ood
-    ? [[`the mean of ${ood.map(title).join(', ')}`, ood]]
-    : roles.standard.map(name => [title(name), [name]])
-  return sets.flatMap(([standard, names]) => {
-    const gap = progressGap(table, { standard: names, geographic }, lineOptions)
+  const { roles, titleOf: title } = results
+  if (roles.reference === null || roles.standard.length === 0) return []
+  const { lines } = compareProgress(progressEvidence(results), { geographic: [geographic] })
+  const pairs = lines[0]?.pairs ?? []
+  const average = pairs.filter(({ standard }) => standard.name === oodAverage)
+  return (average.length > 0 ? average : pairs).flatMap(({ standard, gap }) => {
     if (gap.difference === null || gap.standard.models.length < minGapModels) return []
-    return [{ standard, geographic: title(geographic), gap }]
+    const { datasets } = standard
+    const name =
+      datasets.length > 1 ? `the mean of ${datasets.map(title).join(', ')}` : standard.title
+    return [{ standard: name, geographic: title(geographic), gap }]
   })
 }
 

@@ -131,7 +131,7 @@ function acrossModelsSentence(
 }
 
 function gapSentence(
-  { titleOf: title, roles, fittedModels: fitted, models }: RunView,
+  { titleOf: title, roles, fittedModels: fitted, models, lines }: RunView,
   { standard, geographic, gap }: GapFinding,
 ): Markup {
   const reference = title(roles.reference!)
@@ -146,7 +146,7 @@ function gapSentence(
   return markup`<strong>Progress gap:</strong> per point gained on ${reference}, accuracy on ${standard}
     rises by ${signedText(gap.standard.slope!, 2)} points and on ${geographic} by ${signedText(gap.geographic.slope!, 2)}. The
     gap is <strong>${signedText(gap.difference!, 2)}</strong>${bracketedInterval(difference, 2)}${isClear(difference) ? '' : ', which may be none'}${times}; least squares over
-    ${n} models${fitted.length < models.length && ' that are not zero-shot'}, ${difference ? 'intervals by families of models' : (reason ?? 'without intervals')}.`
+    ${n} models${fitted.length < models.length && ` that are ${lines[0]!.kind === 'zero-shot' ? '' : 'not '}zero-shot`}, ${difference ? 'intervals by families of models' : (reason ?? 'without intervals')}.`
 }
 
 /** Whether an interval leaves out 0. */

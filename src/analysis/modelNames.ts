@@ -1,0 +1,38 @@
+/** Finds models among those with results by the names that people type. */
+import { inputError, unknownNameError } from '../lib/errors.ts'
+import { findModel } from '../models/catalog.ts'
+
+/**
+ * Returns the full name, among `known`, of the model that `name` stands for: the name itself, the catalogue's name for it
+ * (`resnet50`, or the paper's), or the only one that it begins or ends at a tag or a folder (`ViT-B-32` of `clip:ViT-B-32/openai`).
+ * Errors: unknown-model with the nearest names, ambiguous-model.
+ */
+export function findModelName(name: string, known: readonly string[]): string {
+  if (known.includes(name)) return name
+  const listed = findModel(name)?.name
+  if (listed !== undefined && known.includes(listed)) return listed
+  const lower = name.toLowerCase()
+  const fits = known.filter(one => shortNames(one).includes(lower))
+  if (fits.length === 1) return fits[0]!
+  if (fits.length > 1)
+    throw inputError(
+      'ambiguous-model',
+      `${name} is short for ${fits.length} models with results: ${fits.join(', ')}`,
+    )
+  throw unknownNameError('model', name, known)
+}
+
+/** Returns the full names of models, each once. Errors: those of `findModelName`. */
+export const findModelNames = (
+  names: readonly string[],
+  known: readonly string[],
+): readonly string[] => [...new Set(names.map(name => findModelName(name, known)))]
+
+/** Returns the names in small letters that a full name can be shortened to: without its folder or prefix, its file's ending, its tag. */
+function shortNames(model: string): string[] {
+  const whole = model.toLowerCase()
+  const base = whole.split(/[\\/]/).at(-1)!
+  const [tower] = whole.replace(/^[a-z-]+:/, '').split('/')
+  const own = [base, whole.replace(/^[a-z-]+:/, ''), tower!]
+  return [...new Set([...own, ...own.map(one => one.split('.')[0]!)])].filter(one => one !== '')
+}
