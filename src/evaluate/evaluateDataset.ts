@@ -177,7 +177,7 @@ async function readRangesToDo(
 ): Promise<IndexRange[]> {
   return keep
     ? unfinishedRanges(
-        await readStoredEvaluation(place, evaluationPath(identity)),
+        await readStoredEvaluation(place, evaluationPath(identity), keep),
         identity.images,
         keep,
       )

@@ -18,7 +18,12 @@ import {
   type RunTags,
   withRunRecord,
 } from '../results/runRecords.ts'
-import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
+import {
+  datasetKeyFields,
+  keptOutputs,
+  type KeptOutput,
+  type ResultKey,
+} from '../results/schema.ts'
 import {
   distinctFieldValues,
   type StoredEvaluation,
@@ -50,6 +55,7 @@ export interface RescoreOptions {
 /** An evaluation with kept outputs, and what is to be scored from them. */
 interface RescoringTask {
   entry: StoredEvaluation
+  output: KeptOutput
   dataset: Dataset
   identity: ResultKey
   /** Null for kept logits, which need no head. */
@@ -64,16 +70,20 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
   const { change = {}, out = dir, tags } = options
   const records = await readDatasetRecords(dir)
   const tasks: RescoringTask[] = []
-  for (const entry of await evaluationsWithKeptOutputs(dir, options)) {
+  for (const { entry, output } of await evaluationsWithKeptOutputs(dir, options)) {
     const record = records.get(entry.identity.content)
     const opened = await reopenDataset(entry, record, change)
     const dataset = shuffleWithinRegions(opened.dataset)
     const data = { dataset, evaluatedClasses: record!.classes }
-    const head = await createRescoringHead(entry, data, { ...options, out })
-    const prompts = head?.hash ?? entry.identity.prompts
-    const identity = { ...entry.identity, ...datasetKeyFields(dataset), prompts }
+    const { identity: evaluated } = entry
+    const head = await createRescoringHead({ identity: evaluated, output }, data, {
+      ...options,
+      out,
+    })
+    const prompts = head?.hash ?? evaluated.prompts
+    const identity = { ...evaluated, ...datasetKeyFields(dataset), prompts }
     await recordDataset(out, dataset, opened.spec)
-    tasks.push({ entry, dataset, identity, head })
+    tasks.push({ entry, output, dataset, identity, head })
   }
   const asked = tasks.map(({ identity }) => identity)
   const requested = { asked: tasks }
@@ -85,12 +95,21 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
   return openRun(out)
 }
 
+/** Returns the current evaluations that keep outputs, each with the output that most of its images have. */
 async function evaluationsWithKeptOutputs(
   dir: string,
-  { models, dataset }: RescoreOptions,
-): Promise<StoredEvaluation[]> {
+  { models, dataset, prompts }: RescoreOptions,
+): Promise<Pick<RescoringTask, 'entry' | 'output'>[]> {
+  const most = new Map<string, { entry: StoredEvaluation; output: KeptOutput; rows: number }>()
+  for (const output of prompts === undefined ? keptOutputs : [...keptOutputs].reverse())
+    for (const entry of await readStoredEvaluations(dir, output)) {
+      const keeping = entry.shards.filter(({ kept }) => kept?.output === output)
+      const rows = keeping.reduce((sum, shard) => sum + shard.rows, 0)
+      if (rows > (most.get(entry.folder)?.rows ?? 0))
+        most.set(entry.folder, { entry, output, rows })
+    }
   const all = currentEvaluations(
-    (await readStoredEvaluations(dir)).filter(({ shards }) => shards.some(({ kept }) => kept)),
+    [...most.values()].map(({ entry }) => entry),
     await readRunRecords(dir),
   )
   if (all.length === 0)
@@ -104,11 +123,13 @@ async function evaluationsWithKeptOutputs(
   const sets = distinctFieldValues(all, 'dataset')
   if (dataset !== undefined && !sets.includes(dataset))
     throw unknownNameError('dataset', dataset, sets)
-  return all.filter(
-    ({ identity }) =>
-      (models?.includes(identity.model) ?? true) &&
-      identity.dataset === (dataset ?? identity.dataset),
-  )
+  return all
+    .filter(
+      ({ identity }) =>
+        (models?.includes(identity.model) ?? true) &&
+        identity.dataset === (dataset ?? identity.dataset),
+    )
+    .map(({ folder }) => most.get(folder)!)
 }
 
 /** The data set as it was evaluated, then with the change. */
@@ -147,11 +168,11 @@ async function scoreEvaluation(
   out: string,
   generation: number,
 ): Promise<void> {
-  const { entry, dataset, identity } = task
+  const { entry, output, dataset, identity } = task
   const place = folderStorage(out)
   const stored = await readStoredEvaluation(place, evaluationPath(identity))
   const missing = findGaps(stored, dataset.samples.length)
-  const kept = await openKeptOutputs(entry)
+  const kept = await openKeptOutputs(entry, output)
   for (const gap of intersectRanges(missing, regionRanges(dataset)))
     for (const { start, end } of splitRange(gap, rowsPerShard)) {
       const started = performance.now()

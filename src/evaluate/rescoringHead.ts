@@ -8,14 +8,19 @@ import { type DualEncoder } from '../models/families/family.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { prepareModel } from '../models/runtime/prepareModel.ts'
 import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
-import { type ResultKey } from '../results/schema.ts'
-import { type StoredEvaluation } from '../results/store.ts'
+import { type KeptOutput, type ResultKey } from '../results/schema.ts'
 
 /** A zero-shot head over kept features. */
 export interface RescoringHead {
   /** The `prompts` of the results' key. */
   hash: string
   logits(rows: readonly Float32Array[]): Promise<Float32Array[]>
+}
+
+/** A stored evaluation, and the kept output that is scored. */
+interface KeptEvaluation {
+  identity: ResultKey
+  output: KeptOutput
 }
 
 /** A data set to be scored anew, and the classes that it had when it was evaluated. */
@@ -35,12 +40,12 @@ interface HeadOptions {
  * through its text tower once, and their embeddings are stored. Errors: other-classes, no-logits, keep-features, unknown-prompts.
  */
 export async function createRescoringHead(
-  { identity, shards }: StoredEvaluation,
+  { identity, output }: KeptEvaluation,
   { dataset, evaluatedClasses }: RescoredDataset,
   { prompts, weights, out }: HeadOptions,
 ): Promise<RescoringHead | null> {
   const { model: name } = identity
-  if (shards.some(({ kept }) => kept?.output === 'logits')) {
+  if (output === 'logits') {
     if (prompts !== undefined)
       throw inputError(
         'keep-features',

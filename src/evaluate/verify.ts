@@ -16,7 +16,7 @@ import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
 import { readCurrentResults } from '../results/current.ts'
-import { type ShardManifest } from '../results/schema.ts'
+import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
 import {
   differingFields,
   differingFieldsText,
@@ -122,10 +122,18 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
       const chosen = { ...entry, shards: drawShards(entry, sample, seed) }
       const ready = await readying
       await withTempDir(async scratch => {
-        const again = await rerunShards(chosen, { ...options, model: ready, record, scratch })
+        const output = chosen.shards.find(({ kept }) => kept)?.kept?.output
+        const again = await rerunShards(chosen, {
+          ...options,
+          model: ready,
+          record,
+          scratch,
+          output,
+        })
         const rerun = {
           rows: new Map((await readShardRows(again)).map(row => [row.id, row])),
-          kept: await openKeptOutputs(again),
+          output,
+          kept: output && (await openKeptOutputs(again, output)),
         }
         for (const shard of chosen.shards)
           verified.shards.push(await compareShard({ ...entry, shards: [shard] }, rerun, tolerance))
@@ -174,16 +182,17 @@ interface RerunOptions extends VerifyOptions {
   record: DatasetRecord | undefined
   /** Folder for the results of the re-run. */
   scratch: string
+  /** The output that the re-run keeps. */
+  output: KeptOutput | undefined
 }
 
 /** Evaluates the shards again. Errors: `other-results`, those of data sets and models. */
 async function rerunShards(
   entry: StoredEvaluation,
-  { model, record, scratch, data, signal, onProgress }: RerunOptions,
+  { model, record, scratch, output, data, signal, onProgress }: RerunOptions,
 ): Promise<StoredEvaluation> {
   const { identity, shards } = entry
   const { dataset } = await reopenDataset(entry, record, data === undefined ? {} : { data })
-  const keep = shards.find(({ kept }) => kept)?.kept?.output
   const preprocessing = identity.preprocessing === 'paper' ? 'paper' : 'native'
   const settings = completeSettings(
     identity.prompts === ''
@@ -208,7 +217,7 @@ async function rerunShards(
     )
   }
   const [failure] = await runDatasetEvaluation(work, place, {
-    keep,
+    keep: output,
     signal,
     onProgress,
   })
@@ -225,7 +234,9 @@ const findPromptsUsed = (
 
 interface Rerun {
   rows: ReadonlyMap<string, ShardRow>
-  kept: KeptOutputReader
+  /** The output that the re-run kept, and its rows. */
+  output: KeptOutput | undefined
+  kept: KeptOutputReader | undefined
 }
 
 /** Compares the only shard of `entry` with the re-run. */
@@ -263,7 +274,8 @@ async function compareShard(
       if (fault !== undefined) faults.push({ id: row.id, fault })
     }
     found.images = stored.length
-    if (shard.kept) found.kept = await compareKeptOutputs(entry, again.kept, stored)
+    if (again.kept && again.output === shard.kept?.output)
+      found.kept = await compareKeptOutputs(entry, again.kept, stored)
   } catch (error) {
     faults.push({ id: shard.file, fault: `cannot be read: ${(error as Error).message}` })
   }
@@ -277,8 +289,8 @@ async function compareKeptOutputs(
   again: KeptOutputReader,
   rows: readonly ShardRow[],
 ): Promise<number> {
-  const stored = await openKeptOutputs(entry)
   const { output } = entry.shards[0]!.kept!
+  const stored = await openKeptOutputs(entry, output)
   let largest = 0
   for (const { id } of rows) {
     const a = await stored.row(id)

@@ -23,7 +23,7 @@ import { type ResultKey } from '../results/schema.ts'
 import {
   evaluationPath,
   findGaps,
-  rangesOfFileNames,
+  manifestsAmong,
   readStoredEvaluation,
   readStoredEvaluations,
   type StoredEvaluation,
@@ -83,7 +83,7 @@ export async function loadOrComputeFeatures(
     const { onProgress } = options
     const [failure] = await runDatasetEvaluation(plan, storage, { keep: 'features', onProgress })
     if (failure) throw weightsError(failure.code, failure.message)
-    stored = (await readStoredEvaluation(storage, evaluationPath(identity)))!
+    stored = (await readStoredEvaluation(storage, evaluationPath(identity), 'features'))!
   }
   const { description, read } = openFeatures(stored, await readDatasetRecords(resultsOf(stored)))
   const recipe = modelSteps(model.spec.recipe, options.preprocessing ?? 'native')
@@ -97,7 +97,11 @@ async function findEvaluatedFeatures(
 ): Promise<StoredEvaluation | undefined> {
   const identity = { ...featureKey }
   delete identity.source
-  const stored = await readStoredEvaluation(folderStorage(out), evaluationPath(identity))
+  const stored = await readStoredEvaluation(
+    folderStorage(out),
+    evaluationPath(identity),
+    'features',
+  )
   const isComplete = stored && unfinishedRanges(stored, identity.images, 'features').length === 0
   return isComplete ? stored : undefined
 }
@@ -136,9 +140,13 @@ async function readEvaluationsIn(
   folder: string,
   names: readonly string[],
 ): Promise<StoredEvaluation[]> {
-  if (names.includes('predictions')) return readStoredEvaluations(folder)
-  if (rangesOfFileNames(names).length === 0) return []
-  const evaluation = await readStoredEvaluation(folderStorage(dirname(folder)), basename(folder))
+  if (names.includes('predictions')) return readStoredEvaluations(folder, 'features')
+  if (manifestsAmong(names).length === 0) return []
+  const evaluation = await readStoredEvaluation(
+    folderStorage(dirname(folder)),
+    basename(folder),
+    'features',
+  )
   return evaluation ? [evaluation] : []
 }
 
@@ -149,7 +157,10 @@ function openFeatures(
   evaluation: StoredEvaluation,
   records: ReadonlyMap<string, DatasetRecord>,
 ): StoredFeatures {
-  const { folder, identity, shards } = evaluation
+  const { folder, identity } = evaluation
+  const shards = evaluation.shards.filter(
+    ({ kept, rows, errors }) => kept?.output === 'features' || errors === rows,
+  )
   const description = describeFeatures(evaluation, records)
   const head = identity.source === 'features' && { headFile: join(folder, 'head.safetensors') }
   return {

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { quoteIdentifier, queryColumns, literalPath, parquetRows } from '../lib/sql.ts'
 import { readKeptOutputs } from './keptOutputs.ts'
-import { noAcceptedClass, type ShardManifest } from './schema.ts'
+import { type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
 import { type StoredEvaluation } from './store.ts'
 
 /** Kept outputs of one evaluation by image id. */
@@ -16,12 +16,11 @@ export interface KeptOutputReader {
 /** A status that says nothing about whether the model gave an output: it is judged anew. */
 const scoredStatuses = new Set(['ok', noAcceptedClass, 'not-a-number'])
 
-/** Files are read when a row of theirs is asked for, and the last few stay. */
-export async function openKeptOutputs({
-  key,
-  folder,
-  shards,
-}: StoredEvaluation): Promise<KeptOutputReader> {
+/** Opens the kept outputs of a kind. Files are read when a row of theirs is asked for, and the last few stay. */
+export async function openKeptOutputs(
+  { key, folder, shards }: StoredEvaluation,
+  output: KeptOutput,
+): Promise<KeptOutputReader> {
   const places = new Map<string, { shard: number; row: number; status: string }>()
   for (const [shard, { file }] of shards.entries()) {
     const path = literalPath(join(folder, file))
@@ -31,8 +30,10 @@ export async function openKeptOutputs({
   }
   const read = new Map<number, ReturnType<typeof readKeptOutputs>>()
   const open = (shard: number): ReturnType<typeof readKeptOutputs> | undefined => {
-    const kept = shards[shard]!.kept
-    const found = read.get(shard) ?? (kept && readKeptOutputs(join(folder, kept.file), kept.output))
+    const { kept } = shards[shard]!
+    const isAsked = kept?.output === output
+    const found =
+      read.get(shard) ?? (isAsked ? readKeptOutputs(join(folder, kept.file), output) : undefined)
     if (read.size === maxCachedShards && !read.has(shard)) read.delete([...read.keys()][0]!)
     if (found) read.set(shard, found)
     return found

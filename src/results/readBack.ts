@@ -9,9 +9,12 @@ import { type Failure } from './records.ts'
 import { readRunRecords } from './runRecords.ts'
 import { type KeptOutput, type ResultKey } from './schema.ts'
 import {
+  type DamagedShard,
   evaluationPath,
   manifestName,
+  manifestsAmong,
   parseManifest,
+  readManifests,
   readStoredEvaluation,
   shardFileNames,
   type StoredEvaluation,
@@ -44,27 +47,57 @@ export async function removeDamagedShards(
 ): Promise<void> {
   const dir = await pullResults(place.url)
   const stored: StoredEvaluation[] = []
-  for (const { identity } of asked) stored.push(...(await readBack(dir, identity)))
-  for (const { identity, shards } of stored) {
-    const other = shards.find(({ kept }) => keep && kept && kept.output !== keep)?.kept
-    if (other && !replace)
-      throw inputError(
-        'other-kept',
-        `${other.output} of ${identity.model} on ${identity.dataset} are kept: --replace replaces them by ${keep}, another --out keeps both`,
-      )
+  for (const { identity } of asked) stored.push(...(await readBack(dir, identity, keep)))
+  for (const entry of stored) {
+    const other = otherKeptText(entry, keep)
+    if (other !== null && !replace) throw inputError('other-kept', other)
   }
   for (const { identity, damaged } of stored)
-    for (const { start, end, manifest } of damaged)
-      for (const name of [
-        manifestName({ start, end }),
-        ...(manifest ? shardFileNames(manifest) : []),
-      ])
-        await place.remove(`${evaluationPath(identity)}/${name}`)
+    for (const shard of damaged) await removeDamagedShard(place, evaluationPath(identity), shard)
+  for (const entry of stored) await removeReplacedShards(place, entry)
   if (!isObjectStoreUrl(place.url))
     await removeAbandonedFiles(
       place,
       asked.map(({ identity }) => evaluationPath(identity)),
     )
+}
+
+/** Removes a shard's files, and the manifests of its range that name them or cannot be read. */
+async function removeDamagedShard(
+  place: Storage,
+  folder: string,
+  { manifest: damaged, ...range }: DamagedShard,
+): Promise<void> {
+  for (const { name, manifest } of await readManifests(place, folder, range))
+    if (!manifest || manifest.file === damaged?.file) await place.remove(`${folder}/${name}`)
+  for (const file of damaged ? shardFileNames(damaged) : []) await place.remove(`${folder}/${file}`)
+}
+
+/** Removes what a killed writer of kept outputs left to be removed: shards without one, beside readable ones of the same range. */
+async function removeReplacedShards(
+  place: Storage,
+  { identity, shards }: StoredEvaluation,
+): Promise<void> {
+  const folder = evaluationPath(identity)
+  const names = new Set(await place.list(folder))
+  for (const { start, end, kept } of shards) {
+    if (!kept || !names.has(manifestName({ start, end }))) continue
+    for (const { name, manifest } of await readManifests(place, folder, { start, end }))
+      if (manifest && !manifest.kept)
+        for (const file of [name, ...shardFileNames(manifest)])
+          await place.remove(`${folder}/${file}`)
+  }
+}
+
+/** Says that shards keep another output than `keep`, and what to do; null if none does. */
+function otherKeptText(
+  { identity, shards }: StoredEvaluation,
+  keep: KeptOutput | undefined,
+): string | null {
+  const other = shards.find(({ kept }) => keep && kept && kept.output !== keep)?.kept
+  return other
+    ? `${other.output} of ${identity.model} on ${identity.dataset} are kept: --replace replaces them by ${keep}, another --out keeps both`
+    : null
 }
 
 const numberedFile = /^\d{8,}-\d{8,}-(\d+)-[0-9a-f]{8}\.(parquet|\w+\.safetensors)$/
@@ -95,7 +128,7 @@ async function removeAbandonedFiles(place: Storage, folders: readonly string[]):
 /** Returns the names of the data files that manifests name. */
 async function readNamedFiles(place: Storage, folder: string): Promise<string[]> {
   const files: string[] = []
-  for (const name of (await place.list(folder)).filter(name => name.endsWith('.json'))) {
+  for (const name of manifestsAmong(await place.list(folder))) {
     const manifest = parseManifest((await place.read(`${folder}/${name}`)) ?? new Uint8Array())
     if (manifest) files.push(...shardFileNames(manifest))
   }
@@ -112,11 +145,13 @@ export async function findIncomplete(
   for (const { identity, spans } of asked) {
     const { model, dataset, images } = identity
     const wanted = spans ?? [{ start: 0, end: images }]
-    const [entry] = await readBack(dir, identity)
+    const [entry] = await readBack(dir, identity, keep)
     const missing = totalLength(intersectRanges(unfinishedRanges(entry, images, keep), wanted))
     if (missing === 0) continue
     const all = totalLength(wanted)
-    const reason = (entry && damageText(entry)) ?? 'the same command again computes the rest'
+    const reason =
+      (entry && (damageText(entry) ?? otherKeptText(entry, keep))) ??
+      'the same command again computes the rest'
     const message = `not complete: ${all - missing} of ${all} images are stored; ${reason}`
     failures.push({ model, dataset, code: 'incomplete', message })
   }
@@ -124,7 +159,11 @@ export async function findIncomplete(
 }
 
 /** Reads every value that is stored of an evaluation. */
-async function readBack(dir: string, identity: ResultKey): Promise<StoredEvaluation[]> {
-  const entry = await readStoredEvaluation(folderStorage(dir), evaluationPath(identity))
+async function readBack(
+  dir: string,
+  identity: ResultKey,
+  keep: KeptOutput | undefined,
+): Promise<StoredEvaluation[]> {
+  const entry = await readStoredEvaluation(folderStorage(dir), evaluationPath(identity), keep)
   return entry ? [await withoutUnreadableShards(entry)] : []
 }

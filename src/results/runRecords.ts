@@ -150,7 +150,7 @@ export async function readRunRecords(dir: string): Promise<RecordedRun[]> {
 async function lastGeneration(dir: string): Promise<number> {
   const names = await jsonFileNames(runsFolder(dir))
   if (names.length > 0) return Math.max(...names.map(generationOf))
-  const stored = await readEvaluationFolders(dir, [])
+  const stored = await readEvaluationFolders(dir, { absent: [] })
   return Math.max(
     0,
     ...stored.flatMap(({ shards }) => shards.map(({ generation = 0 }) => generation)),

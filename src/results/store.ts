@@ -11,6 +11,7 @@ import { sha256 } from '../lib/hash.ts'
 import { literalPath } from '../lib/sql.ts'
 import {
   type KeptOutput,
+  keptOutputs,
   type ResultKey,
   retiredModes,
   schemaVersion,
@@ -79,10 +80,12 @@ export const slug = (name: string): string => name.replace(/[^\w.-]+/g, '_').sli
 
 /**
  * Reads the evaluations below `dir` that have shards, oldest first, without those of retired preprocessing modes. Of shards
- * that overlap, those that hold most images together count. Errors: no-results.
+ * that overlap, those that hold most images together count, and of equal ones those that keep `output`. Errors: no-results.
  */
-export const readStoredEvaluations = async (dir: string): Promise<StoredEvaluation[]> =>
-  (await readEvaluationFolders(dir)).filter(isUsable)
+export const readStoredEvaluations = async (
+  dir: string,
+  output?: KeptOutput,
+): Promise<StoredEvaluation[]> => (await readEvaluationFolders(dir, { output })).filter(isUsable)
 
 /** Whether answers may come from an evaluation. */
 export const isUsable = ({ identity, shards }: StoredEvaluation): boolean =>
@@ -94,11 +97,11 @@ export const isRetired = ({ preprocessing }: Pick<ResultKey, 'preprocessing'>): 
 
 /**
  * Reads every evaluation below `dir`, oldest first, also those without a usable shard. Errors: no-results, unless `absent` is
- * given.
+ * given, the names of folders where there are none.
  */
 export async function readEvaluationFolders(
   dir: string,
-  absent?: readonly string[],
+  { absent, output }: { absent?: readonly string[]; output?: KeptOutput | undefined } = {},
 ): Promise<StoredEvaluation[]> {
   const root = join(dir, 'predictions')
   const folders = await orIfMissing(readdir(root), absent)
@@ -112,29 +115,33 @@ export async function readEvaluationFolders(
   }
   const place = folderStorage(dir)
   const entries = await mapLimited(folders ?? [], 32, name =>
-    readStoredEvaluation(place, `predictions/${name}`),
+    readStoredEvaluation(place, `predictions/${name}`, output),
   )
   return entries
     .filter(entry => entry !== undefined)
     .sort((a, b) => (a.created < b.created ? -1 : 1))
 }
 
-/** Reads the evaluation in a folder of `place`; undefined if it has no manifest. */
+/**
+ * Reads the evaluation in a folder of `place`; undefined if it has no manifest. Of shards that hold as many images, those that
+ * keep `output` count, then those that keep another one.
+ */
 export async function readStoredEvaluation(
   place: Storage,
   folder: string,
+  output?: KeptOutput,
 ): Promise<StoredEvaluation | undefined> {
   const found: ReadShard[] = []
-  for (const range of rangesOfFileNames(await place.list(folder))) {
-    const shard = await readShard(place, folder, range)
+  for (const name of manifestsAmong(await place.list(folder))) {
+    const shard = await readShard(place, folder, name)
     if (shard) found.push(shard)
   }
   if (found.length === 0) return undefined
   const manifests = found.flatMap(({ manifest }) => manifest ?? [])
   const shards = selectDisjoint(
     found.flatMap(({ manifest, reason }) => (reason === undefined ? manifest! : [])),
-    // Of shards that hold as many images, those with kept outputs.
-    ({ start, end, kept }) => (end - start) * (kept ? 1 + 1e-8 : 1),
+    ({ start, end, kept }) =>
+      (end - start) * (1 + (!kept ? 0 : kept.output === output ? 2e-8 : 1e-8)),
   )
   const identity = (shards[0] ?? manifests[0])?.identity ?? identityOfFolder(basename(folder))
   const gaps = findGaps({ shards }, Infinity)
@@ -143,10 +150,10 @@ export async function readStoredEvaluation(
     key: manifests[0]?.key ?? basename(folder).split('--').at(-1)!,
     folder: join(place.url, folder),
     shards,
-    damaged: found.flatMap(({ start, end, manifest, reason }) =>
-      reason === undefined || intersectRanges(gaps, [{ start, end }]).length === 0
+    damaged: found.flatMap(({ reason, ...shard }) =>
+      reason === undefined || intersectRanges(gaps, [shard]).length === 0
         ? []
-        : { start, end, reason, manifest },
+        : { ...shard, reason },
     ),
     rows: shards.reduce((sum, { rows }) => sum + rows, 0),
     created: shards.reduce((newest, { created }) => (created > newest ? created : newest), ''),
@@ -164,21 +171,21 @@ interface ReadShard extends IndexRange {
 async function readShard(
   place: Storage,
   folder: string,
-  range: IndexRange,
+  name: string,
 ): Promise<ReadShard | undefined> {
-  const name = `${folder}/${manifestName(range)}`
-  const bytes = await place.read(name)
+  const path = `${folder}/${name}`
+  const bytes = await place.read(path)
   if (!bytes) return undefined
   const manifest = parseManifest(bytes)
   const reason = manifest
-    ? rangeName(manifest) === rangeName(range)
+    ? name.startsWith(`${rangeName(manifest)}.`)
       ? await findFileFault(place, folder, manifest)
-      : `${place.url}/${name} is about other images`
-    : `${place.url}/${name} is not a shard manifest of this version`
+      : `${place.url}/${path} is about other images`
+    : `${place.url}/${path} is not a shard manifest of this version`
   // Another process may have replaced the manifest and its files meanwhile.
-  if (reason !== undefined && !isDeepStrictEqual(await place.read(name), bytes))
-    return readShard(place, folder, range)
-  return { ...range, manifest, reason }
+  if (reason !== undefined && !isDeepStrictEqual(await place.read(path), bytes))
+    return readShard(place, folder, name)
+  return { ...rangeOfManifest(name), manifest, reason }
 }
 
 /** Returns why the files that a manifest names are not those that were stored. */
@@ -223,6 +230,20 @@ function identityOfFolder(name: string): ResultKey {
   }
 }
 
+/** Reads the manifests of a range, whatever they keep; `manifest` is undefined for a damaged one. */
+export async function readManifests(
+  place: Storage,
+  folder: string,
+  range: IndexRange,
+): Promise<{ name: string; manifest: ShardManifest | undefined }[]> {
+  const found: { name: string; manifest: ShardManifest | undefined }[] = []
+  for (const name of manifestNamesOf(range)) {
+    const bytes = await place.read(`${folder}/${name}`)
+    if (bytes) found.push({ name, manifest: parseManifest(bytes) })
+  }
+  return found
+}
+
 /** Reads a shard's manifest; undefined if it is damaged. */
 export function parseManifest(bytes: Uint8Array): ShardManifest | undefined {
   try {
@@ -246,20 +267,33 @@ export const evaluationIdText = ({ model, dataset, preprocessing }: EvaluationId
 export const rangeName = ({ start, end }: IndexRange): string =>
   `${String(start).padStart(8, '0')}-${String(end).padStart(8, '0')}`
 
-export const manifestName = (span: IndexRange): string => `${rangeName(span)}.json`
+/**
+ * Returns the name of a shard's manifest: `00000000-00001024.json`, or `00000000-00001024.logits.json` if it keeps logits. Shards
+ * that keep different outputs never take each other's name.
+ */
+export const manifestName = (span: IndexRange & { kept?: { output: KeptOutput } | undefined }) =>
+  `${rangeName(span)}${span.kept ? `.${span.kept.output}` : ''}.json`
+
+/** Returns the names that manifests of a range may have, whatever they keep. */
+const manifestNamesOf = ({ start, end }: IndexRange): string[] =>
+  [undefined, ...keptOutputs].map(output =>
+    manifestName({ start, end, kept: output && { output } }),
+  )
 
 /** The files that a manifest names. */
 export const shardFileNames = ({ file, kept }: Pick<ShardManifest, 'file' | 'kept'>): string[] =>
   kept ? [file, kept.file] : [file]
 
-/** What the manifests (or files of another ending) of a folder cover, by their names. */
-export const rangesOfFileNames = (names: readonly string[], ending = '.json'): IndexRange[] =>
-  [...names].sort().flatMap(name => {
-    const [, start, end] = /^(\d{8,})-(\d{8,})(?=\.\w+$)/.exec(name) ?? []
-    return end === undefined || !name.endsWith(ending)
-      ? []
-      : [{ start: Number(start), end: Number(end) }]
-  })
+const manifestPattern = new RegExp(`^(\\d{8,})-(\\d{8,})(\\.(${keptOutputs.join('|')}))?\\.json$`)
+
+/** Returns the names of shard manifests among those of a folder's files, in order. */
+export const manifestsAmong = (names: readonly string[]): string[] =>
+  names.filter(name => manifestPattern.test(name)).sort()
+
+function rangeOfManifest(name: string): IndexRange {
+  const [, start, end] = manifestPattern.exec(name)!
+  return { start: Number(start), end: Number(end) }
+}
 
 /**
  * Returns the ranges of most weight together that do not overlap, in order; by default a range weighs as much as it is long.
@@ -308,13 +342,13 @@ export function findGaps(
   return missing
 }
 
-/** The same by the names of what a place holds. */
+/** Returns the parts of the data set's order that no shard at `place` covers, by the names of manifests. */
 export const readMissingRanges = async (
   place: Storage,
   identity: ResultKey,
 ): Promise<IndexRange[]> =>
   findGaps(
-    { shards: rangesOfFileNames(await place.list(evaluationPath(identity))) },
+    { shards: manifestsAmong(await place.list(evaluationPath(identity))).map(rangeOfManifest) },
     identity.images,
   )
 

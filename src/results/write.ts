@@ -27,6 +27,7 @@ import {
   hashResultKey,
   manifestName,
   parseManifest,
+  readManifests,
   rangeName,
   shardFileNames,
 } from './store.ts'
@@ -95,8 +96,8 @@ async function putKeptOutputs(
 }
 
 /**
- * Creates the manifest, or replaces one that is damaged or lacks the kept output, and returns whether it is stored. Removes the
- * files of the manifest that is not stored: no other one names them.
+ * Creates the manifest, or replaces one that is damaged, and returns whether it is stored. Then removes what it replaces: shards of
+ * the same range without a kept output and, with `replace`, with another one. What others store meanwhile stays.
  */
 async function commitManifest(
   place: Storage,
@@ -104,23 +105,39 @@ async function commitManifest(
   replace = false,
 ): Promise<boolean> {
   const folder = evaluationPath(manifest.identity)
-  const name = `${folder}/${manifestName(manifest)}`
+  const name = manifestName(manifest)
+  const before = await readManifests(place, folder, manifest)
+  const output = manifest.kept?.output
+  const isHeld = before.some(
+    one => one.manifest && (!output || one.manifest.kept?.output === output),
+  )
+  if (isHeld || !(await createManifest(place, `${folder}/${name}`, manifest))) {
+    for (const file of shardFileNames(manifest)) await place.remove(`${folder}/${file}`)
+    return false
+  }
+  for (const other of before) {
+    const isReplaced = other.name !== name && (replace || !other.manifest?.kept)
+    const files = [other.name, ...(other.manifest ? shardFileNames(other.manifest) : [])]
+    if (isReplaced) for (const file of files) await place.remove(`${folder}/${file}`)
+  }
+  return true
+}
+
+/** Creates a manifest, or replaces a damaged one; returns false if another writer has committed the shard. */
+async function createManifest(
+  place: Storage,
+  name: string,
+  manifest: ShardManifest,
+): Promise<boolean> {
   const json = jsonText(manifest)
   let present: Uint8Array | undefined
   while (!present) {
     if (await place.create(name, json)) return true
     present = await place.read(name)
   }
-  const before = parseManifest(present)
-  const isStored =
-    !before ||
-    (manifest.kept !== undefined &&
-      manifest.kept.output !== before.kept?.output &&
-      (replace || !before.kept))
-  if (isStored) await place.put(name, temporary => writeFile(temporary, json))
-  const loser = isStored ? before : manifest
-  for (const file of loser ? shardFileNames(loser) : []) await place.remove(`${folder}/${file}`)
-  return isStored
+  if (parseManifest(present)) return false
+  await place.put(name, temporary => writeFile(temporary, json))
+  return true
 }
 
 function shardColumns({

@@ -14,7 +14,7 @@ import {
   readStoredEvaluations,
   readStoredEvaluation,
   shardPaths,
-  rangesOfFileNames,
+  manifestsAmong,
 } from '../../../src/results/store.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { storePlan, waitingUnit } from '../../evaluate/queue/run.ts'
@@ -106,7 +106,7 @@ it.skipIf(real)('an upload that is cut leaves nothing that counts as done', asyn
   await new Promise(resolve => setTimeout(resolve, 100))
   socket.destroy()
   const cut = await openStorage('s3://bucket/cut')
-  expect(rangesOfFileNames(await cut.list('predictions/entry'))).toEqual([])
+  expect(manifestsAmong(await cut.list('predictions/entry'))).toEqual([])
   await cut
     .put('predictions/entry/00000000-00000004-abcdef01.parquet', async () => {
       await Promise.reject(new Error('killed'))
