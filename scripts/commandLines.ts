@@ -26,6 +26,8 @@ export interface CodeBlock {
   /** The number of its first line, from 1. */
   line: number
   language: string
+  /** The name in brackets after the language, such as `json [model.json]`. */
+  file: string | null
   lines: readonly string[]
 }
 
@@ -34,12 +36,13 @@ export function codeBlocks(page: string): CodeBlock[] {
   const blocks: CodeBlock[] = []
   let open: { indent: string; lines: string[] } | null = null
   for (const [i, line] of readFileSync(page, 'utf8').split('\n').entries()) {
-    const [, indent = '', language = ''] = /^( *)```(\S*)/.exec(line) ?? []
+    const [, indent = '', language = '', file = null] =
+      /^( *)```(\S*)(?: \[(.+)\])?/.exec(line) ?? []
     if (open && line === `${open.indent}\`\`\``) open = null
     else if (open) open.lines.push(line.slice(open.indent.length))
     else if (/^ *```/.test(line)) {
       open = { indent, lines: [] }
-      blocks.push({ line: i + 2, language, lines: open.lines })
+      blocks.push({ line: i + 2, language, file, lines: open.lines })
     }
   }
   return blocks

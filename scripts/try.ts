@@ -1,7 +1,7 @@
 /**
- * Runs the examples and every command of the pages with the built command line, in a folder that holds what `geogap demo`
- * draws: `npm run try`. A command that needs a benchmark, a download, a device or a file that only its reader has is checked
- * against the real commands and options, and listed as such.
+ * Runs the examples and every command of the pages with the built command line, and compares what is printed with what the
+ * pages show: `npm run try [-- PAGE…] [--write]`. With `--write` the pages are given the output of now. A command that needs
+ * a benchmark, a download or a device is read with the real options and listed. `pageRuns.ts` has the rules.
  */
 import { spawnSync } from 'node:child_process'
 import {
@@ -16,28 +16,30 @@ import {
 import { tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { parseArgs } from 'node:util'
 import { commands } from '../src/cli/commands/index.ts'
 import { buildProgram } from '../src/cli/commands/program.ts'
 import { colourGraph } from '../test/models/onnx/foreignGraph.ts'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from './commandLines.ts'
+import { runPage } from './pageRuns.ts'
+
+const { values, positionals: words } = parseArgs({
+  options: { write: { type: 'boolean' } },
+  allowPositionals: true,
+})
+const isRewriting = values.write ?? false
 
 const root = process.cwd()
 const folder = mkdtempSync(join(tmpdir(), 'geogap-try-'))
+const bin = join(folder, 'bin')
 const python = process.env.GEOGAP_PYTHON ?? 'python3'
 const loader = pathToFileURL(resolve('node_modules/tsx/dist/loader.mjs')).href
 const env = {
   ...process.env,
-  PATH: `${join(folder, 'bin')}${delimiter}${process.env.PATH}`,
+  PATH: `${bin}${delimiter}${resolve('node_modules/.bin')}${delimiter}${process.env.PATH}`,
   HF_HUB_OFFLINE: '1',
   XDG_CACHE_HOME: join(folder, 'cache'),
 }
-
-/** What may stop a command of a page: it asks for what is not on this machine. Anything else is a fault of the page. */
-const absent =
-  /no such|missing|not found|not in the cache|offline|unknown (model|dataset|data set|tag)|cannot (read|open)|does not exist|no device|no results|needs|holds no|not there|ECONNREFUSED|: expected |no kept outputs|unreadable manifest|has an accuracy on|without a label column|choose with/i
-
-/** Would wait for somebody, or load the network. */
-const unsuitable = /^(serve|fetch|pull|work|queue)$/
 
 let failed = 0
 const say = (text: string): void => void process.stdout.write(`${text}\n`)
@@ -64,13 +66,13 @@ function run(command: string, args: readonly string[], seconds = 300): Ran {
 }
 
 function prepare(): void {
-  mkdirSync(join(folder, 'bin'))
-  symlinkSync(join(root, 'dist/cli/bin/geogap.js'), join(folder, 'bin/geogap'))
+  mkdirSync(bin)
+  symlinkSync(join(root, 'dist/cli/bin/geogap.js'), join(bin, 'geogap'))
+  // `npx PROGRAM` without a registry: the programs are those beside this one and those of this repository.
+  writeFileSync(join(bin, 'npx'), '#!/bin/sh\nexec "$@"\n', { mode: 0o755 })
   const { status, text } = run('geogap', ['demo', '--out', 'demo', '--quiet'])
   if (status !== 0) throw new Error(`the demo failed: ${text}`)
   writeFileSync(join(folder, 'tiny.onnx'), colourGraph({ classes: 8 }))
-  for (const name of ['results', 'main-results', 'before', 'after', 'DIR', 'RUN'])
-    cpSync(join(folder, 'demo/results'), join(folder, name), { recursive: true })
 }
 
 function examples(): void {
@@ -94,41 +96,53 @@ function examples(): void {
   }
 }
 
-async function documented(): Promise<void> {
+/** Runs every page in a folder of its own that holds `demo`, what `geogap demo` makes, and `tiny.onnx`, a small model. */
+async function documented(names: readonly string[]): Promise<void> {
   const tree = await buildProgram(commands)
-  const count = { ran: 0, checked: 0, forms: 0 }
-  for (const { page, text, synopsis } of pages().flatMap(commandsOf)) {
-    if (synopsis) {
-      count.forms += 1
-      const unknown = unknownOptions(tree, text)
-      if (unknown.length > 0) fail(`${page}: ${text}: there is no ${unknown.join(', ')}`)
-      continue
+  const count = { ran: 0, checked: 0, forms: 0, equal: 0, close: 0, unknown: 0 }
+  for (const page of names) {
+    for (const { text, synopsis } of commandsOf(page)) {
+      if (synopsis) {
+        count.forms += 1
+        const unknown = unknownOptions(tree, text)
+        if (unknown.length > 0) fail(`${page}: ${text}: there is no ${unknown.join(', ')}`)
+      } else
+        for (const words of callsIn(text))
+          await parseOnly(tree, words).catch((error: unknown) =>
+            fail(`${page}: ${text}: ${String(error)}`),
+          )
     }
-    for (const words of callsIn(text)) {
-      await parseOnly(tree, words).catch((error: unknown) =>
-        fail(`${page}: ${text}: ${String(error)}`),
-      )
-      const { status, text: output } = unsuitable.test(words[0]!)
-        ? { status: 2, text: 'needs' }
-        : run('geogap', words, 120)
-      if (status === 0 || status === 4) count.ran += 1
-      else if (absent.test(output)) {
-        count.checked += 1
-        say(
-          `checked ${page}: geogap ${words.join(' ')} (${output.split('\n').at(-1)!.slice(0, 100)})`,
-        )
-      } else fail(`${page}: geogap ${words.join(' ')} ended with ${status}: ${output.slice(-300)}`)
+    const place = mkdtempSync(join(folder, 'page-'))
+    for (const name of ['demo', 'tiny.onnx'])
+      cpSync(join(folder, name), join(place, name), { recursive: true })
+    const { lines, outputs, rewritten } = runPage(page, place, env)
+    rmSync(place, { recursive: true })
+    for (const { command, outcome, text } of lines) {
+      if (outcome === 'failed') fail(`${page}: ${command} ended with ${text.slice(-400)}`)
+      else count[outcome] += 1
+      if (outcome === 'checked')
+        say(`checked ${page}: ${command} (${text.split('\n').at(-1)!.slice(0, 100)})`)
     }
+    for (const { line, outcome, first } of outputs) {
+      if (outcome !== 'differs') count[outcome] += 1
+      else if (!isRewriting)
+        fail(`${page}:${line}: the page has\n  ${first![0]}\nwhere this is printed\n  ${first![1]}`)
+      if (outcome === 'unknown') say(`not compared ${page}:${line}`)
+    }
+    if (isRewriting) writeFileSync(page, rewritten)
   }
   say(
-    `${count.ran} commands of the pages ran, ${count.checked} were checked, ${count.forms} forms have the options they name`,
+    `${count.ran} commands of the pages ran, ${count.checked} were checked, ${count.forms} forms have the options they name; ` +
+      `${count.equal} outputs are as printed, ${count.close} but for digits of computed numbers, ${count.unknown} need what is not here`,
   )
 }
 
+const chosen = pages().filter(page => words.length === 0 || words.some(word => page.includes(word)))
+
 try {
   prepare()
-  examples()
-  await documented()
+  if (words.length === 0) examples()
+  await documented(chosen)
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

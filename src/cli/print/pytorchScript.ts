@@ -11,8 +11,8 @@ export function pytorchScript(
       ? "# ImageNet's 1,000 classes in wnid order, as torchvision and timm have them.\nCLASSES = 1000"
       : `# The order of the model's outputs.\nCLASS_NAMES = ${pythonList(classes.map(one => JSON.stringify(one)))}\nCLASSES = len(CLASS_NAMES)`
   const masked = choices === 'all' ? 'None' : pythonList(choices.map(String))
-  return `# Predictions for ${name}. First: geogap manifest ${shellWord(asked)} -o ids.parquet
-# Then:  geogap import predictions.parquet --dataset ${shellWord(asked)} --model MODEL --out results
+  return `# Predictions for ${name}. First: geogap manifest ${shellWord(asked)} -o ids.csv
+# Then:  geogap import predictions.csv --dataset ${shellWord(asked)} --model MODEL --out results
 # Both with the options that open it (--data, --map, --classes …).
 import io
 import sys
@@ -39,14 +39,13 @@ class Images(Dataset):
     def __getitem__(self, i):
         row = self.rows.iloc[i]
         with open(row["file"], "rb") as file:
-            if pd.notna(row["offset"]):
-                file.seek(int(row["offset"]))
-            data = file.read(int(row["length"]) if pd.notna(row["length"]) else -1)
+            file.seek(int(row["offset"] or 0))
+            data = file.read(int(row["length"] or -1))
         return i, self.transform(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
 def main():
-    rows = pd.read_parquet("ids.parquet")
+    rows = pd.read_csv("ids.csv", dtype=str, keep_default_na=False)
     model = timm.create_model(MODEL, pretrained=True).eval()
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
     top5, probabilities = [None] * len(rows), [None] * len(rows)
@@ -60,8 +59,10 @@ def main():
                 logits = logits + mask
             best = logits.softmax(1).topk(min(5, CLASSES))
             for i, classes, shares in zip(indices.tolist(), best.indices.tolist(), best.values.tolist()):
-                top5[i], probabilities[i] = classes, shares
-    pd.DataFrame({"id": rows["id"], "top5": top5, "probabilities": probabilities}).to_parquet("predictions.parquet")
+                top5[i] = ";".join(map(str, classes))
+                probabilities[i] = ";".join(map(str, shares))
+    table = pd.DataFrame({"id": rows["id"], "top5": top5, "probabilities": probabilities})
+    table.to_csv("predictions.csv", index=False)
 
 
 if __name__ == "__main__":

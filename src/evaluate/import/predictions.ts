@@ -12,6 +12,7 @@ import { recordDataset } from '../../results/records.ts'
 import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
 import { folderStorage } from '../../lib/storage/folder.ts'
 import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
+import { unescapeFormula } from '../../lib/table/text.ts'
 import { withRunRecord, type RunTags } from '../../results/runRecords.ts'
 import { commitShard } from '../../results/write.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
@@ -45,13 +46,14 @@ function checkCoverage(
   dataset: Dataset,
   rows: readonly PredictionRow[],
 ): CoverageReport & { byId: Map<string, PredictionRow> } {
+  const ids = new Set(dataset.samples.map(({ id }) => id))
   const byId = new Map<string, PredictionRow>()
   for (const row of rows) {
-    const id = rawCellText(row['id']) ?? ''
+    const text = rawCellText(row['id']) ?? ''
+    const id = ids.has(text) ? text : unescapeFormula(text)
     if (byId.has(id)) throw inputError('duplicate-id', `duplicate id: ${id}`)
     byId.set(id, row)
   }
-  const ids = new Set(dataset.samples.map(({ id }) => id))
   const missing = dataset.samples.flatMap(({ id }) => (byId.has(id) ? [] : [id]))
   const unknown = [...byId.keys()].filter(id => !ids.has(id))
   return { images: ids.size, covered: ids.size - missing.length, missing, unknown, byId }

@@ -135,6 +135,10 @@ function htmlDocument(tables: readonly Table[]): string {
   return `<!doctype html>\n<meta charset="utf-8">\n<title>${title}</title>\n${sections.join('')}`
 }
 
+/** Writes one table as CSV if the file's name ends in .csv, else as Parquet. */
+export const writeTableFile = (table: Table, file: string): Promise<void> =>
+  /\.csv$/i.test(file) ? writeOutput(file, table.text('csv')) : writeParquetTable(table, file)
+
 async function writeParquetTable({ columns, values }: Table, file: string): Promise<void> {
   const flat = columns.map(({ name, type }, i) =>
     type === 'number'

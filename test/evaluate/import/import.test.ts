@@ -8,7 +8,8 @@ import { openDataset } from '../../../src/datasets/open.ts'
 import { readTable } from '../../../src/datasets/tables.ts'
 import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
 import { pytorchScript } from '../../../src/cli/print/pytorchScript.ts'
-import { writeManifest } from '../../../src/evaluate/import/manifest.ts'
+import { writeTableFile } from '../../../src/lib/table/write.ts'
+import { manifestTable } from '../../../src/evaluate/import/manifest.ts'
 import {
   importPredictions,
   type PredictionImportOptions,
@@ -305,20 +306,31 @@ describe('per-image predictions', () => {
       ...dataset,
       samples: [...dataset.samples, { ...dataset.samples[0]!, id: 'packed', image }],
     }
-    await expect(writeManifest(packed, join(folder, 'no.parquet'))).rejects.toThrow(
+    expect(() => manifestTable(packed)).toThrow(
       'packed is packed in photos.zip, where other programs cannot read it: unpack it',
     )
   })
 
-  it('a manifest of ids is Parquet, and refuses another ending', async () => {
-    await expect(writeManifest(dataset, join(folder, 'ids.csv'))).rejects.toThrow(
-      'written as .parquet, not',
+  it('a manifest of ids is CSV by its ending, and its ids come back as they were', async () => {
+    const ids = ['-4k2.jpg', "'=1", 'Namibia,1', '0012']
+    const samples = dataset.samples.slice(0, 4).map((sample, i) => ({ ...sample, id: ids[i]! }))
+    const file = join(folder, 'ids.csv')
+    await writeTableFile(manifestTable({ ...dataset, samples }), file)
+    const lines = readFileSync(file, 'utf8').trim().split('\n')
+    expect(lines[0]).toBe('id,label,labels,file,offset,length,region,country')
+    const answers = lines.slice(1).map(line => `${/^("[^"]*"|[^,]*),/.exec(line)![1]!},0;1;2`)
+    await writeFile(file, `${['id,top5', ...answers].join('\n')}\n`)
+    const report = await importPredictions(
+      { ...dataset, samples },
+      await readTable(file),
+      options(file),
     )
+    expect(report).toMatchObject({ covered: 4, missing: [], unknown: [] })
   })
 
   it('a manifest of ids leads to predictions that the command takes', async () => {
     const ids = join(folder, 'ids.parquet')
-    await writeManifest(dataset, ids)
+    await writeTableFile(manifestTable(dataset), ids)
     const rows = await query<Record<string, unknown>>('SELECT * FROM read_parquet($1)', [ids])
     expect(rows[0]).toMatchObject({
       id: 'picture-0',
