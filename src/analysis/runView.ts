@@ -135,6 +135,16 @@ function groupPairAccuracies(
   }))
 }
 
+/** Returns the model asked for, else the best, of those with an accuracy on the data set. */
+export const modelToShow = (
+  { accuracies: table }: Pick<RunView, 'accuracies'>,
+  dataset: string,
+  { model }: { model?: string | undefined } = {},
+): string | undefined =>
+  [...(table.get(dataset) ?? [])]
+    .sort((a, b) => b[1] - a[1])
+    .find(([name]) => name === (model ?? name))?.[0]
+
 /** Returns the number of images behind each model's accuracy. */
 export const imagesByModel = (
   rows: readonly { model: string; n: number }[],

@@ -1,13 +1,7 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  modelAndImagesText,
-  modelToShow,
-  drawPerGeographicDataset,
-} from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
-import { type GroupPairAccuracy, type RunView } from '../../analysis/runView.ts'
+import { type GroupPairAccuracy, modelToShow, type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
 
 /** More rows than this, or more columns, are not drawn. */

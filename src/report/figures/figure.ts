@@ -58,16 +58,6 @@ export function drawPerGeographicDataset(
   return datasets.flatMap(dataset => draw(results, dataset, options) ?? [])
 }
 
-/** The model asked for, else the best, of those with an accuracy on the data set. */
-export const modelToShow = (
-  { accuracies: table }: RunView,
-  dataset: string,
-  { model }: FigureOptions = {},
-): string | undefined =>
-  [...(table.get(dataset) ?? [])]
-    .sort((a, b) => b[1] - a[1])
-    .find(([name]) => name === (model ?? name))?.[0]
-
 /** What a caption says about the models that no line is fitted to; null where there are none. */
 export const fittedModelsNote = (
   line: LineModels | undefined,

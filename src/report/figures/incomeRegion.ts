@@ -1,15 +1,9 @@
 import { incomeColumns, incomeScheme } from '../../datasets/labels/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  modelAndImagesText,
-  modelToShow,
-  drawPerGeographicDataset,
-} from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
-import { type RunView } from '../../analysis/runView.ts'
+import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { benchmarkNameOf, placeColumn } from '../../analysis/datasetRoles.ts'
 
 export const incomeRegion: FigureKind = {

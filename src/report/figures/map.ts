@@ -1,13 +1,7 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  modelAndImagesText,
-  modelToShow,
-  drawPerGeographicDataset,
-} from './figure.ts'
-import { type RunView } from '../../analysis/runView.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
 import { accuracyPercent, percentValue, range95 } from '../../lib/table/values.ts'

@@ -1,16 +1,10 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  modelAndImagesText,
-  modelToShow,
-  drawPerGeographicDataset,
-} from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type MapShape, worldSpec } from './map.ts'
 import { regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
-import { type RunView } from '../../analysis/runView.ts'
+import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { fontSizePx, ink } from './theme.ts'
 import { percentValue, range95, signedText } from '../../lib/table/values.ts'
 import { pixelText, type TopLevelSpec } from './vegaLite.ts'

@@ -3,7 +3,7 @@ import { inferDisparities, type InferenceRow } from '../../analysis/disparityInf
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
-import { reportSeed } from './findings.ts'
+import { answerSeed } from '../../analysis/runSentence.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
 import { accuracyColumns, inferenceColumns, withoutIntervalNotes } from './resultTables.ts'
@@ -87,7 +87,7 @@ async function disparitySection(results: RunView): Promise<Markup | null> {
     const rows = run.disparity({ by, minN, dataset })
     const work = rows.reduce((sum, { groups }) => sum + groups, 0)
     if (work <= maxInferredGroups)
-      inferred.push(...(await inferDisparities(run, { by, minN, seed: reportSeed, dataset })))
+      inferred.push(...(await inferDisparities(run, { by, minN, seed: answerSeed, dataset })))
     else {
       const reason = `not computed here: ${rows.length} models with up to ${Math.max(...rows.map(row => row.groups))} groups`
       inferred.push(

@@ -1,15 +1,10 @@
 import { type RunView } from '../../analysis/runView.ts'
+import { type DatasetFinding, datasetFinding } from '../../analysis/runSentence.ts'
 import { countText } from '../../lib/table/text.ts'
 import { signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { distinctFieldValues } from '../../results/store.ts'
-import {
-  type DatasetFinding,
-  datasetFinding,
-  type GapFinding,
-  gapFindings,
-  trendFinding,
-} from './findings.ts'
+import { type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { markup, type Markup } from './markup.ts'
 import { drawnUnitText } from './resultTables.ts'
 import { percent } from '../../lib/table/text.ts'

@@ -1,0 +1,172 @@
+/** Says the main result of a run in words: accuracy, where it is best and worst, the disparity, progress. */
+import { countText, pEquation, percent } from '../lib/table/text.ts'
+import { intervalText } from '../lib/table/values.ts'
+import { tally } from '../lib/tally.ts'
+import { type GroupAccuracyRow } from '../results/run.ts'
+import { placeColumn } from './datasetRoles.ts'
+import { inferDisparities, type InferenceRow } from './disparityInference.ts'
+import { progressEvidence, type ProgressEvidence } from './progress/evidence.ts'
+import { compareProgress } from './progress/progress.ts'
+import { progressSentences } from './progress/sentence.ts'
+import { modelToShow, type RunView } from './runView.ts'
+
+/** The seed of the permutations behind every printed answer, so that it is the same twice. */
+export const answerSeed = 1
+
+/** The main numbers of one model on a data set with places. */
+export interface DatasetFinding {
+  dataset: string
+  title: string
+  by: 'region' | 'country'
+  /** The model asked for, or that with the highest accuracy on the data set. */
+  model: string
+  overall: GroupAccuracyRow
+  best: GroupAccuracyRow | null
+  worst: GroupAccuracyRow | null
+  disparity: InferenceRow
+  /** Over all models. */
+  models: number
+  smallest: number | null
+  largest: number | null
+  /** In how many models the same place is the worst, and which. */
+  worstPlace: { place: string; models: number } | null
+}
+
+/**
+ * Returns the main numbers of a model, by default the best, on a data set with regions or countries; null without results. Errors:
+ * unknown-column.
+ */
+export async function datasetFinding(
+  results: RunView,
+  dataset: string,
+  choice: { model?: string | undefined } = {},
+): Promise<DatasetFinding | null> {
+  const model = modelToShow(results, dataset, choice)
+  const by = placeColumn(results.run, dataset)
+  const overall = results.accuracyBy().find(row => row.dataset === dataset && row.model === model)
+  if (model === undefined || by === null || overall === undefined) return null
+  const { run, preprocessing, minN } = results
+  const [disparity] = await inferDisparities(run, {
+    by,
+    minN,
+    seed: answerSeed,
+    dataset,
+    model,
+    preprocessing,
+  })
+  if (!disparity) return null
+  const row = (place: string | null): GroupAccuracyRow | null =>
+    results
+      .accuracyBy(by)
+      .find(row => row.dataset === dataset && row.model === model && row.group === place) ?? null
+  const all = results.disparitiesOn(dataset)
+  const known = all.flatMap(({ disparity }) => disparity ?? [])
+  return {
+    dataset,
+    title: results.titleOf(dataset),
+    by,
+    model,
+    overall,
+    disparity,
+    models: all.length,
+    best: row(disparity.best),
+    worst: row(disparity.worst),
+    smallest: known.length > 0 ? Math.min(...known) : null,
+    largest: known.length > 0 ? Math.max(...known) : null,
+    worstPlace: mostFrequentPlace(all.flatMap(({ worst }) => worst ?? [])),
+  }
+}
+
+function mostFrequentPlace(places: readonly string[]): { place: string; models: number } | null {
+  const [most] = [...tally(places)].sort((a, b) => b[1] - a[1])
+  return most ? { place: most[0], models: most[1] } : null
+}
+
+/** The answer of a run in words. */
+export interface RunAnswer {
+  /** Accuracy, best and worst place, disparity, and progress where it can be measured. */
+  sentence: string
+  /** The numbers behind the first part; null if no data set has places. */
+  finding: DatasetFinding | null
+}
+
+/** What a run's answer is about. */
+export interface RunAnswerOptions {
+  /** Default: the first data set with places. */
+  dataset?: string | undefined
+  /** Default: the most accurate model on the data set. */
+  model?: string | undefined
+  /** Accuracies for the progress. Default: those of the run alone. */
+  evidence?: ProgressEvidence | undefined
+}
+
+/**
+ * Returns the main result of a run in words, for the terminal, the dashboard and the report.
+ *
+ * @example
+ * const { sentence } = await runSentence(runView(await openRun('results')))
+ */
+export async function runSentence(
+  results: RunView,
+  options: RunAnswerOptions = {},
+): Promise<RunAnswer> {
+  const { dataset = results.roles.geographic[0], model } = options
+  const finding = dataset === undefined ? null : await datasetFinding(results, dataset, { model })
+  const evidence = options.evidence ?? progressEvidence(results)
+  return {
+    finding,
+    sentence: [
+      finding === null ? plainSentence(results, model) : findingSentence(finding),
+      ...progressText(evidence, dataset),
+    ].join(' '),
+  }
+}
+
+/** Returns the sentences on the accuracy of a model and on its disparity. */
+export function findingSentence(finding: DatasetFinding): string {
+  const { model, models, title, overall, best, worst, disparity } = finding
+  const who = models > 1 ? `${model}, the best of ${countText(models, 'model')},` : model
+  const start = `${who} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} right`
+  if (!best || !worst || disparity.disparity === null)
+    return `${start}; where it is best and worst cannot be told: ${disparity.reason ?? 'no group has enough images'}.`
+  const places = `best in ${best.group} (${percent(best.top1)} %) and worst in ${worst.group} (${percent(worst.top1)} %)`
+  const warning = disparity.warning === null ? '' : ` Read it with care: ${disparity.warning}.`
+  return `${start}, ${places}: a disparity of ${percent(disparity.disparity)} points${disparityText(disparity)}.${warning}`
+}
+
+/** `2,548 images`, or `500 of 1,670 images` where the evaluation is not complete. */
+const imagesText = ({ n, of }: GroupAccuracyRow): string =>
+  of === null ? countText(n, 'image') : `${n.toLocaleString('en-US')} of ${countText(of, 'image')}`
+
+/** Returns the interval of a disparity, and whether it can be told from chance. */
+function disparityText({ interval, p, reason }: InferenceRow): string {
+  const range = interval
+    ? ` (95 % interval ${intervalText({ low: 100 * interval[0], high: 100 * interval[1] }, 1)})`
+    : ''
+  const isShown = p !== null && p < 0.05
+  const chance =
+    p === null
+      ? ', of which it is not known how much is chance'
+      : isShown
+        ? `, more than chance explains (${pEquation(p)})`
+        : `, which cannot be told from chance (${pEquation(p)})`
+  return `${range}${chance}${interval === null && reason !== null ? `; ${reason}` : ''}`
+}
+
+/** Returns the sentence of a run without places. */
+function plainSentence(results: RunView, asked: string | undefined): string {
+  const { reference } = results.roles
+  const model = reference === null ? undefined : modelToShow(results, reference, { model: asked })
+  const overall = results.accuracyBy().find(row => row.dataset === reference && row.model === model)
+  if (reference === null || !overall || overall.top1 === null)
+    return 'No model has a prediction yet.'
+  return `${overall.model} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${results.titleOf(reference)} right; no data set has regions or countries, so nothing is known of places.`
+}
+
+/** Returns the sentence on the progress gap to a data set, of the first line that has one. */
+function progressText(evidence: ProgressEvidence, dataset: string | undefined): string[] {
+  if (evidence.roles.reference === null || dataset === undefined) return []
+  const comparison = compareProgress(evidence, { geographic: [dataset] })
+  const line = comparison.lines.find(({ pairs }) => pairs.length > 0)
+  return line && line.models.length > 1 ? progressSentences(comparison, line) : []
+}
