@@ -16,26 +16,32 @@ const isGzipped = (file: string): boolean => /\.gz$/i.test(file)
 
 /** Reads a CSV, whose separator its first line tells, or a TSV. */
 export async function readDelimited(file: string): Promise<RawTable> {
-  const { header, skipped } = await readHeader(file)
+  const { header, skipped, quote } = await readHeader(file)
   const isTsv = /\.tsv(\.gz)?$/i.test(file)
   const separator = isTsv ? '\t' : separatorOf(header)
   const count = header.split(separator).length
   if (count > maxColumns) throw tooManyColumnsError(file, count)
-  const table = await readRows(file, { separator, skipped })
+  const table = await readRows(file, { separator, skipped, quote })
   return separator === ',' ? table : withDecimalPoints(table)
 }
 
 const maxHeaderBytes = 1 << 20
 
-/** Reads the first line that is no comment, without quoted parts, and the number of comment lines before it. */
-async function readHeader(file: string): Promise<{ header: string; skipped: number }> {
+interface TableStart {
+  /** The first line that is no comment, without quoted parts. */
+  header: string
+  /** Number of comment lines before it. */
+  skipped: number
+  quote: '"' | "'"
+}
+
+async function readHeader(file: string): Promise<TableStart> {
   const start = await readStart(file)
   if (/^(\xff\xfe|\xfe\xff)/.test(start.toString('latin1', 0, 2)))
     throw new Error('it is UTF-16; save it as UTF-8')
-  const text = start
-    .toString('utf8')
-    .replace(/^\ufeff/, '')
-    .replaceAll(/"[^"]*"/g, '')
+  const whole = start.toString('utf8').replace(/^\ufeff/, '')
+  const quote = quoteOf(whole)
+  const text = whole.replaceAll(quote === '"' ? /"[^"]*"/g : /'[^']*'/g, '')
   const lines = text.split('\n')
   const isComment = (line: string): boolean => /^\s*#/.test(line) && !/[,;\t]/.test(line)
   const skipped = lines.findIndex(line => !isComment(line))
@@ -45,7 +51,16 @@ async function readHeader(file: string): Promise<{ header: string; skipped: numb
       'too-many-columns',
       `the first line of ${file} is longer than 1 MB: keep the columns that you group by`,
     )
-  return { header, skipped: Math.max(0, skipped) }
+  return { header, skipped: Math.max(0, skipped), quote }
+}
+
+/** Returns a single quote for a text without double ones whose every line, but for its first, has a value in single quotes. */
+function quoteOf(text: string): '"' | "'" {
+  const lines = text.split(/\r?\n/).slice(0, 101)
+  const first = lines.findIndex(line => !line.startsWith('#'))
+  const rows = lines.slice(first + 1, 100).filter(line => line !== '')
+  const hasQuoted = (line: string): boolean => /(^|[,;\t])'[^']*'(?=$|[,;\t])/.test(line)
+  return rows.length > 0 && !text.includes('"') && rows.every(hasQuoted) ? "'" : '"'
 }
 
 /** Reads the first MB of a file, unpacked. */
@@ -69,17 +84,17 @@ const separatorOf = (header: string): string =>
   [',', ';', '\t'].find(separator => header.includes(separator)) ?? ','
 
 /** Options that DuckDB would otherwise guess, such as which lines are comments. */
-const csvOptions = `quote = '"', escape = '"', comment = '', header = true, all_varchar = true, nullstr = ''`
+const csvOptions = `comment = '', header = true, all_varchar = true, nullstr = ''`
 
 async function readRows(
   file: string,
-  { separator, skipped }: { separator: string; skipped: number },
+  { separator, skipped, quote }: { separator: string } & Pick<TableStart, 'skipped' | 'quote'>,
 ): Promise<RawTable> {
   const compression = isGzipped(file) ? 'gzip' : 'none'
   try {
     return await select(
-      `SELECT * FROM read_csv($1, delim = $2, skip = ${skipped}, compression = '${compression}', ${csvOptions}, hive_partitioning = false)`,
-      [literalPath(file), separator],
+      `SELECT * FROM read_csv($1, delim = $2, skip = ${skipped}, quote = $3, escape = $3, compression = '${compression}', ${csvOptions}, hive_partitioning = false)`,
+      [literalPath(file), separator, quote],
     )
   } catch (error) {
     throw await csvError(file, error)

@@ -116,15 +116,25 @@ async function readJsonLines(file: string): Promise<RawTable> {
   )
 }
 
-/** Reads a JSON list of objects, or pandas' `{"column": {"row": value}}`; objects one a line are JSON Lines. */
+/**
+ * Reads a JSON list of objects, or one of pandas' forms: `{"column": {"row": value}}`, `{"column": [value]}`, `{"columns", "data"}` and
+ * `{"schema", "data"}`; objects one a line are JSON Lines. Errors: bad-json, coco-json.
+ */
 async function readJsonTable(file: string): Promise<RawTable> {
   const content = parseLooseJson(await readUnpacked(file))
-  if (Array.isArray(content))
-    return tableOfRows(content.map((row, i) => jsonRow(row, `${file}, item ${i + 1}`)))
+  const rows = Array.isArray(content) ? content : pandasRows(content)
+  if (rows) return tableOfRows(rows.map((row, i) => jsonRow(row, `${file}, item ${i + 1}`)))
   if (content === undefined) return readJsonLines(file)
-  const byColumn = Object.entries(jsonRow(content, file))
-  const isPandas = byColumn.every(([, cells]) => typeof cells === 'object' && cells !== null)
-  if (!isPandas || byColumn.length === 0)
+  const object = jsonRow(content, file)
+  if (Array.isArray(object['images']) && Array.isArray(object['annotations']))
+    throw inputError(
+      'coco-json',
+      `COCO annotations of objects, not a table of images: ${file}; write a CSV with a row an image: its file_name as image, and the names of its annotations' categories as labels, separated by ;`,
+    )
+  const byColumn = Object.entries(object)
+  const isByColumn = byColumn.every(([, cells]) => isCells(cells))
+  const lengths = new Set(byColumn.map(([, cells]) => Array.isArray(cells) && cells.length))
+  if (!isByColumn || lengths.size !== 1)
     throw inputError(
       'bad-json',
       `not a table: ${file}; expected a list of objects, one for each image: [{"image": …, "label": …}, …]`,
@@ -135,6 +145,27 @@ async function readJsonTable(file: string): Promise<RawTable> {
   const keys = [...new Set(cells.flatMap(([, values]) => [...values.keys()]))]
   return tableOfRows(
     keys.map(key => Object.fromEntries(cells.map(([column, values]) => [column, values.get(key)]))),
+  )
+}
+
+/** Whether a value can be a column: a list or an object of values, none of which is an object itself. */
+const isCells = (column: unknown): boolean =>
+  typeof column === 'object' &&
+  column !== null &&
+  Object.values(column).every(
+    cell => typeof cell !== 'object' || cell === null || Array.isArray(cell),
+  )
+
+/** Returns the rows of pandas' forms `split` and `table`; undefined for anything else. */
+function pandasRows(content: unknown): unknown[] | undefined {
+  const { columns, schema, data } = (content ?? {}) as Record<string, unknown>
+  if (!Array.isArray(data)) return undefined
+  if (typeof schema === 'object' && schema !== null) return data
+  if (!Array.isArray(columns)) return undefined
+  return data.map((row: unknown) =>
+    Array.isArray(row)
+      ? Object.fromEntries(columns.map((column, i) => [String(column), row[i] as unknown]))
+      : row,
   )
 }
 

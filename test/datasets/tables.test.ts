@@ -24,6 +24,28 @@ lay(root, {
     label: { 0: 0, 1: 1 },
     income: { 0: 100, 1: null },
   }),
+  'lists.json': JSON.stringify({
+    image: rows.map(({ image }) => image),
+    label: [0, 1],
+    income: [100, null],
+  }),
+  'split.json': JSON.stringify({
+    columns: Object.keys(rows[0]!),
+    index: [0, 1],
+    data: rows.map(row => Object.values(row)),
+  }),
+  'schema.json': JSON.stringify({ schema: { fields: [] }, data: rows }),
+  'single.csv': "'image','label','income'\n'p/a b.jpg','0','100'\n'p/b.jpg','1',\n",
+  'single-values.csv': "image,label,income\n'p/a b.jpg',0,100\n'p/b.jpg',1,\n",
+  'single-semicolons.csv': "# a list\nimage;label;income\n'p/a b.jpg';0;'100'\n'p/b.jpg';1;\n",
+  'coco.json': JSON.stringify({
+    images: [{ id: 1, file_name: 'p/b.jpg' }],
+    annotations: [{ image_id: 1, category_id: 1, bbox: [0, 0, 1, 1] }],
+    categories: [{ id: 1, name: 'stove' }],
+  }),
+  'uneven.json': '{"image": ["p/b.jpg", "p/a b.jpg"], "label": [0]}',
+  'objects.json': '{"a": {"image": {"path": "p/b.jpg"}, "label": 0}}',
+  'apostrophes.csv': "image,label,place\np/b.jpg,0,'s-Hertogenbosch\np/a b.jpg,1,baby's bed\n",
   'lines.json': rows.map(row => JSON.stringify(row)).join('\n'),
   'nan.jsonl':
     '{"image": "p/a b.jpg", "label": 0, "income": 100}\n{"image": "p/b.jpg", "label": 1, "income": NaN}\n',
@@ -59,6 +81,12 @@ describe('a table of images', () => {
     'array.json',
     'columns.json',
     'lines.json',
+    'lists.json',
+    'split.json',
+    'schema.json',
+    'single.csv',
+    'single-values.csv',
+    'single-semicolons.csv',
     'nan.jsonl',
     'nan.json',
     'comment.csv',
@@ -79,9 +107,19 @@ describe('a table of images', () => {
       { income: 100, size: '1,234', year: 2020 },
       { income: 2.5, size: '2,345', year: 2021 },
     ])
-    expect(notes).toBeUndefined()
+    expect(notes).toEqual([
+      'its column size is taken as text, for its numbers have commas: 1,234; 2,345',
+    ])
     const quoted = await openDataset({ name: at('quoted.csv') })
     expect(quoted.samples.map(({ groups }) => groups['income'])).toEqual(['100,0', '2,5'])
+    expect(quoted.notes).toEqual([
+      'its column income is taken as text, for its numbers have commas: 100,0; 2,5',
+    ])
+  })
+
+  it('keeps apostrophes that quote nothing', async () => {
+    const { samples } = await openDataset({ name: at('apostrophes.csv') })
+    expect(samples.map(({ groups }) => groups['place'])).toEqual(["'s-Hertogenbosch", "baby's bed"])
   })
 
   it('has a column of any name, also where some rows lack it', async () => {
@@ -102,6 +140,9 @@ describe('a table of images', () => {
     ['headerless.csv', 'is no list of column names: it holds "p/a b.jpg"; add a first line'],
     ['object.json', 'expected a list of objects, one for each image'],
     ['text.json', 'not a JSON object'],
+    ['coco.json', 'COCO annotations of objects, not a table of images: '],
+    ['uneven.json', 'expected a list of objects, one for each image'],
+    ['objects.json', 'expected a list of objects, one for each image'],
     ['tab.txt', 'rename it to .csv or .tsv'],
     ['sheet.xlsx', 'save the sheet as CSV in UTF-8'],
   ])('%s is refused with what to do', async (name, message) => {

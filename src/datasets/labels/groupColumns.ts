@@ -43,11 +43,14 @@ export function groupColumns(
   )
 }
 
-/** Columns that would be numbers but for a few values, in words. */
+/** Columns that would be numbers but for commas or a few values, in words. */
 export const nearlyNumericNotes = (rows: TableRows, columns: readonly string[]): string[] =>
   columns.flatMap(column => {
     const { numbers, others } = classifyCells(rows, column)
-    if (others.length === 0 || others.length > numbers) return []
+    if (others.length === 0) return []
     const shown = [...new Set(others)].slice(0, 5).join('; ')
+    if (others.length > numbers && others.every(value => /^-?\d+(,\d+)+$/.test(value)))
+      return `its column ${column} is taken as text, for its numbers have commas: ${shown}`
+    if (others.length > numbers) return []
     return `its column ${column} is taken as text, for ${others.length} of ${others.length + numbers} values are not plain numbers: ${shown}`
   })
