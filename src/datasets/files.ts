@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
+import { isHiddenImageName } from './benchmarks/classFolders.ts'
 import { type GeogapError, inputError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { orIfMissing } from '../lib/files.ts'
@@ -47,7 +48,7 @@ export interface FolderEntry {
   path: string | Buffer
 }
 
-/** Lists the entries of a folder that are not hidden, sorted by name. Errors: missing-file, unreadable-folder. */
+/** Lists the entries of a folder without litter, sorted by name. Errors: missing-file, unreadable-folder. */
 export async function folderEntries(folder: string | Buffer): Promise<FolderEntry[]> {
   const shown = typeof folder === 'string' ? folder : printableName(folder)
   const entries = await readdir(folder, { withFileTypes: true, encoding: 'buffer' }).catch(
@@ -57,7 +58,7 @@ export async function folderEntries(folder: string | Buffer): Promise<FolderEntr
       throw inputError('unreadable-folder', `unreadable folder: ${shown} (${code})`)
     },
   )
-  const visible = entries.filter(({ name }) => name[0] !== '.'.charCodeAt(0))
+  const visible = entries.filter(entry => !isLitterName(String(entry.name), entry.isDirectory()))
   const listed = await mapLimited(visible, 32, async entry => {
     const name = printableName(entry.name)
     const path =
@@ -69,6 +70,13 @@ export async function folderEntries(folder: string | Buffer): Promise<FolderEntr
   })
   return listed.sort((a, b) => (a.name < b.name ? -1 : 1))
 }
+
+/**
+ * Returns whether file managers and version control leave folders and files of this name beside others: those with a leading dot,
+ * but for images (`.photo.jpg`; `._photo.jpg` is what macOS adds to one).
+ */
+export const isLitterName = (name: string, isFolder: boolean): boolean =>
+  name === '__MACOSX' || (name.startsWith('.') && (isFolder || !isHiddenImageName(name)))
 
 const printableName = (name: Buffer): string =>
   isUtf8(name)

@@ -5,10 +5,11 @@ import {
   classFolderSamples,
   isImageName,
   parentName,
-  unknownEndingProblem,
+  unknownFileProblem,
 } from './benchmarks/classFolders.ts'
 import { labelRules, type ReadManifestOptions } from './manifest.ts'
-import { type FileTree, isLitterName } from './tree.ts'
+import { isLitterName } from './files.ts'
+import { type FileTree } from './tree.ts'
 import type { ArchiveMember } from '../lib/archive/member.ts'
 
 /**
@@ -43,7 +44,7 @@ function outsideProblem(entry: ArchiveMember): Problem[] {
     return [
       { id: path, code: 'missing-file', message: `a link to nothing, or not readable: ${path}` },
     ]
-  const unknown = path.includes('/') ? unknownEndingProblem(entry) : undefined
+  const unknown = path.includes('/') ? unknownFileProblem(entry) : undefined
   return unknown ? [unknown] : []
 }
 
@@ -65,7 +66,7 @@ function noClassFoldersError(tree: FileTree, entries: readonly ArchiveMember[]):
 async function unwrapSingleFolder(tree: FileTree): Promise<FileTree> {
   const shown = async (one: FileTree) =>
     (await one.topEntries()).filter(
-      ({ name, isFolder }) => !isLitterName(name) && (isFolder || isImageName(name)),
+      ({ name, isFolder }) => !isLitterName(name, isFolder) && (isFolder || isImageName(name)),
     )
   const [only, ...others] = await shown(tree)
   if (!only?.isFolder || others.length > 0) return tree

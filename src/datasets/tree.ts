@@ -2,7 +2,7 @@ import { open, stat } from 'node:fs/promises'
 import { extname, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
-import { fileBytes, folderEntries, fileReadError } from './files.ts'
+import { fileBytes, folderEntries, fileReadError, isLitterName } from './files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { readImage } from './images.ts'
 import { readTarMembers } from '../lib/archive/tar.ts'
@@ -155,11 +155,11 @@ async function walkFolder(
   return [...files, ...nested.flat()]
 }
 
-/** Returns whether file managers and version control leave folders and files of this name beside others. */
-export const isLitterName = (name: string): boolean => name === '__MACOSX' || name.startsWith('.')
-
 function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree {
-  const visible = members.filter(({ path }) => !path.split('/').some(isLitterName))
+  const visible = members.filter(
+    ({ path }) =>
+      !path.split('/').some((name, i, names) => isLitterName(name, i < names.length - 1)),
+  )
   const sorted = [...visible].sort(comparePaths)
   const byName = new Map(members.map(member => [member.path, member]))
   const tops = new Map(sorted.map(({ path }) => [path.split('/')[0]!, path.includes('/')]))

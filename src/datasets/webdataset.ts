@@ -7,11 +7,7 @@ import { dataError, inputError } from '../lib/errors.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import {
-  isImageName,
-  unknownClassProblem,
-  unknownEndingProblem,
-} from './benchmarks/classFolders.ts'
+import { isImageName, unknownClassProblem, unknownFileProblem } from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
 import type { GroupValue, Sample, Problem } from './dataset.ts'
 import {
@@ -179,7 +175,7 @@ async function readShard(
   const byName = new Map(rules.names.map((name, i) => [normalizeLabel(name), i]))
   const samples: Sample[] = []
   const problems = members.flatMap(entry =>
-    basename(entry.path).includes('.') ? [] : (unknownEndingProblem(entry) ?? []),
+    basename(entry.path).includes('.') ? [] : (unknownFileProblem(entry) ?? []),
   )
   const indices = new Set<number>()
   for (const [key, members] of groups) {

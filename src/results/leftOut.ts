@@ -22,6 +22,7 @@ const reasons: ReadonlyMap<string, string> = new Map([
   ['bad-metadata', 'with broken metadata'],
   ['missing-file', 'links to nothing'],
   ['unknown-ending', 'files of an unknown ending'],
+  ['hidden-file', 'hidden by a dot before the name'],
   ['missing-part', 'whole parts that are missing'],
 ])
 

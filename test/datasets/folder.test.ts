@@ -25,6 +25,11 @@ it('reads <wnid>/<file>, sorted, images only', async () => {
   )
   expect(dataset.problems).toEqual([
     {
+      id: 'n01440764/.hidden.jpg',
+      code: 'hidden-file',
+      message: 'hidden by the dot before its name: n01440764/.hidden.jpg',
+    },
+    {
       id: 'n01440764/more/d.jpg',
       code: 'no-class',
       message: 'not in a class folder: n01440764/more/d.jpg',

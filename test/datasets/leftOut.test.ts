@@ -27,6 +27,10 @@ describe.skipIf(process.platform === 'win32')('entries of a folder', () => {
       'n01440764/a.jpg': 'x',
       'n01440764/photo.jpg_large': 'x',
       'n01440764/raw.cr2': 'x',
+      'n01440764/.photo.jpg': 'x',
+      'n01440764/._a.jpg': 'x',
+      'n01440764/.DS_Store': 'x',
+      'n01440764/.thumbnails/a.jpg': 'x',
       'n01440764/labels.txt': 'x',
       'n01440764/deeper/b.jpg': 'x',
       'README.md': 'x',
@@ -43,6 +47,7 @@ describe.skipIf(process.platform === 'win32')('entries of a folder', () => {
     ])
     expect(check.missing).toEqual(['n01440764/annexed.jpg', 'n01440764/caf\\xE9.jpg'])
     expect(dataset.problems.map(({ id, code }) => [id, code])).toEqual([
+      ['n01440764/.photo.jpg', 'hidden-file'],
       ['n01440764/photo.jpg_large', 'unknown-ending'],
       ['n01440764/raw.cr2', 'unknown-ending'],
       ['n01440764/deeper/b.jpg', 'no-class'],
@@ -50,7 +55,7 @@ describe.skipIf(process.platform === 'win32')('entries of a folder', () => {
     ])
     expect(text).not.toContain('whole')
     expect(leftOutText(record)).toBe(
-      'left out of odd, which has 3 images here: 2 files of an unknown ending, 1 outside of class folders, 1 links to nothing',
+      'left out of odd, which has 3 images here: 2 files of an unknown ending, 1 hidden by a dot before the name, 1 outside of class folders, 1 links to nothing',
     )
   })
 

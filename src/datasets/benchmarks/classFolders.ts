@@ -5,7 +5,12 @@ import type { ArchiveMember } from '../../lib/archive/member.ts'
 const imageEnding = /^\.(jpe?g|jpe|jfif|png|webp|gif|bmp|tiff?|avif|hei[cf]|p[bgnp]m|jp2|j2k|jxl)$/i
 
 /** Tells whether a file name ends as an image's does, in any case, also for formats that cannot be decoded. */
-export const isImageName = (name: string): boolean => imageEnding.test(extname(name))
+export const isImageName = (name: string): boolean =>
+  imageEnding.test(extname(name)) && !isHiddenImageName(basename(name))
+
+/** Tells whether a name is an image's with a leading dot, which is passed over as other hidden files are, but counted. */
+export const isHiddenImageName = (name: string): boolean =>
+  /^\.[^._]/.test(name) && imageEnding.test(extname(name))
 
 /** Returns the name of the folder that a file lies in. */
 export const parentName = (path: string): string => path.split('/').at(-2) ?? ''
@@ -21,11 +26,18 @@ export const toSample = (
 const companionFile =
   /^(readme|licen[cs]e|copying|thumbs\.db$|desktop\.ini$)|\.(txt|md|json|jsonl|xml|csv|tsv|html?|ya?ml|npy|npz|mat|pdf|log|sh|py)$/i
 
-/** Returns the problem of a file among images whose name does not end as an image's; undefined for a usual companion. */
-export const unknownEndingProblem = ({ path }: ArchiveMember): Problem | undefined =>
-  isImageName(path) || companionFile.test(basename(path))
+/**
+ * Returns the problem of a file among images that is hidden, or whose name does not end as an image's; undefined for a usual
+ * companion.
+ */
+export function unknownFileProblem({ path }: ArchiveMember): Problem | undefined {
+  const name = basename(path)
+  if (isHiddenImageName(name))
+    return { id: path, code: 'hidden-file', message: `hidden by the dot before its name: ${path}` }
+  return isImageName(path) || companionFile.test(name)
     ? undefined
     : { id: path, code: 'unknown-ending', message: `not known as an image by its ending: ${path}` }
+}
 
 /**
  * Makes samples of `<class>/<file>`. `accepted` returns the class indices of a folder's name; images of a folder for which
@@ -38,7 +50,7 @@ export function classFolderSamples(
   const items: Sample[] = []
   const problems: Problem[] = []
   for (const entry of entries) {
-    const unknown = unknownEndingProblem(entry)
+    const unknown = unknownFileProblem(entry)
     if (unknown && entry.path.includes('/')) problems.push(unknown)
     if (!isImageName(entry.path)) continue
     const folder = parentName(entry.path)
