@@ -15,6 +15,21 @@ export {
   type InferDisparitiesOptions,
   type InferenceRow,
 } from './analysis/disparityInference.ts'
+export {
+  type ModelClustering,
+  type ProgressEvidence,
+  publishedEvidence,
+  readProgressEvidence,
+} from './analysis/progress/evidence.ts'
+export {
+  compareProgress,
+  type LineProgress,
+  type ProgressComparison,
+  type ProgressOptions,
+  type ProgressPair,
+} from './analysis/progress/progress.ts'
+export { progressSentences } from './analysis/progress/sentence.ts'
+export { progressTable } from './analysis/progress/table.ts'
 export { writeReport } from './report/page/html.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
 export type { Dataset, GroupValue, Sample, Problem } from './datasets/dataset.ts'

@@ -42,6 +42,7 @@ export const groups = [
         items: [
           reference('commands/evaluate', 'Evaluate and rescore'),
           reference('commands/import', 'Import'),
+          reference('commands/progress', 'Progress'),
           reference('commands/table', 'Tables'),
           reference('commands/compare', 'Compare, judge, follow'),
           reference('commands/report', 'Reports and figures'),

@@ -1,21 +1,30 @@
 /** Brings measured, imported and published accuracies into one form, from which progress is computed. */
-import { findBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarkNames, findBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
 import { tally } from '../../lib/tally.ts'
 import { pretrainingData } from '../../models/pretraining.ts'
-import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
+import { type ImportedAccuracy, readImportedAccuracies } from '../../results/importedAccuracies.ts'
+import { openRun } from '../../results/run.ts'
+import { inputError } from '../../lib/errors.ts'
 import {
   type AccuracyTable,
   accuracyTable,
   type BenchmarkAccuracy,
 } from '../../metrics/progress.ts'
-import { datacompEnding, datasetTitle, orderRoles, type DatasetRoles } from '../datasetRoles.ts'
+import {
+  benchmarkNameOf,
+  datacompEnding,
+  datasetTitle,
+  orderRoles,
+  type DatasetRoles,
+} from '../datasetRoles.ts'
 import { catalogueKind, lineModelSets, modelFamilies, type LineModels } from '../modelRoles.ts'
 import {
   publishedAccuracies,
   publishedImages,
   publishedSources,
 } from '../paper/publishedAccuracies.ts'
-import { imagesByModel, type RunView } from '../runView.ts'
+import { imagesByModel, runView, type RunView } from '../runView.ts'
 
 /** What counts as one cluster of models whose deviations from a line may be alike. */
 export const modelClusterings = ['family', 'pretraining', 'none'] as const
@@ -80,6 +89,24 @@ export function progressEvidence(
   }
 }
 
+/**
+ * Reads the measured and the imported accuracies of a folder of results. Errors: no-results, and those of `openRun`.
+ *
+ * @example
+ * const comparison = compareProgress(await readProgressEvidence('results'))
+ */
+export async function readProgressEvidence(
+  dir: string,
+  { preprocessing, exclude }: { preprocessing?: PreprocessingMode; exclude?: string } = {},
+): Promise<ProgressEvidence> {
+  const run = await openRun(dir, exclude)
+  const imported = await readImportedAccuracies(run.dir)
+  if (run.entries.length === 0 && imported.length === 0)
+    throw inputError('no-results', `no results and no imported accuracies in ${dir}`)
+  const view = runView(run, preprocessing === undefined ? {} : { preprocessing })
+  return progressEvidence(view, imported)
+}
+
 function importedNotes(added: readonly ImportedAccuracy[], measured: number): string[] {
   if (added.length === 0) return []
   const sources = [...tally(added.map(({ source }) => source))]
@@ -111,11 +138,17 @@ export function publishedEvidence(): ProgressEvidence {
   }
 }
 
-/** Returns the benchmarks of accuracies from elsewhere by their kinds; DataComp's subsets are geographic. */
+/** Returns the benchmarks of accuracies from elsewhere by their kinds, known ones first; DataComp's subsets are geographic. */
 function addedRoles(
   rows: readonly BenchmarkAccuracy[],
 ): Pick<DatasetRoles, 'standard' | 'geographic'> {
-  const names = [...new Set(rows.map(({ benchmark }) => benchmark))]
+  const rank = (name: string): number => {
+    const place = benchmarkNames.indexOf(benchmarkNameOf(name))
+    return place < 0 ? benchmarkNames.length : place
+  }
+  const names = [...new Set(rows.map(({ benchmark }) => benchmark))].sort(
+    (one, other) => rank(one) - rank(other),
+  )
   const geographic = names.filter(isGeographic)
   return { standard: names.filter(name => !geographic.includes(name)), geographic }
 }

@@ -17,6 +17,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     ['manifest', "write a data set's ids, to predict elsewhere", () => import('./manifest.ts')],
   ],
   Look: [
+    ['progress', 'does progress reach places: rates and gaps', () => import('./progress.ts')],
     ['table', 'accuracy and disparity as tables', () => import('./table.ts')],
     ['report', 'write a self-contained HTML report', () => import('./report.ts')],
     ['serve', 'look at results in a browser', () => import('./serve.ts')],

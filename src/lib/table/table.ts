@@ -5,6 +5,8 @@ export interface Table {
   /** The name for programs: `accuracy`, `paper-2`. */
   name: string
   title: string
+  /** What the table shows, in words, which text and documents have before it. */
+  sentences?: readonly string[]
   /** Sentences that a reader needs to interpret the numbers. */
   notes: readonly string[]
   columns: readonly Required<Pick<TableColumn<never>, 'name' | 'heading' | 'type'>>[]

@@ -105,32 +105,37 @@ function tablesText(tables: readonly Table[], format: Exclude<OutputFormat, 'par
 export const tablesJson = (tables: readonly Table[]): TablesJson => ({
   schema: 'geogap-tables-1',
   generator: `geogap ${version}`,
-  tables: tables.map(({ name, title, notes, columns, values }) => ({
+  tables: tables.map(({ name, title, sentences = [], notes, columns, values }) => ({
     name,
     title,
-    notes: [...notes],
+    notes: [...sentences, ...notes],
     columns: columns.map(({ name, heading }) => ({ name, heading })),
     rows: values.map(row => Object.fromEntries(columns.map((column, i) => [column.name, row[i]!]))),
   })),
 })
 
-function tableText({ title, notes, text }: Table, format: TableFormat): string {
+function tableText({ title, sentences = [], notes, text }: Table, format: TableFormat): string {
   const body = text(format)
   if (format === 'csv' || format === 'tsv' || format === 'jsonl') return body
   const [head, ...lines] = [title, ...notes].map(stripControlCharacters)
-  if (format === 'latex') return [head, ...lines].map(line => `% ${line}\n`).join('') + body
+  const lead = sentences.map(stripControlCharacters)
+  if (format === 'latex')
+    return [...lead, head, ...lines].map(line => `% ${line}\n`).join('') + body
   const ending =
     lines.length === 0
       ? ''
       : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
-  return `${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
+  const start = lead.length === 0 ? '' : `${lead.join(format === 'markdown' ? '\n\n' : '\n')}\n\n`
+  return `${start}${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
 }
 
 function htmlDocument(tables: readonly Table[]): string {
   const title = escapeHtml(tables.map(({ title }) => title).join(', '))
   const sections = tables.map(table => {
-    const notes = table.notes.map(note => `<p>${escapeHtml(note)}</p>\n`).join('')
-    return `<h1>${escapeHtml(table.title)}</h1>\n${table.text('html')}${notes}`
+    const paragraphs = (texts: readonly string[]): string =>
+      texts.map(text => `<p>${escapeHtml(text)}</p>\n`).join('')
+    const { title, sentences = [], notes } = table
+    return `<h1>${escapeHtml(title)}</h1>\n${paragraphs(sentences)}${table.text('html')}${paragraphs(notes)}`
   })
   return `<!doctype html>\n<meta charset="utf-8">\n<title>${title}</title>\n${sections.join('')}`
 }

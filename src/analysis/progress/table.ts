@@ -1,0 +1,261 @@
+/** Progress of each standard benchmark beside each geographic data set, as a table. */
+import {
+  type CellValue,
+  fieldColumn,
+  fieldColumns,
+  numericColumns,
+  type TableColumn,
+} from '../../lib/table/columns.ts'
+import { createTable, type Table } from '../../lib/table/table.ts'
+import { intervalText, signedText } from '../../lib/table/values.ts'
+import { type Interval } from '../../metrics/intervals.ts'
+import { datacompEnding } from '../datasetRoles.ts'
+import { type ModelClustering, type ProgressEvidence, unknownPretraining } from './evidence.ts'
+import {
+  type BenchmarkRate,
+  type LineProgress,
+  oodAverage,
+  type ProgressComparison,
+  type ProgressPair,
+} from './progress.ts'
+import { progressSentences } from './sentence.ts'
+
+/** A standard benchmark beside a geographic data set; a line without geographic accuracies has the rates alone. */
+export interface ProgressTableRow {
+  line: LineProgress['kind']
+  standard: string
+  geographic: string | null
+  models: number
+  standardRate: number | null
+  standardRateInterval: Interval | null
+  geographicRate: number | null
+  geographicRateInterval: Interval | null
+  gap: number | null
+  gapInterval: Interval | null
+  ratio: number | null
+  ratioInterval: Interval | null
+  byImprovements: number | null
+  /** Best minus worst accuracy, as shares. */
+  standardImprovement: number | null
+  geographicImprovement: number | null
+  standardR2: number | null
+  geographicR2: number | null
+  reason: string | null
+}
+
+/** Returns the rows of all lines of a comparison. */
+export const progressTableRows = ({ lines }: ProgressComparison): ProgressTableRow[] =>
+  lines.flatMap(({ kind, rates, pairs }) =>
+    pairs.length > 0
+      ? pairs.map(pair => pairRow(kind, pair))
+      : rates.map(rate => rateRow(kind, rate)),
+  )
+
+function pairRow(line: LineProgress['kind'], { standard, geographic, gap }: ProgressPair) {
+  return {
+    line,
+    standard: standard.title,
+    geographic: geographic.title,
+    models: gap.standard.n,
+    standardRate: gap.standard.slope,
+    standardRateInterval: gap.standard.interval,
+    geographicRate: gap.geographic.slope,
+    geographicRateInterval: gap.geographic.interval,
+    gap: gap.difference,
+    gapInterval: gap.intervals.difference,
+    ratio: gap.ratio,
+    ratioInterval: gap.intervals.ratio,
+    byImprovements: gap.byImprovements,
+    standardImprovement: gap.standard.netImprovement,
+    geographicImprovement: gap.geographic.netImprovement,
+    standardR2: gap.standard.r2,
+    geographicR2: gap.geographic.r2,
+    reason: gap.reason ?? gap.intervals.reason,
+  }
+}
+
+function rateRow(line: LineProgress['kind'], { title, rate }: BenchmarkRate): ProgressTableRow {
+  return {
+    line,
+    standard: title,
+    geographic: null,
+    models: rate.n,
+    standardRate: rate.slope,
+    standardRateInterval: rate.interval,
+    geographicRate: null,
+    geographicRateInterval: null,
+    gap: null,
+    gapInterval: null,
+    ratio: null,
+    ratioInterval: null,
+    byImprovements: null,
+    standardImprovement: rate.netImprovement,
+    geographicImprovement: null,
+    standardR2: rate.r2,
+    geographicR2: null,
+    reason: rate.reason,
+  }
+}
+
+type RowField<T> = {
+  [K in keyof ProgressTableRow]: ProgressTableRow[K] extends T ? K : never
+}[keyof ProgressTableRow]
+
+/** Returns the column of a number with fixed digits. */
+const numberColumn = (
+  field: RowField<number | null>,
+  { name, heading, digits }: { name: string; heading: string; digits: number },
+): TableColumn<ProgressTableRow> => ({
+  name,
+  heading,
+  type: 'number',
+  value: row => row[field],
+  show: row => (row[field] === null ? '–' : signedText(row[field], digits)),
+})
+
+/** Returns the columns of a number and of its interval. */
+const estimateColumns = (
+  field: RowField<number | null>,
+  interval: RowField<Interval | null>,
+  names: { name: string; heading: string; digits: number },
+): TableColumn<ProgressTableRow>[] => [
+  numberColumn(field, names),
+  {
+    name: `${names.name}_low`,
+    heading: '95 % interval',
+    type: 'number',
+    value: row => row[interval]?.[0] ?? null,
+    show: row =>
+      intervalText(
+        { low: row[interval]?.[0] ?? null, high: row[interval]?.[1] ?? null },
+        names.digits,
+      ),
+  },
+  {
+    name: `${names.name}_high`,
+    heading: '',
+    type: 'number',
+    value: row => row[interval]?.[1] ?? null,
+  },
+]
+
+const shareAsPoints = (share: number | null): string =>
+  share === null ? '–' : signedText(100 * share, 1)
+
+const improvementColumn = (
+  field: RowField<number | null>,
+  name: string,
+  heading: string,
+): TableColumn<ProgressTableRow> => ({
+  name,
+  heading,
+  type: 'number',
+  value: row => row[field],
+  show: row => shareAsPoints(row[field]),
+})
+
+const columnsOf = (rows: readonly ProgressTableRow[]): TableColumn<ProgressTableRow>[] => {
+  const isOneLine = new Set(rows.map(({ line }) => line)).size < 2
+  return [
+    fieldColumn(
+      'line',
+      isOneLine ? '' : 'models',
+      (kind: CellValue) => lineNames[kind as LineProgress['kind']],
+    ),
+    ...fieldColumns({ standard: 'standard' }),
+    ...fieldColumns({ geographic: 'geographic' }),
+    ...numericColumns({ models: 'n' }),
+    ...estimateColumns('ratio', 'ratioInterval', { name: 'ratio', heading: 'ratio', digits: 1 }),
+    ...estimateColumns('gap', 'gapInterval', { name: 'gap', heading: 'gap', digits: 2 }),
+    ...estimateColumns('standardRate', 'standardRateInterval', {
+      name: 'standard_rate',
+      heading: 'standard rate',
+      digits: 2,
+    }),
+    ...estimateColumns('geographicRate', 'geographicRateInterval', {
+      name: 'geographic_rate',
+      heading: 'geographic rate',
+      digits: 2,
+    }),
+    improvementColumn('standardImprovement', 'standard_improvement', 'standard net'),
+    improvementColumn('geographicImprovement', 'geographic_improvement', 'geographic net'),
+    numberColumn('byImprovements', {
+      name: 'gap_by_improvements',
+      heading: 'gap by net',
+      digits: 2,
+    }),
+    numberColumn('standardR2', { name: 'standard_r2', heading: 'standard R²', digits: 2 }),
+    numberColumn('geographicR2', { name: 'geographic_r2', heading: 'geographic R²', digits: 2 }),
+    { name: 'reason', heading: '', value: row => row.reason },
+  ]
+}
+
+const lineNames: Readonly<Record<LineProgress['kind'], string>> = {
+  heads: 'with a head',
+  'zero-shot': 'zero-shot',
+  all: 'all',
+}
+
+/**
+ * Returns a comparison of progress as a table, with its sentences.
+ *
+ * @example
+ * const table = progressTable(comparison, evidence)
+ */
+export function progressTable(
+  comparison: ProgressComparison,
+  evidence: Pick<ProgressEvidence, 'notes' | 'syntheticNote'>,
+): Table {
+  const rows = progressTableRows(comparison)
+  const sentences = comparison.lines.flatMap(line => progressSentences(comparison, line))
+  return {
+    ...createTable(
+      {
+        name: 'progress',
+        title: `Progress against ${comparison.reference.title}`,
+        notes: [
+          ...meaningNotes(comparison, rows),
+          evidence.syntheticNote ?? [],
+          evidence.notes,
+        ].flat(),
+      },
+      columnsOf(rows),
+      rows,
+    ),
+    sentences,
+  }
+}
+
+/** Returns what the columns mean and what restricts them. */
+function meaningNotes(
+  { reference, axis, cluster, lines }: ProgressComparison,
+  rows: readonly ProgressTableRow[],
+): string[] {
+  const names = lines.flatMap(({ rates }) => rates.map(({ name }) => name))
+  const unit = axis === 'linear' ? `points per point of ${reference.title}` : `in ${axis} axes`
+  const reasons = [
+    ...new Set(
+      rows.flatMap(({ reason, geographic }) => (geographic === null ? [] : (reason ?? []))),
+    ),
+  ]
+  return [
+    `rate: slope of the least-squares line over the models, ${unit}; gap: difference of the rates; ratio: standard rate divided by geographic rate; net: best minus worst accuracy, in points`,
+    clusterNotes[cluster],
+    ...(names.includes(oodAverage)
+      ? ['OOD average: the mean of ImageNet-Sketch, ImageNet-R and ObjectNet']
+      : []),
+    ...(names.some(name => datacompEnding.test(name))
+      ? ["DataComp's subsets: the metric may be the worst group's accuracy"]
+      : []),
+    ...(lines.some(({ kind }) => kind === 'all')
+      ? ['one line through zero-shot and other models, as neither kind has two']
+      : []),
+    ...reasons,
+  ]
+}
+
+const clusterNotes: Readonly<Record<ModelClustering, string>> = {
+  family: 'intervals allow for families of models that deviate alike',
+  pretraining: `intervals allow for models of one pretraining data set that deviate alike; models whose data are ${unknownPretraining} count as one set`,
+  none: 'intervals take every model as independent, which models of one family are not',
+}
