@@ -8,8 +8,14 @@ import {
 import { type Interval } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
-import { changeMoments, joinOutcomes, type PairedOutcomes, signFlipP } from '../metrics/signFlip.ts'
-import { fieldColumn, fieldColumns, shareColumn, type TableColumn } from '../lib/table/columns.ts'
+import {
+  changeMoments,
+  joinOutcomes,
+  type PairedOutcomes,
+  signFlipMidP,
+  signFlipP,
+} from '../metrics/signFlip.ts'
+import { fieldColumn, numericColumns, shareColumn, type TableColumn } from '../lib/table/columns.ts'
 import { pNumber, pointsText } from '../lib/table/text.ts'
 import { type PairCoverage, type PairedCounts } from './imagePairs.ts'
 
@@ -20,28 +26,48 @@ export interface GroupChange {
   group: string
   /** Images with an outcome on both sides. */
   n: number
-  /** Images wrong on the first and right on the second side, and the reverse. */
-  gained: number
-  lost: number
+  /** Images wrong on the first and right on the second side, and the reverse; null if images cannot be paired. */
+  gained: number | null
+  lost: number | null
   first: number
   second: number
   /** Accuracy of the second minus that of the first side. */
   change: number
-  /** 95 % interval of `change` for this group alone: Tango's paired score interval, widened if households flip together. */
+  /**
+   * 95 % interval of `change` for this group alone: Tango's paired score interval, widened if households flip together; of counts
+   * without single images Newcombe's of two independent samples.
+   */
   interval: Interval | null
   /** Why `interval` is null. */
   reason: string | null
-  /** Exact two-sided p-value of no change: McNemar's test, or the sign-flip test over households. */
-  p: number
+  /** Exact two-sided p-value of no change: McNemar's test, or the sign-flip test over households. Null if images cannot be paired. */
+  p: number | null
+  /** Mid-p of the same test: the probability of what was seen counts half, so that it is not too large on average. */
+  midP: number | null
   /** `p` adjusted by Benjamini and Hochberg over all groups of the comparison; overall is not adjusted. */
-  adjusted: number
+  adjusted: number | null
   /** The class that makes up more than half of the net change; null if none does. */
   mostly: string | null
+}
+
+/** A change over images that both sides have, so that it is tested. */
+export interface PairedGroupChange extends GroupChange {
+  gained: number
+  lost: number
+  p: number
+  midP: number
+  adjusted: number
 }
 
 /** Returns an interval of a change in percentage points, such as `-3.1 to +0.4`. */
 export const changeRangeText = (interval: Interval | null): string =>
   interval?.map(pointsText).join(' to ') ?? '–'
+
+const pColumn = (name: 'midP' | 'adjusted', heading: string): TableColumn<GroupChange> => ({
+  ...fieldColumn(name, heading, (p: number | null) => (p === null ? '–' : pNumber(p))),
+  name: name === 'midP' ? 'mid_p' : name,
+  type: 'number',
+})
 
 /** The columns of a table of changes, after those that name the group. */
 export const changeColumns: readonly TableColumn<GroupChange>[] = [
@@ -56,8 +82,9 @@ export const changeColumns: readonly TableColumn<GroupChange>[] = [
     show: ({ interval }) => changeRangeText(interval),
   },
   { name: 'high', heading: '', value: ({ interval }) => interval?.[1] ?? null },
-  ...fieldColumns({ gained: 'gained', lost: 'lost', p: '' }),
-  { ...fieldColumn('adjusted', 'adjusted p'), show: ({ adjusted }) => pNumber(adjusted) },
+  ...numericColumns({ gained: 'gained', lost: 'lost', p: '' }),
+  pColumn('midP', 'mid-p'),
+  pColumn('adjusted', 'adjusted p'),
 ]
 
 /** The changes between two evaluations. */
@@ -76,6 +103,8 @@ export interface EvaluationComparison {
   minN: number
   /** Number of households, whose images are tested together; null if the data set names none. */
   households: number | null
+  /** Whether images were compared one by one, or only counts of groups. */
+  isPaired: boolean
   /** Sentences for the reader on images and models that were not compared. */
   notes: string[]
 }
@@ -103,7 +132,9 @@ export function groupChanges(
   cells: ReadonlyMap<string, readonly PairedCounts[]>,
   minN: number,
   overallCells: readonly PairedCounts[],
-): Pick<EvaluationComparison, 'rows' | 'tested' | 'leftOut' | 'minN' | 'households'> {
+): Pick<EvaluationComparison, 'tested' | 'leftOut' | 'minN' | 'households'> & {
+  rows: PairedGroupChange[]
+} {
   const overall = overallCells.length > 0 ? [overallChange(overallCells)] : []
   const groups = [...cells].flatMap(([by, members]) => {
     const clusterings = changeClusterings(members)
@@ -152,7 +183,7 @@ export const overallChangeClustering = (
 ): GroupClustering =>
   changeClusterings(cells.map(cell => ({ ...cell, group: name }))).get(name) ?? independentImages
 
-const overallChange = (cells: readonly PairedCounts[]): GroupChange =>
+const overallChange = (cells: readonly PairedCounts[]): PairedGroupChange =>
   groupChange({
     by: 'overall',
     group: 'all',
@@ -161,7 +192,7 @@ const overallChange = (cells: readonly PairedCounts[]): GroupChange =>
     clustering: overallChangeClustering(cells, 'all groups'),
   })
 
-function groupChange({ by, group, cells, counts, clustering }: PairedGroup): GroupChange {
+function groupChange({ by, group, cells, counts, clustering }: PairedGroup): PairedGroupChange {
   const n = pairedImageCount(counts)
   const { onlySecond: gained, onlyFirst: lost } = counts
   const p = signFlipP(counts)
@@ -178,6 +209,7 @@ function groupChange({ by, group, cells, counts, clustering }: PairedGroup): Gro
     interval: reason === null ? pairedInterval(counts, 0.95, inflation) : null,
     reason,
     p,
+    midP: signFlipMidP(counts),
     adjusted: p,
     mostly: by === 'label' ? null : mainlyChangedClass(cells, gained - lost),
   }

@@ -8,6 +8,8 @@ import {
   type PairedCounts,
   sharedColumns,
 } from './imagePairs.ts'
+import { compareCounts } from './compareCounts.ts'
+import { isOfCounts } from '../results/schema.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import { type EvaluationPair } from './evaluationPairs.ts'
 
@@ -27,23 +29,30 @@ export async function compareEvaluations(
 ): Promise<EvaluationComparison> {
   const { first, second, dataset, preprocessing } = pair
   const columns = sharedColumns(first, second)
+  const isPaired = ![first, second].some(({ identity }) => isOfCounts(identity))
   for (const column of by ?? []) {
     if (column !== 'label' && !columns.includes(column))
       throw unknownNameError('column', column, [...columns, 'label'])
   }
-  const compared = by ?? [...defaultColumns.filter(column => columns.includes(column)), 'label']
+  const own = defaultColumns.filter(column => columns.includes(column))
+  const compared = by ?? (isPaired ? [...own, 'label'] : own)
+  const about = {
+    dataset,
+    preprocessing,
+    firstModel: first.identity.model,
+    secondModel: second.identity.model,
+    isPaired,
+  }
+  if (!isPaired) return { ...about, ...(await compareCounts(pair, compared, minN)) }
   const cells = new Map<string, PairedCounts[]>()
   for (const column of compared) cells.set(column, await pairedCounts(first, second, column))
   const overall = cells.get('label') ?? (await pairedCounts(first, second, 'label'))
   const found = groupChanges(cells, minN, overall)
   const covered = await pairCoverage(first, second)
   return {
+    ...about,
     ...found,
-    dataset,
-    preprocessing,
     coverage: covered,
-    firstModel: first.identity.model,
-    secondModel: second.identity.model,
     notes: comparisonNotes(pair, covered),
   }
 }

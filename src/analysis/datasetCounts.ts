@@ -25,7 +25,7 @@ export const groupFilter = (
 
 type CountName = 'n' | 'top1' | 'top5' | 'errors'
 
-/** The counts of one model in each cell. */
+/** The counts of one model in each cell; `top5` is -1 where only the first answer is known. */
 export type ModelCounts = Readonly<Record<CountName, ArrayLike<number>>>
 
 /** Returns a record with a value for each count. */
@@ -71,12 +71,20 @@ export function filterCells(dataset: DatasetCounts, filter: GroupFilter): number
   return cells
 }
 
-const emptyCounts = () => ({ n: 0, top1: 0, top5: 0, errors: 0 })
+interface CellSum {
+  n: number
+  top1: number
+  top5: number | null
+  errors: number
+}
 
-function addCounts(sum: ReturnType<typeof emptyCounts>, counts: ModelCounts, cell: number): void {
+const emptySum = (): CellSum => ({ n: 0, top1: 0, top5: 0, errors: 0 })
+
+function addCounts(sum: CellSum, counts: ModelCounts, cell: number): void {
   sum.n += counts.n[cell] ?? 0
   sum.top1 += counts.top1[cell] ?? 0
-  sum.top5 += counts.top5[cell] ?? 0
+  const top5 = counts.top5[cell] ?? 0
+  sum.top5 = top5 < 0 || sum.top5 === null ? null : sum.top5 + top5
   sum.errors += counts.errors[cell] ?? 0
 }
 
@@ -84,7 +92,7 @@ export function totalAccuracy(
   dataset: DatasetCounts,
   { counts, cells }: { counts: ModelCounts; cells: readonly number[] },
 ): AccuracyEstimate {
-  const sum = emptyCounts()
+  const sum = emptySum()
   for (const cell of cells) addCounts(sum, counts, cell)
   return accuracyEstimate(dataset, sum)
 }
@@ -95,7 +103,7 @@ export function groupedAccuracies(
   by: readonly Dimension[],
   { counts, cells }: { counts: ModelCounts; cells: readonly number[] },
 ): GroupedAccuracy[] {
-  const sums = new Map<number, { cell: number; sum: ReturnType<typeof emptyCounts> }>()
+  const sums = new Map<number, { cell: number; sum: CellSum }>()
   for (const cell of cells) {
     let key = 0
     for (const dimension of by) {
@@ -103,7 +111,7 @@ export function groupedAccuracies(
       key = key < 0 || code < 0 ? -1 : key * dataset.values[dimension].length + code
     }
     if (key < 0) continue
-    const known = sums.get(key) ?? { cell, sum: emptyCounts() }
+    const known = sums.get(key) ?? { cell, sum: emptySum() }
     sums.set(key, known)
     addCounts(known.sum, counts, cell)
   }
@@ -119,11 +127,11 @@ export interface GroupedAccuracy {
   rate: AccuracyEstimate
 }
 
-function accuracyEstimate(
-  { isClustered }: DatasetCounts,
-  counts: ReturnType<typeof emptyCounts>,
-): AccuracyEstimate {
-  const { n, errors, top1, top5, interval } = accuracy(counts)
+function accuracyEstimate({ isClustered }: DatasetCounts, counts: CellSum): AccuracyEstimate {
+  const { top5: within5, ...others } = counts
+  const { n, errors, top1, top5, interval } = accuracy(
+    within5 === null ? others : { ...others, top5: within5 },
+  )
   const [low, high] = (isClustered ? null : interval) ?? [null, null]
   return { n, errors, top1, top5, low, high }
 }

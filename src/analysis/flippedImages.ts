@@ -1,3 +1,5 @@
+import { inputError } from '../lib/errors.ts'
+import { isOfCounts } from '../results/schema.ts'
 import { writeOutput } from '../lib/files.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { readDatasetRecords } from '../results/records.ts'
@@ -22,6 +24,12 @@ export async function writeFlippedImages(
   const records = await readDatasetRecords(dir)
   const rows = []
   for (const { dataset, preprocessing, first, second } of pairs) {
+    const counted = [first, second].find(({ identity }) => isOfCounts(identity))
+    if (counted)
+      throw inputError(
+        'no-images',
+        `${counted.identity.model} on ${dataset} is counts by group, without single images: there are no flipped images to write`,
+      )
     const classes = records.get(first.identity.content)?.classes
     for (const flip of await readFlippedImages(first, second))
       rows.push({ dataset, preprocessing, classes, ...flip })

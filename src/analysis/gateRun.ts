@@ -1,5 +1,7 @@
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { groupBy } from '../metrics/accuracy.ts'
+import { shortList } from '../lib/table/text.ts'
+import { groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { countsNotes, isOfCounts } from '../results/schema.ts'
 import { clusterMoments, groupClusterings, independentImages } from '../metrics/designEffect.ts'
 import { splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
@@ -87,7 +89,7 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     notes: [...exclusionNotes(entries), ...unusableNotes(failures)],
   }
   checkGateColumn(entries, by)
-  result.notes.push(...householdNotes(entries))
+  result.notes.push(...householdNotes(entries), ...countsNotes(entries))
   if (baseline !== undefined && maxDrop !== undefined) {
     const before = await readableResults(await newestEvaluations(baseline, options.exclude))
     result.notes.push(...unusableNotes(before.failures).map(note => `in the baseline, ${note}`))
@@ -139,6 +141,10 @@ async function pairedDrops(
   for (const pair of pairWithBaseline(baseline, entries, notes)) {
     const { first, second, dataset } = pair
     const subject = { model: second.identity.model, dataset }
+    if ([first, second].some(({ identity }) => isOfCounts(identity))) {
+      drops.push(...(await countedDrops(pair, by, notes)))
+      continue
+    }
     notes.push(...(await uncoveredNotes(pair)))
     const byClass = await pairedCounts(first, second, 'label')
     const whole = joinOutcomes(byClass)
@@ -162,6 +168,50 @@ async function pairedDrops(
     }
   }
   return drops
+}
+
+const unpairedReason = 'no bound: counts by group do not say which images each side has right'
+
+/** Returns the drops of counts by group, of which no bound can be given: images are not paired. Groups of other sizes are named. */
+async function countedDrops(
+  { first, second, dataset }: EvaluationPair,
+  by: string,
+  notes: string[],
+): Promise<GroupDrop[]> {
+  const subject = { model: second.identity.model, dataset }
+  const columns = by === 'label' ? [] : [by]
+  const before = await countByColumns(first, columns)
+  const after = await countByColumns(second, columns)
+  const sides = [before, after].map(cells => [
+    { group: 'all images', ...sumCounts(cells) },
+    ...groupBy(cells, [by]).groups,
+  ])
+  const changed = sides[0]!.flatMap(one => {
+    const other = sides[1]!.find(({ group }) => group === one.group)
+    return other ? { one, other } : []
+  })
+  const unequal = changed.filter(({ one, other }) => one.n !== other.n)
+  if (unequal.length > 0)
+    notes.push(
+      `${subject.model} on ${dataset}: the two runs count different numbers of images in ${shortList(
+        unequal.map(({ one }) => one.group),
+        5,
+      )}, of which no drop is judged.`,
+    )
+  return changed
+    .filter(({ one, other }) => one.n === other.n)
+    .map(({ one, other }) => ({
+      ...subject,
+      group: one.group,
+      counts: {
+        both: Math.min(one.top1, other.top1),
+        onlyFirst: Math.max(0, one.top1 - other.top1),
+        onlySecond: Math.max(0, other.top1 - one.top1),
+        neither: one.n - Math.max(one.top1, other.top1),
+      },
+      inflation: 1,
+      reason: unpairedReason,
+    }))
 }
 
 /** Pairs models by their names, or the only model with the only model of the baseline. */

@@ -62,7 +62,7 @@ export const packSchema = z.object({
           ),
         }),
       ),
-      /** One row a cell: label, group values, then n, top-1, top-5, errors, unscored. */
+      /** One row a cell: label, group values, then n, top-1, top-5 (null if it is not known), errors, unscored. */
       counts: z.array(z.array(packValue)),
     }),
   ),
@@ -117,7 +117,7 @@ function packEvaluation(
       ...by.map(column => ownValue(groups, column) ?? null),
       n,
       top1,
-      top5,
+      top5 ?? null,
       errors,
       unscored,
     ]),
@@ -189,11 +189,11 @@ function unpackEvaluation(packed: Pack['evaluations'][number]): StoredEvaluation
 function unpackCounts({ identity, by, counts }: Pack['evaluations'][number]): CountsCell[] {
   const { model, dataset, preprocessing } = identity
   return counts.map(row => {
-    const [n = 0, top1 = 0, top5 = 0, errors = 0, unscored = 0] = row
-      .slice(1 + by.length)
-      .map(Number)
+    const numbers = row.slice(1 + by.length)
+    const [n = 0, top1 = 0, , errors = 0, unscored = 0] = numbers.map(Number)
+    const top5 = numbers[2] == null ? {} : { top5: Number(numbers[2]) }
     const groups = Object.fromEntries(by.map((column, i) => [column, row[1 + i] ?? null]))
     const cell = { model, dataset, preprocessing, label: String(row[0]), groups }
-    return { ...cell, n, top1, top5, errors, unscored }
+    return { ...cell, ...top5, n, top1, errors, unscored }
   })
 }

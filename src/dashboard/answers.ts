@@ -4,7 +4,7 @@ import { byDimension, dimensions } from '../analysis/datasetCounts.ts'
 import { householdSql } from '../analysis/imagePairs.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
-import { failedSql } from '../results/schema.ts'
+import { failedSql, isOfCounts } from '../results/schema.ts'
 import { type StoredEvaluation, shardPaths } from '../results/store.ts'
 import { cellOf, dimensionColumn, evaluationStateOf, type GrowingCounts } from './load.ts'
 import { type DashboardStore } from './store.ts'
@@ -74,6 +74,17 @@ function dimensionSql(counts: GrowingCounts, { shards }: StoredEvaluation): stri
     .join(', ')
 }
 
+/** The image list of counts by group, whose rows are no images. */
+const noImages = (content: string): ImageList => ({
+  content,
+  id: [],
+  cell: [],
+  accepted: [],
+  classes: [],
+  household: null,
+  pictures: false,
+})
+
 /** Reads the images of a data set. */
 export async function readImageList(
   store: DashboardStore,
@@ -82,6 +93,7 @@ export async function readImageList(
 ): Promise<ImageList> {
   const counts = store.counts(dataset)
   const sources = imageSources(store, dataset, content)
+  if (sources.some(({ identity }) => isOfCounts(identity))) return noImages(content)
   const distinct = sources.every(isComplete) ? '' : 'DISTINCT ON (id)'
   const columns = `${householdSql(sources[0]!)} AS household, ${dimensionSql(counts, sources[0]!)}`
   const [id, accepted, household, ...values] = await queryColumns(
@@ -112,6 +124,8 @@ export async function readOutcomes(
 ): Promise<ModelOutcomes> {
   const entry = store.evaluation(dataset, model)
   const { content } = entry.identity
+  if (isOfCounts(entry.identity))
+    return { images: imageListName(store, dataset, content), outcome: '', confidence: [] }
   const isWhole = isComplete(entry)
   const source = isWhole
     ? `${parquetRows()} a`

@@ -74,9 +74,11 @@ export async function countEvaluation(
   )
   const columnsOfCounts = byCountName(name => {
     const sums = new Int32Array(counts.positions.size)
-    for (const [i, cell] of cells.entries()) sums[positions[i]!]! += cell[name]
+    for (const [i, cell] of cells.entries()) sums[positions[i]!]! += cell[name] ?? 0
     return sums
   })
+  for (const [i, { n, top5 }] of cells.entries())
+    if (n > 0 && top5 === undefined) columnsOfCounts.top5[positions[i]!] = -1
   counts.models.set(model, { ...columnsOfCounts, state })
 }
 

@@ -2,7 +2,7 @@
  * Computes the pages of images and the comparison of two models from the dashboard's data files. This module runs in
  * browsers.
  */
-import { groupChanges, type GroupChange, minComparedImages } from '../analysis/compare.ts'
+import { groupChanges, type PairedGroupChange, minComparedImages } from '../analysis/compare.ts'
 import {
   byDimension,
   type DatasetCounts,
@@ -54,7 +54,7 @@ export interface GalleryPage {
 }
 
 export interface CompareView {
-  rows: GroupChange[]
+  rows: PairedGroupChange[]
   tested: number
   leftOut: number
   minN: number

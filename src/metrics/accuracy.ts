@@ -98,7 +98,7 @@ const finishSum = ({ top5, ...sum }: CountsSum) => (top5 === undefined ? sum : {
 /** Counts of the images that share their group values and, if cells are split by class, their class. */
 export interface CountsRow extends Counts {
   groups: Readonly<Record<string, string | number | null>>
-  /** The class; absent if cells are not split by class. */
+  /** The class; absent or empty if cells are not split by class or the class is not known. */
   label?: string
 }
 
@@ -173,16 +173,13 @@ function groupFinder(
   const findByValues = ({ groups, label }: CountsRow): OpenGroup | null =>
     find(
       columns.map(
-        column => ownValue(groups, column) ?? (column === 'label' ? label : null) ?? null,
+        column => ownValue(groups, column) ?? (column === 'label' ? label || null : null),
       ),
     )
   if (columns.includes('label'))
     return columns.length > 1
       ? findByValues
-      : cell =>
-          cell.label === undefined
-            ? findByValues(cell)
-            : (open.get(cell.label) ?? find([cell.label]))
+      : cell => (!cell.label ? findByValues(cell) : (open.get(cell.label) ?? find([cell.label])))
   const found = new Map<GroupValues, OpenGroup | null>()
   return cell => {
     const known = found.get(cell.groups)

@@ -67,5 +67,5 @@ export {
 export { classCounts, classScores, macroScores } from './recall.ts'
 export { fitLine, type Line } from './regression.ts'
 export { scalingTrend, sizeGroups } from './scaling.ts'
-export { signFlipP, type PairedOutcomes } from './signFlip.ts'
+export { signFlipMidP, signFlipP, type PairedOutcomes } from './signFlip.ts'
 export { weightedAccuracy } from './weightedAccuracy.ts'

@@ -57,6 +57,19 @@ export function signFlipP(outcomes: PairedOutcomes): number {
   return Math.min(1, 2 * atMost(Math.min(gained, total - gained)))
 }
 
+/**
+ * Mid-p of no change (Lancaster 1961): half of the probability of what was seen is left out of the exact p-value on each side. Its
+ * errors are near the level on average and may pass it (Fagerland, Lydersen and Laake 2013), so no gate goes by it.
+ *
+ * @example
+ * signFlipMidP({ both: 50, onlyFirst: 3, onlySecond: 12, neither: 35 }) // 0.0213
+ */
+export function signFlipMidP(outcomes: PairedOutcomes): number {
+  const { gained, total, atMost } = signFlips(outcomes)
+  const least = Math.min(gained, total - gained)
+  return Math.min(1, atMost(least) + atMost(least - 1))
+}
+
 /** Outcomes of several cells together: a cell without a cluster holds independent images. */
 export function joinOutcomes(
   cells: readonly (PairCounts & { cluster?: string | null })[],

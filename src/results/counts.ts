@@ -16,8 +16,8 @@ export interface CountsCell extends CountsRow {
   model: string
   dataset: string
   preprocessing: ResultKey['preprocessing']
+  /** Empty if the class is not known. */
   label: string
-  top5: number
   errors: number
   /** Images whose class the model cannot name; in no accuracy. */
   unscored: number
@@ -168,12 +168,13 @@ async function countEvaluations(
   ]
   const found = await queryColumns(
     `SELECT ${entryNameSql}, ${selected.join(', ')},
-       count(correct1)::DOUBLE, count_if(correct1)::DOUBLE, count_if(correct5)::DOUBLE,
+       count(correct1)::DOUBLE, count_if(correct1)::DOUBLE,
+       CASE WHEN count(correct5) = count(correct1) THEN count_if(correct5)::DOUBLE END,
        count_if(len(labels) > 0 AND status <> 'ok')::DOUBLE, count_if(len(labels) = 0)::DOUBLE
      FROM ${namedRows()} GROUP BY ALL ORDER BY ALL`,
     [entries.flatMap(shardPaths)],
   )
-  const [names, labels] = found as [string[], string[]]
+  const [names, labels] = found as [string[], (string | null)[]]
   const values = found.slice(2, 2 + present.length) as (string | number | null)[][]
   const [n, top1, top5, errors, unscored] = found.slice(2 + present.length) as number[][]
   const cells = new Map(
@@ -188,16 +189,17 @@ async function countEvaluations(
       shared.get(key) ??
       Object.fromEntries(present.map(({ name }, c) => [name, values[c]![i]!] as const))
     shared.set(key, groups)
+    const within5 = top5![i] as number | null
     const counts = {
       n: n![i]!,
       top1: top1![i]!,
-      top5: top5![i]!,
+      ...(within5 === null ? {} : { top5: within5 }),
       errors: errors![i]!,
       unscored: unscored![i]!,
     }
     const entry = cells.get(names[i]!)!
     const { model, dataset, preprocessing } = entry.identity
-    entry.cells.push({ model, dataset, preprocessing, label, groups, ...counts })
+    entry.cells.push({ model, dataset, preprocessing, label: label ?? '', groups, ...counts })
   }
   return [...cells.values()].map(entry => entry.cells)
 }

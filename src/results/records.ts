@@ -124,6 +124,15 @@ export async function recordDataset(
 ): Promise<void> {
   await checkOtherImages(dir, dataset)
   await writeImageSources(dir, dataset)
+  await writeDatasetRecord(dir, dataset, opened)
+}
+
+/** Stores what a data set is, but not where its images lie. */
+export async function writeDatasetRecord(
+  dir: string,
+  dataset: Dataset,
+  opened?: DatasetSpec,
+): Promise<void> {
   const { name, hash, samples, labelMap, problems, regionMapping, notes, synthetic } = dataset
   const record: DatasetRecord = {
     name,

@@ -49,16 +49,31 @@ export const resultKey = z.object({
   /** Images that an analysis left out: how many, and which list said so. Never in what is stored. */
   excluded: z.string().optional(),
   /**
-   * Present where rows are not this program's predictions: `imported` where another program made them, `features` where the
-   * features alone were computed and nothing was scored.
+   * Present where rows are not this program's predictions: `imported` where another program made them, `counts` where others
+   * counted right images by group and no row is a single image, `features` where the features alone were computed and nothing
+   * was scored.
    */
-  source: z.enum(['imported', 'features']).optional(),
+  source: z.enum(['imported', 'counts', 'features']).optional(),
 })
 /** Everything that must be equal for two predictions to be comparable. */
 export type ResultKey = z.infer<typeof resultKey>
 
 /** Whether the model chose among texts for the classes instead of using a head of its own. */
 export const isZeroShot = ({ prompts }: Pick<ResultKey, 'prompts'>): boolean => prompts !== ''
+
+/** Whether rows stand for counts by group, so that nothing is known of a single image. */
+export const isOfCounts = ({ source }: Pick<ResultKey, 'source'>): boolean => source === 'counts'
+
+/** Returns a sentence on results that are counts by group, and on what such counts cannot tell; none without such results. */
+export function countsNotes(entries: readonly { identity: ResultKey }[]): string[] {
+  const counted = entries.filter(({ identity }) => isOfCounts(identity))
+  const names = counted.map(({ identity: { model, dataset } }) => `${model} on ${dataset}`)
+  return names.length === 0
+    ? []
+    : [
+        `counts by group from elsewhere, without single images: ${names.join(', ')}; their intervals take images as independent and are too narrow where several are of one household`,
+      ]
+}
 
 /** What a model gives for an image, as far as it can be kept beside the predictions. */
 export const keptOutputs = ['logits', 'features'] as const

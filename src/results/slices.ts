@@ -12,7 +12,7 @@ import { tempDir } from '../lib/tempDir.ts'
 import { sha256 } from '../lib/hash.ts'
 import { copyQueryToParquet, quoteIdentifier, literalPath, parquetRows, query } from '../lib/sql.ts'
 import { type DatasetRecord } from './records.ts'
-import { failedSql, type ResultKey } from './schema.ts'
+import { failedSql, isOfCounts, type ResultKey } from './schema.ts'
 import { type StoredEvaluation, hashResultKey, shardPaths } from './store.ts'
 
 /** A row of `slice.csv`; its columns, in this order. */
@@ -41,6 +41,11 @@ export async function selectSlice(
   { right, where = {} }: SliceQuery,
 ): Promise<SliceRow[]> {
   const { columns } = entry.shards[0]!
+  if (isOfCounts(entry.identity))
+    throw inputError(
+      'no-images',
+      `${entry.identity.model} on ${entry.identity.dataset} is counts by group, without single images to list`,
+    )
   for (const column of Object.keys(where))
     if (column !== 'label' && !columns.includes(column))
       throw unknownNameError('column', column, ['label', ...columns])

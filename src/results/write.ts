@@ -21,7 +21,13 @@ import { type Storage } from '../lib/storage/storage.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { writeKeptOutputs } from './keptOutputs.ts'
 import { type Predictions, topCount } from './predictions.ts'
-import { type KeptOutput, noAcceptedClass, type ResultKey, type ShardManifest } from './schema.ts'
+import {
+  isOfCounts,
+  type KeptOutput,
+  noAcceptedClass,
+  type ResultKey,
+  type ShardManifest,
+} from './schema.ts'
 import {
   evaluationPath,
   hashResultKey,
@@ -152,11 +158,13 @@ function shardColumns({
   const hasClass = items.map(({ labels }) => identity.source !== 'features' && labels.length > 0)
   const scored = status.map((code, i) => code === 'ok' && hasClass[i]!)
   const within = (k: number) => scored.map((is, i) => (is ? rank[i]! >= 1 && rank[i]! <= k : null))
+  const isCounted = isOfCounts(identity)
+  const within5 = within(topCount)
   const statusOf = (code: string, i: number) =>
     code === 'ok' && !hasClass[i]! ? noAcceptedClass : code
   return [
     textColumn('id', items, item => item.id),
-    textColumn('label', items, item => item.label),
+    textColumn('label', items, item => item.label || null),
     textColumn('labels', items, item => item.labels.join(',')),
     ...topPositions.map((k): ParquetColumn => ({
       name: `class ${k}`,
@@ -169,10 +177,15 @@ function shardColumns({
     {
       name: 'rank',
       type: 'INTEGER',
-      values: scored.map((is, i) => (is && rank[i]! > 0 ? rank[i]! : null)),
+      values: scored.map((is, i) => (is && rank[i]! > 0 && !isCounted ? rank[i]! : null)),
     },
     { name: 'correct1', type: 'BOOLEAN', values: within(1) },
-    { name: 'correct5', type: 'BOOLEAN', values: within(topCount) },
+    {
+      name: 'correct5',
+      type: 'BOOLEAN',
+      // Of counts, rank 0 says that only the first answer is known.
+      values: isCounted ? within5.map((is, i) => (rank[i] === 0 ? null : is)) : within5,
+    },
     textColumn('status', status, statusOf),
     ...columns.map((name, i) =>
       groupColumn(`group ${i}`, groupValues(items, name), numeric.has(name)),

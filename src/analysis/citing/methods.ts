@@ -3,6 +3,7 @@ import { countText } from '../../lib/table/text.ts'
 import { datasetTitle, placeColumn, datasetRoles, syntheticNotes } from '../datasetRoles.ts'
 import { zeroShotModels } from '../modelRoles.ts'
 import { distinctFieldValues } from '../../results/store.ts'
+import { countsNotes, isOfCounts } from '../../results/schema.ts'
 import { datasetNotes, type Run } from '../../results/run.ts'
 import { stripControlCharacters, shortList } from '../../lib/table/text.ts'
 import {
@@ -72,14 +73,25 @@ const maxNames = 5
 
 function methodsParagraph(
   run: Run,
-  { measures, datasets, models: citedModels }: Bibliography,
+  { measures, datasets: citedDatasets, models: allModels }: Bibliography,
 ): string {
-  const identities = run.entries.map(({ identity }) => identity)
+  const identities = run.entries
+    .map(({ identity }) => identity)
+    .filter(identity => !isOfCounts(identity))
+  const measuresText = measuresSentences(run, measures)
+  if (identities.length === 0)
+    return `No model was run here: all results are counts by group that others published. ${measuresText}`
+  const citedModels = new Map(
+    [...allModels].filter(([model]) => identities.some(one => one.model === model)),
+  )
+  const datasets = [...citedDatasets].filter(([name]) =>
+    identities.some(({ dataset }) => dataset === name),
+  )
   const models = [...citedModels.keys()]
-  const zeroShot = zeroShotModels(run)
+  const zeroShot = models.filter(model => zeroShotModels(run).has(model))
   const tools = unique(identities.map(({ version, runtime }) => `geogap ${version} (${runtime})`))
   const modes = unique(identities.map(({ preprocessing }) => preprocessing))
-  const named = [...datasets].map(([name, work]) => {
+  const named = datasets.map(([name, work]) => {
     const images = Math.max(
       ...identities.filter(({ dataset }) => dataset === name).map(each => each.images),
     )
@@ -92,17 +104,24 @@ function methodsParagraph(
       : modes[0] === 'native'
         ? "with each model's own preprocessing"
         : 'with one preprocessing for all models (resize to 256, center crop of 224)'
+  const shot =
+    zeroShot.length === 0
+      ? ''
+      : ` ${countText(zeroShot.length, 'model')} of them ${zeroShot.length === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
+  return (
+    `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
+    measuresText
+  )
+}
+
+/** Returns how accuracy, disparity and rates are defined. */
+function measuresSentences(run: Run, measures: CitedWork): string {
   const { reference } = datasetRoles(run)
   const rate =
     reference === null
       ? ''
       : `, and the progress rate is the slope of the least-squares line of a data set's accuracy on that on ${datasetTitle(reference)}`
-  const shot =
-    zeroShot.size === 0
-      ? ''
-      : ` ${countText(zeroShot.size, 'model')} of them ${zeroShot.size === 1 ? 'was' : 'were'} used zero-shot, with the data set's own class names as texts.`
   return (
-    `We evaluated ${countText(models.length, 'model')}${which}${citeCommand([...citedModels.values()].flat())} on ${named.join(', ')} with ${tools.join(' and ')}, ${how}.${shot} ` +
     `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals (no narrower than exact ones near 0 and 1${householdDatasets(run).length > 0 ? "; for the number of independent images that would vary as much as the households' images" : ''}); images that could not be read are in no accuracy. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${citeCommand([measures])}.`
   )
@@ -114,7 +133,11 @@ function limitationSentences(run: Run): string[] {
   const unscored = run.cells.reduce((sum, cell) => sum + cell.unscored, 0)
   const partial = run.entries.filter(({ rows, identity }) => rows < identity.images)
   found.push(...syntheticNotes(run), ...exclusionNotes(run.entries))
-  found.push(...[...modelWarnings(run), ...datasetNotes(run)].map(text => `${text}.`))
+  found.push(
+    ...[...modelWarnings(run), ...datasetNotes(run), ...countsNotes(run.entries)].map(
+      text => `${text}.`,
+    ),
+  )
   if (errors > 0)
     found.push(`${countText(errors, 'prediction')} could not be made and count in no accuracy.`)
   if (unscored > 0)

@@ -10,9 +10,10 @@ const preprocessing = preprocessingOption('of predictions')['--preprocessing <mo
 
 const options = {
   '--out <dir>': { text: 'folder of results', parse: folder },
-  '--dataset <name>': 'of predictions: the data set that their ids are of',
+  '--dataset <name>':
+    'the data set that the ids of predictions, or counts without a column dataset, are of',
   ...datasetOptions,
-  '--model <name>': 'of predictions: the model that made them',
+  '--model <name>': 'the model that made predictions, or counts without a column model',
   '--preprocessing <mode>': { ...preprocessing, default: 'native' },
   '--partial': 'take predictions that miss some images; those count as failed',
   ...tagOption,
@@ -27,11 +28,14 @@ type Inputs = InputValues<typeof options>
 export const command = defineCommand({
   name: 'import',
   text:
-    "Take in accuracies (timm's results-*.csv, OpenCLIP's openclip_results.csv, or model,benchmark,accuracy,n) " +
-    'or per-image predictions (id with top5 or logits) that were made elsewhere.',
+    "Take in accuracies (timm's results-*.csv, OpenCLIP's openclip_results.csv, or model,benchmark,accuracy,n), " +
+    'counts by group (model, dataset, country, n, correct) or per-image predictions (id with top5 or logits) that were made elsewhere.',
   arguments: { '[files...]': 'CSV or Parquet files' },
   options,
-  examples: ['geogap import results-imagenet.csv results-sketch.csv --out results'],
+  examples: [
+    'geogap import results-imagenet.csv results-sketch.csv --out results',
+    'geogap import clip-by-country.csv --model clip:ViT-B-32/openai --dataset dollarstreet --out results',
+  ],
   run: async ({ files, ...options }) => {
     if (options.example !== undefined) {
       const { pytorchScript } = await import('../print/pytorchScript.ts')
@@ -57,7 +61,7 @@ export const command = defineCommand({
   },
 })
 
-/** Imports accuracies or predictions, and says how many. */
+/** Imports accuracies, counts by group or predictions, and says how many. */
 async function importFile(
   file: string,
   table: RawTable,
@@ -65,6 +69,18 @@ async function importFile(
 ): Promise<string> {
   const { readAccuracies } = await import('../../evaluate/import/accuracies.ts')
   const { out, model, tag: tags } = options
+  const { columns } = table
+  const hasPredictions =
+    columns.includes('id') && ['top5', 'logits'].some(name => columns.includes(name))
+  if (!hasPredictions) {
+    const { readGroupCounts } = await import('../../evaluate/import/countTables.ts')
+    const dataset = options.dataset ?? basename(file).replace(/(\.\w{1,7})?\.\w+$/, '')
+    const counts = readGroupCounts(table, { file, model, dataset })
+    if (counts) {
+      const { importGroupCounts } = await import('../../evaluate/import/counts.ts')
+      return importGroupCounts(counts, { ...options, file })
+    }
+  }
   const found = readAccuracies(file, table)
   if (found) {
     if (tags)
@@ -88,11 +104,10 @@ async function importFile(
         : []),
     ].join('; ')
   }
-  const { columns } = table
-  if (!columns.includes('id') || !['top5', 'logits'].some(name => columns.includes(name)))
+  if (!hasPredictions)
     throw inputError(
       'unknown-import',
-      `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or id with top5 or logits, not ${columns.join(', ')}`,
+      `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or a column of groups such as country with n and correct (or accuracy), or id with top5 or logits, not ${columns.join(', ')}`,
     )
   if (model === undefined)
     throw inputError('bad-usage', `${file} holds predictions: --model is needed`)

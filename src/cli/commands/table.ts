@@ -59,7 +59,8 @@ export const command = defineCommand({
 async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
   const { unusableNotes } = await import('../../results/damage.ts')
   const { leftOutNotes } = await import('../../results/leftOut.ts')
-  const found = [...leftOutNotes(run), ...unusableNotes(run.failures)]
+  const { countsNotes } = await import('../../results/schema.ts')
+  const found = [...leftOutNotes(run), ...countsNotes(run.entries), ...unusableNotes(run.failures)]
   return tables.map(table => ({ ...table, notes: [...new Set([...table.notes, ...found])] }))
 }
 

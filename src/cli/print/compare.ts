@@ -1,5 +1,6 @@
 import {
   changeColumns,
+  changeRangeText,
   type EvaluationComparison,
   type GroupChange,
   significanceLevel,
@@ -10,18 +11,25 @@ import { type Answer } from './answer.ts'
 
 const maxSentenceGroups = 3
 
-/** Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove`. */
-export function comparisonSentence({ rows, tested }: EvaluationComparison): string {
+/**
+ * Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove`. A change that the data do not
+ * show is called so, with its interval.
+ */
+export function comparisonSentence(comparison: EvaluationComparison): string {
+  const { rows, tested, isPaired, minN } = comparison
   const overall = rows.find(({ by }) => by === 'overall')
   if (!overall) return 'no images in common'
-  const shown = rows.filter(({ by, adjusted }) => by !== 'overall' && adjusted < significanceLevel)
+  if (!isPaired)
+    return `overall ${pointsText(overall.change)} points (95 % interval ${changeRangeText(overall.interval)}, as of two samples); no test: counts by group do not say which images each side has right`
+  const shown = rows.filter(isShownChange)
   const lost = shown.filter(({ change }) => change < 0)
   const gained = shown.filter(({ change }) => change > 0)
-  const start = `overall ${pointsText(overall.change)} points (${pEquation(overall.p)})`
-  if (shown.length === 0) return `${start}; no change beyond chance in any of ${tested} groups`
+  const start = overallText(overall)
+  if (tested === 0) return `${start}; no group has ${minN} images in common, so none is tested`
+  if (shown.length === 0) return `${start}; a change is not shown in any of ${tested} groups`
   const surest = (list: readonly GroupChange[]) =>
     [...list].sort(
-      (a, b) => a.adjusted - b.adjusted || a.p - b.p || Math.abs(b.change) - Math.abs(a.change),
+      (a, b) => a.adjusted! - b.adjusted! || a.p! - b.p! || Math.abs(b.change) - Math.abs(a.change),
     )
   const named = [
     ...surest(lost).slice(0, maxSentenceGroups),
@@ -35,8 +43,18 @@ export function comparisonSentence({ rows, tested }: EvaluationComparison): stri
   ].join('; ')
 }
 
+function overallText({ change, p, interval }: GroupChange): string {
+  const text = `overall ${pointsText(change)} points`
+  if (p! < significanceLevel) return `${text} (${pEquation(p!)})`
+  const range = interval ? `, 95 % interval ${changeRangeText(interval)}` : ''
+  return `${text}, not shown to be a change (${pEquation(p!)}${range})`
+}
+
+const isShownChange = ({ by, adjusted }: GroupChange): boolean =>
+  by !== 'overall' && adjusted !== null && adjusted < significanceLevel
+
 const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
-  `${group} ${pointsText(change)} (${pEquation(adjusted)})${mostly === null ? '' : `, mostly ${mostly}`}`
+  `${group} ${pointsText(change)} (${pEquation(adjusted!)})${mostly === null ? '' : `, mostly ${mostly}`}`
 
 type ComparisonRow = GroupChange & Pick<EvaluationComparison, 'dataset' | 'preprocessing'>
 
@@ -64,9 +82,9 @@ export function comparisonAnswer(
   const hidden = rows.length - shownRows.length
   const notes = [
     `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
-    `p: ${significanceTestText(comparison)}; adjusted by Benjamini and Hochberg over ${comparison.tested} groups${minN > 1 ? ` of at least ${minN} images` : ''} (overall stands alone). Each interval is of its group alone.`,
+    testNote(comparison),
     ...(hidden > 0
-      ? [`${hidden} groups without a change beyond chance are not shown; --format csv has all.`]
+      ? [`${hidden} groups of which no change is shown are not listed; --format csv has all.`]
       : []),
     ...new Set(rows.flatMap(({ reason }) => (reason === null ? [] : [`${upperFirst(reason)}.`]))),
     ...(comparison.leftOut.length > 0
@@ -82,10 +100,18 @@ export function comparisonAnswer(
 
 const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
+/** Says what p-values are of, what their adjustment controls, and what they do not say. */
+function testNote(comparison: EvaluationComparison): string {
+  const { isPaired, tested, minN } = comparison
+  if (!isPaired)
+    return 'One side is counts by group: p, gained and lost need single images. Intervals are as of two independent samples (Newcombe); of two models on one set of images, which mostly are right on the same ones, they are wider than paired ones.'
+  return `p: ${significanceTestText(comparison)}; mid-p counts what was seen half: nearer the level on average, not guaranteed. Adjusted by Benjamini and Hochberg over ${tested} groups${minN > 1 ? ` of at least ${minN} images` : ''}: of the groups named at 0.05, at most 5 % on average have not changed (the false discovery rate; not the chance of any false one). Overall stands alone. Each interval is of its group alone. A change that is not shown may still be as large as its interval.`
+}
+
 const significanceTestText = ({ households }: EvaluationComparison): string =>
   households === null
     ? "McNemar's exact test"
     : `exact sign-flip test in which the images of one household change together (${households.toLocaleString('en-US')} households; intervals are wider accordingly)`
 
-const isShownGroup = ({ by, adjusted }: GroupChange): boolean =>
-  by === 'overall' || by === 'region' || by === 'income' || adjusted < significanceLevel
+const isShownGroup = (row: GroupChange): boolean =>
+  row.adjusted === null || ['overall', 'region', 'income'].includes(row.by) || isShownChange(row)

@@ -2,7 +2,7 @@ import { type ComponentChildren } from 'preact'
 import {
   changeColumns,
   changeRangeText,
-  type GroupChange,
+  type PairedGroupChange,
   significanceLevel,
 } from '../../analysis/compare.ts'
 import { pNumber, pointsText } from '../../lib/table/text.ts'
@@ -106,9 +106,9 @@ function Changes({ data, by, route, pair }: ChangesProps) {
   if (!overall) return <p>No image has an outcome of both models.</p>
   const { dataset, first, second } = pair
   const query = { dataset: dataset.name, first, second, ...groupFilter(route.query) }
-  const flips = (row: GroupChange, change: Change): string =>
+  const flips = (row: PairedGroupChange, change: Change): string =>
     linkTo('flips', { ...query, change, [by]: row.by === 'overall' ? query[by] : row.group })
-  const columns: ViewColumn<GroupChange>[] = [
+  const columns: ViewColumn<PairedGroupChange>[] = [
     {
       name: by,
       heading: by,
@@ -129,7 +129,7 @@ function Changes({ data, by, route, pair }: ChangesProps) {
       <DataTable
         caption={changesCaption(data, by)}
         rows={data.rows}
-        columns={columns.map((column): ViewColumn<GroupChange> => {
+        columns={columns.map((column): ViewColumn<PairedGroupChange> => {
           const change = changeOf(column.name)
           if (change) return { ...column, link: row => flips(row, change) }
           return column.name === 'adjusted'

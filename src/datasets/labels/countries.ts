@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { memoize } from '../../lib/memoize.ts'
 
 import type * as Countries from 'i18n-iso-countries'
 
@@ -52,6 +53,26 @@ export function countryCode(place: string): string | undefined {
   if (/^\d{1,3}$/.test(code)) return countries.numericToAlpha2(code.padStart(3, '0'))
   return names.get(foldName(place))
 }
+
+/** Returns the English name of a country given by an ISO code; undefined for a name or an unknown code. */
+export function countryName(code: string): string | undefined {
+  const text = code.trim()
+  const isCode = /^[A-Za-z]{2,3}$/.test(text) || /^\d{1,3}$/.test(text)
+  const known = isCode ? countryCode(text) : undefined
+  if (known === undefined) return undefined
+  const { countries } = countryTables!
+  const byCode = [known, countries.alpha2ToAlpha3(known), countries.alpha2ToNumeric(known)]
+  return byCode.includes(text.toUpperCase()) || byCode.includes(text.padStart(3, '0'))
+    ? englishName(known)
+    : undefined
+}
+
+const englishName = memoize((code: string): string | undefined => {
+  const { countries } = require('i18n-iso-countries/langs/en.json') as {
+    countries: Record<string, string | string[]>
+  }
+  return [countries[code] ?? []].flat()[0]
+})
 
 /** Returns the ISO 3166-1 numeric code, three digits; undefined for a name that is no country's. */
 export function countryNumericCode(place: string): string | undefined {

@@ -1,6 +1,7 @@
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import { unusableNotes } from '../../results/damage.ts'
 import { leftOutImages, leftOutNotes } from '../../results/leftOut.ts'
+import { countsNotes } from '../../results/schema.ts'
 import { modelWarnings } from '../../results/modelNotes.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
@@ -156,7 +157,10 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
 function importedNotes(run: Run): string[] {
   const foreign = run.entries.filter(({ identity }) => identity.source === 'imported')
   const names = foreign.map(({ identity: { model, dataset } }) => `${model} on ${dataset}`)
-  return names.length === 0 ? [] : [`predictions imported, not made here: ${names.join(', ')}`]
+  return [
+    ...(names.length === 0 ? [] : [`predictions imported, not made here: ${names.join(', ')}`]),
+    ...countsNotes(run.entries),
+  ]
 }
 
 /** What rows of evaluations that are not complete mean, where there are some. */
