@@ -7,6 +7,16 @@ export function memoize<Key, T>(make: (key: Key) => T): (key: Key) => T {
   }
 }
 
+/** Returns `make` with its result kept for each object as long as that object lives. */
+export function memoizeByObject<Key extends object, T>(make: (key: Key) => T): (key: Key) => T {
+  const results = new WeakMap<Key, { value: T }>()
+  return key => {
+    const kept = results.get(key) ?? { value: make(key) }
+    results.set(key, kept)
+    return kept.value
+  }
+}
+
 /** Promises by key, of which the most recently used are kept. A rejected promise is not kept. */
 export interface PromiseCache<T> {
   /** Returns the promise of `key`, which `make` creates where it is not kept. */

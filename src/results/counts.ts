@@ -23,6 +23,15 @@ export interface CountsCell extends CountsRow {
   unscored: number
 }
 
+/** The counts of a cell, in their order. */
+const countSql = {
+  n: 'count(correct1)',
+  top1: 'count_if(correct1)',
+  top5: 'CASE WHEN count(correct5) = count(correct1) THEN count_if(correct5) END',
+  errors: "count_if(len(labels) > 0 AND status <> 'ok')",
+  unscored: 'count_if(len(labels) = 0)',
+}
+
 /** Columns with more distinct values have no counts; `countByColumns` counts by them from the predictions. */
 const maxColumnValues = 300
 
@@ -35,8 +44,8 @@ interface ComputedColumn {
 /** Evaluations counted by one query. One query for each evaluation takes three times as long. */
 export const evaluationsPerQuery = 16
 
-/** A SELECT term for the folder name of the evaluation that a row of `namedRows` is from. */
-export const entryNameSql = `regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1) AS entry`
+/** The SQL of the folder name of the evaluation that a row of `namedRows` is from. */
+export const entryFolderSql = `regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1)`
 
 /** Returns the rows of the Parquet files of the first parameter, with the column "read from". */
 export const namedRows = (): string => parquetRows(1, "filename = 'read from'")
@@ -163,45 +172,49 @@ async function countEvaluations(
     return held.includes(column) ? { name: column, sql: quoteIdentifier(column) } : []
   })
   const selected = [
-    splits.includes('label') ? 'label' : "''",
-    ...present.map(({ name, sql }) => `${sql} AS ${quoteIdentifier(name)}`),
+    splits.includes('label') ? 'label AS g0' : "'' AS g0",
+    ...present.map(({ sql }, i) => `${sql} AS g${i + 1}`),
   ]
+  const groupColumns = selected.map((_, i) => `g${i}`)
+  const counts = Object.values(countSql).map((sql, i) => `${sql}::DOUBLE AS c${i}`)
+  const countColumns = counts.map((_, i) => `c${i}`)
+  // One row has the counts of one class and combination of group values in all evaluations: texts are decoded once.
   const found = await queryColumns(
-    `SELECT ${entryNameSql}, ${selected.join(', ')},
-       count(correct1)::DOUBLE, count_if(correct1)::DOUBLE,
-       CASE WHEN count(correct5) = count(correct1) THEN count_if(correct5)::DOUBLE END,
-       count_if(len(labels) > 0 AND status <> 'ok')::DOUBLE, count_if(len(labels) = 0)::DOUBLE
-     FROM ${namedRows()} GROUP BY ALL ORDER BY ALL`,
-    [entries.flatMap(shardPaths)],
+    `SELECT ${groupColumns.join(', ')}, flatten(list([${['entry', ...countColumns].join(', ')}]))
+     FROM (SELECT ${selected.join(', ')}, list_position($2, ${entryFolderSql})::DOUBLE AS entry, ${counts.join(', ')}
+       FROM ${namedRows()} GROUP BY ${[...groupColumns, 'entry'].map((_, i) => i + 1).join(', ')})
+     GROUP BY ALL ORDER BY ALL`,
+    [entries.flatMap(shardPaths), entries.map(({ folder }) => basename(folder))],
   )
-  const [names, labels] = found as [string[], (string | null)[]]
-  const values = found.slice(2, 2 + present.length) as (string | number | null)[][]
-  const [n, top1, top5, errors, unscored] = found.slice(2 + present.length) as number[][]
-  const cells = new Map(
-    entries.map(({ folder, identity }) => [
-      basename(folder),
-      { identity, cells: [] as CountsCell[] },
-    ]),
-  )
-  for (const [i, label] of labels.entries()) {
-    const key = JSON.stringify(present.map(({ name }, c) => [name, values[c]![i]]))
-    const groups =
-      shared.get(key) ??
-      Object.fromEntries(present.map(({ name }, c) => [name, values[c]![i]!] as const))
+  const labels = found[0] as (string | null)[]
+  const values = found.slice(1, selected.length) as (string | number | null)[][]
+  const countsOf = found[selected.length] as (number | null)[][]
+  const cells = entries.map((): CountsCell[] => [])
+  for (const [row, label] of labels.entries()) {
+    const combination = present.map(({ name }, c) => [name, values[c]![row]!] as const)
+    const key = JSON.stringify(combination)
+    const groups = shared.get(key) ?? Object.fromEntries(combination)
     shared.set(key, groups)
-    const within5 = top5![i] as number | null
-    const counts = {
-      n: n![i]!,
-      top1: top1![i]!,
-      ...(within5 === null ? {} : { top5: within5 }),
-      errors: errors![i]!,
-      unscored: unscored![i]!,
+    const all = countsOf[row]!
+    for (let at = 0; at < all.length; at += 1 + counts.length) {
+      const [position, n, top1, top5, errors, unscored] = all.slice(at, at + 1 + counts.length)
+      const { model, dataset, preprocessing } = entries[position! - 1]!.identity
+      const cell: CountsCell = {
+        model,
+        dataset,
+        preprocessing,
+        label: label ?? '',
+        groups,
+        n: n!,
+        top1: top1!,
+        errors: errors!,
+        unscored: unscored!,
+      }
+      if (top5 !== null) cell.top5 = top5!
+      cells[position! - 1]!.push(cell)
     }
-    const entry = cells.get(names[i]!)!
-    const { model, dataset, preprocessing } = entry.identity
-    entry.cells.push({ model, dataset, preprocessing, label: label ?? '', groups, ...counts })
   }
-  return [...cells.values()].map(entry => entry.cells)
+  return cells
 }
 
 /** Images without a prediction by entry and status; reads only entries whose manifests count some. */

@@ -9,7 +9,7 @@ import {
 } from '../metrics/designEffect.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { parquetRows, query } from '../lib/sql.ts'
-import { entryNameSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
+import { entryFolderSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
 const householdColumn = 'household'
@@ -123,7 +123,7 @@ async function addMoments(
     >
   >(
     `WITH households AS (
-       SELECT ${[entryNameSql, ...columns.map((sql, i) => `${sql} AS g${i}`)].join(', ')},
+       SELECT ${[`${entryFolderSql} AS entry`, ...columns.map((sql, i) => `${sql} AS g${i}`)].join(', ')},
          coalesce(household::VARCHAR, 'image ' || id) AS household, bool_or(household IS NOT NULL) AS known,
          count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS hits
        FROM ${namedRows()} WHERE ${['true', ...columns.map(sql => `${sql} IS NOT NULL`)].join(' AND ')}

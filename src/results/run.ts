@@ -1,4 +1,5 @@
 import { inputError, nearestNames } from '../lib/errors.ts'
+import { memoizeByObject } from '../lib/memoize.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { type GroupCounts, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import {
@@ -129,11 +130,10 @@ async function readStoredRun(
 }
 
 /** Returns the grouping columns that some cell has. */
-function countedColumns(cells: readonly CountsCell[]): string[] {
-  const names = new Set<string>()
-  for (const { groups } of cells) for (const name of Object.keys(groups)) names.add(name)
-  return [...names]
-}
+const countedColumns = memoizeByObject((cells: readonly CountsCell[]): string[] => {
+  const combinations = new Set(cells.map(({ groups }) => groups))
+  return [...new Set([...combinations].flatMap(groups => Object.keys(groups)))]
+})
 
 /** Creates a run from counts in memory; `columnsRead` names the columns of the counts if they were not read by all. */
 export function createRun(stored: StoredRun, columnsRead?: readonly string[]): Run {
@@ -176,14 +176,9 @@ export interface EvaluationCounts extends EvaluationId {
   cells: CountsCell[]
 }
 
-const countsCache = new WeakMap<readonly CountsCell[], EvaluationCounts[]>()
-
-/** The cells of each model on each data set, in the order of the entries. */
-export function countsByEvaluation(run: Run): EvaluationCounts[] {
-  const made = countsCache.get(run.cells) ?? splitCells(run.cells)
-  countsCache.set(run.cells, made)
-  return made
-}
+/** Returns the cells of each model on each data set, in the order of the entries. */
+export const countsByEvaluation = ({ cells }: Pick<Run, 'cells'>): EvaluationCounts[] =>
+  splitCells(cells)
 
 /** Whether a row, an entry's identity or a series is of the slot; a part that is not given fits all. */
 const isOfEvaluation =
@@ -200,7 +195,7 @@ export const countsOf = (run: Run, slot: EvaluationId): readonly CountsCell[] =>
 export const evaluationsOf = ({ entries }: Run, slot: Partial<EvaluationId>): StoredEvaluation[] =>
   entries.filter(({ identity }) => isOfEvaluation(slot)(identity))
 
-function splitCells(cells: readonly CountsCell[]): EvaluationCounts[] {
+const splitCells = memoizeByObject((cells: readonly CountsCell[]): EvaluationCounts[] => {
   const all = new Map<string, EvaluationCounts>()
   let last: EvaluationCounts | undefined
   for (const cell of cells) {
@@ -213,7 +208,7 @@ function splitCells(cells: readonly CountsCell[]): EvaluationCounts[] {
     last.cells.push(cell)
   }
   return [...all.values()]
-}
+})
 
 function accuracyRows(
   run: Run,
