@@ -22,6 +22,7 @@ export async function readDelimited(file: string): Promise<RawTable> {
   const count = header.split(separator).length
   if (count > maxColumns) throw tooManyColumnsError(file, count)
   const table = await readRows(file, { separator, skipped, quote })
+  refuseRepeatedColumns(file, table.columns, header)
   return separator === ',' ? table : withDecimalPoints(table)
 }
 
@@ -43,7 +44,8 @@ async function readHeader(file: string): Promise<TableStart> {
   const quote = quoteOf(whole)
   const text = whole.replaceAll(quote === '"' ? /"[^"]*"/g : /'[^']*'/g, '')
   const lines = text.split('\n')
-  const isComment = (line: string): boolean => /^\s*#/.test(line) && !/[,;\t]/.test(line)
+  const isComment = (line: string): boolean =>
+    (/^\s*#/.test(line) && !/[,;\t]/.test(line)) || /^sep=.\r?$/i.test(line)
   const skipped = lines.findIndex(line => !isComment(line))
   const header = lines[Math.max(0, skipped)]!
   if (lines.length === 1 && start.length >= maxHeaderBytes)
@@ -59,7 +61,7 @@ function quoteOf(text: string): '"' | "'" {
   const lines = text.split(/\r?\n/).slice(0, 101)
   const first = lines.findIndex(line => !line.startsWith('#'))
   const rows = lines.slice(first + 1, 100).filter(line => line !== '')
-  const hasQuoted = (line: string): boolean => /(^|[,;\t])'[^']*'(?=$|[,;\t])/.test(line)
+  const hasQuoted = (line: string): boolean => /(^|[,;|\t])'[^']*'(?=$|[,;|\t])/.test(line)
   return rows.length > 0 && !text.includes('"') && rows.every(hasQuoted) ? "'" : '"'
 }
 
@@ -79,9 +81,20 @@ async function readStart(file: string): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
+/** Refuses two columns of one name, of which DuckDB calls the second `NAME_1`. Quoted names are not looked at. */
+function refuseRepeatedColumns(file: string, columns: readonly string[], header: string): void {
+  const repeated = columns.find(column => {
+    const [, name] = /^(.+)_\d+$/.exec(column) ?? []
+    return name !== undefined && columns.includes(name) && !header.includes(column)
+  })
+  if (repeated === undefined) return
+  const name = repeated.replace(/_\d+$/, '')
+  throw inputError('duplicate-column', `two columns of ${file} are called ${name}: rename one`)
+}
+
 /** Returns a comma, or the separator of a first line without one: spreadsheets write semicolons where commas are decimal. */
 const separatorOf = (header: string): string =>
-  [',', ';', '\t'].find(separator => header.includes(separator)) ?? ','
+  [',', ';', '\t', '|'].find(separator => header.includes(separator)) ?? ','
 
 /** Options that DuckDB would otherwise guess, such as which lines are comments. */
 const csvOptions = `comment = '', header = true, all_varchar = true, nullstr = ''`

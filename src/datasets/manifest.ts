@@ -96,14 +96,21 @@ export async function readManifest(
   const rules = await labelRules(options, () => labelsInTable({ columns, rows }))
   const base = options.data ?? dirname(file)
   const paths = rows.map((row, i) =>
-    requiredText(row['image'], `no image in row ${i + 1} of ${file}`),
+    requiredText(pathOf(row['image']), `no image in row ${i + 1} of ${file}`),
   )
   const images = await locateImages(base, paths)
   const found = rowSamples({ columns, rows, file, images, space: rules.space })
   return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns ?? []) }
 }
 
-/** Finds the files and objects at `paths`. A path with backslashes that does not exist is looked for with slashes. */
+/** Returns the `path` of an image that is an object, as the hub's data sets write it in JSON; any other cell as it is. */
+const pathOf = (cell: unknown): unknown =>
+  typeof cell === 'object' && cell !== null && 'path' in cell ? cell.path : cell
+
+/**
+ * Finds the files and objects at `paths`. A path that does not exist is looked for with slashes instead of backslashes, and without
+ * spaces around it.
+ */
 async function locateImages(base: string, paths: readonly string[]): Promise<LocatedImage[]> {
   const web = paths.find(path => /^(https?|ftp|data):/i.test(path))
   if (web !== undefined)
@@ -117,7 +124,9 @@ async function locateImages(base: string, paths: readonly string[]): Promise<Loc
     return isObjectStoreUrl(base) ? `${base}/${plain}` : resolve(base, plain)
   }
   const bytes = await fileSizes(paths.map(full))
-  const slashed = paths.map((path, i) => (bytes[i] === null ? path.replaceAll('\\', '/') : path))
+  const slashed = paths.map((path, i) =>
+    bytes[i] === null ? path.replaceAll('\\', '/').trim() : path,
+  )
   const again = slashed.some((path, i) => path !== paths[i])
     ? await fileSizes(slashed.map(full))
     : bytes

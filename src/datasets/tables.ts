@@ -49,6 +49,8 @@ export async function readTable(file: string): Promise<RawTable> {
     await access(file)
     const table = await read(file)
     if (table.columns.length > maxColumns) throw tooManyColumnsError(file, table.columns.length)
+    if (table.rows.length === 0)
+      throw inputError('no-rows', `no rows in ${file}: it is empty, or has column names alone`)
     return table
   } catch (error) {
     throw tableReadError(file, error)

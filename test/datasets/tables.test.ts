@@ -45,6 +45,17 @@ lay(root, {
   }),
   'uneven.json': '{"image": ["p/b.jpg", "p/a b.jpg"], "label": [0]}',
   'objects.json': '{"a": {"image": {"path": "p/b.jpg"}, "label": 0}}',
+  'sep.csv': 'sep=;\nimage;label;income\np/a b.jpg;0;100\np/b.jpg;1;\n',
+  'pipes.csv': 'image|label|income\np/a b.jpg|0|100\np/b.jpg|1|\n',
+  'path-object.jsonl': rows
+    .map(row => JSON.stringify({ ...row, image: { path: row.image } }))
+    .join('\n'),
+  'spaced.csv': 'image,label\n p/b.jpg ,0\n',
+  'empty.csv': '',
+  'names-alone.csv': 'image,label\n',
+  'twice.csv': 'image,label,region,region\np/b.jpg,0,a,b\n',
+  'like-twice.csv': 'image,label,region,region_1\np/b.jpg,0,a,b\n',
+  'label-object.jsonl': '{"image": "p/b.jpg", "label": {"id": 3, "name": "x"}}',
   'apostrophes.csv': "image,label,place\np/b.jpg,0,'s-Hertogenbosch\np/a b.jpg,1,baby's bed\n",
   'lines.json': rows.map(row => JSON.stringify(row)).join('\n'),
   'nan.jsonl':
@@ -87,6 +98,8 @@ describe('a table of images', () => {
     'single.csv',
     'single-values.csv',
     'single-semicolons.csv',
+    'sep.csv',
+    'pipes.csv',
     'nan.jsonl',
     'nan.json',
     'comment.csv',
@@ -117,6 +130,18 @@ describe('a table of images', () => {
     ])
   })
 
+  it('may have paths in objects and in spaces, and a column that ends like a repeated one', async () => {
+    const { samples } = await openDataset({ name: at('path-object.jsonl') })
+    expect(samples.map(({ id, bytes }) => [id, bytes])).toEqual([
+      ['p/a b.jpg', 2],
+      ['p/b.jpg', 1],
+    ])
+    const spaced = await openDataset({ name: at('spaced.csv') })
+    expect(spaced.samples.map(({ bytes }) => bytes)).toEqual([1])
+    const { columns } = await openDataset({ name: at('like-twice.csv') })
+    expect(columns).toEqual(['region', 'region_1'])
+  })
+
   it('keeps apostrophes that quote nothing', async () => {
     const { samples } = await openDataset({ name: at('apostrophes.csv') })
     expect(samples.map(({ groups }) => groups['place'])).toEqual(["'s-Hertogenbosch", "baby's bed"])
@@ -142,6 +167,10 @@ describe('a table of images', () => {
     ['text.json', 'not a JSON object'],
     ['coco.json', 'COCO annotations of objects, not a table of images: '],
     ['uneven.json', 'expected a list of objects, one for each image'],
+    ['empty.csv', 'no rows in '],
+    ['names-alone.csv', 'no rows in '],
+    ['twice.csv', 'twice.csv are called region: rename one'],
+    ['label-object.jsonl', 'a label is an object: '],
     ['objects.json', 'expected a list of objects, one for each image'],
     ['tab.txt', 'rename it to .csv or .tsv'],
     ['sheet.xlsx', 'save the sheet as CSV in UTF-8'],

@@ -1,4 +1,4 @@
-import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
 import { parsePythonList } from '../tables.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
@@ -134,6 +134,12 @@ function listItems(cell: unknown): unknown[] {
   if (ArrayBuffer.isView(cell)) return [...(cell as Float64Array)]
   if (typeof cell === 'number' || typeof cell === 'bigint') return [cell]
   if (typeof cell === 'object' && cell !== null && 'items' in cell) return cell.items as unknown[]
+  if (typeof cell === 'boolean') return [cell]
+  if (typeof cell === 'object' && cell !== null)
+    throw inputError(
+      'bad-label',
+      `a label is an object: ${quoteForMessage(JSON.stringify(cell))}; give the class itself, as a name or an index`,
+    )
   if (typeof cell !== 'string') return []
   const text = cell.trim()
   if (!/^(\[.*\]|\(.*\)|\{.*\})$/s.test(text)) return text.split(/[;|]/)
