@@ -119,7 +119,8 @@ async function readPath(spec: DatasetSpec): Promise<RawDataset> {
   const kind = tableKind(path)
   if (found.isDirectory() || archiveKinds.includes(kind)) return readTree(path, spec)
   if (!manifestKinds.includes(kind)) throw unknownTableError(path, ['a folder', ...archiveKinds])
-  if (kind === '.parquet' && (await findImageColumn(path))) return readParquetImages([path], spec)
+  if (kind === '.parquet' && (await findImageColumn(path, spec.map)))
+    return readParquetImages([path], spec)
   const table = await readTable(path)
   return isGeodeTable(table.columns) && !spec.map
     ? readGeodeIndex(path, table, spec)

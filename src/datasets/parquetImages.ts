@@ -17,7 +17,7 @@ import {
   type LocatedTable,
   type ReadManifestOptions,
 } from './manifest.ts'
-import { tableReadError, type RawTable } from './tables.ts'
+import { parquetColumns, type RawTable, tableReadError, wideIntegersAsText } from './tables.ts'
 import type { FileTree } from './tree.ts'
 
 /** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */
@@ -27,19 +27,28 @@ interface ImageColumn {
   path: string | null
 }
 
-/** Finds the column with image bytes; undefined for a manifest of paths. */
-export async function findImageColumn(file: string): Promise<ImageColumn | undefined> {
-  const columns = await query<{ column_name: string; column_type: string }>(
-    `SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
-    [literalPath(file)],
-  ).catch((error: unknown) => {
+/**
+ * Finds the column with image bytes: the one called `image` (or mapped to it), else the only one; undefined for a manifest of paths.
+ * Errors: several-image-columns.
+ */
+export async function findImageColumn(
+  file: string,
+  map: ReadManifestOptions['map'] = {},
+): Promise<ImageColumn | undefined> {
+  const columns = await parquetColumns(file).catch((error: unknown) => {
     throw tableReadError(file, error)
   })
-  const found = columns.find(
-    ({ column_type: type }) => type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB/.test(type),
-  )
+  const image = columns.find(({ name }) => name === (map['image'] ?? 'image'))
+  const holdsBytes = ({ type }: { type: string }): boolean =>
+    type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB.*\)$/.test(type)
+  const [found, ...others] = image ? [image].filter(holdsBytes) : columns.filter(holdsBytes)
   if (!found) return undefined
-  const { column_name: name, column_type: type } = found
+  if (others.length > 0)
+    throw inputError(
+      'several-image-columns',
+      `several columns of ${file} hold bytes: ${[found, ...others].map(({ name }) => name).join(', ')}; say which one is the images': --map image=COLUMN`,
+    )
+  const { name, type } = found
   const hasPath = /\bpath"? VARCHAR/.test(type)
   return type === 'BLOB'
     ? { name, bytes: name, path: null }
@@ -57,7 +66,7 @@ export async function readParquetImages(
 ): Promise<RawDataset> {
   const [first] = files
   if (first === undefined) throw inputError('missing-file', 'no Parquet files')
-  const parts = await Promise.all(files.map(readParquetFile))
+  const parts = await Promise.all(files.map(file => readParquetFile(file, options.map)))
   const images = parts.flatMap(part => part.images)
   const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
   const table = renameColumns(
@@ -150,12 +159,12 @@ function missingParts(files: readonly string[]): Problem[] {
 const withoutImageColumn = (map: ReadManifestOptions['map'] = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
 
-async function readParquetFile(file: string) {
-  const column = await findImageColumn(file)
+async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
+  const column = await findImageColumn(file, map)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
   const cell = (path: string): string => path.split('.').map(quoteIdentifier).join('.')
   const { columns, rows } = await select(
-    `SELECT * EXCLUDE (${quoteIdentifier(column.name)}), octet_length(${cell(column.bytes)}) AS "image bytes",
+    `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${await wideIntegersAsText(file)}, octet_length(${cell(column.bytes)}) AS "image bytes",
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
     [literalPath(file)],
   )
@@ -165,7 +174,7 @@ async function readParquetFile(file: string) {
     bytes: row['image bytes'] === null ? null : Number(row['image bytes']),
     image: { kind: 'parquet' as const, file, column: column.bytes, row: i },
   }))
-  return { images, table: { columns: columns.filter(name => !name.startsWith('image ')), rows } }
+  return { images, table: { columns: columns.slice(0, -2), rows } }
 }
 
 /** Returns the class names that the file's metadata states for the label column. */
@@ -226,10 +235,7 @@ export async function findParquetFiles(
 
 /** Returns whether some image of a Parquet file has a label. */
 async function hasLabels(file: string, map: Readonly<Record<string, string>>): Promise<boolean> {
-  const columns = await query<{ name: string }>(
-    `SELECT column_name AS name FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
-    [literalPath(file)],
-  )
+  const columns = await parquetColumns(file)
   const wanted = ['labels', 'label'].map(name => map[name] ?? name)
   const column = wanted.find(label => columns.some(({ name }) => name === label))
   if (column === undefined) return false

@@ -3,7 +3,7 @@ import { basename, extname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
 import { withTempDir } from '../lib/tempDir.ts'
-import { literalPath, parquetRows, query, select } from '../lib/sql.ts'
+import { literalPath, parquetRows, query, quoteIdentifier, select } from '../lib/sql.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { readDelimited } from './delimited.ts'
 import { readEntry } from './tree.ts'
@@ -85,8 +85,31 @@ async function readParquetTable(file: string): Promise<RawTable> {
   )
   const count = Number(found?.count ?? 0)
   if (count > 4 * maxColumns) throw tooManyColumnsError(file, count)
-  return select(`SELECT * FROM ${parquetRows()}`, [literalPath(file)])
+  return select(`SELECT *${await wideIntegersAsText(file)} FROM ${parquetRows()}`, [
+    literalPath(file),
+  ])
 }
+
+/**
+ * Returns SQL after `SELECT *` that reads integers of more than 53 bits as texts, for as numbers different ids would become equal;
+ * DuckDB's library does that itself for signed ones of 64 bits.
+ */
+export async function wideIntegersAsText(file: string): Promise<string> {
+  const columns = await parquetColumns(file)
+  const casts = columns.flatMap(({ name, type }) =>
+    /^(UBIGINT|DECIMAL\((1[6-9]|[23]\d),0\))$/.test(type)
+      ? `CAST(${quoteIdentifier(name)} AS VARCHAR) AS ${quoteIdentifier(name)}`
+      : [],
+  )
+  return casts.length === 0 ? '' : ` REPLACE (${casts.join(', ')})`
+}
+
+/** Returns the columns of a Parquet file with DuckDB's names of their types. */
+export const parquetColumns = (file: string): Promise<{ name: string; type: string }[]> =>
+  query(
+    `SELECT column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
+    [literalPath(file)],
+  )
 
 /** Why a table's file could not be read, as one line that names it. */
 export function tableReadError(file: string, error: unknown): GeogapError {
@@ -176,13 +199,20 @@ const tableOfRows = (rows: Record<string, unknown>[]): RawTable => ({
   rows,
 })
 
-/** Parses JSON; `NaN` and `Infinity`, which Python writes where a number is missing, are null. */
+/**
+ * Parses JSON. `NaN` and `Infinity`, which Python writes where a number is missing, are null; integers that no double holds are texts,
+ * so that different ids stay different.
+ */
 function parseLooseJson(text: string): unknown {
-  const strict = parseJson(text)
-  if (strict !== undefined || !/NaN|Infinity/.test(text)) return strict
+  if (!/NaN|Infinity|\d{16}/.test(text)) return parseJson(text)
   return parseJson(
-    text.replaceAll(/"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b/g, token =>
-      token.startsWith('"') ? token : 'null',
+    text.replaceAll(
+      /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g,
+      token => {
+        if (token.startsWith('"')) return token
+        if (/[NI]/.test(token)) return 'null'
+        return Number.isSafeInteger(Number(token)) ? token : `"${token}"`
+      },
     ),
   )
 }

@@ -199,6 +199,24 @@ describe('Parquet with image bytes', () => {
     })
   })
 
+  it('takes the bytes of the column that is called image, not those of masks or embeddings', async () => {
+    const write = async (name: string, columns: string) => {
+      const file = join(root, name)
+      await query(`COPY (SELECT 0 AS label, 'a'::BLOB AS "image source", ${columns}) TO '${file}'`)
+      return file
+    }
+    const paths = await write('embedded.parquet', `'a.jpg' AS image, 'xy'::BLOB AS embedding`)
+    expect((await openDataset({ name: paths })).samples.map(({ id }) => id)).toEqual(['a.jpg'])
+    const masks = await write('masks.parquet', `'m'::BLOB AS mask, 'photo'::BLOB AS image`)
+    const { samples, columns } = await openDataset({ name: masks, classes: 'imagenet-1k' })
+    expect([samples.map(({ bytes }) => bytes), columns]).toEqual([[5], ['image source', 'mask']])
+    const several = await write('several.parquet', `'m'::BLOB AS mask, 'photo'::BLOB AS photo`)
+    await expect(openDataset({ name: several })).rejects.toThrow('--map image=COLUMN')
+    const map = { image: 'photo' }
+    const mapped = await openDataset({ name: several, map, classes: 'imagenet-1k' })
+    expect(mapped.samples.map(({ bytes }) => bytes)).toEqual([5])
+  })
+
   it('reads the test files of a folder, in order, with ids by file and row where paths repeat', async () => {
     const folder = lay(join(root, 'hub'), { 'data/README.md': '' })
     for (const part of ['test-00000-of-00002', 'test-00001-of-00002', 'train-00000-of-00001']) {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { chmodSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
@@ -145,6 +145,31 @@ describe('a manifest', () => {
       { income: null, list: '[1]' },
       { income: 3.5, list: '[2,3]' },
     ])
+  })
+
+  it('keeps ids apart that are larger than a double holds, in Parquet and in JSON', async () => {
+    const types = ['BIGINT', 'UBIGINT', 'DECIMAL(38,0)']
+    const columns = types.map(
+      (type, i) => `(9007199254740992::HUGEINT * 100 + i)::${type} AS h${i}`,
+    )
+    const rows = `SELECT 'a.jpg' AS image, 0 AS label, i FROM range(2) r(i)`
+    await query(
+      `COPY (SELECT i::VARCHAR AS id, image, label, ${columns.join(', ')} FROM (${rows})) TO '${at('wide.parquet')}'`,
+    )
+    const { samples } = await openDataset({ name: at('wide.parquet') })
+    const values = ['900719925474099200', '900719925474099201']
+    expect(samples.map(({ groups }) => Object.values(groups))).toEqual(
+      values.map(value => types.map(() => value)),
+    )
+    const lines = values.map(
+      (value, i) =>
+        `{"id": ${i}, "image": "a.jpg", "label": 0, "h": ${value}, "x": 1.2345678901234567}`,
+    )
+    writeFileSync(at('wide.jsonl'), lines.join('\n'))
+    const ofJson = await openDataset({ name: at('wide.jsonl') })
+    expect(ofJson.samples.map(({ groups }) => groups)).toEqual(
+      values.map(h => ({ h, x: 1.2345678901234567 })),
+    )
   })
 
   it('says the same in folders that look like columns', async () => {
