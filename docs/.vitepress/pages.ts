@@ -54,6 +54,7 @@ export const groups = [
       },
       reference('config', 'Config file'),
       reference('datasets', 'Data sets'),
+      reference('hub-datasets', 'Data sets of the hub'),
       {
         text: 'Benchmarks',
         collapsed: true,

@@ -7,7 +7,10 @@ import type { LabelSpace } from './labels/labels.ts'
 
 /** A data set as the reader of its layout returns it; `buildDataset` completes it. */
 export interface RawDataset extends Partial<
-  Pick<Dataset, 'problems' | 'absent' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes'>
+  Pick<
+    Dataset,
+    'problems' | 'absent' | 'columns' | 'imageFixes' | 'regionMapping' | 'notes' | 'revision'
+  >
 > {
   name: string
   samples: readonly Sample[]
@@ -47,6 +50,7 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
     absent: draft.absent,
     imageFixes: draft.imageFixes,
     regionMapping: draft.regionMapping,
+    revision: draft.revision,
     notes: notes.length > 0 ? notes : undefined,
   }
 }

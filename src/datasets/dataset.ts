@@ -64,6 +64,8 @@ export interface Dataset {
   /** How many images that the benchmark's authors count are not in this copy. */
   absent?: number | undefined
   imageFixes?: ImageFixes | undefined
+  /** The commit of the hub repository that it was read from. */
+  revision?: string | undefined
   /** Sentences to show beside results, for example on images that the protocol leaves out. */
   notes?: readonly string[] | undefined
   /** For images that are no photographs of the world: a sentence that every figure and report shows. */

@@ -3,14 +3,19 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { inputError } from '../lib/errors.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
 import { writeDurably } from '../lib/files.ts'
 import { downloadUrl, type UrlOptions } from '../lib/hub/download.ts'
 import { type BenchmarkDownload } from './benchmarks/benchmark.ts'
 import { requireBenchmark } from './benchmarks/benchmarks.ts'
 import { fileBytes } from './files.ts'
+import { downloadHubSplit, type HubDatasetOptions, selectHubSplit } from './hub/download.ts'
+import { isHubDatasetName } from './hub/splits.ts'
 
-export interface FetchBenchmarkOptions extends Pick<UrlOptions, 'network' | 'env'> {
+export interface FetchBenchmarkOptions extends Pick<
+  HubDatasetOptions,
+  'network' | 'env' | 'onTerms'
+> {
   onProgress?: (file: string, done: number, total: number | undefined) => void
 }
 
@@ -21,8 +26,10 @@ export interface FetchedFile {
 }
 
 /**
- * Downloads a benchmark's files below `data`, where `openDataset` finds them; what is there is not downloaded again.
- * @throws GeogapError `by-hand`, with what to do, for a benchmark whose terms a person has to accept
+ * Downloads a benchmark's files below `data`, where `openDataset` finds them, or a data set of the hub into the hub cache: one
+ * that is named `hf:OWNER/NAME`, or the copy of a benchmark whose official source is not a direct download. What is there is
+ * not downloaded again.
+ * @throws GeogapError `by-hand`, with what to do, for a benchmark whose copy the hub does not give
  * @example
  * await fetchBenchmark('imagenet-v2', './data')
  */
@@ -31,30 +38,50 @@ export async function fetchBenchmark(
   data: string,
   options: FetchBenchmarkOptions = {},
 ): Promise<FetchedFile[]> {
-  const { downloads, howToGet: get, source, terms } = requireBenchmark(name).benchmark
-  if (downloads.length === 0) {
-    throw inputError(
-      'by-hand',
-      `${name} has to be got by hand from ${source} (${terms}): ${get}, below ${data}`,
-    )
-  }
+  if (isHubDatasetName(name)) return fetchHubDataset(name, options)
+  const { downloads, howToGet: get, source, terms, hub } = requireBenchmark(name).benchmark
+  if (hub)
+    return fetchHubDataset(hub.name, options).catch((error: unknown) => {
+      if (!(error instanceof GeogapError) || !['input', 'network'].includes(error.kind)) throw error
+      throw inputError(
+        'by-hand',
+        `${hub.name}: ${error.message}; ${name} can be got by hand from ${source} (${terms}): ${get}, below ${data}`,
+        error,
+      )
+    })
   const fetched: FetchedFile[] = []
   for (const download of downloads)
     fetched.push(await fetchDownload(download, data, { ...options, page: source }))
   return fetched
 }
 
+async function fetchHubDataset(
+  name: string,
+  { onProgress, ...options }: FetchBenchmarkOptions,
+): Promise<FetchedFile[]> {
+  const selection = await selectHubSplit(name, options)
+  const { folder, split, companions, missing } = selection
+  await downloadHubSplit(selection, { ...options, onDownload: onProgress })
+  const missingPaths = new Set(missing.map(({ path }) => path))
+  return [...companions, ...split.files].map(({ path }) => ({
+    file: join(folder, path),
+    cached: !missingPaths.has(path),
+  }))
+}
+
 async function fetchDownload(
   { url, sha256, md5, file, then }: BenchmarkDownload,
   data: string,
-  { onProgress, ...options }: FetchBenchmarkOptions & Pick<UrlOptions, 'page'>,
+  { onProgress, network, env, page }: FetchBenchmarkOptions & Pick<UrlOptions, 'page'>,
 ): Promise<FetchedFile> {
   const target = join(data, file)
   if (then === 'gunzip' && (await fileBytes(target)) !== null) return { file: target, cached: true }
   await mkdir(dirname(target), { recursive: true })
   const path = then === 'gunzip' ? `${target}.gz` : target
   const { cached } = await downloadUrl(url, {
-    ...options,
+    network,
+    env,
+    page,
     path,
     sha256,
     md5,

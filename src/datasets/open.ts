@@ -12,6 +12,10 @@ import type { Dataset } from './dataset.ts'
 import { readFolder } from './folder.ts'
 import { localFile } from '../lib/storage/localFile.ts'
 import { absolutePath, isObjectStoreUrl } from '../lib/storage/storage.ts'
+import type { HubDatasetOptions } from './hub/download.ts'
+import { readHubDataset } from './hub/read.ts'
+import { isHubDatasetName, pinnedName } from './hub/splits.ts'
+import { shippedMaps } from './labels/labelMap.ts'
 import { isGeodeTable, readGeodeIndex } from './benchmarks/geode.ts'
 import { hashImages } from './imageHashes.ts'
 import { readManifest, type ReadManifestOptions } from './manifest.ts'
@@ -23,12 +27,17 @@ import { isWebDataset, readWebDataset } from './webdataset.ts'
 
 /** Names a data set and says how to open it: label map, regions and other adjustments. */
 export interface DatasetSpec extends ReadManifestOptions, DatasetAdjustments {
-  /** A benchmark's name, with a variant if wanted (`imagenet-c/fog/3`), or the path of a manifest, folder or archive. */
+  /**
+   * A benchmark's name, with a variant if wanted (`imagenet-c/fog/3`), the path of a manifest, folder or archive, or
+   * `hf:OWNER/NAME[@REVISION][:CONFIG/SPLIT]` for a data set of the hub, which is downloaded into the hub cache.
+   */
   name: string
   /** The scheme that derives `region` from `country`: a shipped one (`continents-1`) or a file. */
   regions?: string | undefined
   /** Reads the bytes of all images again, also of files that look unchanged. */
   recheck?: boolean | undefined
+  /** How a data set of the hub is downloaded; part of no key. */
+  hub?: HubDatasetOptions | undefined
 }
 
 /**
@@ -54,7 +63,9 @@ export async function listDataset(spec: DatasetSpec): Promise<Dataset> {
         variant: found.variant,
         labels: spec.labels,
       })
-    : await readDatasetAt(spec)
+    : isHubDatasetName(spec.name)
+      ? await readHubDataset(spec)
+      : await readDatasetAt(spec)
   const columns = read.columns ?? columnsOfSamples(read.samples)
   const { samples, notes } = normalizeGroups(read.samples, columns)
   const named = findBenchmark(read.name) ?? found
@@ -72,11 +83,12 @@ export async function listDataset(spec: DatasetSpec): Promise<Dataset> {
 /** Makes every path of a specification absolute, for another process. */
 export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
   const { name, data, classes, labels, regions } = spec
-  const known = findBenchmark(name) !== undefined
-  const isFile = labels !== undefined && labels !== 'original' && labels !== 'imagenet'
+  const known = findBenchmark(name) !== undefined || isHubDatasetName(name)
+  const isFile = labels !== undefined && !['original', 'imagenet', ...shippedMaps].includes(labels)
   return {
     ...spec,
     recheck: undefined,
+    hub: undefined,
     name: known ? name : absolutePath(name),
     data: known || data !== undefined ? absolutePath(data ?? 'data') : undefined,
     classes: classes === undefined || classes === 'imagenet-1k' ? classes : resolve(classes),
@@ -84,6 +96,10 @@ export function absoluteSpec(spec: DatasetSpec): DatasetSpec {
     regions: regions !== undefined && existsSync(regions) ? resolve(regions) : regions,
   }
 }
+
+/** Names the commit that a data set of the hub was read from, so that it is opened as it was. */
+export const pinRevision = (spec: DatasetSpec, revision: string | undefined): DatasetSpec =>
+  revision === undefined ? spec : { ...spec, name: pinnedName(spec.name, revision) }
 
 /** Copies a manifest that lies in a store; its images stay below its address or below `data`. */
 async function readDatasetAt(spec: DatasetSpec): Promise<RawDataset> {

@@ -55,6 +55,11 @@ export async function findImageColumn(
     : { name, bytes: `${name}.bytes`, path: hasPath ? `${name}.path` : null }
 }
 
+interface ReadParquetOptions extends ReadManifestOptions {
+  /** Class names of the label column for files whose metadata has none. */
+  names?: readonly string[] | undefined
+}
+
 /**
  * Reads Parquet files with image bytes in the hub's format: a column `image` of `{bytes, path}` or plain bytes, and `label`
  * as a class index whose names are in the file's metadata. Ids are the images' paths if these are unique, else
@@ -62,7 +67,7 @@ export async function findImageColumn(
  */
 export async function readParquetImages(
   files: readonly string[],
-  options: ReadManifestOptions = {},
+  options: ReadParquetOptions = {},
 ): Promise<RawDataset> {
   const [first] = files
   if (first === undefined) throw inputError('missing-file', 'no Parquet files')
@@ -98,9 +103,12 @@ export async function readParquetImages(
 async function parquetLabels(
   file: string,
   table: RawTable,
-  options: ReadManifestOptions,
+  options: ReadParquetOptions,
 ): Promise<Pick<LocatedTable, 'space' | 'names'> & { labelMap?: LabelMap | undefined }> {
-  const names = options.classes === undefined ? await readClassNames(file, options.map) : undefined
+  const names =
+    options.classes === undefined
+      ? ((await readClassNames(file, options.map)) ?? options.names)
+      : undefined
   const written = labelsInTable(table)
   if (names) {
     const found = await indexLabelling(names, options.labels)
@@ -178,7 +186,7 @@ async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
 }
 
 /** Returns the class names that the file's metadata states for the label column. */
-async function readClassNames(
+export async function readClassNames(
   file: string,
   map: ReadManifestOptions['map'] = {},
 ): Promise<string[] | undefined> {

@@ -40,12 +40,34 @@ export async function readWebDataset(
   options: Pick<ReadManifestOptions, 'labels' | 'classes'> = {},
 ): Promise<RawDataset> {
   const { names, folder } = await findClassNames(tree, options.classes)
-  const known = geographicSets.find(([pattern]) => pattern.test(basename(folder)))
-  const rules = await indexLabelling(names, options.labels, known?.[1])
+  const shards = await openShards(tree)
+  return readShards(
+    { location: tree.location, set: basename(folder), names, shards },
+    options.labels,
+  )
+}
+
+/** Shards of WebDataset with the class names that their indices count. */
+export interface ShardSource {
+  /** Where the shards are, for messages. */
+  location: string
+  /** The name by which DataComp's geographic sets are known. */
+  set: string
+  names: readonly string[]
+  shards: readonly FileTree[]
+}
+
+/** Reads the samples of shards. @throws GeogapError `unknown-class`, `no-label` if no sample has a label */
+export async function readShards(
+  { location, set, names, shards }: ShardSource,
+  labels: ReadManifestOptions['labels'],
+): Promise<RawDataset> {
+  const known = geographicSets.find(([pattern]) => pattern.test(set))
+  const rules = await indexLabelling(names, labels, known?.[1])
   const samples: Sample[] = []
   const problems: Problem[] = []
   const indices = new Set<number>()
-  for (const shard of await openShards(tree)) {
+  for (const shard of shards) {
     const found = await readShard(shard, { ...rules, fields: known?.[2] ?? [] })
     for (const sample of found.samples) samples.push(sample)
     for (const index of found.indices) indices.add(index)
@@ -54,16 +76,20 @@ export async function readWebDataset(
   if (indices.has(names.length) && !indices.has(0))
     throw inputError(
       'unknown-class',
-      `class index ${names.length} is out of range in ${tree.location}: there are ${names.length} class names, 0 to ${names.length - 1}; do the labels count from 1?`,
+      `class index ${names.length} is out of range in ${location}: there are ${names.length} class names, 0 to ${names.length - 1}; do the labels count from 1?`,
     )
   if (samples.length === 0)
     throw inputError(
       'no-label',
-      `no sample of ${tree.location} has an image and a class (.cls) of ${names.length} names: ${problems[0]?.message ?? 'it is empty'}`,
+      `no sample of ${location} has an image and a class (.cls) of ${names.length} names: ${problems[0]?.message ?? 'it is empty'}`,
     )
   refuseContradictedIndices(samples)
-  return { name: tree.location, samples, problems, space: rules.space, labelMap: rules.labelMap }
+  return { name: location, samples, problems, space: rules.space, labelMap: rules.labelMap }
 }
+
+/** Returns whether a name is that of one of DataComp's two geographic sets, whose labels a shipped map knows. */
+export const isGeographicSet = (name: string): boolean =>
+  geographicSets.some(([pattern]) => pattern.test(name))
 
 /** Finds the class names of shards and the folder that they stand for. */
 async function findClassNames(
@@ -113,8 +139,11 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
   return mapLimited(paths, 4, openTree)
 }
 
-const compareShardNumbers = (a: ArchiveMember, b: ArchiveMember): number =>
-  parseInt(a.path) - parseInt(b.path) || (a.path < b.path ? -1 : 1)
+/** Compares the names of shards by their numbers. */
+export const compareShardNumbers = (
+  a: Pick<ArchiveMember, 'path'>,
+  b: Pick<ArchiveMember, 'path'>,
+): number => parseInt(basename(a.path)) - parseInt(basename(b.path)) || (a.path < b.path ? -1 : 1)
 
 /** Patterns of the folders of DataComp's two geographic sets, with the shipped label map and the names of the metadata codes. */
 const geographicSets: readonly [RegExp, string, readonly string[]][] = [

@@ -1,4 +1,6 @@
 import { type Dataset } from '../datasets/dataset.ts'
+import { selectHubSplit } from '../datasets/hub/download.ts'
+import { isHubDatasetName } from '../datasets/hub/splits.ts'
 import { inputError } from '../lib/errors.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { openStorage } from '../lib/storage/open.ts'
@@ -20,11 +22,11 @@ import {
   runDatasetEvaluation,
 } from './evaluateDataset.ts'
 import { planEvaluation, planParts } from './evaluationPlan.ts'
-import { type Forecast } from './forecast.ts'
+import { type Forecast, type PendingDataset } from './forecast.ts'
 import { type OnDownload, preparationFailures, prepareModels } from './prepareModels.ts'
-import { type EvaluationSettings, type ExecutionOptions } from './settings.ts'
+import { completeSettings, type EvaluationSettings, type ExecutionOptions } from './settings.ts'
 import { parseStoppingRule } from './stoppingRule.ts'
-import { type EvaluationRequest } from './targets.ts'
+import { type EvaluationRequest, resolveModels } from './targets.ts'
 import { type WorkShare } from './units.ts'
 
 /** Options of `evaluate`: models, data sets, where results go, and how models run. */
@@ -131,9 +133,17 @@ function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOpti
  * const forecasts = await dryRun({ models: ['resnet50'], datasets: ['geode'], data: './data' })
  */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
-  const plan = await planEvaluation(options)
+  const { forecast, forecastPending } = await import('./forecast.ts')
+  const pending = await findPendingDatasets(options)
+  const datasets = options.datasets.filter((_, i) => pending[i] === undefined)
+  const later = await forecastPending(
+    pending.flatMap(one => one ?? []),
+    await resolveModels(options),
+    completeSettings(options),
+  )
+  if (datasets.length === 0 && later.length > 0) return later
+  const plan = await planEvaluation({ ...options, datasets })
   const { settings } = plan
-  const { forecast } = await import('./forecast.ts')
   const stored = await readStoredLocally(options.out ?? defaultOut)
   const planned = planParts(plan, options.shard).flatMap(({ specs, dataset, part }) => {
     const known = {
@@ -149,7 +159,30 @@ export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
       entry: stored.find(matchesKey({ ...known, model: spec.name })),
     }))
   })
-  return forecast(planned, settings, options.keep)
+  return [...(await forecast(planned, settings, options.keep)), ...later]
+}
+
+/** Returns, for each data set, what is to be downloaded of it first; undefined for those that are here. */
+async function findPendingDatasets({
+  datasets,
+}: EvaluateOptions): Promise<(PendingDataset | undefined)[]> {
+  const pending: (PendingDataset | undefined)[] = []
+  for (const given of datasets) {
+    const spec = typeof given === 'string' ? { name: given } : given
+    if ('samples' in spec || !isHubDatasetName(spec.name)) {
+      pending.push(undefined)
+      continue
+    }
+    const { missing, split } = await selectHubSplit(spec.name, spec.hub, spec.map)
+    const bytes = missing.reduce((sum, { size }) => sum + size, 0)
+    const images = Math.min(spec.limit ?? Infinity, split.rows ?? Infinity)
+    pending.push(
+      bytes === 0
+        ? undefined
+        : { name: spec.name, bytes, images: split.rows === undefined ? null : images },
+    )
+  }
+  return pending
 }
 
 const readStoredLocally = async (out: string): Promise<StoredEvaluation[]> =>

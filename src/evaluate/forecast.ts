@@ -1,6 +1,4 @@
-import { statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { dirname, resolve } from 'node:path'
 import { loadCosts, secondsPerImage } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
@@ -16,16 +14,21 @@ import { type KeptOutput } from '../results/schema.ts'
 export interface Forecast {
   model: string
   dataset: string
-  /** Images to do, and those that have a stored row under this model's name, for these images, labels and settings. */
-  images: number
+  /**
+   * Images to do, and those that have a stored row under this model's name, for these images, labels and settings. The images
+   * of a data set that has to be downloaded are null where its card does not state their number; so are time and disk.
+   */
+  images: number | null
   stored: number
+  /** Bytes of the data set to be downloaded; 0 where it is here. */
+  datasetDownload: number
   /** Bytes of weights to be had; 0 where they are here, null where a person has to get them. */
   download: number | null
   /** Seconds of inference and preparation on this machine: as measured here, else on its CPU within a factor of about two. */
-  seconds: number
+  seconds: number | null
   measured: boolean
   /** Bytes of predictions and kept outputs. */
-  disk: number
+  disk: number | null
   /** What makes the model's results doubtful. */
   note: string | null
 }
@@ -52,7 +55,7 @@ export async function forecast(
   const costOf = await loadCosts(engine)
   const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
   const cores = availableParallelism()
-  const rows = new Map<string, Forecast>()
+  const rows = new Map<string, OpenedForecast>()
   for (const { spec, dataset, part, entry } of planned) {
     const { parameters, multiplyAdds } = costs.get(spec)!
     const all = part?.spans ?? [{ start: 0, end: dataset.samples.length }]
@@ -67,6 +70,7 @@ export async function forecast(
       dataset: dataset.name,
       images: before.images + images,
       stored: before.stored + totalLength(all) - images,
+      datasetDownload: 0,
       download: await bytesToDownload(spec, 4 * parameters),
       seconds: before.seconds + (images * secondsPerImage(cost)) / cores,
       measured: cost.measured,
@@ -75,6 +79,45 @@ export async function forecast(
     })
   }
   return [...rows.values()]
+}
+
+/** A forecast for a data set that is here. */
+type OpenedForecast = Forecast & { images: number; seconds: number; disk: number }
+
+/** A data set of the hub that is not here, with the number of its images where its card states it. */
+export interface PendingDataset {
+  name: string
+  bytes: number
+  images: number | null
+}
+
+/** Returns one row for each model and data set that has to be downloaded first. */
+export async function forecastPending(
+  pending: readonly PendingDataset[],
+  specs: readonly ModelSpec[],
+  engine: Engine,
+): Promise<Forecast[]> {
+  const costOf = await loadCosts(engine)
+  const cores = availableParallelism()
+  const rows: Forecast[] = []
+  for (const { name: dataset, bytes: datasetDownload, images } of pending)
+    for (const spec of specs) {
+      const { parameters, multiplyAdds } = modelCost(spec)
+      const cost = costOf({ name: spec.name, multiplyAdds })
+      rows.push({
+        model: spec.name,
+        dataset,
+        images,
+        stored: 0,
+        datasetDownload,
+        download: await bytesToDownload(spec, 4 * parameters),
+        seconds: images === null ? null : (images * secondsPerImage(cost)) / cores,
+        measured: cost.measured,
+        note: spec.note ?? null,
+        disk: images === null ? null : images * bytesPerRow,
+      })
+    }
+  return rows
 }
 
 function keptBytesPerImage(
@@ -107,12 +150,4 @@ async function bytesToDownload({ weights }: ModelSpec, bytes: number): Promise<n
   for (const one of [file, otherwise])
     if (await findCachedFile(cache, { repo, file: one, revision })) return 0
   return bytes
-}
-
-/** Free bytes of the disk that holds a folder, which need not be there yet; null where nobody can say. */
-export async function freeDiskBytes(folder: string): Promise<number | null> {
-  const path = resolve(folder)
-  const found = await statfs(path).catch(() => undefined)
-  if (found) return found.bavail * found.bsize
-  return dirname(path) === path ? null : freeDiskBytes(dirname(path))
 }

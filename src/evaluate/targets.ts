@@ -1,7 +1,7 @@
 /** What an evaluation is about: the models that are meant, and the data sets as each of them sees it. */
 import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from '../datasets/dataset.ts'
-import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
+import { absoluteSpec, type DatasetSpec, openDataset, pinRevision } from '../datasets/open.ts'
 import { inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
@@ -83,8 +83,11 @@ export async function openTargets(
 ): Promise<OpenedTarget[]> {
   const all: OpenedTarget[] = []
   for (const target of targets) {
-    const opened = 'samples' in target.dataset ? undefined : absoluteSpec(target.dataset)
     const dataset = await openTarget(target, specs)
+    const opened =
+      'samples' in target.dataset
+        ? undefined
+        : pinRevision(absoluteSpec(target.dataset), dataset.revision)
     if (dataset.samples.length === 0) throw inputError('no-images', `no images in ${dataset.name}`)
     all.push({ ...target, dataset, opened })
   }

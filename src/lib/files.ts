@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readlinkSync, realpathSync, statfsSync } from 'node:fs'
-import { open, readdir, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, statfs, writeFile, type FileHandle } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { firstLine, GeogapError, messageOf, storageError } from './errors.ts'
 
@@ -192,4 +192,12 @@ function linkTarget(path: string): string | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Returns the free bytes of the disk that holds a folder, which need not exist yet; null where the system does not tell. */
+export async function freeDiskBytes(folder: string): Promise<number | null> {
+  const path = resolve(folder)
+  const found = await statfs(path).catch(() => undefined)
+  if (found) return found.bavail * found.bsize
+  return dirname(path) === path ? null : freeDiskBytes(dirname(path))
 }

@@ -200,6 +200,21 @@ describe('a WebDataset shard', () => {
     expect(problems.map(({ id, code }) => [id, code])).toEqual([['0/s1', 'no-label']])
   })
 
+  it.each([
+    ['crane\ncrane2\n', [[134], [517]]],
+    ['crane2\ncrane\n', [[517], [134]]],
+    ['crane\ncrane\n', [[134], [517]]],
+    ['Crane (2)\ntench\n', [[517], [0]]],
+    ['n02012849 crane\ncrane2\n', [[134], [517]]],
+  ])("knows ImageNet's repeated names %j by their number or order", async (names, expected) => {
+    const name = lay(join(root, `wds_cranes_${names.length}_${names[5]!.charCodeAt(0)}`), {
+      'classnames.txt': names,
+      'test/nshards.txt': '1',
+      'test/0.tar': shard([0, 1]),
+    })
+    expect(await labelsOf({ name, labels: 'imagenet' })).toEqual(expected)
+  })
+
   it('tells indices that count from 1', async () => {
     const name = lay(join(root, 'wds_from_1'), {
       'classnames.txt': 'mug\nplate\n',

@@ -117,7 +117,7 @@ export const command = defineCommand({
 
 async function printForecast(options: EvaluateOptions & { out: string }): Promise<void> {
   const { dryRun } = await import('../../evaluate/evaluate.ts')
-  const { freeDiskBytes } = await import('../../evaluate/forecast.ts')
+  const { freeDiskBytes } = await import('../../lib/files.ts')
   const { forecastTable } = await import('../print/forecast.ts')
   const rows = await dryRun(options)
   process.stdout.write(forecastTable(rows, { ...options, free: await freeDiskBytes(options.out) }))

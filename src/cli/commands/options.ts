@@ -5,6 +5,7 @@ import { preprocessingModes } from '../../lib/pixels/steps.ts'
 import { tableFormats } from '../../lib/table/columns.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
 import { type InputValues, pick } from './command.ts'
+import { printTerms, transferPrinter } from './terminal.ts'
 import { assignments, list, oneOf, tags, wholeNumber } from './parsers.ts'
 
 export const preprocessingOption = (use: string) => ({
@@ -83,7 +84,9 @@ export const queueOption = {
   },
 } as const
 
-export const labelsOption = { '--labels <map>': 'label map: original, imagenet or a file' }
+export const labelsOption = {
+  '--labels <map>': 'label map: original, imagenet, geode-paper, dollarstreet-paper or a file',
+}
 
 export const classesOption = {
   '--classes <file>': "the manifest's own class list, one name a line, or JSON",
@@ -121,5 +124,8 @@ export const datasetOptions = {
 
 type DatasetOptions = InputValues<typeof datasetOptions>
 
-export const datasetSpecOf = (options: DatasetOptions): Omit<DatasetSpec, 'name'> =>
-  pick(options, ['data', 'limit', 'map', 'classes', 'labels', 'choices', 'regions'])
+/** Returns how data sets are opened; terms and downloads of those of the hub are shown on standard error. */
+export const datasetSpecOf = (options: DatasetOptions): Omit<DatasetSpec, 'name'> => ({
+  ...pick(options, ['data', 'limit', 'map', 'classes', 'labels', 'choices', 'regions']),
+  hub: { onTerms: printTerms, onDownload: transferPrinter() },
+})

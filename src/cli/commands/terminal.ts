@@ -19,6 +19,11 @@ export function printNote(text: string): void {
   if (!quiet) process.stderr.write(`${stripControlCharacters(text)}\n`)
 }
 
+/** Prints the terms of a data set line by line. */
+export function printTerms(terms: string): void {
+  for (const line of terms.split('\n')) printNote(line)
+}
+
 /**
  * Shows what something is at: on a terminal a line that is written over ten times a second, elsewhere one every five seconds.
  * What is `fresh`, and the `last`, are shown at once.

@@ -7,6 +7,11 @@ import {
 } from '../../lib/table/columns.ts'
 import { bytesText, countText, durationText } from '../../lib/table/text.ts'
 
+const orUnknown =
+  (show: (value: number) => string) =>
+  (value: number | null): string =>
+    value === null ? '–' : show(value)
+
 const columns: TableColumn<Forecast>[] = [
   ...fieldColumns({
     model: 'model',
@@ -17,9 +22,9 @@ const columns: TableColumn<Forecast>[] = [
   fieldColumn('download', 'download', (bytes: number | null) =>
     bytes === null ? 'by hand' : bytes === 0 ? 'is here' : bytesText(bytes),
   ),
-  fieldColumn('seconds', 'time', durationText),
+  fieldColumn('seconds', 'time', orUnknown(durationText)),
   { name: 'basis', heading: 'time is', value: row => (row.measured ? 'measured' : 'estimated') },
-  fieldColumn('disk', 'disk', bytesText),
+  fieldColumn('disk', 'disk', orUnknown(bytesText)),
 ]
 
 /** What the forecast is for: where results go, the free bytes there, the device, the rule to stop by. */
@@ -35,9 +40,11 @@ export function forecastTable(
   rows: readonly Forecast[],
   { out, free, device = 'cpu', until }: ForecastContext,
 ): string {
-  const sum = (values: Iterable<number>): number =>
-    [...values].reduce((total, value) => total + value, 0)
+  const sum = (values: Iterable<number | null>): number =>
+    [...values].reduce<number>((total, value) => total + (value ?? 0), 0)
   const downloads = new Map(rows.map(({ model, download }) => [model, download]))
+  const datasets = new Map(rows.map(row => [row.dataset, row]))
+  const toDownload = [...datasets.values()].filter(row => row.datasetDownload > 0)
   const images = sum(rows.map(row => row.images))
   const stored = sum(rows.map(row => row.stored))
   const seconds = sum(rows.map(row => row.seconds))
@@ -48,7 +55,11 @@ export function forecastTable(
     ...[...doubtful].flatMap(([model, note]) =>
       note === null ? [] : [`warning: ${model}: ${note}`],
     ),
-    `${countText(downloads.size, 'model')}, ${countText(images, 'prediction')} to make: ${bytesText(sum([...downloads.values()].map(bytes => bytes ?? 0)))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
+    `${countText(downloads.size, 'model')}, ${countText(images, 'prediction')} to make: ${bytesText(sum([...downloads.values(), ...toDownload.map(row => row.datasetDownload)]))} to download, about ${durationText(seconds)} on this machine (${measured ? 'as measured here' : 'estimates are within a factor of two'}), ${bytesText(sum(rows.map(row => row.disk)))} of results${free === null ? '' : ` (${bytesText(free)} free for ${out})`}`,
+    ...toDownload.map(
+      ({ dataset, datasetDownload, images }) =>
+        `first: ${bytesText(datasetDownload)} of ${dataset} from the hub${images === null ? '; how many images that is shows when it is here, and nothing of it is counted above' : ''}`,
+    ),
     ...(stored > 0
       ? [
           `stored: rows of these models, images, labels and settings; whether the weights are the same shows when it runs`,

@@ -50,6 +50,8 @@ export interface Benchmark {
   /** Where the files come from, and where below the data folder they belong. */
   howToGet: string
   downloads: readonly BenchmarkDownload[]
+  /** A data set of the hub for a benchmark whose official source is not a direct download, and how it differs. */
+  hub?: { name: string; difference: string }
   /**
    * Names of folders and archives below the data folder that stand for the benchmark. Case, separators and the endings of
    * archives do not count.

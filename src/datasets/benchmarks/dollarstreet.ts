@@ -58,6 +58,11 @@ export const dollarstreet: Benchmark = {
   howToGet:
     'the-dollar-street-dataset.zip of Kaggle (https://www.kaggle.com/datasets/mlcommons/the-dollar-street-dataset), as it is or unpacked as dollarstreet/ with images_v2_imagenet_{train,test}.csv and assets/',
   downloads: [],
+  hub: {
+    name: 'hf:djghosh/wds_dollar_street_test',
+    difference:
+      "DataComp's subset: 3,503 images of 58 classes with income groups, other than the paper's split",
+  },
   candidatePaths: () => [
     'dollarstreet',
     'dollar-street',

@@ -40,6 +40,11 @@ export const geode: Benchmark = {
   howToGet:
     'the archive of the source page, as geode.zip or unpacked as geode/ with index.csv and images/',
   downloads: [],
+  hub: {
+    name: 'hf:djghosh/wds_geode_test',
+    difference:
+      "DataComp's subset: 12,488 images, whose regions and countries are numbers without names",
+  },
   candidatePaths: () => ['geode'],
   isRootEntry: name => indexNames.includes(name),
   marks: async root => ({ fits: await hasGeodeIndex(root) }),

@@ -42,6 +42,11 @@ export const imagenet1k: Benchmark = {
     'accept the terms on the source page, then put the validation images into imagenet/val/<wnid>/, or ILSVRC2012_img_val.tar ' +
     'into imagenet/ beside LOC_val_solution.csv or ILSVRC2012_devkit_t12.tar.gz',
   downloads: [],
+  hub: {
+    name: 'hf:ILSVRC/imagenet-1k:validation',
+    difference:
+      'the 50,000 validation images as Parquet; its terms are accepted on the hub, and HF_TOKEN is needed',
+  },
   candidatePaths: () => ['imagenet-1k', 'imagenet', 'ILSVRC2012'],
   isRootEntry: name =>
     isWnid(name) ||

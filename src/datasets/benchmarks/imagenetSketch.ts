@@ -16,6 +16,10 @@ export const imagenetSketch: Benchmark = {
   howToGet:
     'ImageNet-Sketch.zip through the link on the source page, as ImageNet-Sketch.zip or unpacked as sketch/<wnid>/',
   downloads: [],
+  hub: {
+    name: 'hf:djghosh/wds_imagenet_sketch_test',
+    difference: "DataComp's copy as WebDataset shards",
+  },
   candidatePaths: () => ['imagenet-sketch', 'sketch'],
   isRootEntry: isWnid,
   marks: root => wnidFolderMarks(root, { name, expected }),

@@ -28,6 +28,11 @@ export const objectnet: Benchmark = {
   howToGet:
     'objectnet-1.0.zip from the source page, unpacked with the password given there, as objectnet-1.0/ with images/ and mappings/',
   downloads: [],
+  hub: {
+    name: 'hf:djghosh/wds_objectnet_test',
+    difference:
+      "DataComp's copy of the 113 classes that overlap with ImageNet; whether its images have the red border was not checked here",
+  },
   candidatePaths: () => ['objectnet', 'objectnet-1.0'],
   isRootEntry: name =>
     ['mappings', 'images', 'objectnet_metadata', mappingFiles.labels].includes(name),

@@ -3,7 +3,7 @@
  * WebDataset shards, the `ClassLabel` feature of Parquet files). Names decide, never positions: an index of another list
  * would make a wrong accuracy.
  */
-import { tally } from '../../lib/tally.ts'
+import { groupByKey, tally } from '../../lib/tally.ts'
 import { inputError, quoteForMessage } from '../../lib/errors.ts'
 import type { Sample } from '../dataset.ts'
 import { identityMap } from '../build.ts'
@@ -15,7 +15,7 @@ import {
   type Labelling,
   type LabelsOption,
 } from './labelMap.ts'
-import { imagenetIndices, imagenetSpace, normalizeLabel, ownSpace } from './labels.ts'
+import { imagenetIndices, imagenetSpace, normalizeLabel, numberedName, ownSpace } from './labels.ts'
 
 /** What the class indices of a file accept. */
 export interface IndexLabelling extends Pick<Labelling, 'space' | 'labelMap'> {
@@ -23,6 +23,19 @@ export interface IndexLabelling extends Pick<Labelling, 'space' | 'labelMap'> {
   names: readonly string[]
   /** Accepted class indices of the label space, empty for a class that none of them stands for. */
   accepted: (index: number) => readonly number[]
+}
+
+/** Returns whether every name of a list is that of one ImageNet class, or numbers one of two that share a name. */
+export function areImagenetNames(names: readonly string[]): boolean {
+  const repeated = repeatedClasses(names)
+  return names.every((name, i) => repeated.has(i) || isUnambiguous(name, imagenetClassesOf(name)))
+}
+
+/** Returns whether a name stands for one class, or for two that have it as their short name in two cases (`sunglasses`). */
+function isUnambiguous(name: string, indices: readonly number[]): boolean {
+  const isShortName = (index: number): boolean =>
+    normalizeLabel(imagenetClasses[index]!.name) === normalizeLabel(name)
+  return indices.length === 1 || (indices.length > 0 && indices.every(isShortName))
 }
 
 const maxUnknownLabels = 20
@@ -94,11 +107,13 @@ export async function indexLabelling(
   const areWnids = names.every(name => wnidIndex(name) !== undefined)
   if (labels === 'original' || (labels === undefined && !areWnids))
     return ownIndices(ownSpace(names), names)
-  const map =
-    labels === undefined || labels === 'imagenet'
-      ? await imagenetLabelling(names, shipped)
-      : await fileLabelling(labels)
-  const accepted = names.map(name => map.accepted(name) ?? [])
+  const isByName = labels === undefined || labels === 'imagenet'
+  const map = isByName ? await imagenetLabelling(names, shipped) : await fileLabelling(labels)
+  const repeated = isByName ? repeatedClasses(names) : new Map<number, number>()
+  const accepted = names.map((name, i) => {
+    const index = repeated.get(i)
+    return index === undefined ? (map.accepted(name) ?? []) : [index]
+  })
   if (accepted.every(indices => indices.length === 0))
     throw inputError(
       'no-class-fits',
@@ -126,7 +141,11 @@ const ownIndices = (space: IndexLabelling['space'], names: readonly string[]): I
 
 /** Maps names to ImageNet's classes by name if all have one, else by the shipped map and, for the rest, by name. */
 async function imagenetLabelling(names: readonly string[], shipped?: string): Promise<Labelling> {
-  const found = names.map((name): [string, readonly number[]] => [name, imagenetClassesOf(name)])
+  const repeated = repeatedClasses(names)
+  const found = names.map((name, i): [string, readonly number[]] => {
+    const index = repeated.get(i)
+    return [name, index === undefined ? imagenetClassesOf(name) : [index]]
+  })
   const map = shipped === undefined ? undefined : await labelling(shipped, 'imagenet')
   const byName = found.every(([, indices]) => indices.length > 0) ? undefined : map
   if (byName && names.every(name => byName.accepted(name))) return byName
@@ -137,11 +156,29 @@ async function imagenetLabelling(names: readonly string[], shipped?: string): Pr
   return pairLabelling(byName ? `${byName.labelMap.name} and by name` : 'by-name', pairs)
 }
 
-/** Returns the classes of a name. Two classes have one short name in two cases (`sunglasses`, `missile`): both are accepted. */
+/**
+ * Returns the ImageNet classes of names that a list has as often as ImageNet, by their position in the list: `crane` twice, or
+ * `crane` and `crane2`, are the bird and the machine, as in ImageNet's order.
+ */
+function repeatedClasses(names: readonly string[]): ReadonlyMap<number, number> {
+  const numbered = names.map((name, position) => {
+    const { stem, number } =
+      imagenetIndices(name).length > 1 ? { stem: name, number: 1 } : numberedName(name)
+    return { stem: normalizeLabel(stem), number, position }
+  })
+  const classes = new Map<number, number>()
+  for (const [stem, members] of groupByKey(numbered, one => one.stem)) {
+    const indices = members.length > 1 ? [...imagenetIndices(stem)].sort((a, b) => a - b) : []
+    if (indices.length !== members.length) continue
+    const ordered = members.sort((a, b) => a.number - b.number || a.position - b.position)
+    for (const [i, { position }] of ordered.entries()) classes.set(position, indices[i]!)
+  }
+  return classes
+}
+
+/** Returns the classes of a name. @throws GeogapError `ambiguous-class` */
 function unambiguous(name: string, indices: readonly number[]): readonly number[] {
-  const isShortName = (index: number): boolean =>
-    normalizeLabel(imagenetClasses[index]!.name) === normalizeLabel(name)
-  if (indices.length < 2 || indices.every(isShortName)) return indices
+  if (indices.length === 0 || isUnambiguous(name, indices)) return indices
   const classes = indices.map(i => `${imagenetClasses[i]!.wnid} (${imagenetClasses[i]!.name})`)
   throw inputError(
     'ambiguous-class',

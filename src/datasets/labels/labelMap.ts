@@ -15,8 +15,11 @@ export interface Labelling {
   accepted: (label: string) => readonly number[] | undefined
 }
 
-/** `original`: the data set's own labels; `imagenet`: the benchmark's own map; else a label map file. */
+/** `original`: the data set's own labels; `imagenet`: the benchmark's own map; else a shipped map's name or a label map file. */
 export type LabelsOption = string
+
+/** Names of the shipped label maps. */
+export const shippedMaps: readonly string[] = ['dollarstreet-paper', 'geode-paper']
 
 interface LabelMapFile {
   name: string
@@ -85,12 +88,13 @@ export function pairLabelling(
   }
 }
 
-/** A label map file: `{"name": …, "labels": {"own label": ["class name, wnid or index", …]}}`. */
+/** Reads a shipped map by its name, or a label map file: `{"name": …, "labels": {"own label": ["class name, wnid or index", …]}}`. */
 async function readMapFile(file: string): Promise<LabelMapFile> {
+  if (shippedMaps.includes(file)) return readShippedMap(file)
   const text = await readFile(file, 'utf8').catch(() => {
     throw inputError(
       'missing-file',
-      `no such label map: ${file}; known: original, imagenet, or a file`,
+      `no such label map: ${file}; known: original, imagenet, ${shippedMaps.join(', ')}, or a file`,
     )
   })
   const { success, data } = labelMapFileSchema.safeParse(parseJson(text))

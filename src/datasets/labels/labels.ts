@@ -39,14 +39,23 @@ const lookups = [
 
 /**
  * Class indices of an ImageNet name. Short names come first, as written (`Cardigan` is a dog, `cardigan` a garment) and
- * then without regard to case, further synonyms last. More than one where ImageNet itself repeats the name (`crane`);
- * empty when there is none.
+ * then without regard to case, further synonyms last. More than one where ImageNet itself repeats the name (`crane`), of
+ * which `crane2` is the second; empty when there is none.
  */
 export function imagenetIndices(name: string): readonly number[] {
   const [exact, loose, further] = lookups
-  return (
-    exact!.get(name) ?? loose!.get(normalizeLabel(name)) ?? further!.get(normalizeLabel(name)) ?? []
-  )
+  const found =
+    exact!.get(name) ?? loose!.get(normalizeLabel(name)) ?? further!.get(normalizeLabel(name))
+  if (found) return found
+  const { stem, number } = numberedName(name)
+  const repeated = stem === name ? [] : imagenetIndices(stem)
+  return repeated.length > 1 ? repeated.slice(number - 1, number) : []
+}
+
+/** Splits a name that a list numbers because it has it twice: `crane2` is the second `crane`; other names have number 1. */
+export function numberedName(name: string): { stem: string; number: number } {
+  const [, stem, number] = /^(.*[^\s_\d(])[\s_]?\(?([2-9])\)?$/.exec(name.trim()) ?? []
+  return stem === undefined ? { stem: name, number: 1 } : { stem, number: Number(number) }
 }
 
 /** A wnid, alone or before a name: `n01440764`, `n01440764 tench, Tinca tinca`, `n01440764_tench`. */

@@ -30,9 +30,9 @@ export interface UrlOptions {
   /** Where to keep the file; a folder of its own in the cache by default. */
   path?: string
   /** Where a person finds the file when the link is dead. */
-  page?: string
-  env?: Environment
-  network?: Partial<NetworkSettings>
+  page?: string | undefined
+  env?: Environment | undefined
+  network?: Partial<NetworkSettings> | undefined
   progress?: DownloadProgress
 }
 

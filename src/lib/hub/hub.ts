@@ -6,6 +6,7 @@ import {
   checkHubName,
   type Environment,
   type HubName,
+  type HubRepositoryName,
   type HubSettings,
   hubSettings,
   isCommit,
@@ -35,8 +36,8 @@ import {
 } from './transfer.ts'
 
 export interface HubOptions {
-  env?: Environment
-  network?: Partial<NetworkSettings>
+  env?: Environment | undefined
+  network?: Partial<NetworkSettings> | undefined
   progress?: DownloadProgress | undefined
 }
 
@@ -53,16 +54,16 @@ export interface HubFile {
 }
 
 /**
- * Returns a file of a model repository, from the standard hub cache or downloaded into it, with its hash checked. A pinned
+ * Returns a file of a repository, from the standard hub cache or downloaded into it, with its hash checked. A pinned
  * commit that is cached needs no network; a branch is looked up, and where the hub cannot be reached its last known
  * commit is used.
  * @throws GeogapError `hub-offline`, `hub-forbidden`, `hub-not-found`, `hub-refused`, `download-failed`, `bad-download`
  */
 export async function hubFile(
-  { repo, file, revision = 'main' }: HubSource,
+  { repo, repoType, file, revision = 'main' }: HubSource,
   { env, network: some, progress }: HubOptions = {},
 ): Promise<HubFile> {
-  const name = { repo, file, revision }
+  const name = { repo, repoType, file, revision }
   const settings = hubSettings(env)
   checkHubName(name)
   const known = await findCachedFile(settings.cache, name)
@@ -108,7 +109,10 @@ export async function eitherHubFile(
   })
 }
 
-const offlineError = ({ repo, file, revision }: HubName, { cache }: HubSettings): GeogapError =>
+export const offlineError = (
+  { repo, file, revision }: Pick<HubName, 'repo' | 'file' | 'revision'>,
+  { cache }: HubSettings,
+): GeogapError =>
   inputError(
     'hub-offline',
     `HF_HUB_OFFLINE is set and ${file} of ${repo} at ${revision} is not in ${cache}`,
@@ -120,10 +124,15 @@ interface HubFileDescription {
   size: number | undefined
 }
 
-const resolveUrl = ({ repo, file, revision }: HubName, { endpoint }: HubSettings): URL =>
+/** Returns the address of a file, which the hub redirects to where its bytes are. */
+export const resolveUrl = (name: HubName, { endpoint }: Pick<HubSettings, 'endpoint'>): URL =>
   new URL(
-    `${endpoint}/${repo}/resolve/${encodeURIComponent(revision)}/${file.split('/').map(encodeURIComponent).join('/')}`,
+    `${pageUrl(name, endpoint)}/resolve/${encodeURIComponent(name.revision)}/${name.file.split('/').map(encodeURIComponent).join('/')}`,
   )
+
+/** Returns the address of a repository's page. */
+export const pageUrl = ({ repo, repoType }: HubRepositoryName, endpoint: string): string =>
+  `${endpoint}/${repoType === 'dataset' ? 'datasets/' : ''}${repo}`
 
 /** Commit, hash and length of a file as the hub's headers give them. */
 async function describeHubFile(name: HubName, hub: Hub): Promise<HubFileDescription> {
@@ -167,7 +176,7 @@ async function downloadToCache(
   hub: Hub,
 ): Promise<HubFile> {
   const { cache, token, network, progress } = hub
-  const blob = blobPath(cache, name.repo, etag)
+  const blob = blobPath(cache, name, etag)
   const isThere = async (): Promise<boolean> => {
     const found = await orIfMissing(stat(blob), undefined)
     return found !== undefined && (size === undefined || found.size === size)
@@ -186,7 +195,7 @@ async function downloadToCache(
     })
     return false
   }
-  const cached = (await isThere()) || (await withLock(lockPath(cache, name.repo, etag), fetchBlob))
+  const cached = (await isThere()) || (await withLock(lockPath(cache, name, etag), fetchBlob))
   const path = snapshotPath(cache, name, commit)
   if (!(await isFile(path))) await linkSnapshot(path, blob)
   await writeRef(cache, name, commit)
@@ -201,26 +210,42 @@ const hashCheckFor =
     return found === etag ? undefined : `${kind} ${found} instead of ${etag}`
   }
 
-const refusalError =
-  ({ repo, file, revision }: HubName, { endpoint, token }: HubSettings) =>
+/** Returns a function from an answer of the hub that no repetition mends to its error. */
+export const refusalError =
+  (name: Omit<HubName, 'file'> & { file?: string }, { endpoint, token }: HubSettings) =>
   ({ status, headers }: HttpAnswer): GeogapError => {
+    const { repo, repoType, revision, file } = name
     const code = headers.get('x-error-code') ?? ''
-    if (code === 'RepoNotFound')
-      return notFoundError(`no repository ${repo} at ${endpoint}; if it is private, set HF_TOKEN`)
+    const what = repoType === 'dataset' ? 'data set repository' : 'repository'
+    if (/^invalid (credentials|username)/i.test(headers.get('x-error-message') ?? ''))
+      return inputError('hub-forbidden', `HF_TOKEN is not a valid token of ${endpoint}`)
+    if (code === 'RepoNotFound' || (status === 404 && file === undefined && code === ''))
+      return notFoundError(`no ${what} ${repo} at ${endpoint}; if it is private, set HF_TOKEN`)
     if (code === 'RevisionNotFound')
-      return notFoundError(`repository ${repo} has no revision ${revision}`)
+      return notFoundError(`${what} ${repo} has no revision ${revision}`)
     if (status === 404 || code === 'EntryNotFound')
-      return notFoundError(`no file ${file} in repository ${repo} at revision ${revision}`)
-    if (status !== 401 && status !== 403)
-      return networkError(
-        'hub-refused',
-        `the hub answered ${status} for ${file} of ${repo} at ${revision}`,
-      )
-    const fix = token
-      ? 'HF_TOKEN is set, but its account has no access to it'
-      : 'and set HF_TOKEN to a token of your account'
-    const terms = `accept its terms at ${endpoint}/${repo}`
-    return inputError('hub-forbidden', `${repo} is gated or private (${status}): ${terms}, ${fix}`)
+      return notFoundError(`no file ${file ?? ''} in repository ${repo} at revision ${revision}`)
+    if (status === 401 || status === 403) return forbiddenError(name, { endpoint, token }, status)
+    return networkError(
+      'hub-refused',
+      `the hub answered ${status} for ${file ?? 'the files'} of ${repo} at ${revision}`,
+    )
   }
+
+/** Returns the error of a repository whose files are given to some accounts only. */
+export function forbiddenError(
+  name: HubRepositoryName,
+  { endpoint, token }: Pick<HubSettings, 'endpoint' | 'token'>,
+  status?: number,
+): GeogapError {
+  const kind = status === undefined ? 'gated' : `gated or private (${status})`
+  const fix = token
+    ? 'HF_TOKEN is set, but its account has no access to it'
+    : 'and set HF_TOKEN to a token of your account'
+  return inputError(
+    'hub-forbidden',
+    `${name.repo} is ${kind}: accept its terms at ${pageUrl(name, endpoint)}, ${fix}`,
+  )
+}
 
 const notFoundError = (message: string): GeogapError => inputError('hub-not-found', message)

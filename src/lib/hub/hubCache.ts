@@ -5,6 +5,8 @@
  *     models--OWNER--NAME/blobs/ETAG              the content, named by its SHA-256 or git hash
  *     models--OWNER--NAME/snapshots/COMMIT/FILE   a relative link to the blob
  *     .locks/models--OWNER--NAME/                 locks
+ *
+ * Repositories of data sets are `datasets--OWNER--NAME`.
  */
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
@@ -48,9 +50,18 @@ export const geogapCache = (env: Environment = process.env): string =>
 
 const expandHome = (path: string): string => path.replace(/^~(?=\/|$)/, homedir())
 
-/** A file of a model repository; the revision is a commit, branch or tag. */
-export interface HubName {
+/** The kinds of repositories of the hub that are read; a name may stand for one of each. */
+export type RepositoryType = 'model' | 'dataset'
+
+/** A repository by name and type. */
+export interface HubRepositoryName {
   repo: string
+  /** `model` by default. */
+  repoType?: RepositoryType | undefined
+}
+
+/** A file of a repository; the revision is a commit, branch or tag. */
+export interface HubName extends HubRepositoryName {
   file: string
   revision: string
 }
@@ -71,17 +82,21 @@ export function checkHubName({ repo, file, revision }: HubName): void {
 
 export const isCommit = (revision: string): boolean => /^[0-9a-f]{40}$/.test(revision)
 
-const repoFolder = (cache: string, repo: string): string =>
-  join(cache, `models--${repo.replaceAll('/', '--')}`)
+const folderName = ({ repo, repoType = 'model' }: HubRepositoryName): string =>
+  `${repoType}s--${repo.replaceAll('/', '--')}`
 
-export const blobPath = (cache: string, repo: string, etag: string): string =>
-  join(repoFolder(cache, repo), 'blobs', etag)
+export const blobPath = (cache: string, name: HubRepositoryName, etag: string): string =>
+  join(cache, folderName(name), 'blobs', etag)
 
-export const lockPath = (cache: string, repo: string, etag: string): string =>
-  join(cache, '.locks', `models--${repo.replaceAll('/', '--')}`, `${etag}.geogap.lock`)
+export const lockPath = (cache: string, name: HubRepositoryName, etag: string): string =>
+  join(cache, '.locks', folderName(name), `${etag}.geogap.lock`)
 
-export const snapshotPath = (cache: string, { repo, file }: HubName, commit: string): string =>
-  join(repoFolder(cache, repo), 'snapshots', commit, ...file.split('/'))
+/** Returns the folder that holds a repository's files as they are at a commit. */
+export const snapshotFolder = (cache: string, name: HubRepositoryName, commit: string): string =>
+  join(cache, folderName(name), 'snapshots', commit)
+
+export const snapshotPath = (cache: string, name: HubName, commit: string): string =>
+  join(snapshotFolder(cache, name, commit), ...name.file.split('/'))
 
 /** The cached snapshot file and its commit, if both are there. */
 export async function findCachedFile(
@@ -94,17 +109,20 @@ export async function findCachedFile(
   return (await isFile(path)) ? { path, commit } : undefined
 }
 
-async function readRef(cache: string, { repo, revision }: HubName): Promise<string | undefined> {
-  const ref = join(repoFolder(cache, repo), 'refs', ...revision.split('/'))
+/** A repository at a commit, branch or tag. */
+export type HubRevision = Omit<HubName, 'file'>
+
+/** Returns the commit that a branch or tag pointed to when it was last asked for. */
+export async function readRef(cache: string, name: HubRevision): Promise<string | undefined> {
+  const ref = join(cache, folderName(name), 'refs', ...name.revision.split('/'))
   const commit = await readFile(ref, 'utf8').catch(() => '')
   return isCommit(commit.trim()) ? commit.trim() : undefined
 }
 
 /** Notes which commit a branch or tag points to. */
-export async function writeRef(cache: string, name: HubName, commit: string): Promise<void> {
-  const { repo, revision } = name
-  if (revision === commit || (await readRef(cache, name)) === commit) return
-  const ref = join(repoFolder(cache, repo), 'refs', ...revision.split('/'))
+export async function writeRef(cache: string, name: HubRevision, commit: string): Promise<void> {
+  if (name.revision === commit || (await readRef(cache, name)) === commit) return
+  const ref = join(cache, folderName(name), 'refs', ...name.revision.split('/'))
   await mkdir(dirname(ref), { recursive: true })
   await writeAtomically(ref, handle => writeFully(handle, Buffer.from(commit)))
 }

@@ -25,7 +25,7 @@ const datasetColumns: TableColumn<Benchmark>[] = [
   {
     name: 'fetch',
     heading: 'geogap fetch',
-    value: row => (row.downloads.length > 0 ? 'yes' : 'by hand'),
+    value: row => (row.downloads.length > 0 ? 'yes' : (row.hub?.name ?? 'by hand')),
   },
 ]
 

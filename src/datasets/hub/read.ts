@@ -1,0 +1,134 @@
+// Reads a data set of the hub: WebDataset shards or Parquet files of one split, from the hub cache.
+import { basename, join } from 'node:path'
+import { mapLimited } from '../../lib/concurrency.ts'
+import { dataError, inputError } from '../../lib/errors.ts'
+import { query, literalPath } from '../../lib/sql.ts'
+import type { RawDataset } from '../build.ts'
+import { readText } from '../files.ts'
+import { areImagenetNames } from '../labels/classNames.ts'
+import { imagenetNames } from '../labels/imagenet.ts'
+import { nonEmptyLines, readClasses, type ReadManifestOptions } from '../manifest.ts'
+import { readClassNames, readParquetImages } from '../parquetImages.ts'
+import { openTree } from '../tree.ts'
+import { compareShardNumbers, isGeographicSet, readShards } from '../webdataset.ts'
+import {
+  downloadHubSplit,
+  type HubDatasetOptions,
+  type HubSelection,
+  labelColumns,
+  selectHubSplit,
+} from './download.ts'
+
+/** Names a data set of the hub, and says how its files are read and downloaded. */
+export interface HubDatasetSpec extends ReadManifestOptions {
+  /** `hf:OWNER/NAME[@REVISION][:CONFIG/SPLIT]` */
+  name: string
+  hub?: HubDatasetOptions | undefined
+}
+
+/**
+ * Reads a data set of the hub, downloading what is not in the hub cache. Its name in results is without the revision; a note
+ * says the commit. Where `labels` is not given, data sets that a shipped label map knows are scored by it, and those whose
+ * class names are all ImageNet's by these classes; others have classes of their own.
+ * @throws GeogapError those of `selectHubSplit`, `downloadHubSplit` and of the readers of its files
+ */
+export async function readHubDataset(spec: HubDatasetSpec): Promise<RawDataset> {
+  const { hub = {}, map } = spec
+  const selection = await selectHubSplit(spec.name, hub, map)
+  await downloadHubSplit(selection, hub)
+  const { source, split, repository } = selection
+  const read = await (split.form === 'parquet'
+    ? readParquetSplit(selection, spec)
+    : readShardSplit(selection, spec))
+  return {
+    ...read,
+    name: spec.name.replace(/@[^:]+/, ''),
+    revision: repository.commit,
+    notes: [
+      `it is the split ${split.split} of ${source.repo} on the hub, commit ${repository.commit.slice(0, 12)}`,
+      ...selection.notes,
+      ...(read.notes ?? []),
+    ],
+  }
+}
+
+async function readParquetSplit(
+  { split, folder, source }: HubSelection,
+  options: HubDatasetSpec,
+): Promise<RawDataset> {
+  const files = split.files.map(({ path }) => join(folder, path)).sort()
+  const { map = {} } = options
+  const columns = await columnNames(files[0]!)
+  const label = labelColumns(split, map).find(name => columns.includes(name))
+  const isMapped =
+    label === undefined || ['label', 'labels', map['label'], map['labels']].includes(label)
+  const asked = isMapped ? map : { ...map, label }
+  const names =
+    (await readClassNames(files[0]!, asked)) ??
+    (label === undefined ? undefined : split.classColumns.get(label))
+  const labels = labelsFor(options.labels, names ?? [], source.repo)
+  return readParquetImages(files, { ...options, names, labels, map: asked })
+}
+
+async function columnNames(file: string): Promise<string[]> {
+  const rows = await query<{ name: string }>('SELECT name FROM parquet_schema($1)', [
+    literalPath(file),
+  ])
+  return rows.map(({ name }) => name)
+}
+
+async function readShardSplit(
+  selection: HubSelection,
+  { name, classes, labels }: HubDatasetSpec,
+): Promise<RawDataset> {
+  const { split, folder, source } = selection
+  const paths = [...split.files].sort(compareShardNumbers).map(({ path }) => join(folder, path))
+  const stated = Number((await readCompanion(selection, 'nshards.txt')) ?? paths.length)
+  if (stated !== paths.length)
+    throw dataError('missing-shards', `${name} states ${stated} shards and has ${paths.length}`)
+  const type = (await readCompanion(selection, 'dataset_type.txt'))?.trim() ?? 'classification'
+  if (type !== 'classification')
+    throw inputError('no-label', `${name} is a data set for ${type}, which has no classes`)
+  const names = await shardClassNames(selection, classes)
+  const shards = await mapLimited(paths, 4, openTree)
+  return readShards(
+    { location: name, set: basename(source.repo), names, shards },
+    labelsFor(labels, names, source.repo),
+  )
+}
+
+function labelsFor(
+  labels: ReadManifestOptions['labels'],
+  names: readonly string[],
+  repo: string,
+): ReadManifestOptions['labels'] {
+  const isKnown = isGeographicSet(repo) || (names.length > 0 && areImagenetNames(names))
+  return labels ?? (isKnown ? 'imagenet' : undefined)
+}
+
+/** Returns the text of the companion that lies nearest to the shards; undefined where there is none. */
+async function readCompanion(
+  { companions, folder }: HubSelection,
+  name: string,
+): Promise<string | undefined> {
+  const [nearest] = companions
+    .filter(({ path }) => basename(path) === name)
+    .sort((a, b) => b.path.length - a.path.length)
+  return nearest && readText(join(folder, nearest.path))
+}
+
+/** Returns the class names that a classes file, `classnames.txt` or the card gives. @throws GeogapError `no-class-names` */
+async function shardClassNames(
+  selection: HubSelection,
+  classes: string | undefined,
+): Promise<readonly string[]> {
+  if (classes !== undefined) return classes === 'imagenet-1k' ? imagenetNames : readClasses(classes)
+  const text = await readCompanion(selection, 'classnames.txt')
+  if (text !== undefined) return nonEmptyLines(text)
+  const [only, ...others] = selection.split.classColumns.values()
+  if (only && others.length === 0) return only
+  throw inputError(
+    'no-class-names',
+    `${selection.name} has no classnames.txt and its card names no classes, so the classes of its indices are not known: give the names in the order of the indices (--classes FILE, or --classes imagenet-1k)`,
+  )
+}
