@@ -1,6 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readlinkSync, realpathSync, statfsSync } from 'node:fs'
-import { open, readdir, rename, rm, stat, statfs, writeFile, type FileHandle } from 'node:fs/promises'
+import {
+  open,
+  readdir,
+  rename,
+  rm,
+  stat,
+  statfs,
+  writeFile,
+  type FileHandle,
+} from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { firstLine, GeogapError, messageOf, storageError } from './errors.ts'
 
