@@ -79,10 +79,10 @@ export async function writePack(run: Run): Promise<Buffer> {
     datasets: [...run.datasets.values()].map(withoutPaths),
     evaluations: run.entries.map(entry => ({
       ...packEvaluation(entry, countsOf(run, entry.identity)),
-      households: (run.households.get(entry.key) ?? []).map(({ by, groups }) => ({
-        by: [...by],
-        groups: [...groups],
-      })),
+      // Sums by pairs of columns would make a pack larger than its counts.
+      households: (run.households.get(entry.key) ?? [])
+        .filter(({ by }) => by.length < 2)
+        .map(({ by, groups }) => ({ by: [...by], groups: [...groups] })),
     })),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })

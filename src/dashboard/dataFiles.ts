@@ -1,5 +1,11 @@
 /** The dashboard's data files: `geogap serve` answers with them and `geogap report --bundle` writes them. */
-import { byCountName, type DatasetCounts, type ModelCounts } from '../analysis/datasetCounts.ts'
+import {
+  byCountName,
+  byMomentName,
+  type CellMomentColumns,
+  type DatasetCounts,
+  type ModelCounts,
+} from '../analysis/datasetCounts.ts'
 import { imageListName, readImageList, readOutcomes } from './answers.ts'
 import { evaluationStateOf } from './load.ts'
 import { type DashboardStore } from './store.ts'
@@ -7,7 +13,12 @@ import { type DashboardStore } from './store.ts'
 /** A data set's counts. Models name their columns by position, because most of them share `n` and `errors`. */
 export interface CountsFile extends Pick<DatasetCounts, 'values' | 'codes' | 'isClustered'> {
   columns: (readonly number[])[]
-  models: Record<string, Record<keyof ModelCounts, number>>
+  models: Record<string, ModelColumns>
+}
+
+/** Positions of a model's columns. */
+interface ModelColumns extends Record<Exclude<keyof ModelCounts, 'households'>, number> {
+  households: Record<keyof CellMomentColumns, number> | null
 }
 
 export interface DataFile {
@@ -63,7 +74,14 @@ function countsFile({ values, codes, models, isClustered }: DatasetCounts): Coun
     return position
   }
   const positionsByModel = [...models].map(
-    ([model, counts]) => [model, byCountName(name => positionOf(counts[name]))] as const,
+    ([model, { households, ...counts }]) =>
+      [
+        model,
+        {
+          ...byCountName(name => positionOf(counts[name])),
+          households: households && byMomentName(name => positionOf(households[name])),
+        },
+      ] as const,
   )
   return { values, codes, isClustered, columns, models: Object.fromEntries(positionsByModel) }
 }

@@ -4,11 +4,12 @@ import { ownValue } from '../lib/ownValue.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import { type ColumnQuarter, columnQuarters, countByColumns } from '../results/counts.ts'
 import { answerFromReadable } from '../results/current.ts'
-import { hasHouseholds } from '../results/households.ts'
+import { hasHouseholds, readCellMoments } from '../results/households.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
   byCountName,
   byDimension,
+  byMomentName,
   type DatasetCounts,
   type Dimension,
   dimensions,
@@ -79,7 +80,36 @@ export async function countEvaluation(
   })
   for (const [i, { n, top5 }] of cells.entries())
     if (n > 0 && top5 === undefined) columnsOfCounts.top5[positions[i]!] = -1
-  counts.models.set(model, { ...columnsOfCounts, state })
+  const households = await householdColumns(counts, entry, income ?? null)
+  counts.models.set(model, { ...columnsOfCounts, households, state })
+}
+
+/** Reads the sums over households of each cell, and of the classes of a place together in cells without a class. */
+async function householdColumns(
+  counts: GrowingCounts,
+  entry: StoredEvaluation,
+  income: string | null,
+): Promise<ModelCounts['households']> {
+  const stored = ['region', 'country', ...(income === null ? [] : [income])].filter(column =>
+    entry.shards[0]!.columns.includes(column),
+  )
+  const moments = await answerFromReadable(
+    { entries: [entry], failures: [] },
+    async ({ entries: [readable] }) => (readable ? readCellMoments(readable, stored) : null),
+  )
+  if (!moments) return null
+  const placed = [...moments.places, ...moments.classes].map(({ values, sums }) => ({
+    sums,
+    position: cellOf(counts, dimension => {
+      const column = dimension === 'label' ? 'label' : dimensionColumn(counts, dimension)
+      return values[[...stored, 'label'].indexOf(column)] ?? null
+    }),
+  }))
+  return byMomentName(name => {
+    const column = new Float64Array(counts.positions.size)
+    for (const { sums, position } of placed) column[position]! += sums[name]
+    return column.map(value => Number(value.toFixed(6)))
+  })
 }
 
 /** Returns the position of the cell of an image's values; a new cell is added. */

@@ -8,7 +8,7 @@ import {
   groupClusterings,
 } from '../metrics/designEffect.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
-import { parquetRows, query } from '../lib/sql.ts'
+import { parquetRows, query, quoteIdentifier } from '../lib/sql.ts'
 import { entryFolderSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
@@ -58,19 +58,32 @@ export async function countByHousehold(
 export interface GroupedMoments {
   /** Grouping columns; empty for all images together, whose group is `all`. */
   by: readonly string[]
-  groups: readonly ClusterMoments[]
+  groups: readonly GroupMoments[]
+}
+
+/** Sums over the households of one group, with its value in each of the columns where these are several. */
+export interface GroupMoments extends ClusterMoments {
+  values?: readonly string[]
 }
 
 /** Sums over the households of groups, by the key of the evaluation; evaluations without households have none. */
 export type HouseholdMoments = ReadonlyMap<string, readonly GroupedMoments[]>
 
-/** Returns the sums by these columns; undefined if they were not read, or the evaluation has no households. */
-export const momentsBy = (
+/** Returns the sums by these columns, in any order; undefined if they were not read, or the evaluation has no households. */
+export function momentsBy(
   moments: readonly GroupedMoments[] | undefined,
   by: readonly string[],
-): readonly ClusterMoments[] | undefined =>
-  moments?.find(one => one.by.length === by.length && by.every((name, i) => one.by[i] === name))
-    ?.groups
+): readonly ClusterMoments[] | undefined {
+  const found = moments?.find(
+    one => one.by.length === by.length && by.every(name => one.by.includes(name)),
+  )
+  if (!found || by.every((name, i) => found.by[i] === name)) return found?.groups
+  const order = by.map(name => found.by.indexOf(name))
+  return found.groups.map(one => ({
+    ...one,
+    group: joinedName(order.map(at => one.values?.[at] ?? '')),
+  }))
+}
 
 /** Returns how households bear on the accuracy of all images together; null for independent images. */
 export const overallClustering = (
@@ -82,7 +95,7 @@ export const overallClustering = (
 
 /**
  * Returns the sums over the households of the groups by each set of columns that an evaluation has, for every evaluation whose
- * data set names households.
+ * data set names households. One scan of the predictions answers for all sets.
  */
 export async function readHouseholdMoments(
   entries: readonly StoredEvaluation[],
@@ -91,56 +104,124 @@ export async function readHouseholdMoments(
   const moments = new Map<string, GroupedMoments[]>()
   const named = entries.filter(hasHouseholds)
   for (const members of groupByKey(named, ({ identity }) => identity.content).values()) {
-    for (const by of sets) {
-      if (by.includes(householdColumn)) continue
-      const columns: string[] = []
-      for (const name of by) columns.push((await groupSql(members[0]!, name, entries)) ?? '')
-      if (columns.includes('')) continue
-      for (let first = 0; first < members.length; first += evaluationsPerQuery)
-        await addMoments(members.slice(first, first + evaluationsPerQuery), {
-          by,
-          columns,
-          moments,
-        })
+    const columns = new Map<string, string>()
+    for (const name of new Set(sets.flat())) {
+      const sql = name === householdColumn ? undefined : await groupSql(members[0]!, name, entries)
+      if (sql !== undefined) columns.set(name, sql)
+    }
+    const held = sets.filter(by => by.every(name => columns.has(name)))
+    for (let first = 0; first < members.length; first += evaluationsPerQuery) {
+      const some = members.slice(first, first + evaluationsPerQuery)
+      const rows = await householdSums(some, { columns, sets: held })
+      const byEntry = groupByKey(rows, ({ entry }) => entry)
+      for (const { folder, key } of some) {
+        const own = byEntry.get(basename(folder)) ?? []
+        if (!own.some(({ known }) => known)) continue
+        const bySet = groupByKey(
+          own.filter(({ values }) => !values.includes(null)),
+          row => row.set,
+        )
+        moments.set(
+          key,
+          held.map((by, set) => ({
+            by,
+            groups: (bySet.get(set) ?? []).map(({ values, sums }) => groupMoments(values, sums)),
+          })),
+        )
+      }
     }
   }
   return moments
 }
 
-async function addMoments(
+function groupMoments(
+  values: readonly GroupValue[],
+  sums: Omit<ClusterMoments, 'group'>,
+): GroupMoments {
+  const texts = values.map(String)
+  if (texts.length === 0) return { group: 'all', ...sums }
+  return texts.length === 1
+    ? { group: texts[0]!, ...sums }
+    : { group: joinedName(texts), values: texts, ...sums }
+}
+
+/** Sums over the households of one group of one evaluation. */
+interface HouseholdSums {
+  /** Name of the evaluation's folder. */
+  entry: string
+  /** Position of the set of columns. */
+  set: number
+  /** The value in each column of the set; null if it is not known. */
+  values: readonly GroupValue[]
+  /** Whether some image has a household. */
+  known: boolean
+  sums: Omit<ClusterMoments, 'group'>
+}
+
+/** Sums over the households of the groups by several sets of columns, given by their SQL. */
+async function householdSums(
   entries: readonly StoredEvaluation[],
-  {
-    by,
-    columns,
-    moments,
-  }: { by: readonly string[]; columns: readonly string[]; moments: Map<string, GroupedMoments[]> },
-): Promise<void> {
-  const names = columns.map((_, i) => `g${i}`)
+  { columns, sets }: { columns: ReadonlyMap<string, string>; sets: readonly (readonly string[])[] },
+): Promise<HouseholdSums[]> {
+  const names = [...columns.keys()]
+  const aliases = names.map((_, i) => `g${i}`)
+  const setSql = (by: readonly string[]): string =>
+    `(${['entry', 'household', ...by.map(name => aliases[names.indexOf(name)]!)].join(', ')})`
+  // The bit of a column is set where it is not among those that rows are grouped by; the first column has the highest bit.
+  const maskOf = (by: readonly string[]): number =>
+    names.reduce((mask, name) => 2 * mask + (by.includes(name) ? 0 : 1), 0)
+  const positions = new Map(sets.map((by, i) => [maskOf(by), i]))
+  const mask = aliases.length === 0 ? '0' : `GROUPING(${aliases.join(', ')})`
   const rows = await query<
-    { entry: string; known: boolean; sums: Omit<ClusterMoments, 'group'> } & Record<
-      string,
+    { entry: string; mask: bigint; known: boolean; sums: HouseholdSums['sums'] } & Record<
+      `g${number}`,
       GroupValue
     >
   >(
-    `WITH households AS (
-       SELECT ${[`${entryFolderSql} AS entry`, ...columns.map((sql, i) => `${sql} AS g${i}`)].join(', ')},
-         coalesce(household::VARCHAR, 'image ' || id) AS household, bool_or(household IS NOT NULL) AS known,
-         count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS hits
-       FROM ${namedRows()} WHERE ${['true', ...columns.map(sql => `${sql} IS NOT NULL`)].join(' AND ')}
-       GROUP BY ${['entry', ...names, 'household'].map((_, i) => i + 1).join(', ')} HAVING n > 0)
-     SELECT ${['entry', ...names].join(', ')}, bool_or(known) AS known, {'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits),
+    `WITH images AS (
+       SELECT ${[`${entryFolderSql} AS entry`, ...aliases.map((alias, i) => `${columns.get(names[i]!)!} AS ${alias}`)].join(', ')},
+         coalesce(household::VARCHAR, 'image ' || id) AS household, household IS NOT NULL AS known, correct1
+       FROM ${namedRows()} WHERE correct1 IS NOT NULL),
+     households AS (
+       SELECT ${['entry', ...aliases].join(', ')}, ${mask} AS mask, bool_or(known) AS known,
+         count(*)::DOUBLE AS n, count_if(correct1)::DOUBLE AS hits
+       FROM images GROUP BY GROUPING SETS (${[...new Set(sets.map(setSql))].join(', ')}))
+     SELECT ${['entry', 'mask', ...aliases].join(', ')}, bool_or(known) AS known, {'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits),
        'sizeSquares': sum(n * n), 'hitSquares': sum(hits * hits), 'sizeHits': sum(n * hits), 'hitShares': sum(hits * hits / n)} AS sums
-     FROM households GROUP BY ${['entry', ...names].join(', ')} ORDER BY ALL`,
+     FROM households GROUP BY ${['entry', 'mask', ...aliases].join(', ')} ORDER BY ALL`,
     [entries.flatMap(shardPaths)],
   )
-  const byEntry = groupByKey(rows, ({ entry }) => entry)
-  for (const { folder, key } of entries) {
-    const own = byEntry.get(basename(folder)) ?? []
-    if (!own.some(({ known }) => known)) continue
-    const groups = own.map(({ sums, ...row }) => ({
-      group: names.length === 0 ? 'all' : joinedName(names.map(name => String(row[name]))),
-      ...sums,
-    }))
-    moments.set(key, [...(moments.get(key) ?? []), { by, groups }])
-  }
+  return rows.map(({ entry, mask, known, sums, ...row }) => {
+    const set = positions.get(Number(mask))!
+    const values = sets[set]!.map(name => row[`g${names.indexOf(name)}`]!)
+    return { entry, set, values, known, sums }
+  })
+}
+
+/** Sums over the households of one cell: one combination of values, or all of a cell's classes together. */
+export interface CellMoments {
+  values: readonly GroupValue[]
+  sums: Omit<ClusterMoments, 'group'>
+}
+
+/**
+ * Returns the sums over the households of each combination of values of `columns` (which may be null), of all classes together and
+ * by class (the last value). Null if the data set names no household, or if one lies in several combinations, so that sums over
+ * combinations would count it more than once.
+ */
+export async function readCellMoments(
+  entry: StoredEvaluation,
+  columns: readonly string[],
+): Promise<{ places: CellMoments[]; classes: CellMoments[] } | null> {
+  if (!hasHouseholds(entry)) return null
+  const sql = new Map([...columns, 'label'].map(name => [name, quoteIdentifier(name)]))
+  const sets = [columns, [...columns, 'label'], []]
+  const rows = await householdSums([entry], { columns: sql, sets })
+  const of = (set: number): HouseholdSums[] => rows.filter(row => row.set === set)
+  // Without columns the first set is the last one.
+  const places = of(columns.length === 0 ? 2 : 0)
+  const [whole] = of(2)
+  const clusters = places.reduce((sum, row) => sum + row.sums.clusters, 0)
+  if (!whole?.known || whole.sums.clusters !== clusters) return null
+  return { places, classes: of(1) }
 }

@@ -114,19 +114,31 @@ async function readStoredRun(
   const studies = await readStudies(dir)
   return answerFromReadable(await readCurrentResults(dir, exclude), async results => {
     const cells = await readCounts(results.entries, columns)
-    const single = (columns ?? ['label', ...countedColumns(cells)]).map(name => [name])
-    const together = columns !== undefined && columns.length > 1 ? [columns] : []
+    const sets =
+      columns === undefined
+        ? columnSets(['label', ...countedColumns(cells)])
+        : [...columns.map(name => [name]), ...(columns.length > 1 ? [columns] : [])]
     return {
       dir,
       ...results,
       datasets,
       modelNotes: await readModelNotes(dir),
       cells,
-      households: await readHouseholdMoments(results.entries, [...single, ...together, []]),
+      households: await readHouseholdMoments(results.entries, [...sets, []]),
       estimates: await readEstimates(dir, results.entries),
       studies,
     }
   })
+}
+
+/**
+ * Returns each column alone and each pair of columns. Numbers that are cut into groups are in no pair: they would
+ * make as many groups as there are images.
+ */
+function columnSets(columns: readonly string[]): string[][] {
+  const paired = columns.filter(name => !columns.includes(`${name}_group`))
+  const pairs = paired.flatMap((one, i) => paired.slice(i + 1).map(other => [one, other]))
+  return [...columns.map(name => [name]), ...pairs]
 }
 
 /** Returns the grouping columns that some cell has. */

@@ -10,7 +10,7 @@ const cubeOf = (right: Record<string, readonly [number, number]>, n = 100): Data
   models: new Map(
     Object.entries(right).map(([model, top1]) => [
       model,
-      { n: [n, n], top1, top5: [n, n], errors: [0, 0] },
+      { n: [n, n], top1, top5: [n, n], errors: [0, 0], households: null },
     ]),
   ),
 })
@@ -38,7 +38,8 @@ describe('what a data set shows', () => {
   })
 
   it('does not take a model that is half done for the best', () => {
-    const running = { n: [20, 0], top1: [20, 0], top5: [20, 0], errors: [0, 0] }
+    const zero = [20, 0]
+    const running = { n: zero, top1: zero, top5: zero, errors: [0, 0], households: null }
     const cube = { ...street, models: new Map([...street.models, ['d', running]]) }
     expect(findingOf(cube, undefined)!.best).toBe('c')
   })

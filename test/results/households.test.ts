@@ -5,7 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { describeMethods, methodsText } from '../../src/analysis/citing/methods.ts'
 import { readPack, writePack } from '../../src/analysis/pack.ts'
 import { accuracy } from '../../src/metrics/accuracy.ts'
-import { openRun, type Run } from '../../src/results/run.ts'
+import { openDashboardStore } from '../../src/dashboard/store.ts'
+import { modelView } from '../../src/dashboard/views.ts'
+import {
+  type GroupAccuracyRow,
+  openRun,
+  openRunByColumns,
+  type Run,
+} from '../../src/results/run.ts'
 import { store } from '../analysis/stored.ts'
 import { geogap } from '../helpers/cli.ts'
 
@@ -45,11 +52,45 @@ describe('accuracies of images that come in households', () => {
         const independent = accuracy({ n: row.n, top1: row.n * row.top1! }).interval!
         expect(row.low).toBeLessThan(independent[0] - 0.05)
       }
-    const [both] = run.accuracy({ by: ['country', 'label'] })
-    expect(both).toMatchObject({
-      low: null,
-      reason: 'no interval: households are not counted by country × label',
+  })
+
+  it('have intervals over households by pairs of columns, in either order, as a table of the pair has', async () => {
+    const by = ['country', 'label']
+    const pairs = run.accuracy({ by })
+    const [bed] = pairs
+    const [low, high] = accuracy({ n: 100, top1: 60 }).interval!
+    expect(bed!.high! - bed!.low!).toBeGreaterThan(2 * (high - low))
+    const options = { columns: by, exclude: undefined }
+    expect(pairs).toEqual((await openRunByColumns(run.dir, options)).accuracy({ by }))
+    const reversed = run.accuracy({ by: ['label', 'country'] })
+    expect(reversed.find(({ group }) => group === 'bed × Ghana')).toMatchObject({
+      low: bed!.low,
+      high: bed!.high,
     })
+  })
+
+  it('have those of tables in the dashboard, overall, by group and under a filter', async () => {
+    const counts = (await openDashboardStore(run.dir)).counts('world')
+    const row = ({
+      top1,
+      low,
+      high,
+      reason,
+    }: Pick<GroupAccuracyRow, 'top1' | 'low' | 'high' | 'reason'>) => ({
+      top1,
+      low: low === null ? null : expect.closeTo(low, 6),
+      high: high === null ? null : expect.closeTo(high, 6),
+      reason,
+    })
+    const view = modelView(counts, 'first', {})
+    expect(view.overall).toMatchObject(row(run.accuracy()[0]!))
+    for (const by of ['region', 'country', 'label'] as const)
+      expect(view.groups[by]).toMatchObject(run.accuracy({ by }).map(row))
+    const beds = modelView(counts, 'first', { label: 'bed' }).groups.country!
+    const pairs = run.accuracy({ by: ['country', 'label'] })
+    const alone = pairs.filter(({ groups }) => groups['label'] === 'bed')
+    expect(beds.map(({ top1 }) => top1)).toEqual(alone.map(({ top1 }) => top1))
+    expect(beds[0]!.high! - beds[0]!.low!).toBeGreaterThan(0.3)
   })
 
   it('are the same in a pack, and pairs of columns are counted when a table asks for them', async () => {

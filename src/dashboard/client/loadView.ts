@@ -2,6 +2,7 @@
 import type { ClusterState } from '../../evaluate/queue/queue.ts'
 import {
   byCountName,
+  byMomentName,
   type DatasetCounts,
   dimensions,
   groupFilter,
@@ -100,7 +101,14 @@ async function loadCounts(dataset: string | undefined): Promise<DatasetCounts> {
     `${folder}/counts`,
   )
   const counts = Object.entries(models).map(
-    ([model, positions]) => [model, byCountName(name => columns[positions[name]]!)] as const,
+    ([model, { households, ...positions }]) =>
+      [
+        model,
+        {
+          ...byCountName(name => columns[positions[name]]!),
+          households: households && byMomentName(name => columns[households[name]]!),
+        },
+      ] as const,
   )
   return { values, codes, isClustered, models: new Map(counts) }
 }

@@ -138,10 +138,8 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
   )
 }
 
-const overallIntervalText = ({ low, high }: AccuracyEstimate): string =>
-  low === null
-    ? 'no interval here: images come in households, over which geogap table gives it'
-    : `95 % interval ${percentRange(low, high)}`
+const overallIntervalText = ({ low, high, reason }: AccuracyEstimate): string =>
+  low === null ? (reason ?? 'no interval') : `95 % interval ${percentRange(low, high)}`
 
 interface GroupFigureProps {
   rows: readonly GroupAccuracyEstimate[]

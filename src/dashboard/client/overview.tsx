@@ -50,7 +50,7 @@ function FindingsTable({ overview }: { overview: Overview }) {
   )
   const standard = overview.datasets.find(({ reference }) => reference)
   const lacking = rows.some(({ finding: { rate } }) => rate.top1 !== null && rate.low === null)
-    ? '. Where images come in households, geogap table gives the interval'
+    ? '. There is no interval where all or most images are of one household'
     : ''
   return (
     <DataTable
