@@ -20,7 +20,7 @@ export const publishedSources: Readonly<Record<PublishedSource['id'], PublishedS
     page: 'https://github.com/huggingface/pytorch-image-models/tree/main/results',
     date: '2025-10-30',
     license: 'Apache-2.0',
-    note: "each model's own preprocessing, at one image size on all benchmarks (the smaller one of 15 that have two; TinyNet and EdgeNeXt not at 224); V2 is matched-frequency",
+    note: "each model's own preprocessing, at one image size on all benchmarks (the smaller one of 11 that have two; TinyNet and EdgeNeXt not at 224); V2 is matched-frequency",
   },
   open_clip: {
     id: 'open_clip',
@@ -38,7 +38,7 @@ export const publishedSources: Readonly<Record<PublishedSource['id'], PublishedS
 export interface PublishedRow extends BenchmarkAccuracy {
   /** Row of the paper's testbed (appendix A), such as `clip-vit32-openai`. */
   row: string
-  /** Name and weights as the publisher has them, such as `resnet50.a1_in1k`. */
+  /** Name and weights as the publisher has them, such as `resnet50.a1_in1k`: those that the testbed pins. */
   model: string
   /** 1,000-class head or zero-shot. */
   kind: '1K' | 'zero-shot'
