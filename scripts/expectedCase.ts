@@ -1,5 +1,6 @@
 /** Golden cases whose tensors are read from the graph of their model. */
 import { readFileSync } from 'node:fs'
+import { ownValue } from '../src/lib/ownValue.ts'
 import { type Parameter } from '../src/lib/onnx/graph.ts'
 import { fixedSize, volume } from '../src/lib/onnx/shapes.ts'
 import { architectureOfCase, type GoldenCase, graphOf } from './conformanceCase.ts'
@@ -9,6 +10,8 @@ export interface ExpectedCase extends Pick<GoldenCase, 'model' | 'input' | 'ever
   /** The checkpoint's names of the graph's parameters, where they differ. */
   names: Record<string, string>
   formulas: Record<string, readonly [center: number, radius: number]>
+  /** All values of tensors that follow no formula. */
+  values?: Record<string, number[]>
   logits: number[][]
 }
 
@@ -24,12 +27,13 @@ export function formulaOf({ tensor, role }: Parameter): readonly [center: number
 export function readExpectedCases(file: URL): GoldenCase[] {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
   return lines.map(line => {
-    const { names, formulas, logits, ...rest } = JSON.parse(line) as ExpectedCase
+    const { names, formulas, values = {}, logits, ...rest } = JSON.parse(line) as ExpectedCase
     const { parameters } = graphOf(architectureOfCase(rest)!, rest.input.size)
     const tensors = Array.from(parameters, ([name, parameter]) => {
       const [center, radius] = formulas[name] ?? formulaOf(parameter)
       const shape = parameter.tensor.shape.map(size => fixedSize(size, name))
-      return { name: names[name] ?? name, shape, center, radius }
+      const own = ownValue(values, name)
+      return { name: names[name] ?? name, shape, ...(own ? { values: own } : { center, radius }) }
     })
     return { ...rest, tensors, outputs: { logits } }
   })

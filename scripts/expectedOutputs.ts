@@ -14,6 +14,7 @@ import {
   graphOf,
   readGoldenFile,
 } from './conformanceCase.ts'
+import { volume } from '../src/lib/onnx/shapes.ts'
 import { type ExpectedCase, formulaOf } from './expectedCase.ts'
 
 const folders = process.argv.slice(2)
@@ -57,14 +58,21 @@ function expectedOf(golden: GoldenCase): ExpectedCase | undefined {
   )
   const formulas: ExpectedCase['formulas'] = {}
   const names: ExpectedCase['names'] = {}
+  const values: Record<string, number[]> = {}
   for (const [name, parameter] of parameters) {
     const tensor = given.get(name)
-    if (tensor?.center === undefined || tensor.radius === undefined) return undefined
-    const [center, radius] = formulaOf(parameter)
+    if (tensor === undefined) return undefined
     if (tensor.name !== name) names[name] = tensor.name
+    if (tensor.values?.length === volume(tensor.shape)) {
+      values[name] = tensor.values
+      continue
+    }
+    if (tensor.center === undefined || tensor.radius === undefined) return undefined
+    const [center, radius] = formulaOf(parameter)
     if (tensor.center !== center || tensor.radius !== radius)
       formulas[name] = [tensor.center, tensor.radius]
   }
   const logits = golden.outputs.logits!.map(row => row.filter((_, i) => i % every === 0))
-  return { model: golden.model, input: golden.input, every, names, formulas, logits }
+  const own = Object.keys(values).length > 0 ? { values } : {}
+  return { model: golden.model, input: golden.input, every, names, formulas, ...own, logits }
 }

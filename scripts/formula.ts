@@ -8,7 +8,7 @@ export interface FormulaTensor {
   shape: number[]
   center?: number
   radius?: number
-  /** The first channel's values and some of the next; every channel has the same. */
+  /** All values, or the first channel's and some of the next where every channel has the same. */
   values?: number[]
 }
 
@@ -82,7 +82,10 @@ function bytesOf({ name, shape, center = 0, radius = 0, values }: FormulaTensor)
   const count = volume(shape)
   const perChannel = volume(shape.slice(1))
   const data = values
-    ? Float32Array.from({ length: count }, (_, i) => values[i % perChannel]!)
+    ? Float32Array.from(
+        { length: count },
+        (_, i) => values[values.length === count ? i : i % perChannel]!,
+      )
     : formulaValues(name, count, center, radius)
   return new Uint8Array(data.buffer)
 }

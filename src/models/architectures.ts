@@ -14,6 +14,7 @@ import { byobNets } from './families/byobnet.ts'
 import { convNexts } from './families/convnext.ts'
 import { clips } from './families/clip.ts'
 import { cspNexts, cspNets } from './families/cspnet.ts'
+import { csatV2s } from './families/csatv2.ts'
 import { davits } from './families/davit.ts'
 import { denseNets } from './families/densenet.ts'
 import { dinos } from './families/dinov2.ts'
@@ -65,7 +66,9 @@ import { caits } from './families/cait.ts'
 import { coats } from './families/coat.ts'
 import { crossVits } from './families/crossvit.ts'
 import { efficientVits } from './families/efficientVitMsra.ts'
+import { lcNetV2s } from './families/lcnetv2.ts'
 import { levits } from './families/levit.ts'
+import { lowFormers } from './families/lowformer.ts'
 import { mambaOuts } from './families/mambaout.ts'
 import { pits } from './families/pit.ts'
 import { shvits } from './families/shvit.ts'
@@ -166,6 +169,9 @@ export const architectures: Readonly<Record<string, Architecture>> = {
   ...nextViTs,
   ...convMixers,
   ...voVNets,
+  ...csatV2s,
+  ...lcNetV2s,
+  ...lowFormers,
   ...clips,
   ...flavas,
 }

@@ -17,6 +17,7 @@ export function multiplyAdds(graph: Graph): number {
   for (const { op, inputs, outputs } of graph.nodes) {
     const [a, b] = inputs
     if (op === 'Conv') total += size(outputs[0]!.shape) * size(b!.shape.slice(1))
+    else if (op === 'ConvTranspose') total += size(a!.shape) * size(b!.shape.slice(1))
     else if (op === 'MatMul' || op === 'Gemm')
       total += size(outputs[0]!.shape) * size([a!.shape.at(-1)!])
     else if (op === 'MultiHeadAttention')

@@ -59,6 +59,28 @@ export function conv2d(
   })
 }
 
+/** x [n, in, h, w], weight [in, out, k, k], bias [out]: the gradient of a convolution in its input (PyTorch's ConvTranspose2d). */
+export function transposedConv2d(
+  x: Tensor,
+  { weight, bias }: { weight: Tensor; bias: Tensor },
+  { stride, padding }: { stride: number; padding: number },
+): Tensor {
+  const [inputs, out, kernel] = weight.shape.map(dim => fixedSize(dim, 'ConvTranspose'))
+  if (x.shape[1] !== inputs)
+    throw shapeError('ConvTranspose', `[${String(x.shape)}] by [${String(weight.shape)}]`)
+  const sizes = x.shape
+    .slice(2)
+    .map(dim => (fixedSize(dim, 'ConvTranspose') - 1) * stride - 2 * padding + kernel!)
+  return appendOp('ConvTranspose', [x, weight, bias], {
+    shape: [x.shape[0]!, out!, ...sizes],
+    attributes: {
+      kernel_shape: [kernel!, kernel!],
+      strides: [stride, stride],
+      pads: [padding, padding, padding, padding],
+    },
+  })
+}
+
 const pool =
   (op: string, flags: GraphNode['attributes'] = {}) =>
   (x: Tensor, kernel: number, window: SlidingWindow = {}): Tensor => {

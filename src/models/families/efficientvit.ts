@@ -70,7 +70,8 @@ const efficientViT: ClassifierBuilder<EfficientViTConfig> = (w, image, c) => {
   let x = convNorm(w.at('stem.in_conv'), image, { ...halving, out: c.widths[0], epsilon, names })
   x = activation(x)
   const stem = { ...shared, out: c.widths[0], stride: 1, expand: 1, fused: c.large }
-  for (let i = 0; i < c.depths[0]; i++) x = add(x, local(w.at(`stem.res${i}.main`), x, stem))
+  for (let i = 0; i < c.depths[0]; i++)
+    x = add(x, invertedBlock(w.at(`stem.res${i}.main`), x, stem))
   for (const [i, stage] of w.each('stages', 4).entries()) {
     const attends = i >= (c.large ? 3 : 2)
     const settings = {
@@ -85,13 +86,15 @@ const efficientViT: ClassifierBuilder<EfficientViTConfig> = (w, image, c) => {
     const rest = c.depths[i + 1]! - (attends || c.large ? 0 : 1)
     const [first, ...others] = stage.each('blocks', rest + 1)
     const fewNorms = c.large ? i >= 2 : attends
-    x = local(first!.at('main'), x, { ...settings, stride: 2, expand, fewNorms })
+    x = invertedBlock(first!.at('main'), x, { ...settings, stride: 2, expand, fewNorms })
     for (const block of others)
       x = attends
         ? attentionBlock(block, x, settings)
-        : add(x, local(block.at('main'), x, { ...settings, fewNorms }))
+        : add(x, invertedBlock(block.at('main'), x, { ...settings, fewNorms }))
   }
-  const features = hiddenLayer(w.at('head'), x, { ...shared, classifier: c.classifier })
+  const head = w.at('head')
+  const hidden = [head.at('in_conv'), head.at('classifier.0'), head.at('classifier.1')] as const
+  const features = pooledHiddenLayer(hidden, x, { ...shared, classifier: c.classifier })
   return { features, logits: linear(w.at('head.classifier.4'), features, c.classes) }
 }
 
@@ -107,12 +110,18 @@ interface BlockSettings {
   expand: number
   /** Whether one 3 × 3 convolution stands in place of the expansion and the depthwise convolution. */
   fused?: boolean | undefined
+  /** Whether the convolution of a fused block has a bias beside its norm's. */
+  bias?: boolean
   /** Whether only the last convolution has a norm. */
   fewNorms?: boolean
 }
 
 /** An inverted residual block; without its expansion if that is 1. */
-function local(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+export function invertedBlock(
+  w: ParameterScope,
+  x: Tensor,
+  c: Omit<BlockSettings, 'headWidth'>,
+): Tensor {
   const { activation, out, stride, epsilon } = c
   const inner = channelsOf(x) * c.expand
   const layer = { epsilon, names, norm: !c.fewNorms }
@@ -120,7 +129,8 @@ function local(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const last = { epsilon, names, out }
   if (c.fused) {
     const [first, second] = c.expand === 1 ? ['conv1', 'conv2'] : ['spatial_conv', 'point_conv']
-    const y = activation(convNorm(w.at(first), x, { ...spatial, out: inner }))
+    const bias = c.bias ?? false
+    const y = activation(convNorm(w.at(first), x, { ...spatial, out: inner, bias }))
     return convNorm(w.at(second), y, { ...last, kernel: c.expand === 1 ? 3 : 1 })
   }
   let y = x
@@ -131,7 +141,7 @@ function local(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 
 const attentionBlock = (w: ParameterScope, x: Tensor, c: BlockSettings): Tensor => {
   const y = add(x, linearAttention(w.at('context_module.main'), x, c))
-  return add(y, local(w.at('local_module.main'), y, { ...c, fused: false, fewNorms: true }))
+  return add(y, invertedBlock(w.at('local_module.main'), y, { ...c, fused: false, fewNorms: true }))
 }
 
 /** Attention without softmax, over the features and their 5 × 5 neighbourhoods in heads of their own. */
@@ -153,15 +163,15 @@ function linearAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor
   return convNorm(w.at('proj'), mixed, { out: c.out, epsilon: c.epsilon, names })
 }
 
-/** The classifier's hidden layer over the mean of widened features [n, c, h, w]. */
-function hiddenLayer(
-  w: ParameterScope,
+/** The hidden layer, with norm and activation, of a classifier over the mean of widened features [n, c, h, w]. */
+export function pooledHiddenLayer(
+  [widening, layer, norm]: readonly [ParameterScope, ParameterScope, ParameterScope],
   x: Tensor,
   c: Pick<BlockSettings, 'activation' | 'epsilon'> & Pick<EfficientViTConfig, 'classifier'>,
 ): Tensor {
-  const wide = c.activation(convNorm(w.at('in_conv'), x, { out: c.classifier[0], names }))
-  const hidden = unbiasedLinear(w.at('classifier.0'), flatten(globalAvgPool(wide)), c.classifier[1])
-  return c.activation(layerNorm(w.at('classifier.1'), hidden, c.epsilon))
+  const wide = c.activation(convNorm(widening, x, { out: c.classifier[0], names }))
+  const hidden = unbiasedLinear(layer, flatten(globalAvgPool(wide)), c.classifier[1])
+  return c.activation(layerNorm(norm, hidden, c.epsilon))
 }
 
 export const efficientViTs = classifiers({ family: 'efficientvit', rows, build: efficientViT })

@@ -125,7 +125,7 @@ function convolutionalMlp(w: ParameterScope, x: Tensor, c: ConvNextBlock): Tenso
 }
 
 /** Adds to x its channels scaled by their share of the energy over all positions (Woo et al. 2023). */
-function globalResponseNorm(
+export function globalResponseNorm(
   w: ParameterScope,
   x: Tensor,
   { spatial, at }: { spatial: readonly number[]; at: number },

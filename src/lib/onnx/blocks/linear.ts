@@ -1,5 +1,5 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
-import { conv2d, gemm, reshape, type SlidingWindow } from '../ops.ts'
+import { conv2d, gemm, reshape, type SlidingWindow, transposedConv2d } from '../ops.ts'
 import { channelsOf, fixedSize, product } from '../shapes.ts'
 
 /**
@@ -40,6 +40,20 @@ export function conv(w: ParameterScope, x: Tensor, options: ConvOptions): Tensor
   const weight = w.get('weight', [out, channelsOf(x) / groups, height, width])
   const parameters = { weight, bias: bias ? w.get('bias', [out], 'bias') : undefined }
   return conv2d(x, parameters, { groups, ...window })
+}
+
+interface TransposedOptions {
+  out: number
+  kernel: number
+  stride: number
+  padding: number
+}
+
+/** Applies a transposed convolution with bias to [n, c, h, w], with PyTorch's parameter names. */
+export function transposedConv(w: ParameterScope, x: Tensor, options: TransposedOptions): Tensor {
+  const { out, kernel, ...window } = options
+  const weight = w.get('weight', [channelsOf(x), out, kernel, kernel])
+  return transposedConv2d(x, { weight, bias: w.get('bias', [out], 'bias') }, window)
 }
 
 interface DepthwiseOptions extends SlidingWindow {
