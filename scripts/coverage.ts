@@ -9,7 +9,8 @@ import { accuracy } from '../src/metrics/accuracy.ts'
 import { pairDifference } from '../src/metrics/disparity.ts'
 import { inferDisparity } from '../src/metrics/disparityInference.ts'
 import { binomialCdf } from '../src/metrics/distributions.ts'
-import { meanInference } from '../src/metrics/familyInference.ts'
+import { correctedSlope, meanInference, slopeInference } from '../src/metrics/familyInference.ts'
+import { mixedSlope } from '../src/metrics/mixedModel.ts'
 import { incomeControlled } from '../src/metrics/incomeControlled.ts'
 import { type Interval } from '../src/metrics/intervals.ts'
 import { spread } from '../src/metrics/numbers.ts'
@@ -29,6 +30,7 @@ import {
   drawModels,
   groupWorlds,
   modelWorlds,
+  opinionWorlds,
 } from './coverageWorlds.ts'
 
 const page = new URL('../docs/developers/coverage.md', import.meta.url)
@@ -161,6 +163,33 @@ const modelRows: Rows = samples =>
       ...[rate, difference, ratio].map(one => one.text(2, 1)),
       percent(claims / samples),
       ...[mean, prediction].map(one => one.text(1, 100)),
+    ])
+  })
+
+/** Half as many samples, as each fits a mixed model. */
+const opinionRows: Rows = samples =>
+  opinionWorlds.map(setting => {
+    const random = randomFrom(20_265)
+    const least = new Tally()
+    const mixed = new Tally()
+    const corrected = new Tally()
+    const truth = slopes.standard - slopes.geographic
+    for (let i = 0; i < samples / 2; i++) {
+      const models = drawModels(setting, random)
+      const x = models.map(one => one.x)
+      const families = models.map(({ family }) => family)
+      const apart = models.map(one => truth * one.truth + one.deviations[0] - one.deviations[1])
+      const xVariances = x.map(value => (value * (1 - value)) / setting.images)
+      least.add(slopeInference({ x, families, xVariances }, apart, 0.95).interval, truth)
+      corrected.add(correctedSlope({ x, families, xVariances }, apart, 0.95).interval, truth)
+      mixed.add(mixedSlope({ x, families }, apart, 0.95).interval, truth)
+    }
+    const isExact = setting.images >= 50_000
+    return report([
+      setting.text,
+      least.text(2, 1),
+      isExact ? mixed.text(2, 1) : 'takes x as exact',
+      corrected.text(2, 1),
     ])
   })
 
@@ -347,6 +376,10 @@ const kinds: Record<string, { head: string[]; rows: Rows }> = {
       'one more model',
     ],
     rows: modelRows,
+  },
+  opinions: {
+    head: ['models and families', 'gap as difference', 'mixed model', 'corrected by moments'],
+    rows: opinionRows,
   },
   changes: { head: ['change between two models', 'change'], rows: changeRows },
   income: {

@@ -210,6 +210,8 @@ export interface ModelWorld {
   images: number
   /** Deviations from the line, as a standard deviation. */
   noise: number
+  /** Deviations of the families' slopes, as a standard deviation. */
+  slopes: number
 }
 
 const world = (
@@ -224,11 +226,12 @@ const world = (
     width: 0.3,
     images: 50_000,
     noise: 0.03,
+    slopes: 0,
     ...options,
   }
   const images = all.images === Infinity ? '' : `, ${all.images.toLocaleString('en-US')} images`
   const sizes = all.taper < 1 ? ' of unequal size' : ''
-  const text = `${models} in ${families}${sizes}, ${Math.round(100 * all.shared)} % shared, ${Math.round(100 * all.between)} % of x between, ${Math.round(100 * all.width)} points${images}`
+  const text = `${models} in ${families}${sizes}, ${Math.round(100 * all.shared)} % shared, ${Math.round(100 * all.between)} % of x between, ${Math.round(100 * all.width)} points${images}${all.slopes > 0 ? `, slopes ± ${all.slopes}` : ''}`
   return { models, families, text, ...all }
 }
 
@@ -255,6 +258,29 @@ export const modelWorlds: readonly ModelWorld[] = [
   world(98, 16, { taper: 0.7, between: 0.6, shared: 0.6, images: 1000, width: 0.2 }),
 ]
 
+/** Worlds for second opinions on a gap: with exact references for mixed models, then with errors of the reference. */
+export const opinionWorlds: readonly ModelWorld[] = [
+  world(12, 4, {}),
+  world(15, 5, { between: 0.2 }),
+  world(20, 5, { shared: 0.9 }),
+  world(24, 6, { slopes: 0.5, taper: 0.7 }),
+  world(30, 3, { between: 0.9, shared: 0.8 }),
+  world(40, 8, { shared: 0 }),
+  world(40, 16, { taper: 0.8, shared: 0.3 }),
+  world(50, 7, { between: 0.9 }),
+  world(60, 10, { slopes: 0.3 }),
+  world(98, 12, { shared: 0.9 }),
+  world(98, 12, { shared: 0.2, slopes: 0.2 }),
+  world(98, 16, { taper: 0.7, slopes: 0.4 }),
+  world(300, 30, { taper: 0.9, slopes: 0.3 }),
+  world(25, 8, { images: 2000, width: 0.1 }),
+  world(40, 10, { images: 500, width: 0.2 }),
+  world(60, 20, { images: 1000, width: 0.08, noise: 0.01 }),
+  world(98, 12, { images: 5000, width: 0.05, noise: 0.01 }),
+  world(98, 16, { taper: 0.7, between: 0.6, shared: 0.6, images: 1000, width: 0.2 }),
+  world(98, 98, { shared: 0, width: 0.05, images: 1000, noise: 0.01 }),
+]
+
 /** Family of each model: sizes fall by `taper`, and every family has a model. */
 export function familySizes({ models, families, taper }: ModelWorld): number[] {
   const weights = Array.from({ length: families }, (_, i) => taper ** i)
@@ -279,21 +305,23 @@ export interface ModelSample {
 }
 
 export function drawModels(setting: ModelWorld, random: Random): ModelSample[] {
-  const { between, shared, width, images, noise } = setting
+  const { between, shared, width, images, noise, slopes } = setting
   const bounded = (): number => Math.sqrt(3) * (2 * random() - 1)
   const samples = familySizes(setting).flatMap((size, f) => {
     const [place, first, second] = [bounded(), normal(random), normal(random)]
+    const steep = slopes > 0 ? [slopes * normal(random), slopes * normal(random)] : [0, 0]
     return Array.from({ length: size }, (_, i): ModelSample => {
       const at = Math.sqrt(between) * place + Math.sqrt(1 - between) * bounded()
       const truth = 0.7 + (width / (2 * Math.sqrt(3))) * Math.max(-1.73, Math.min(1.73, at))
-      const deviation = (common: number): number =>
-        noise * (Math.sqrt(shared) * common + Math.sqrt(1 - shared) * normal(random))
+      const deviation = (common: number, slope: number): number =>
+        noise * (Math.sqrt(shared) * common + Math.sqrt(1 - shared) * normal(random)) +
+        slope * (truth - 0.7)
       return {
         model: `${f} ${i}`,
         family: `${f}`,
         truth,
         x: images === Infinity ? truth : binomialNormal(images, truth, random) / images,
-        deviations: [deviation(first), deviation(second)],
+        deviations: [deviation(first, steep[0]!), deviation(second, steep[1]!)],
       }
     })
   })

@@ -61,28 +61,87 @@ export function slopeInference(
   if ('reason' in design) return { ...noInference, reason: design.reason }
   const { estimate: slope, deviations } = fitDesign(design, y)
   const known = inferenceAround(design, { estimate: slope, deviations }, confidence)
-  const variances = line.xVariances
-  if (variances === undefined || known.standardError === 0) return known
-  const lost = sum(variances) * (1 - 1 / variances.length)
-  const { regressor, clusters, szz } = design
+  if (line.xVariances === undefined || known.standardError === 0) return known
+  const corrected = correctedTerms(design, { estimate: slope, deviations }, line.xVariances)
+  const interval = partialInterval({ ...known, slope }, corrected, confidence)
+  const reason = interval === null ? 'no interval: x differs little more than by chance' : null
+  return { ...known, interval, reason }
+}
+
+/** A slope corrected for independent errors of x. */
+export interface CorrectedSlope {
+  /** The share of the variance of x that is not error, by which the errors flatten the slope. */
+  attenuation: number | null
+  slope: number | null
+  interval: Interval | null
+  reason: string | null
+}
+
+/**
+ * Returns the slope as the correction by moments has it: the least-squares slope divided by the attenuation, which the known sampling
+ * variances of x give (Fuller 1987), with Fieller's interval. It holds if models err independently; errors that all models
+ * share flatten nothing.
+ *
+ * @example
+ * correctedSlope({ x: [0.5, 0.6, 0.7], families: ['a', 'b', 'c'], xVariances: [1e-4, 1e-4, 1e-4] }, y, 0.95)
+ */
+export function correctedSlope(
+  line: FamilyLine & { xVariances: readonly number[] },
+  y: readonly number[],
+  confidence: number,
+): CorrectedSlope {
+  const design = lineDesign(line)
+  const none = { attenuation: null, slope: null, interval: null }
+  if ('reason' in design) return { ...none, reason: design.reason }
+  const terms = correctedTerms(design, fitDesign(design, y), line.xVariances)
+  const attenuation = terms.denominator / design.szz
+  if (!(attenuation > 0))
+    return { ...none, attenuation, reason: 'no correction: x differs no more than by chance' }
+  const interval = fiellerInterval(terms, tQuantile((1 + confidence) / 2, design.degreesOfFreedom))
+  const reason = interval === null ? 'no interval: x differs little more than by chance' : null
+  return { attenuation, slope: terms.numerator / terms.denominator, interval, reason }
+}
+
+/** The slope corrected by moments as a ratio: Sxy to Sxx without the sampling variances. */
+function correctedTerms(
+  { regressor, clusters, szz }: FamilyDesign,
+  { estimate: slope, deviations }: DesignFit,
+  variances: readonly number[],
+): FiellerTerms {
+  const kept = 1 - 1 / variances.length
+  const lost = sum(variances) * kept
   const flattening = lost / szz
   const excess = clusters.map(cluster =>
-    sum(
-      cluster.map(
-        i => variances[i]! * (1 - 1 / variances.length) - flattening * regressor[i]! ** 2,
-      ),
-    ),
+    sum(cluster.map(i => variances[i]! * kept - flattening * regressor[i]! ** 2)),
   )
   const widen = Math.sqrt(clusters.length / (clusters.length - 1))
-  const corrected: FiellerTerms = {
+  return {
     numerator: slope * szz,
     denominator: szz - lost,
     ofNumerator: deviations.map(value => value * szz),
     ofDenominator: excess.map(value => -value * widen),
   }
-  const interval = partialInterval({ ...known, slope }, corrected, confidence)
-  const reason = interval === null ? 'no interval: x differs little more than by chance' : null
-  return { ...known, interval, reason }
+}
+
+/** The least-squares slopes of several series on the line's x without the models of one family. */
+export interface SlopesWithoutFamily {
+  family: string
+  slopes: number[]
+}
+
+/** Returns the slopes of each series without each family; a family without which x does not vary is left out. */
+export function slopesWithoutFamily(
+  { x, families }: FamilyLine,
+  series: readonly (readonly number[])[],
+): SlopesWithoutFamily[] {
+  return [...new Set(families)].flatMap(family => {
+    const kept = [...x.keys()].filter(i => families[i] !== family)
+    const center = mean(kept.map(i => x[i]!))
+    const szz = sum(kept.map(i => (x[i]! - center) ** 2))
+    if (kept.length < 2 || !(szz > 1e-28)) return []
+    const slopes = series.map(y => sum(kept.map(i => (x[i]! - center) * y[i]!)) / szz)
+    return [{ family, slopes }]
+  })
 }
 
 /** Returns Fieller's interval of the ratio of the slopes of two series on the line's x; sampling errors of x cancel in it. */

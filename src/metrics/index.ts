@@ -39,9 +39,11 @@ export {
 } from './disparityInference.ts'
 export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
 export { failureBias, type FailureBias } from './failureBias.ts'
+export { gapOpinions, type GapOpinions } from './gapOpinions.ts'
 export { incomeControlled, incomeQuartiles, type IncomeControlled } from './incomeControlled.ts'
 export { newcombe, shareInterval, wilson, type Estimate, type Interval } from './intervals.ts'
 export { percentileInterval } from './numbers.ts'
+export { mixedSlope, type MixedSlope } from './mixedModel.ts'
 export {
   benjaminiHochberg,
   mcnemar,

@@ -262,21 +262,47 @@ export function progressGap(
   }
 }
 
+/** The series behind a gap on the scale of the axes, and the options of lines through them. */
+export interface GapSeries {
+  x: number[]
+  /** The standard benchmark, or the mean of several. */
+  above: number[]
+  /** The geographic benchmark. */
+  below: number[]
+  /** Standard minus geographic. */
+  apart: number[]
+  fit: ReturnType<typeof rateFitOptions>
+}
+
+/** Returns the series behind a gap; the geographic benchmark is the last of `names`. */
+export function gapSeries(
+  points: readonly ProgressPoint[],
+  names: readonly string[],
+  options: RateOptions,
+): GapSeries {
+  const { axis } = options
+  const above = points.map(({ y }) => mean(y.slice(0, -1).map(value => scale(axis, value))))
+  const below = points.map(({ y }) => scale(axis, y.at(-1)!))
+  return {
+    x: referenceScale(points, options),
+    above,
+    below,
+    apart: above.map((value, i) => value - below[i]!),
+    fit: rateFitOptions(points, names, options),
+  }
+}
+
 /** Intervals of a gap's difference and ratio; the geographic benchmark is the last of `names`. */
 function gapIntervals(
   points: readonly ProgressPoint[],
   names: readonly string[],
   options: RateOptions,
 ): ProgressGap['intervals'] {
-  const x = referenceScale(points, options)
-  const { axis, confidence = 0.95 } = options
-  const above = points.map(({ y }) => mean(y.slice(0, -1).map(value => scale(axis, value))))
-  const below = points.map(({ y }) => scale(axis, y.at(-1)!))
-  const apart = above.map((value, i) => value - below[i]!)
-  const fit = rateFitOptions(points, names, options)
+  const { x, above, below, apart, fit } = gapSeries(points, names, options)
   const difference = fitLine(x, apart, fit)
   if (difference.interval === null && difference.standardError === null)
     return { difference: null, ratio: null, reason: difference.reason }
+  const { confidence = 0.95 } = options
   const ratio = slopeRatioInterval({ x, families: fit.families }, [above, below], confidence)
   return {
     difference: difference.interval,

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { findModelName } from '../../src/analysis/modelNames.ts'
 import { progressEvidence, publishedEvidence } from '../../src/analysis/progress/evidence.ts'
-import { compareProgress, headlinePair } from '../../src/analysis/progress/progress.ts'
+import { compareProgress, headlinePairs } from '../../src/analysis/progress/progress.ts'
 import { progressSentences } from '../../src/analysis/progress/sentence.ts'
 import { runView } from '../../src/analysis/runView.ts'
 import { pretrainingData } from '../../src/models/pretraining.ts'
@@ -35,7 +35,7 @@ describe('compareProgress', () => {
     expect(reference.title).toBe('ImageNet')
     expect(lines).toHaveLength(1)
     expect(lines[0]!.pairs).toHaveLength(10)
-    const pair = headlinePair(lines[0]!, 'geode')!
+    const pair = headlinePairs(lines[0]!).find(({ geographic }) => geographic.name === 'geode')!
     expect(pair.standard.name).toBe('ood average')
     expect(pair.gap.ratio).toBeCloseTo(
       progressGap(

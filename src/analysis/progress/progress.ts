@@ -11,6 +11,7 @@ import {
 } from '../../metrics/progress.ts'
 import { benchmarkNameOf, oodDatasets } from '../datasetRoles.ts'
 import { type LineModels } from '../modelRoles.ts'
+import { groupByKey } from '../../lib/tally.ts'
 import { findModelNames } from '../modelNames.ts'
 import { modelClusters, type ModelClustering, type ProgressEvidence } from './evidence.ts'
 
@@ -49,6 +50,8 @@ export interface ProgressPair {
 
 /** The progress of the models of one line. */
 export interface LineProgress extends LineModels {
+  /** Options of all its rates and gaps. */
+  rateOptions: RateOptions
   rates: BenchmarkRate[]
   /** Each standard benchmark with each geographic data set. */
   pairs: ProgressPair[]
@@ -116,6 +119,7 @@ export function compareProgress(
         })
       return {
         ...set,
+        rateOptions: own,
         rates: [...above.map(rateOf(false)), ...below.map(rateOf(true))],
         pairs: above.flatMap(one =>
           below.map(other => ({
@@ -190,15 +194,13 @@ function chooseDatasets(
 /** The standard benchmarks that stand for the others in one sentence, the best first. */
 const headlineOrder: readonly string[] = [oodAverage, ...oodBenchmarks, 'imagenet-v2']
 
-/** Returns the pair that stands for the others of a geographic data set: the paper's average, else the first of its benchmarks. */
-export function headlinePair(
-  { pairs }: Pick<LineProgress, 'pairs'>,
-  geographic: string,
-): ProgressPair | null {
-  const own = pairs.filter(pair => pair.geographic.name === geographic)
+/** Returns for each geographic data set the pair that stands for the others: the paper's average, else the first of its benchmarks. */
+export function headlinePairs({ pairs }: Pick<LineProgress, 'pairs'>): ProgressPair[] {
   const rank = ({ standard }: ProgressPair): number => {
     const place = headlineOrder.indexOf(benchmarkNameOf(standard.name))
     return place < 0 ? headlineOrder.length : place
   }
-  return [...own].sort((a, b) => rank(a) - rank(b))[0] ?? null
+  return [...groupByKey(pairs, ({ geographic }) => geographic.name).values()].map(
+    own => own.toSorted((a, b) => rank(a) - rank(b))[0]!,
+  )
 }

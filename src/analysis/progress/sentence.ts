@@ -4,7 +4,7 @@ import { intervalText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { type ProgressRate } from '../../metrics/progress.ts'
 import {
-  headlinePair,
+  headlinePairs,
   type LineProgress,
   oodAverage,
   type ProgressComparison,
@@ -22,8 +22,7 @@ type Axes = Pick<ProgressComparison, 'reference' | 'axis'>
  * // ['A point on ImageNet came with 1.37 points on ImageNet-Sketch and 0.53 on Dollar Street: 2.6 times …']
  */
 export function progressSentences(axes: Axes, line: LineProgress): string[] {
-  const names = [...new Set(line.pairs.map(({ geographic }) => geographic.name))]
-  const pairs = names.flatMap(name => headlinePair(line, name) ?? [])
+  const pairs = headlinePairs(line)
   return pairs.length > 0
     ? pairs.map(pair => pairSentence(axes, pair))
     : [ratesSentence(axes, line)]

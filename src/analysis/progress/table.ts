@@ -9,15 +9,19 @@ import {
 import { createTable, type Table } from '../../lib/table/table.ts'
 import { intervalText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
+import { type GapOpinions } from '../../metrics/gapOpinions.ts'
+import { type AccuracyTable } from '../../metrics/progress.ts'
 import { datacompEnding } from '../datasetRoles.ts'
 import { type ModelClustering, type ProgressEvidence, unknownPretraining } from './evidence.ts'
 import {
   type BenchmarkRate,
+  headlinePairs,
   type LineProgress,
   oodAverage,
   type ProgressComparison,
   type ProgressPair,
 } from './progress.ts'
+import { opinionsText, pairOpinions } from './opinions.ts'
 import { progressSentences } from './sentence.ts'
 
 /** A standard benchmark beside a geographic data set; a line without geographic accuracies has the rates alone. */
@@ -41,17 +45,25 @@ export interface ProgressTableRow {
   standardR2: number | null
   geographicR2: number | null
   reason: string | null
+  opinions: GapOpinions | null
 }
 
-/** Returns the rows of all lines of a comparison. */
-export const progressTableRows = ({ lines }: ProgressComparison): ProgressTableRow[] =>
-  lines.flatMap(({ kind, rates, pairs }) =>
-    pairs.length > 0
-      ? pairs.map(pair => pairRow(kind, pair))
-      : rates.map(rate => rateRow(kind, rate)),
+/** Returns the rows of all lines of a comparison, with second opinions on each gap. */
+export const progressTableRows = (
+  { lines }: ProgressComparison,
+  accuracies: AccuracyTable,
+): ProgressTableRow[] =>
+  lines.flatMap(line =>
+    line.pairs.length > 0
+      ? line.pairs.map(pair => pairRow(line.kind, pair, pairOpinions(accuracies, line, pair)))
+      : line.rates.map(rate => rateRow(line.kind, rate)),
   )
 
-function pairRow(line: LineProgress['kind'], { standard, geographic, gap }: ProgressPair) {
+function pairRow(
+  line: LineProgress['kind'],
+  { standard, geographic, gap }: ProgressPair,
+  opinions: GapOpinions,
+): ProgressTableRow {
   return {
     line,
     standard: standard.title,
@@ -71,6 +83,7 @@ function pairRow(line: LineProgress['kind'], { standard, geographic, gap }: Prog
     standardR2: gap.standard.r2,
     geographicR2: gap.geographic.r2,
     reason: gap.reason ?? gap.intervals.reason,
+    opinions,
   }
 }
 
@@ -94,6 +107,7 @@ function rateRow(line: LineProgress['kind'], { title, rate }: BenchmarkRate): Pr
     standardR2: rate.r2,
     geographicR2: null,
     reason: rate.reason,
+    opinions: null,
   }
 }
 
@@ -154,6 +168,28 @@ const improvementColumn = (
   show: row => shareAsPoints(row[field]),
 })
 
+/** Columns for programs; readers have the opinions on the main pairs in the notes. */
+const opinionColumns: TableColumn<ProgressTableRow>[] = (
+  [
+    ['gap_without_family_low', ({ withoutFamily }) => withoutFamily?.low],
+    ['gap_without_family_high', ({ withoutFamily }) => withoutFamily?.high],
+    ['ratio_without_family_low', ({ ratioWithoutFamily }) => ratioWithoutFamily?.low],
+    ['ratio_without_family_high', ({ ratioWithoutFamily }) => ratioWithoutFamily?.high],
+    ['gap_mixed', ({ mixed }) => mixed.slope],
+    ['gap_mixed_low', ({ mixed }) => mixed.interval?.[0]],
+    ['gap_mixed_high', ({ mixed }) => mixed.interval?.[1]],
+    ['attenuation', ({ corrected }) => corrected?.attenuation],
+    ['gap_corrected', ({ corrected }) => corrected?.slope],
+    ['gap_corrected_low', ({ corrected }) => corrected?.interval?.[0]],
+    ['gap_corrected_high', ({ corrected }) => corrected?.interval?.[1]],
+  ] satisfies [string, (opinions: GapOpinions) => number | null | undefined][]
+).map(([name, value]) => ({
+  name,
+  heading: '',
+  type: 'number',
+  value: ({ opinions }) => (opinions && value(opinions)) ?? null,
+}))
+
 const columnsOf = (rows: readonly ProgressTableRow[]): TableColumn<ProgressTableRow>[] => {
   const isOneLine = new Set(rows.map(({ line }) => line)).size < 2
   return [
@@ -186,6 +222,7 @@ const columnsOf = (rows: readonly ProgressTableRow[]): TableColumn<ProgressTable
     }),
     numberColumn('standardR2', { name: 'standard_r2', heading: 'standard R²', digits: 2 }),
     numberColumn('geographicR2', { name: 'geographic_r2', heading: 'geographic R²', digits: 2 }),
+    ...opinionColumns,
     { name: 'reason', heading: '', value: row => row.reason },
   ]
 }
@@ -204,9 +241,9 @@ const lineNames: Readonly<Record<LineProgress['kind'], string>> = {
  */
 export function progressTable(
   comparison: ProgressComparison,
-  evidence: Pick<ProgressEvidence, 'notes' | 'syntheticNote'>,
+  evidence: Pick<ProgressEvidence, 'accuracies' | 'notes' | 'syntheticNote'>,
 ): Table {
-  const rows = progressTableRows(comparison)
+  const rows = progressTableRows(comparison, evidence.accuracies)
   const sentences = comparison.lines.flatMap(line => progressSentences(comparison, line))
   return {
     ...createTable(
@@ -214,6 +251,7 @@ export function progressTable(
         name: 'progress',
         title: `Progress against ${comparison.reference.title}`,
         notes: [
+          ...opinionNotes(comparison, evidence.accuracies),
           ...meaningNotes(comparison, rows),
           evidence.syntheticNote ?? [],
           evidence.notes,
@@ -225,6 +263,14 @@ export function progressTable(
     sentences,
   }
 }
+
+/** Returns the second opinions on the pairs that the sentences are about. */
+const opinionNotes = (comparison: ProgressComparison, accuracies: AccuracyTable): string[] =>
+  comparison.lines.flatMap(line =>
+    headlinePairs(line).flatMap(
+      pair => opinionsText(comparison, pair, pairOpinions(accuracies, line, pair)) ?? [],
+    ),
+  )
 
 /** Returns what the columns mean and what restricts them. */
 function meaningNotes(

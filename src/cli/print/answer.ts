@@ -1,4 +1,5 @@
 import { type TableColumn, type TableFormat, formatTable } from '../../lib/table/columns.ts'
+import { wrapToTerminal } from '../../lib/table/fit.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** The answer to a question about stored results or a data set. */
@@ -42,7 +43,10 @@ function answerText<Row>(
       ? `${strong}${stripControlCharacters(sentence)}${strong}`
       : sentence.map(section => sectionText(section, isMarkdown)).join('\n\n')
   const noteText = notes.map(stripControlCharacters).join(isMarkdown ? '\n\n' : '\n')
-  return `${lead}\n\n${formatTable(shownColumns, shownRows, format)}\n${noteText}\n`
+  const table = formatTable(shownColumns, shownRows, format)
+  return isMarkdown
+    ? `${lead}\n\n${table}\n${noteText}\n`
+    : `${wrapToTerminal(lead)}\n\n${table}\n${wrapToTerminal(noteText)}\n`
 }
 
 const sectionText = ({ heading, sentences }: AnswerSection, isMarkdown: boolean): string =>

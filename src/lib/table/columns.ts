@@ -1,3 +1,4 @@
+import { alignedLine, type FittedTable, fitTable, type TableCells, textWidthLimit } from './fit.ts'
 import {
   escapeFormula,
   escapeHtml,
@@ -119,7 +120,8 @@ export function formatTable<Row>(
   const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
   if (format === 'latex') return latex(lines, numeric)
   if (format === 'html') return html(lines, numeric)
-  return alignColumns(lines, numeric, format === 'markdown')
+  const table = { cells: lines, numeric }
+  return format === 'markdown' ? markdownTable(table) : textTable(table)
 }
 
 /** Returns the text of a cell. */
@@ -127,30 +129,35 @@ export function cellText<Row>({ value, show }: TableColumn<Row>, row: Row): stri
   return show ? show(row) : plainText(value(row))
 }
 
-/** Aligns the lines of a table; the headings are the first. */
-function alignColumns(
-  cells: readonly string[][],
-  numeric: readonly boolean[],
-  markdown: boolean,
-): string {
-  const escaped = markdown
-    ? cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&')))
-    : cells
-  const widths = numeric.map((_, i) =>
-    escaped.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3),
-  )
+/** Aligns the lines of a table, the headings first, within the width of the terminal that the text goes to. */
+function textTable(all: TableCells): string {
+  const width = textWidthLimit()
+  const { cells, numeric, headLines, note }: FittedTable =
+    width === null ? { ...all, headLines: 1, note: null } : fitTable(all, width)
+  const widths = columnWidths(cells, numeric)
+  const lines = cells.map(row => alignedLine(row, widths, numeric))
+  const rule = widths.map(each => '─'.repeat(each)).join('  ')
+  const text = [...lines.slice(0, headLines), rule, ...lines.slice(headLines), note ?? []].flat()
+  return `${text.map(line => line.trimEnd()).join('\n')}\n`
+}
+
+function markdownTable({ cells, numeric }: TableCells): string {
+  const escaped = cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&')))
+  const widths = columnWidths(escaped, numeric)
   const [head, ...lines] = escaped.map(row =>
-    row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!)).join(markdown ? ' | ' : '  '),
+    row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!)).join(' | '),
   )
-  if (!markdown) {
-    const rule = widths.map(width => '─'.repeat(width)).join('  ')
-    return `${[head!, rule, ...lines].map(text => text.trimEnd()).join('\n')}\n`
-  }
   const rule = widths
     .map((width, i) => (numeric[i] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)))
     .join(' | ')
   return `${[head!, rule, ...lines].map(text => `| ${text} |`).join('\n')}\n`
 }
+
+const columnWidths = (
+  cells: readonly (readonly string[])[],
+  numeric: readonly boolean[],
+): number[] =>
+  numeric.map((_, i) => cells.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
 
 /** Delimited values by RFC 4180: a text with a delimiter, a quote or a line end is quoted. */
 function delimitedText<Row>(

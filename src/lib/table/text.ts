@@ -59,6 +59,32 @@ export function padText(text: string, width: number, right: boolean): string {
   return right ? fill + text : text + fill
 }
 
+/** Returns a text in lines of at most `width` terminal columns, broken at spaces or, in a longer word, anywhere; a line keeps its indent. */
+export function wrapWords(text: string, width: number): string[] {
+  if (textWidth(text) <= width) return [text]
+  const [indent = ''] = /^ */.exec(text) ?? []
+  const lines: string[] = []
+  let line = indent
+  for (const word of text.trim().split(/ +/)) {
+    let rest = word
+    const joined = line.trim() === '' ? `${line}${rest}` : `${line} ${rest}`
+    if (textWidth(joined) <= width) {
+      line = joined
+      continue
+    }
+    if (line.trim() !== '') lines.push(line)
+    while (textWidth(indent + rest) > width) {
+      const letters = Array.from(rest)
+      let taken = letters.length
+      while (taken > 1 && textWidth(indent + letters.slice(0, taken).join('')) > width) taken--
+      lines.push(indent + letters.slice(0, taken).join(''))
+      rest = letters.slice(taken).join('')
+    }
+    line = indent + rest
+  }
+  return [...lines, line]
+}
+
 /** Formats 18798136 as `18.8 MB`. */
 export function bytesText(bytes: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']

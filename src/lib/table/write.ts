@@ -7,6 +7,7 @@ import { writeParquet, numberColumn, textColumn } from '../sql.ts'
 import { ownValue } from '../ownValue.ts'
 import { version } from '../version.ts'
 import { type Table } from './table.ts'
+import { withoutTextWidth, wrapToTerminal } from './fit.ts'
 import { type TableFormat } from './columns.ts'
 import { escapeHtml, jsonText, stripControlCharacters } from './text.ts'
 
@@ -86,7 +87,11 @@ export async function writeTables(
     )
   if (format === 'parquet') await writeParquetTable(tables[0]!, file!)
   else if (file === undefined) process.stdout.write(tablesText(tables, format))
-  else await writeOutput(file, tablesText(tables, format))
+  else
+    await writeOutput(
+      file,
+      withoutTextWidth(() => tablesText(tables, format)),
+    )
   if (file !== undefined) process.stdout.write(`${file}\n`)
 }
 
@@ -126,7 +131,9 @@ function tableText({ title, sentences = [], notes, text }: Table, format: TableF
       ? ''
       : `\n${lines.map(line => `${format === 'markdown' ? '- ' : ''}${line}\n`).join('')}`
   const start = lead.length === 0 ? '' : `${lead.join(format === 'markdown' ? '\n\n' : '\n')}\n\n`
-  return `${start}${format === 'markdown' ? `### ${head!}\n` : head!}\n${body}${ending}`
+  if (format === 'text')
+    return `${wrapToTerminal(`${start}${head!}`)}\n${body}${wrapToTerminal(ending)}`
+  return `${start}### ${head!}\n${body}${ending}`
 }
 
 function htmlDocument(tables: readonly Table[]): string {
