@@ -53,6 +53,12 @@ towers, parameters are those of both and multiply-adds those of one image.
 ${modelTable(rows, 'markdown')}
 Images of the pretraining data, as its authors count them: ${sizes.join('; ')}.
 
+## Every model
+
+ImageNet top-1 is what timm publishes at the model's own input size.
+
+<ModelTable />
+
 ## Why these tags
 
 ${reasons.join('\n')}

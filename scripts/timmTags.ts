@@ -1,9 +1,13 @@
 /*
  * Writes src/models/timmTags.tsv: the pretrained tags of timm's registry with 1,000 classes or no head whose architecture is
- * built here. The registry is a JSON file of timm's `PretrainedCfg` values, each with name, tag and number of parameters.
+ * built here. The registry is a JSON file of timm's `PretrainedCfg` values, each with name, tag and number of parameters; beside
+ * it lies timm's results-imagenet.csv under the name timm-results-imagenet.csv.
  *
  *   npm run models:tags -- FILE
  */
+import { readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { groupByKey } from '../src/lib/tally.ts'
 import { architectures } from '../src/models/architectures.ts'
 import { normalizationName, readPretrainedTags, writeTagTable } from './tagTables.ts'
 
@@ -34,6 +38,12 @@ if (file === undefined) {
   process.exit(2)
 }
 
+const [, ...results] = (await readFile(join(dirname(file), 'timm-results-imagenet.csv'), 'utf8'))
+  .trim()
+  .split('\n')
+  .map(line => line.split(','))
+const published = groupByKey(results, ([model]) => model)
+
 const rowOf = (tag: PretrainedTag) => {
   const { test_input_size: testInput, test_crop_pct: testCropPct } = tag
   const model = `${tag.name}.${tag.tag}`
@@ -53,6 +63,7 @@ const rowOf = (tag: PretrainedTag) => {
     testCropPct: hasTest ? (testCropPct ?? tag.crop_pct) : '',
     inputSize: tag.fixed_input_size ? 'fixed' : '',
     classes: tag.num_classes === 0 ? 0 : '',
+    imagenet: (published.get(model) ?? []).map(([, size, top1]) => `${size}:${top1}`).join(' '),
   }
 }
 

@@ -25,13 +25,22 @@ export interface ModelRow {
   input: number
   /** Pixels of each side at which timm validates the model: `NAME:test`. */
   testInput: number | null
+  /** Top-1 accuracy on ImageNet in percent that timm publishes at this input size. */
+  imagenetTop1: number | null
   licence: string
   source: string
   weights: string
   note: string
 }
 
-const numberFields = ['images', 'parameters', 'multiplyAdds', 'input', 'testInput'] as const
+const numberFields = [
+  'images',
+  'parameters',
+  'multiplyAdds',
+  'input',
+  'testInput',
+  'imagenetTop1',
+] as const
 const textFields = [
   'model',
   'alias',
@@ -101,6 +110,7 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     ...modelCost(spec),
     input: spec.recipe.size,
     testInput: spec.testRecipe?.size ?? null,
+    imagenetTop1: spec.published?.find(({ size }) => size === spec.recipe.size)?.top1 ?? null,
     licence: spec.licence ?? '',
     source: spec.source ?? '',
     weights: weightsText(spec.weights),

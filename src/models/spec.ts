@@ -65,6 +65,8 @@ export interface ModelSpec {
   fixedSize?: boolean | undefined
   /** The name without the size, of a model that runs at another size than its weights were trained for. */
   sizeOf?: string
+  /** Top-1 accuracies on ImageNet in percent that timm publishes, by input size (results-imagenet.csv of timm 1.0.31). */
+  published?: readonly { size: number; top1: number }[]
   weights: WeightSource
   /** Terms of the weights, an SPDX identifier if one fits. */
   licence?: string | undefined

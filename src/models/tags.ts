@@ -19,6 +19,7 @@ export function timmModels(): ModelSpec[] {
     | 'testCropPct'
     | 'inputSize'
     | 'classes'
+    | 'imagenet'
   return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
     name: row.model,
     architecture: Object.hasOwn(architectures, row.model) ? row.model : row.model.split('.', 1)[0]!,
@@ -29,6 +30,11 @@ export function timmModels(): ModelSpec[] {
         ? undefined
         : { size: Number(row.testSize), cropPct: Number(row.testCropPct) },
     fixedSize: row.inputSize === 'fixed',
+    published: row.imagenet
+      .split(' ')
+      .filter(Boolean)
+      .map(text => text.split(':').map(Number))
+      .map(([size, top1]) => ({ size: size!, top1: top1! })),
     weights: timmWeights(row.model, row.place),
     licence: row.licence,
     source: 'timm',

@@ -26,7 +26,9 @@ const modelColumns: readonly TableColumn<ModelRow>[] = [
   fieldColumn('images', 'training images', imagesText),
   fieldColumn('parameters', 'parameters (M)', (count: number) => (count / 1e6).toFixed(1)),
   fieldColumn('multiplyAdds', 'GMAC', (count: number) => (count / 1e9).toFixed(2)),
-  ...fieldColumns({ input: 'input', testInput: 'test input', licence: 'licence' }),
+  ...fieldColumns({ input: 'input', testInput: 'test input' }),
+  fieldColumn('imagenetTop1', 'ImageNet top-1', (top1: number | null) => top1?.toFixed(1) ?? '–'),
+  fieldColumn('licence'),
 ]
 
 /** Every field of a row of the catalogue. */

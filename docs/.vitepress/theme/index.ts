@@ -1,0 +1,10 @@
+import DefaultTheme from 'vitepress/theme'
+import { type Theme } from 'vitepress'
+import ModelTable from './ModelTable.vue'
+
+export default {
+  extends: DefaultTheme,
+  enhanceApp: ({ app }) => {
+    app.component('ModelTable', ModelTable)
+  },
+} satisfies Theme
