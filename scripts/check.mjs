@@ -1,4 +1,4 @@
-// The inner loop, in under a minute: types, rooms and sizes of everything; lint, format and the nearest tests of what changed since main.
+// The inner loop, in under a minute: types, rooms and sizes of everything; lint, format, sentences and the nearest tests of what changed since main.
 import { spawn } from 'node:child_process'
 import { createVitest } from 'vitest/node'
 import { affectedTests, changedFiles } from './changes.mjs'
@@ -50,6 +50,9 @@ async function checkShape() {
   await runTool('rooms', 'scripts/rooms.mjs')
   await runTool('sizes', 'scripts/sizes.mjs')
   const prettier = ['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level', 'warn']
+  const pages = changed.filter(file => /^(README|CONTRIBUTING|docs\/.*)\.md$/.test(file))
+  const tsx = 'node_modules/tsx/dist/cli.mjs'
+  if (pages.length > 0) await runTool('sentences', tsx, 'scripts/prose.ts', ...pages)
   if (changed.length > 0) await runTool('format', ...prettier, '--ignore-unknown', ...changed)
 }
 

@@ -32,7 +32,7 @@ export interface PageRun {
 
 /** Commands that wait for somebody or load the network, and programs that the pages name and this script never starts. */
 const neverRun = /^(serve|fetch|pull|work|queue|completion)$/
-const runnable = /^(geogap|npx|node|cat|cp|head|ls|mkdir|rm|sh|tail|tar|wc)$/
+const runnable = /^(awk|geogap|npx|node|cat|cp|head|ls|mkdir|rm|sh|tail|tar|wc)$/
 
 /** What a command needs that is not on this machine: benchmarks, published weights, addresses, shared folders. */
 const elsewhere = new Set([
@@ -155,14 +155,15 @@ function compareOutput(block: CodeBlock, printed: readonly string[]): OutputRun 
 }
 
 /**
- * A line without what changes from run to run: durations, rates, sizes of files and memory, dates, hashes, processes and
- * threads, and the width of columns.
+ * A line without what changes from run to run: durations, rates, sizes of files and memory, dates, hashes, processes,
+ * threads, the name of the machine, and the width of columns.
  */
 const masked = (line: string): string =>
   line
     .replaceAll(/\b\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?Z?)?/g, '<date>')
     .replaceAll(/\b[\d.,]+ ?(ms|s|min|h|images\/s|[KMGT]i?B|bytes)(?![\w/])/g, '<$1>')
     .replaceAll(/\b(\d+ process(es)? × )?\d+ threads?\b/g, '<threads>')
+    .replaceAll(/\bprocess \d+ on \S+/g, 'process <id> on <host>')
     .replaceAll(/\((measured|estimated)[^)]*\)/g, '(<estimate>)')
     .replaceAll(/\b(?=[0-9a-f]*\d)[0-9a-f]{7,64}\b/g, '<hash>')
     .replaceAll(/─+/g, '─')

@@ -1,4 +1,5 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { groups } from '../docs/.vitepress/pages.ts'
 import { describe, expect, it } from 'vitest'
@@ -10,6 +11,8 @@ import {
   parseOnly,
   unknownOptions,
 } from '../scripts/commandLines.ts'
+import { errorCodes } from '../scripts/errorCodes.ts'
+import { proseFaults } from '../scripts/prose.ts'
 import { glossaryFile, glossaryPage } from '../scripts/glossaryDocs.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
 import { commands } from '../src/cli/commands/index.ts'
@@ -82,8 +85,54 @@ it('the code in how-it-is-built.md stands like that in the sources', () => {
   for (const block of blocks) expect(sources).toContain(block)
 })
 
+it('docs/troubleshooting.md explains every error code, and no code that no error has', () => {
+  const rows = [...read('docs/troubleshooting.md').matchAll(/^\| (`[^|]+`) \|/gm)].flatMap(
+    ([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, code]) => code!),
+  )
+  const codes = errorCodes()
+  expect(codes.filter(code => !rows.includes(code))).toEqual([])
+  expect(rows.filter((code, i) => rows.indexOf(code) < i)).toEqual([])
+  const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.ts'))
+    .map(name => read(`src/${name}`))
+    .join('\n')
+  const isThrown = (code: string) => codes.includes(code) || sources.includes(`'${code}'`)
+  // A value of a column is unknown by the name of the column.
+  const byColumn = ['unknown-region', 'unknown-country']
+  expect(rows.filter(code => !isThrown(code) && !byColumn.includes(code))).toEqual([])
+})
+
+it.each(pages())('%s is spelled, and its sentences are short where they have to be', async name => {
+  expect(await proseFaults(name)).toEqual([])
+})
+
+it('the check of sentences finds long ones, wrong words, repeated ones and articles', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'geogap-prose-'))
+  const page = join(folder, 'page.md')
+  const long = `It ${'and it '.repeat(13)}ends`
+  writeFileSync(
+    page,
+    `# An ilustration\n\nThe the code is a example.\n\n- ${long}.\n\n\`\`\`sh\nteh\n\`\`\`\n`,
+  )
+  const faults = await proseFaults(page, { plain: true })
+  rmSync(folder, { recursive: true })
+  expect(faults.map(fault => fault.replace(/:.*/, ''))).toEqual([
+    'Unexpected unknown word `ilustration`, expected for example `illustration`',
+    'Unexpected repeated `the`, remove one occurrence',
+    'Unexpected article `a` before `example`, expected `an`',
+    '28 words where 25 are allowed',
+  ])
+})
+
 it.each(pages())('every code block of %s has a language', name => {
   expect(codeBlocks(name).filter(({ language }) => language === '')).toEqual([])
+  const inside = new Set(
+    codeBlocks(name).flatMap(({ line, lines }) => lines.map((_, i) => line + i)),
+  )
+  const indented = read(name)
+    .split('\n')
+    .filter((text, i) => /^ {4}\S/.test(text) && !inside.has(i + 1))
+  expect(indented, 'code is fenced, not indented').toEqual([])
 })
 
 it.each(pages())('the links of %s lead to pages and headings that exist', name => {
@@ -101,10 +150,9 @@ it.each(pages())('the links of %s lead to pages and headings that exist', name =
 const anchors = (text: string): string[] =>
   [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading]) =>
     heading!
-      .toLowerCase()
-      .replace(/[^\w -]/g, '')
-      .trim()
-      .replace(/[ -]+/g, '-'),
+      .replaceAll(/[^\p{L}\p{N}]+/gu, '-')
+      .replaceAll(/^-+|-+$/g, '')
+      .toLowerCase(),
   )
 
 it('examples have less than 40 lines', () => {

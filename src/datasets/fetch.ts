@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib'
 import { GeogapError, inputError } from '../lib/errors.ts'
 import { writeDurably } from '../lib/files.ts'
 import { downloadUrl, type UrlOptions } from '../lib/hub/download.ts'
-import { type BenchmarkDownload } from './benchmarks/benchmark.ts'
+import { type BenchmarkDownload, byHandText } from './benchmarks/benchmark.ts'
 import { requireBenchmark } from './benchmarks/benchmarks.ts'
 import { fileBytes } from './files.ts'
 import { downloadHubSplit, type HubDatasetOptions, selectHubSplit } from './hub/download.ts'
@@ -39,13 +39,14 @@ export async function fetchBenchmark(
   options: FetchBenchmarkOptions = {},
 ): Promise<FetchedFile[]> {
   if (isHubDatasetName(name)) return fetchHubDataset(name, options)
-  const { downloads, howToGet: get, source, terms, hub } = requireBenchmark(name).benchmark
+  const { benchmark } = requireBenchmark(name)
+  const { downloads, source, terms, hub } = benchmark
   if (hub)
     return fetchHubDataset(hub.name, options).catch((error: unknown) => {
       if (!(error instanceof GeogapError) || !['input', 'network'].includes(error.kind)) throw error
       throw inputError(
         'by-hand',
-        `${hub.name}: ${error.message}; ${name} can be got by hand from ${source} (${terms}): ${get}, below ${data}`,
+        `${hub.name}: ${error.message}; ${name} can be downloaded by hand (${terms}): ${byHandText(benchmark, data)}`,
         error,
       )
     })

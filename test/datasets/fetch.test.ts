@@ -77,7 +77,9 @@ describe('fetchBenchmark', () => {
   it('says what to do by hand, and what exists', async () => {
     await expect(
       fetchBenchmark('geode', folder, { env: { HF_HUB_OFFLINE: '1', HF_HOME: folder } }),
-    ).rejects.toThrow(/HF_HUB_OFFLINE is set .*; geode can be got by hand .*geode\.zip/)
+    ).rejects.toThrow(
+      /HF_HUB_OFFLINE is set .*; geode can be downloaded by hand .*https:.*geode\.zip/,
+    )
     await expect(fetchBenchmark('geodo', folder)).rejects.toThrow(
       'unknown dataset: geodo; nearest: geode',
     )

@@ -63,7 +63,7 @@ describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)
       if (ran.status === 0) expect(kept).toEqual(whole)
       else {
         expect(ran.stderr.trimEnd().split('\n').at(-1)).toMatch(
-          /^geogap: cannot write .*: no space left on the device$/,
+          /^geogap: cannot write .*: no space left on the device \[disk-full\]$/,
         )
         expect((await readRunRecords(first!)).map(({ state }) => state)).not.toContain('done')
       }
@@ -154,7 +154,7 @@ describe.skipIf(process.platform === 'win32')('paths at the limit of the system'
     expect([refused.code, refused.stderr]).toEqual([
       2,
       expect.stringMatching(
-        /geogap: cannot write .*: its path is longer than the file system allows\n$/,
+        /geogap: cannot write .*: its path is longer than the file system allows \[write-failed\]\n$/,
       ),
     ])
   }, 120_000)

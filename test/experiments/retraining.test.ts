@@ -267,7 +267,7 @@ describe('geogap retrain', () => {
     const refused = await geogap(['retrain', '--train', manifest])
     expect([refused.code, refused.stderr]).toEqual([
       2,
-      'geogap: give --model NAME, --features FOLDER, or both\n',
+      'geogap: give --model NAME, --features FOLDER, or both [bad-usage]\n',
     ])
   })
 })

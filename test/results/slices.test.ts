@@ -50,7 +50,7 @@ describe('slices', () => {
     )
     const typo = ['slice', dir, '--model', 'one', '--region', 'Afrika', '-o', join(dir, 'none.csv')]
     expect((await geogap(typo)).stderr).toBe(
-      'geogap: unknown region: Afrika; nearest: Africa, Europe\n',
+      'geogap: unknown region: Afrika; nearest: Africa, Europe [unknown-region]\n',
     )
     expect((await geogap(['slice', dir, '-o', file])).stderr).toMatch(
       /choose with --model; there are one, two/,

@@ -41,7 +41,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     const ours = error instanceof GeogapError || isSystemError(error)
     const message = messageOf(error)
     process.stderr.write(
-      `geogap: ${stripControlCharacters(ours ? message : `internal error: ${message}`)}\n`,
+      `geogap: ${stripControlCharacters(ours ? message : `internal error: ${message}`)}${codeText(error)}\n`,
     )
     if (argv.includes('--debug') && error instanceof Error)
       process.stderr.write(`${error.stack ?? ''}\n`)
@@ -49,6 +49,10 @@ export async function run(argv: readonly string[]): Promise<void> {
       error instanceof GeogapError ? exitCodes[error.kind] : ours ? exitCodes.storage : 1
   })
 }
+
+/** The code by which docs/troubleshooting.md lists an error. */
+const codeText = (error: unknown): string =>
+  error instanceof GeogapError && error.kind !== 'internal' ? ` [${error.code}]` : ''
 
 /** What the operating system refused, with its own words: `EIO: i/o error, open 'FILE'`. */
 function isSystemError(error: unknown): boolean {

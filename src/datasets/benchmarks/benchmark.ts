@@ -1,3 +1,4 @@
+import { shellWord } from '../../lib/table/text.ts'
 import type { RawDataset } from '../build.ts'
 import type { LabelsOption } from '../labels/labelMap.ts'
 import type { FileTree } from '../tree.ts'
@@ -63,3 +64,13 @@ export interface Benchmark {
   marks: (root: FileTree, variant: string) => Promise<FileEvidence>
   read: (tree: FileTree, options: ReadBenchmarkOptions) => Promise<RawDataset>
 }
+
+/** Returns what to download by hand, from where and to where. */
+export const byHandText = ({ name, howToGet, source }: Benchmark, data: string): string =>
+  `${howToGet.replace('the source page', source)}, below ${data} (geogap datasets show ${name})`
+
+/** Returns how to get a benchmark: the command that downloads it, or what to do by hand. */
+export const gettingText = (benchmark: Benchmark, data: string): string =>
+  benchmark.downloads.length > 0
+    ? `geogap fetch ${benchmark.name} --data ${shellWord(data)}`
+    : byHandText(benchmark, data)

@@ -9,7 +9,7 @@ import type { RawDataset } from '../build.ts'
 import { fileBytes, folderEntries, isFolder } from '../files.ts'
 import { findRoot, openTree, type FileTree } from '../tree.ts'
 import { isWebDataset } from '../webdataset.ts'
-import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
+import { type Benchmark, gettingText, type ReadBenchmarkOptions } from './benchmark.ts'
 import { benchmarks } from './benchmarks.ts'
 
 /** Reads a benchmark below the folder `data`, or `data` itself if that is its folder or archive. Errors: missing-dataset. */
@@ -208,7 +208,7 @@ async function describeOtherContent(
 function missingError(wanted: WantedBenchmark, data: string, refusals: unknown[]): unknown {
   const [only, ...others] = refusals
   if (only instanceof Error && others.length === 0) return only
-  const { candidatePaths, howToGet } = wanted.benchmark
+  const { candidatePaths } = wanted.benchmark
   const unexpected = refusals.find(
     error => error instanceof Error && !(error instanceof GeogapError),
   )
@@ -217,6 +217,6 @@ function missingError(wanted: WantedBenchmark, data: string, refusals: unknown[]
   if (!existsSync(data)) reasons.add('there is no such folder or archive')
   return inputError(
     'missing-dataset',
-    `no ${wantedText(wanted)} in ${data}: ${[...reasons, `looked for ${candidatePaths(wanted.variant).join(', ')}, as folder, .zip or .tar`].join('; ')}; to get it: ${howToGet}`,
+    `no ${wantedText(wanted)} in ${data}: ${[...reasons, `looked for ${candidatePaths(wanted.variant).join(', ')}, as folder, .zip or .tar`].join('; ')}; to get it: ${gettingText(wanted.benchmark, data)}`,
   )
 }

@@ -199,7 +199,7 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     const { status, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', script], {
       encoding: 'utf8',
     })
-    expect(stderr.trim()).toMatch(/^geogap: cannot write .*: no space left on the device$/)
+    expect(stderr.trim()).toMatch(/^geogap: cannot write .*: no space left on the device \[disk-full\]$/)
     expect(status).toBe(2)
   })
 })

@@ -288,7 +288,7 @@ describe('benchmarks by name', () => {
   it('say where they were looked for and how to get them', async () => {
     const data = temporaryFolder()
     await expect(openDataset({ name: 'imagenet-r', data })).rejects.toThrow(
-      `no imagenet-r in ${data}: looked for imagenet-r, as folder, .zip or .tar; to get it: imagenet-r.tar from`,
+      `no imagenet-r in ${data}: looked for imagenet-r, as folder, .zip or .tar; to get it: geogap fetch imagenet-r --data ${data}`,
     )
     await expect(openDataset({ name: 'imagenet-a', data, labels: 'x.json' })).rejects.toThrow(
       'no imagenet-a in',
