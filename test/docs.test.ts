@@ -130,6 +130,7 @@ it.each(pages())('every code block of %s has a language', name => {
     codeBlocks(name).flatMap(({ line, lines }) => lines.map((_, i) => line + i)),
   )
   const indented = read(name)
+    .replace(/^---\n[^]*?\n---\n/, head => '\n'.repeat(head.split('\n').length - 1))
     .split('\n')
     .filter((text, i) => /^ {4}\S/.test(text) && !inside.has(i + 1))
   expect(indented, 'code is fenced, not indented').toEqual([])
