@@ -110,7 +110,10 @@ describe('--device', () => {
       '--device',
       'tpu',
     ])
-    expect([code, stderr.trim()]).toEqual([2, 'geogap: --device takes cpu, cuda, coreml, not tpu [bad-option]'])
+    expect([code, stderr.trim()]).toEqual([
+      2,
+      'geogap: --device takes cpu, cuda, coreml, not tpu [bad-option]',
+    ])
   })
 
   it('reaches the workers, a few to share the device, and is part of the key', () => {

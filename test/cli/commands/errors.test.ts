@@ -102,7 +102,7 @@ describe('errors of the command line: one line, the value, what exists, exit cod
   it('missing table', () =>
     refused(
       geogap(['import', join(folder, 'absent.csv'), '--out', folder]),
-      /: missing file: .*absent\.csv\n$/,
+      /: missing file: .*absent\.csv \[missing-file\]\n$/,
     ))
   it('missing weights', async () => {
     const file = await table('numbers.csv', ['id,image,label', 'a,images/0.png,3'])
@@ -199,7 +199,9 @@ describe('errors of the command line: one line, the value, what exists, exit cod
     const { status, stderr } = spawnSync('unshare', ['-rm', 'sh', '-c', script], {
       encoding: 'utf8',
     })
-    expect(stderr.trim()).toMatch(/^geogap: cannot write .*: no space left on the device \[disk-full\]$/)
+    expect(stderr.trim()).toMatch(
+      /^geogap: cannot write .*: no space left on the device \[disk-full\]$/,
+    )
     expect(status).toBe(2)
   })
 })
