@@ -56,7 +56,7 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
 }
 
 /** Columns of a table of predictions, whose names are taken. */
-const predictionColumns = 'id label labels top5 probabilities rank correct1 correct5 status'.split(
+export const predictionColumns = 'id label labels top5 probabilities rank correct1 correct5 status'.split(
   ' ',
 )
 

@@ -3,6 +3,7 @@ import { existsSync, readlinkSync, realpathSync, statfsSync } from 'node:fs'
 import {
   open,
   readdir,
+  readFile,
   rename,
   rm,
   stat,
@@ -119,6 +120,13 @@ const missingFileCodes = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG'])
 export const orIfMissing = <T, U>(read: Promise<T>, otherwise: U): Promise<T | U> =>
   read.catch((error: unknown) => {
     if (missingFileCodes.has((error as NodeJS.ErrnoException).code ?? '')) return otherwise
+    throw error
+  })
+
+/** Reads a file that programs write; undefined if it is missing, and no bytes if a folder has its name: no writer's whole content. */
+export const readStoredFile = (file: string): Promise<Buffer | undefined> =>
+  orIfMissing(readFile(file), undefined).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'EISDIR') return Buffer.alloc(0)
     throw error
   })
 

@@ -12,6 +12,7 @@ import {
   type DamagedShard,
   evaluationPath,
   manifestName,
+  manifestNamesOf,
   manifestsAmong,
   parseManifest,
   readManifests,
@@ -68,8 +69,11 @@ async function removeDamagedShard(
   folder: string,
   { manifest: damaged, ...range }: DamagedShard,
 ): Promise<void> {
-  for (const { name, manifest } of await readManifests(place, folder, range))
+  const readable = (await readManifests(place, folder, range)).filter(({ manifest }) => manifest)
+  for (const name of manifestNamesOf(range)) {
+    const manifest = readable.find(one => one.name === name)?.manifest
     if (!manifest || manifest.file === damaged?.file) await place.remove(`${folder}/${name}`)
+  }
   for (const file of damaged ? shardFileNames(damaged) : []) await place.remove(`${folder}/${file}`)
 }
 

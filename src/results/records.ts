@@ -1,5 +1,5 @@
 /** Records beside the predictions: the data sets that were evaluated, and the models that could not be. */
-import { mkdir, readFile } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { tally } from '../lib/tally.ts'
 import { z } from 'zod'
@@ -7,7 +7,7 @@ import { type Dataset, type GroupValue, type Sample } from '../datasets/dataset.
 import { type DatasetSpec } from '../datasets/open.ts'
 import { type GeogapError, inputError } from '../lib/errors.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { jsonFileNames, writeError, orIfMissing, writeAtomically } from '../lib/files.ts'
+import { jsonFileNames, writeError, writeAtomically, readStoredFile } from '../lib/files.ts'
 import { jsonText } from '../lib/table/text.ts'
 import { sha256 } from '../lib/hash.ts'
 import { readImageIds, writeImageSources } from './imageSources.ts'
@@ -99,10 +99,10 @@ export async function readRecordFolder<T>(
   for (const name of await jsonFileNames(folder)) {
     const file = join(folder, name)
     // Another process may have just removed it.
-    const text = await orIfMissing(readFile(file, 'utf8'), undefined)
-    if (text === undefined) continue
+    const bytes = await readStoredFile(file)
+    if (!bytes) continue
     try {
-      records.set(name, schema.parse(JSON.parse(text)))
+      records.set(name, schema.parse(JSON.parse(bytes.toString())))
     } catch {
       damaged.set(name, `not ${what} of this version: ${file}`)
     }

@@ -118,7 +118,7 @@ async function removeReplacedRuns(dir: string, record: StoredRunRecord): Promise
     const isEarlier = generation < record.generation && state !== 'running'
     if (!isEarlier || tagsText(tags) !== tagsText(record.tags)) continue
     if (asked.every(({ identity }) => ids.has(evaluationIdText(identity))))
-      await rm(runFile(dir, id), { force: true })
+      await rm(runFile(dir, id), { force: true, recursive: true })
   }
 }
 

@@ -83,31 +83,33 @@ export type KeptOutput = (typeof keptOutputs)[number]
 const siblingFile = z.string().regex(/^\w[\w.-]*$/)
 
 /** Written last, after its Parquet file is durable: a shard exists when its manifest does. */
-export const shardManifest = z.object({
-  identity: resultKey,
-  key: z.string(),
-  start: z.number().int(),
-  end: z.number().int(),
-  rows: z.number().int(),
-  errors: z.number().int(),
-  file: siblingFile,
-  bytes: z.number().int(),
-  /** The model's output for every row, in a file beside this one. */
-  kept: z
-    .object({ output: z.enum(keptOutputs), file: siblingFile, bytes: z.number().int() })
-    .optional(),
-  /** Number of the evaluation that stored the shard, as its record has it. */
-  generation: z.number().int().optional(),
-  /** Key of the evaluation whose kept outputs these rows were scored from. */
-  rescored: z.string().optional(),
-  columns: z.array(z.string()),
-  seconds: z.number(),
-  machine: z.string(),
-  /** Instruction sets of the processor that kernels are chosen by. */
-  instructions: z.string().optional(),
-  host: z.string().optional(),
-  created: z.string(),
-})
+export const shardManifest = z
+  .object({
+    identity: resultKey,
+    key: z.string(),
+    start: z.number().int(),
+    end: z.number().int(),
+    rows: z.number().int(),
+    errors: z.number().int(),
+    file: siblingFile,
+    bytes: z.number().int(),
+    /** The model's output for every row, in a file beside this one. */
+    kept: z
+      .object({ output: z.enum(keptOutputs), file: siblingFile, bytes: z.number().int() })
+      .optional(),
+    /** Number of the evaluation that stored the shard, as its record has it. */
+    generation: z.number().int().optional(),
+    /** Key of the evaluation whose kept outputs these rows were scored from. */
+    rescored: z.string().optional(),
+    columns: z.array(z.string()),
+    seconds: z.number(),
+    machine: z.string(),
+    /** Instruction sets of the processor that kernels are chosen by. */
+    instructions: z.string().optional(),
+    host: z.string().optional(),
+    created: z.string(),
+  })
+  .refine(({ start, end, rows, errors }) => rows === end - start && errors <= rows)
 export type ShardManifest = z.infer<typeof shardManifest>
 
 /** Returns the fields of a result's key that the data set gives. */

@@ -175,7 +175,11 @@ async function readShard(
 ): Promise<ReadShard | undefined> {
   const path = `${folder}/${name}`
   const bytes = await place.read(path)
-  if (!bytes) return undefined
+  if (!bytes) {
+    if (!(await place.list(folder)).includes(name)) return undefined
+    const reason = `${place.url}/${path} is a link to nothing`
+    return { ...rangeOfManifest(name), manifest: undefined, reason }
+  }
   const manifest = parseManifest(bytes)
   const reason = manifest
     ? name.startsWith(`${rangeName(manifest)}.`)
@@ -244,10 +248,14 @@ export async function readManifests(
   return found
 }
 
-/** Reads a shard's manifest; undefined if it is damaged. */
+/** Reads a shard's manifest; undefined if it is damaged, or its key is not that of its identity. */
 export function parseManifest(bytes: Uint8Array): ShardManifest | undefined {
   try {
-    return shardManifest.parse(JSON.parse(Buffer.from(bytes).toString()))
+    const content: unknown = JSON.parse(Buffer.from(bytes).toString())
+    const manifest = shardManifest.parse(content)
+    return hashResultKey((content as ShardManifest).identity) === manifest.key
+      ? manifest
+      : undefined
   } catch {
     return undefined
   }
@@ -275,7 +283,7 @@ export const manifestName = (span: IndexRange & { kept?: { output: KeptOutput } 
   `${rangeName(span)}${span.kept ? `.${span.kept.output}` : ''}.json`
 
 /** Returns the names that manifests of a range may have, whatever they keep. */
-const manifestNamesOf = ({ start, end }: IndexRange): string[] =>
+export const manifestNamesOf = ({ start, end }: IndexRange): string[] =>
   [undefined, ...keptOutputs].map(output =>
     manifestName({ start, end, kept: output && { output } }),
   )

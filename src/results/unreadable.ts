@@ -1,18 +1,20 @@
 /** Shards whose files have the right size and still cannot be read. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { literalPath, parquetRows, query } from '../lib/sql.ts'
+import { predictionColumns } from '../datasets/build.ts'
+import { literalPath, parquetRows, query, quoteIdentifier } from '../lib/sql.ts'
 import { type StoredEvaluation } from './store.ts'
 
 /** Returns an evaluation without the shards that cannot be read, which count as damaged. Reads every value of every shard. */
 export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<StoredEvaluation> {
   const paths = entry.shards.map(({ file }) => join(entry.folder, file))
-  if (paths.length === 0 || (await countReadableRows(paths)) === entry.rows) return entry
+  const columns = entry.shards[0]?.columns ?? []
+  if (paths.length === 0 || (await countReadableRows(paths, columns)) === entry.rows) return entry
   const shards: StoredEvaluation['shards'] = []
   const damaged = [...entry.damaged]
   for (const [i, shard] of entry.shards.entries()) {
     const path = paths[i]!
-    const count = await countReadableRows([path])
+    const count = await countReadableRows([path], shard.columns)
     if (count === shard.rows) shards.push(shard)
     else {
       const reason =
@@ -25,11 +27,18 @@ export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<
   return { ...entry, shards, damaged, rows: shards.reduce((sum, { rows }) => sum + rows, 0) }
 }
 
-/** Returns the number of rows; null if their content cannot be decoded. A file that cannot be read at all is an error. */
-async function countReadableRows(paths: readonly string[]): Promise<number | null> {
+/**
+ * Returns the number of rows; null if their content cannot be decoded or lacks a column. A file that cannot be read at all is an
+ * error.
+ */
+async function countReadableRows(
+  paths: readonly string[],
+  columns: readonly string[],
+): Promise<number | null> {
+  const read = [...predictionColumns, ...columns].map(quoteIdentifier).join(', ')
   try {
     const [found] = await query<{ n: number }>(
-      `SELECT count(*)::DOUBLE AS n, max(hash(COLUMNS(*))) FROM ${parquetRows()}`,
+      `SELECT count(*)::DOUBLE AS n, max(hash(${read})) FROM ${parquetRows()}`,
       [paths.map(literalPath)],
     )
     return found!.n

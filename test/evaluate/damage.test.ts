@@ -1,6 +1,16 @@
 /** Damaged results, clocks that move back, and folders that vanish: answers go on, name what they lack, and the same command completes. */
 import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -72,6 +82,30 @@ const damages: [what: string, (shard: { manifest: string; file: string }) => Pro
     const text = await readFile(manifest, 'utf8')
     await writeFile(manifest, text.replace(/"end": \d+/, '"end": 7'))
   }],
+  ['a folder instead of a manifest', async ({ manifest }) => {
+    await rm(manifest)
+    await mkdir(join(manifest, 'more'), { recursive: true })
+  }],
+  ['a folder instead of a file', async ({ file }) => {
+    await rm(file)
+    await mkdir(join(file, 'more'), { recursive: true })
+  }],
+  ['a manifest that links to nothing', async ({ manifest }) => {
+    await rm(manifest)
+    await symlink(join(manifest, 'nowhere'), manifest)
+  }],
+  ['a manifest of another model', async ({ manifest }) => {
+    const text = await readFile(manifest, 'utf8')
+    await writeFile(manifest, text.replace('lcnet_050.seed_1', 'lcnet_050.seed_2'))
+  }],
+  ['more rows than images', async ({ manifest }) => {
+    const text = await readFile(manifest, 'utf8')
+    await writeFile(manifest, text.replace(/"rows": \d+/, '"rows": 9999'))
+  }],
+  ['a column that the file lacks', async ({ manifest }) => {
+    const text = await readFile(manifest, 'utf8')
+    await writeFile(manifest, text.replace('"region"', '"continent"'))
+  }],
 ] // prettier-ignore
 
 describe.each(damages)('results with %s', (what, damage) => {
@@ -104,7 +138,7 @@ describe.each(damages)('results with %s', (what, damage) => {
   })
 
   it('are one row of the status, and the same evaluation completes them', async () => {
-    if (what !== 'a file whose content is noise') {
+    if (!['a file whose content is noise', 'a column that the file lacks'].includes(what)) {
       const { results } = await runStatus(out())
       expect(results.map(({ state }) => state).sort()).toEqual(['complete', 'damaged'])
       expect(results.find(({ state }) => state === 'damaged')!.rows).toBeLessThan(images)

@@ -1,6 +1,13 @@
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { writeError, syncFolder, temporaryName, orIfMissing, writeDurably } from '../files.ts'
+import {
+  orIfMissing,
+  readStoredFile,
+  syncFolder,
+  temporaryName,
+  writeDurably,
+  writeError,
+} from '../files.ts'
 import { type Storage } from './storage.ts'
 
 /** Returns the storage of a folder, which several machines may share. */
@@ -15,7 +22,7 @@ export function folderStorage(root: string): Storage {
   }
   return {
     url: root,
-    read: name => orIfMissing(readFile(join(root, name)), undefined),
+    read: name => readStoredFile(join(root, name)),
     put: (name, fill) =>
       storing(name, async file => {
         await mkdir(dirname(file), { recursive: true })
@@ -31,7 +38,7 @@ export function folderStorage(root: string): Storage {
         }),
       ),
     list: folder => orIfMissing(readdir(join(root, folder)), []),
-    remove: name => rm(join(root, name), { force: true }),
+    remove: name => rm(join(root, name), { force: true, recursive: true }),
     size: async name => (await orIfMissing(stat(join(root, name)), undefined))?.size,
   }
 }
