@@ -56,9 +56,8 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
 }
 
 /** Columns of a table of predictions, whose names are taken. */
-export const predictionColumns = 'id label labels top5 probabilities rank correct1 correct5 status'.split(
-  ' ',
-)
+export const predictionColumns =
+  'id label labels top5 probabilities rank correct1 correct5 status'.split(' ')
 
 /** Appends `_` to names of grouping columns that are taken, or that differ from another name in case alone. */
 function withUniqueColumns(

@@ -67,7 +67,12 @@ export async function damagedRecordFailures(
     })
   for (const [folder, kind] of recordKinds)
     for (const [name, message] of (await readRecordFolder(join(dir, folder), kind)).damaged)
-      failures.push(recordFailure(`${folder}/${name}`, message))
+      failures.push(
+        recordFailure(
+          `${folder}/${name}`,
+          folder === 'failures' ? `${message}; remove it` : message,
+        ),
+      )
   return failures
 }
 

@@ -48,7 +48,7 @@ describe('evaluate', () => {
       )
       await expect(
         begin({ models: [model], datasets: [{ ...dataset(), name: none }], out }),
-      ).rejects.toThrow('no images in none')
+      ).rejects.toThrow('no rows in ')
     }
   })
 
