@@ -49,11 +49,12 @@ export const resultKey = z.object({
   /** Images that an analysis left out: how many, and which list said so. Never in what is stored. */
   excluded: z.string().optional(),
   /**
-   * Present where rows are not this program's predictions: `imported` where another program made them, `counts` where others
+   * Present where rows are not this program's predictions: `imported` where another program made them, `answers` where its
+   * answers in free text were scored, so that one class at most is known, `counts` where others
    * counted right images by group and no row is a single image, `features` where the features alone were computed and nothing
    * was scored.
    */
-  source: z.enum(['imported', 'counts', 'features']).optional(),
+  source: z.enum(['imported', 'answers', 'counts', 'features']).optional(),
 })
 /** Everything that must be equal for two predictions to be comparable. */
 export type ResultKey = z.infer<typeof resultKey>
@@ -63,6 +64,10 @@ export const isZeroShot = ({ prompts }: Pick<ResultKey, 'prompts'>): boolean => 
 
 /** Whether rows stand for counts by group, so that nothing is known of a single image. */
 export const isOfCounts = ({ source }: Pick<ResultKey, 'source'>): boolean => source === 'counts'
+
+/** Whether a row tells no more than the first class: a right answer is among the first five, of a wrong one it is not known. */
+export const knowsFirstAlone = ({ source }: Pick<ResultKey, 'source'>): boolean =>
+  source === 'counts' || source === 'answers'
 
 /** Returns a sentence on results that are counts by group, and on what such counts cannot tell; none without such results. */
 export function countsNotes(entries: readonly { identity: ResultKey }[]): string[] {

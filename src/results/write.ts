@@ -23,6 +23,7 @@ import { writeKeptOutputs } from './keptOutputs.ts'
 import { type Predictions, topCount } from './predictions.ts'
 import {
   isOfCounts,
+  knowsFirstAlone,
   type KeptOutput,
   noAcceptedClass,
   type ResultKey,
@@ -183,8 +184,10 @@ function shardColumns({
     {
       name: 'correct5',
       type: 'BOOLEAN',
-      // Of counts, rank 0 says that only the first answer is known.
-      values: isCounted ? within5.map((is, i) => (rank[i] === 0 ? null : is)) : within5,
+      // Rank 0 says here that only the first answer is known.
+      values: knowsFirstAlone(identity)
+        ? within5.map((is, i) => (rank[i] === 0 ? null : is))
+        : within5,
     },
     textColumn('status', status, statusOf),
     ...columns.map((name, i) =>

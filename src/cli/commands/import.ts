@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { type Dataset } from '../../datasets/dataset.ts'
 import { type RawTable } from '../../datasets/tables.ts'
+import { answerProtocols, type ClassAlias } from '../../evaluate/import/answers.ts'
 import { defineCommand, type InputValues } from './command.ts'
 import { datasetOptions, datasetSpecOf, preprocessingOption, tagOption } from './options.ts'
 import { folder, oneOf } from './parsers.ts'
@@ -15,6 +16,14 @@ const options = {
   ...datasetOptions,
   '--model <name>': 'the model that made predictions, or counts without a column model',
   '--preprocessing <mode>': { ...preprocessing, default: 'native' },
+  '--protocol <name>': {
+    text: `how free-text answers become classes: ${answerProtocols.join(' or ')}`,
+    parse: oneOf(answerProtocols),
+    default: 'first-mention',
+  },
+  '--aliases <file>': {
+    text: 'further names of classes in free-text answers: a table with the columns class and alias',
+  },
   '--partial': 'take predictions that miss some images; those count as failed',
   ...tagOption,
   '--example <framework>': {
@@ -29,7 +38,7 @@ export const command = defineCommand({
   name: 'import',
   text:
     "Take in accuracies (timm's results-*.csv, OpenCLIP's openclip_results.csv, or model,benchmark,accuracy,n), " +
-    'counts by group (model, dataset, country, n, correct) or per-image predictions (id with top5 or logits) that were made elsewhere.',
+    'counts by group (model, dataset, country, n, correct) or per-image predictions (id with top5, logits or a free-text answer) that were made elsewhere.',
   arguments: { '[files...]': 'CSV or Parquet files' },
   options,
   examples: [
@@ -71,7 +80,7 @@ async function importFile(
   const { out, model, tag: tags } = options
   const { columns } = table
   const hasPredictions =
-    columns.includes('id') && ['top5', 'logits'].some(name => columns.includes(name))
+    columns.includes('id') && ['top5', 'logits', 'answer'].some(name => columns.includes(name))
   if (!hasPredictions) {
     const { readGroupCounts } = await import('../../evaluate/import/countTables.ts')
     const dataset = options.dataset ?? basename(file).replace(/(\.\w{1,7})?\.\w+$/, '')
@@ -107,14 +116,23 @@ async function importFile(
   if (!hasPredictions)
     throw inputError(
       'unknown-import',
-      `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or a column of groups such as country with n and correct (or accuracy), or id with top5 or logits, not ${columns.join(', ')}`,
+      `unknown kind of table: ${file}; it needs model,benchmark,accuracy, or a column of groups such as country with n and correct (or accuracy), or id with top5, logits or answer, not ${columns.join(', ')}`,
     )
   if (model === undefined)
     throw inputError('bad-usage', `${file} holds predictions: --model is needed`)
   const { importPredictions, coverageText } = await import('../../evaluate/import/predictions.ts')
-  const { preprocessing, partial = false } = options
-  const asked = { file, model, preprocessing, partial, out, tags }
-  return coverageText(await importPredictions(await openIdDataset(options), table, asked))
+  const { preprocessing, partial = false, protocol } = options
+  const dataset = await openIdDataset(options)
+  const aliases = await readAliasFile(options, dataset)
+  const asked = { file, model, preprocessing, partial, protocol, aliases, out, tags }
+  return coverageText(await importPredictions(dataset, table, asked))
+}
+
+async function readAliasFile({ aliases }: Inputs, { classes }: Dataset): Promise<ClassAlias[]> {
+  if (aliases === undefined) return []
+  const { readTable } = await import('../../datasets/tables.ts')
+  const { readAliases } = await import('../../evaluate/import/answers.ts')
+  return readAliases(await readTable(aliases), classes)
 }
 
 async function openIdDataset({ dataset, ...options }: Inputs): Promise<Dataset> {

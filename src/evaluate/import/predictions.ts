@@ -12,6 +12,16 @@ import { recordDataset } from '../../results/records.ts'
 import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
 import { folderStorage } from '../../lib/storage/folder.ts'
 import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
+import {
+  type AnswerProtocol,
+  type AnswerReader,
+  type AnswerSummary,
+  answerSummaryText,
+  type ClassAlias,
+  createAnswerReader,
+  isRight,
+  summarizeAnswers,
+} from './answers.ts'
 import { unescapeFormula } from '../../lib/table/text.ts'
 import { withRunRecord, type RunTags } from '../../results/runRecords.ts'
 import { commitShard } from '../../results/write.ts'
@@ -24,6 +34,8 @@ export interface CoverageReport {
   /** Ids of images without a prediction, and ids that the data set does not have. */
   missing: string[]
   unknown: string[]
+  /** What protocols make of free-text answers. */
+  answers?: AnswerSummary
 }
 
 export interface PredictionImportOptions {
@@ -32,12 +44,22 @@ export interface PredictionImportOptions {
   preprocessing: PreprocessingMode
   /** Accepts a file that misses images, which are stored as errors. */
   partial: boolean
+  /** How free-text answers become classes. */
+  protocol: AnswerProtocol
+  /** Further names of the classes in free-text answers. */
+  aliases?: readonly ClassAlias[]
   /** Names of this run in `history`, part of no key. */
   tags?: RunTags | undefined
   out: string
 }
 
 const missingPrediction = 'missing-prediction'
+/** The status of an image whose answer declines to name anything. */
+const refused = 'refused'
+
+/** Returns whether a table has free-text answers and nothing else to score. */
+export const hasAnswers = ({ columns }: Pick<RawTable, 'columns'>): boolean =>
+  columns.includes('answer') && !columns.includes('top5') && !columns.includes('logits')
 
 type PredictionRow = Record<string, unknown>
 
@@ -61,7 +83,7 @@ function checkCoverage(
 
 /**
  * Stores predictions like an evaluation's, marked as imported. A file with other images is refused, and one that misses
- * images is unless `partial` is set.
+ * images is unless `partial` is set. Answers in free text are scored by a protocol; refusals are images without a prediction.
  * @throws GeogapError `incomplete-predictions`, `unknown-class`, `masked-class`, `ambiguous-class`, `few-classes`,
  * `bad-logits`, `bad-probability`
  */
@@ -76,14 +98,19 @@ export async function importPredictions(
       'incomplete-predictions',
       `${options.file}: ${coverageText(report)}; --partial takes missing ones`,
     )
-  const fill = table.columns.includes('logits') ? logitsFiller(dataset) : classFiller(dataset)
+  const read = hasAnswers(table) ? createAnswerReader(dataset, options.aliases) : undefined
+  const fill = read
+    ? answerFiller(dataset, read, options.protocol)
+    : table.columns.includes('logits')
+      ? logitsFiller(dataset)
+      : classFiller(dataset)
   const predictions = emptyPredictions(options.model, dataset.samples.length)
   for (const [i, { id }] of dataset.samples.entries()) {
     const row = byId.get(id)
     if (row) fill(predictions, i, { row, where: `${id} in ${basename(options.file)}` })
     else predictions.status[i] = missingPrediction
   }
-  const identity = await importedResultKey(dataset, options)
+  const identity = await importedResultKey(dataset, options, read !== undefined)
   await recordDataset(options.out, dataset)
   await recordOwnImageFolders(dataset)
   const place = folderStorage(options.out)
@@ -94,19 +121,28 @@ export async function importPredictions(
     await commitShard(place, { ...content, seconds: 0, generation })
     return findIncomplete(place, requested)
   })
-  return report
+  if (!read) return report
+  const answers = dataset.samples.flatMap(({ id, labels }) => {
+    const row = byId.get(id)
+    return row && labels.length > 0 ? { answer: answerOf(row), labels } : []
+  })
+  return { ...report, answers: summarizeAnswers(read, answers, options.protocol) }
 }
+
+const answerOf = (row: PredictionRow): string => rawCellText(row['answer']) ?? ''
 
 const firstIds = (ids: readonly string[]): string =>
   `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
 
-/** Returns one line such as `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)`. */
-export function coverageText({ images, covered, missing, unknown }: CoverageReport): string {
-  return [
+/** Returns a text such as `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)`, and what became of answers. */
+export function coverageText(report: CoverageReport): string {
+  const { images, covered, missing, unknown, answers } = report
+  const coverage = [
     `${covered} of ${images} images covered`,
     `${missing.length} missing${missing.length > 0 ? ` (${firstIds(missing)})` : ''}`,
     `${unknown.length} unknown${unknown.length > 0 ? ` (${firstIds(unknown)})` : ''}`,
   ].join(', ')
+  return answers ? `${coverage}; ${answerSummaryText(answers)}` : coverage
 }
 
 /** Writes image `i` of the predictions from a file's row; `where` names the row in errors. */
@@ -126,6 +162,18 @@ const logitsFiller =
         `${logits.length} logits for ${classes.length} classes: ${where}`,
       )
     scoreRow(outcomes, i, { logits, labels: samples[i]!.labels, choices })
+  }
+
+/** Writes the class that an answer names; of several that share the name, an accepted one. */
+const answerFiller =
+  ({ samples }: Dataset, read: AnswerReader, protocol: AnswerProtocol): PredictionFiller =>
+  (outcomes, i, { row }) => {
+    const found = read(answerOf(row), protocol)
+    if (found === 'refusal') outcomes.status[i] = refused
+    if (typeof found === 'string') return
+    const { labels } = samples[i]!
+    outcomes.top5[i * topCount] = found.find(index => labels.includes(index)) ?? found[0]!
+    outcomes.rank[i] = isRight(found, labels) ? 1 : 0
   }
 
 /** Reads the list `top5`, most probable first: at least five classes, or all that there are. */
@@ -194,16 +242,18 @@ function classFinder(classes: readonly string[], choices: Dataset['choices'], da
 
 async function importedResultKey(
   dataset: Dataset,
-  { file, model, preprocessing }: PredictionImportOptions,
+  { file, model, preprocessing, protocol }: PredictionImportOptions,
+  areAnswers: boolean,
 ): Promise<ResultKey> {
+  const source = `${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`
   const origin: ModelKeyFields = {
     runtime: 'imported',
     model,
     weights: [],
     preprocessing,
-    steps: `imported from ${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`,
-    prompts: dataset.labelSpace === 'own' ? 'imported' : '',
-    source: 'imported',
+    steps: areAnswers ? `answers by ${protocol} from ${source}` : `imported from ${source}`,
+    prompts: areAnswers || dataset.labelSpace === 'own' ? 'imported' : '',
+    source: areAnswers ? 'answers' : 'imported',
   }
   return createResultKey(origin, dataset)
 }

@@ -155,7 +155,9 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
 
 /** Results whose predictions another program made, as a note. */
 function importedNotes(run: Run): string[] {
-  const foreign = run.entries.filter(({ identity }) => identity.source === 'imported')
+  const foreign = run.entries.filter(
+    ({ identity }) => identity.source === 'imported' || identity.source === 'answers',
+  )
   const names = foreign.map(({ identity: { model, dataset } }) => `${model} on ${dataset}`)
   return [
     ...(names.length === 0 ? [] : [`predictions imported, not made here: ${names.join(', ')}`]),

@@ -63,6 +63,7 @@ async function importWorld({ classes, columns, values, model, dataset }: Hostile
     model,
     preprocessing: 'native',
     partial: false,
+    protocol: 'first-mention' as const,
     out,
   })
   return { opened, out }

@@ -168,6 +168,7 @@ describe('per-image predictions', () => {
     model: 'theirs',
     preprocessing: 'native',
     partial: false,
+    protocol: 'first-mention' as const,
     out: join(folder, 'results'),
   })
   const load = async (
