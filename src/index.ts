@@ -29,6 +29,8 @@ export {
   type ProgressPair,
 } from './analysis/progress/progress.ts'
 export { progressSentences } from './analysis/progress/sentence.ts'
+export { runSentence, type RunAnswer, type RunAnswerOptions } from './analysis/runSentence.ts'
+export { runView, type RunView, type RunViewOptions } from './analysis/runView.ts'
 export { progressTable } from './analysis/progress/table.ts'
 export { writeReport } from './report/page/html.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'

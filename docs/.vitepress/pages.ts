@@ -51,6 +51,7 @@ export const groups = [
         items: [
           reference('commands/evaluate', 'Evaluate and rescore'),
           reference('commands/import', 'Import'),
+          reference('commands/show', 'Show'),
           reference('commands/progress', 'Progress'),
           reference('commands/table', 'Tables'),
           reference('commands/compare', 'Compare, judge, follow'),

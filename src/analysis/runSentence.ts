@@ -20,6 +20,8 @@ export interface DatasetFinding {
   by: 'region' | 'country'
   /** The model asked for, or that with the highest accuracy on the data set. */
   model: string
+  /** Whether no other model is more accurate on the data set. */
+  isBest: boolean
   overall: GroupAccuracyRow
   best: GroupAccuracyRow | null
   worst: GroupAccuracyRow | null
@@ -66,6 +68,7 @@ export async function datasetFinding(
     title: results.titleOf(dataset),
     by,
     model,
+    isBest: model === modelToShow(results, dataset),
     overall,
     disparity,
     models: all.length,
@@ -124,8 +127,11 @@ export async function runSentence(
 
 /** Returns the sentences on the accuracy of a model and on its disparity. */
 export function findingSentence(finding: DatasetFinding): string {
-  const { model, models, title, overall, best, worst, disparity } = finding
-  const who = models > 1 ? `${model}, the best of ${countText(models, 'model')},` : model
+  const { model, isBest, models, title, overall, best, worst, disparity } = finding
+  const who =
+    models > 1
+      ? `${model}, ${isBest ? 'the best' : 'one'} of ${countText(models, 'model')},`
+      : model
   const start = `${who} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} right`
   if (!best || !worst || disparity.disparity === null)
     return `${start}; where it is best and worst cannot be told: ${disparity.reason ?? 'no group has enough images'}.`
@@ -138,12 +144,16 @@ export function findingSentence(finding: DatasetFinding): string {
 const imagesText = ({ n, of }: GroupAccuracyRow): string =>
   of === null ? countText(n, 'image') : `${n.toLocaleString('en-US')} of ${countText(of, 'image')}`
 
+/** Whether a disparity can be told from chance: by its permutation test, and by its interval if it has one. */
+export const isBeyondChance = ({ interval, p }: Pick<InferenceRow, 'interval' | 'p'>): boolean =>
+  p !== null && p < 0.05 && (interval === null || interval[0] > 0)
+
 /** Returns the interval of a disparity, and whether it can be told from chance. */
 function disparityText({ interval, p, reason }: InferenceRow): string {
   const range = interval
     ? ` (95 % interval ${intervalText({ low: 100 * interval[0], high: 100 * interval[1] }, 1)})`
     : ''
-  const isShown = p !== null && p < 0.05
+  const isShown = isBeyondChance({ interval, p })
   const chance =
     p === null
       ? ', of which it is not known how much is chance'

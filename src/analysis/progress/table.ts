@@ -127,31 +127,26 @@ const numberColumn = (
   show: row => (row[field] === null ? '–' : signedText(row[field], digits)),
 })
 
-/** Returns the columns of a number and of its interval. */
-const estimateColumns = (
-  field: RowField<number | null>,
+/** Returns the columns of an interval: one for readers, both ends for programs. */
+const endsColumns = (
   interval: RowField<Interval | null>,
-  names: { name: string; heading: string; digits: number },
-): TableColumn<ProgressTableRow>[] => [
-  numberColumn(field, names),
-  {
-    name: `${names.name}_low`,
-    heading: '95 % interval',
-    type: 'number',
-    value: row => row[interval]?.[0] ?? null,
-    show: row =>
-      intervalText(
-        { low: row[interval]?.[0] ?? null, high: row[interval]?.[1] ?? null },
-        names.digits,
-      ),
-  },
-  {
-    name: `${names.name}_high`,
-    heading: '',
-    type: 'number',
-    value: row => row[interval]?.[1] ?? null,
-  },
-]
+  { name, heading, digits }: { name: string; heading: string; digits: number },
+): TableColumn<ProgressTableRow>[] => {
+  const end =
+    (which: 0 | 1) =>
+    (row: ProgressTableRow): number | null =>
+      row[interval]?.[which] ?? null
+  return [
+    {
+      name: `${name}_low`,
+      heading,
+      type: 'number',
+      value: end(0),
+      show: row => intervalText({ low: end(0)(row), high: end(1)(row) }, digits),
+    },
+    { name: `${name}_high`, heading: '', type: 'number', value: end(1) },
+  ]
+}
 
 const shareAsPoints = (share: number | null): string =>
   share === null ? '–' : signedText(100 * share, 1)
@@ -201,16 +196,24 @@ const columnsOf = (rows: readonly ProgressTableRow[]): TableColumn<ProgressTable
     ...fieldColumns({ standard: 'standard' }),
     ...fieldColumns({ geographic: 'geographic' }),
     ...numericColumns({ models: 'n' }),
-    ...estimateColumns('ratio', 'ratioInterval', { name: 'ratio', heading: 'ratio', digits: 1 }),
-    ...estimateColumns('gap', 'gapInterval', { name: 'gap', heading: 'gap', digits: 2 }),
-    ...estimateColumns('standardRate', 'standardRateInterval', {
-      name: 'standard_rate',
-      heading: 'standard rate',
-      digits: 2,
-    }),
-    ...estimateColumns('geographicRate', 'geographicRateInterval', {
+    numberColumn('standardRate', { name: 'standard_rate', heading: 'standard rate', digits: 2 }),
+    numberColumn('geographicRate', {
       name: 'geographic_rate',
       heading: 'geographic rate',
+      digits: 2,
+    }),
+    numberColumn('gap', { name: 'gap', heading: 'gap', digits: 2 }),
+    ...endsColumns('gapInterval', { name: 'gap', heading: '95 % interval', digits: 2 }),
+    numberColumn('ratio', { name: 'ratio', heading: 'ratio', digits: 1 }),
+    ...endsColumns('ratioInterval', { name: 'ratio', heading: '95 % interval', digits: 1 }),
+    ...endsColumns('standardRateInterval', {
+      name: 'standard_rate',
+      heading: 'standard 95 %',
+      digits: 2,
+    }),
+    ...endsColumns('geographicRateInterval', {
+      name: 'geographic_rate',
+      heading: 'geographic 95 %',
       digits: 2,
     }),
     improvementColumn('standardImprovement', 'standard_improvement', 'standard net'),
@@ -245,23 +248,21 @@ export function progressTable(
 ): Table {
   const rows = progressTableRows(comparison, evidence.accuracies)
   const sentences = comparison.lines.flatMap(line => progressSentences(comparison, line))
-  return {
-    ...createTable(
-      {
-        name: 'progress',
-        title: `Progress against ${comparison.reference.title}`,
-        notes: [
-          ...opinionNotes(comparison, evidence.accuracies),
-          ...meaningNotes(comparison, rows),
-          evidence.syntheticNote ?? [],
-          evidence.notes,
-        ].flat(),
-      },
-      columnsOf(rows),
-      rows,
-    ),
-    sentences,
-  }
+  return createTable(
+    {
+      name: 'progress',
+      sentences,
+      title: `Progress against ${comparison.reference.title}`,
+      notes: [
+        ...opinionNotes(comparison, evidence.accuracies),
+        ...meaningNotes(comparison, rows),
+        evidence.syntheticNote ?? [],
+        evidence.notes,
+      ].flat(),
+    },
+    columnsOf(rows),
+    rows,
+  )
 }
 
 /** Returns the second opinions on the pairs that the sentences are about. */

@@ -17,6 +17,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     ['manifest', "write a data set's ids, to predict elsewhere", () => import('./manifest.ts')],
   ],
   Look: [
+    ['show', 'the answer of a run at one look', () => import('./show.ts')],
     ['progress', 'does progress reach places: rates and gaps', () => import('./progress.ts')],
     ['table', 'accuracy and disparity as tables', () => import('./table.ts')],
     ['report', 'write a self-contained HTML report', () => import('./report.ts')],

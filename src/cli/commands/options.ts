@@ -36,6 +36,12 @@ export const textFormatOption = {
   },
 } as const
 
+/** For commands whose answer is a table. */
+export const arrangeOptions = {
+  '--columns <names>': { text: 'only these columns, in this order', parse: list },
+  '--sort <column>': 'sort by a column, -column from high to low',
+}
+
 export const dataOption = {
   '--data <dir>': 'folder that holds the benchmarks (default: data)',
 }

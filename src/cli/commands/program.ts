@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { buildCommand, type CommandEntry } from './command.ts'
+import { setTextWidth } from '../../lib/table/fit.ts'
 import { setQuiet } from './terminal.ts'
 
 /**
@@ -36,6 +37,8 @@ function addCommonOptions(command: Command, path: string): void {
       .on('option:json', () => command.setOptionValueWithSource('format', 'json', 'cli'))
   command.option('--quiet', 'no progress and no notes, only the result and errors')
   command.on('option:quiet', () => setQuiet())
+  command.option('--wide', 'tables with all columns, however wide the terminal is')
+  command.on('option:wide', () => setTextWidth(null))
   command.option(
     '--config <file>',
     'defaults of the options (default: geogap.config.json or .yaml in this folder)',

@@ -3,7 +3,7 @@ import { tableFormats } from '../../lib/table/columns.ts'
 import { type ProgressEvidence } from '../../analysis/progress/evidence.ts'
 import { type ProgressComparison } from '../../analysis/progress/progress.ts'
 import { defineCommand, pick } from './command.ts'
-import { excludeOption, modelsOption, preprocessingOption } from './options.ts'
+import { arrangeOptions, excludeOption, modelsOption, preprocessingOption } from './options.ts'
 import { list, oneOf } from './parsers.ts'
 
 const figureEnding = /\.(svg|png|pdf)$/i
@@ -32,6 +32,7 @@ const options = {
   },
   '-o, --output <file>':
     'write the table to a file, or a figure to one ending in .svg, .png or .pdf',
+  ...arrangeOptions,
   ...excludeOption,
 }
 
@@ -58,7 +59,8 @@ export const command = defineCommand({
     const chosen: OutputFormat = chooseFormat(format, tableFile)
     const evidence = await evidenceOf(dir, pick(options, ['preprocessing', 'exclude']))
     const comparison = compareProgress(evidence, options)
-    await writeTables([progressTable(comparison, evidence)], chosen, tableFile)
+    const table = progressTable(comparison, evidence).arrange(pick(options, ['columns', 'sort']))
+    await writeTables([table], chosen, tableFile)
     if (isFigure) await draw({ evidence, comparison }, output)
   },
 })

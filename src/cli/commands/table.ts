@@ -3,7 +3,7 @@ import { tableFormats } from '../../lib/table/columns.ts'
 import { type Table } from '../../lib/table/table.ts'
 import { type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
-import { excludeOption, minNOption, preprocessingOption } from './options.ts'
+import { arrangeOptions, excludeOption, minNOption, preprocessingOption } from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
 import { printNote } from './terminal.ts'
 
@@ -29,6 +29,7 @@ const options = {
     parse: wholeNumber(),
     default: 1000,
   },
+  ...arrangeOptions,
   ...excludeOption,
 }
 
@@ -48,7 +49,11 @@ export const command = defineCommand({
     const { chooseFormat, isSingleTableFormat, writeTables } =
       await import('../../lib/table/write.ts')
     const format = chooseFormat(options.format, options.output)
-    const tables = await tablesOf(dir, options, isSingleTableFormat(format))
+    const { arrangeTables } = await import('../../lib/table/table.ts')
+    const tables = arrangeTables(
+      await tablesOf(dir, options, isSingleTableFormat(format)),
+      pick(options, ['columns', 'sort']),
+    )
     await writeTables(tables, format, options.output)
     if (!['text', 'markdown', 'json', 'html', 'latex'].includes(format))
       tables.flatMap(({ notes }) => notes).forEach(printNote)

@@ -1,4 +1,11 @@
-import { alignedLine, type FittedTable, fitTable, type TableCells, textWidthLimit } from './fit.ts'
+import {
+  alignedLine,
+  type FittedTable,
+  fitTable,
+  type TableCells,
+  textWidthLimit,
+  wrapToTerminal,
+} from './fit.ts'
 import {
   escapeFormula,
   escapeHtml,
@@ -137,8 +144,9 @@ function textTable(all: TableCells): string {
   const widths = columnWidths(cells, numeric)
   const lines = cells.map(row => alignedLine(row, widths, numeric))
   const rule = widths.map(each => '─'.repeat(each)).join('  ')
-  const text = [...lines.slice(0, headLines), rule, ...lines.slice(headLines), note ?? []].flat()
-  return `${text.map(line => line.trimEnd()).join('\n')}\n`
+  const text = [...lines.slice(0, headLines), rule, ...lines.slice(headLines)]
+  const table = `${text.map(line => line.trimEnd()).join('\n')}\n`
+  return note === null ? table : `${table}${wrapToTerminal(note)}\n`
 }
 
 function markdownTable({ cells, numeric }: TableCells): string {

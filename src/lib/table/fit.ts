@@ -44,8 +44,9 @@ export interface FittedTable extends TableCells {
 }
 
 const gap = 2
-/** Text columns are not wrapped to fewer columns than this. */
-const narrowest = 14
+/** Text columns are wrapped to no fewer columns than their longest word has, and that within these bounds. */
+const narrowest = 12
+const longestUnbroken = 40
 /** Columns that are never dropped, as they name the row. */
 const kept = 2
 
@@ -73,10 +74,19 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
     left = left.filter(other => other !== i)
   }
   const wrapped = (i: number): number =>
-    numeric[i] ? widthOf(i) : Math.min(widthOf(i), Math.max(narrowest, longestWord(head[i]!)))
+    numeric[i]
+      ? widthOf(i)
+      : Math.min(
+          widthOf(i),
+          longestUnbroken,
+          Math.max(narrowest, ...cells.map(row => longestWord(row[i]!))),
+        )
   const dropped: number[] = []
   while (total(left, wrapped) > width && left.length > kept) dropped.unshift(left.pop()!)
-  const widths = shareWidth(left.map(widthOf), left.map(wrapped), width)
+  // Where even the names of the rows have no room, they are broken anywhere.
+  const least = (i: number): number =>
+    total(left, wrapped) > width && !numeric[i] ? Math.min(widthOf(i), narrowest) : wrapped(i)
+  const widths = shareWidth(left.map(widthOf), left.map(least), width)
   const lines = cells.map(row =>
     wrapRow(
       left.map(i => row[i]!),

@@ -1,3 +1,4 @@
+import { unknownNameError } from '../errors.ts'
 import { type TableColumn, type TableFormat, formatTable, type CellValue } from './columns.ts'
 
 /** Named columns and rows, ready for any format. */
@@ -13,10 +14,18 @@ export interface Table {
   /** The rows, each in the order of `columns`. */
   values: readonly (readonly CellValue[])[]
   text: (format: TableFormat) => string
+  /** Returns the table with some columns, in their order, and its rows in another order. Errors: unknown-column. */
+  arrange: (arrangement: TableArrangement) => Table
+}
+
+/** A choice of columns, by name or heading, and a column to sort by; a minus before it turns the order around. */
+export interface TableArrangement {
+  columns?: readonly string[] | undefined
+  sort?: string | undefined
 }
 
 export function createTable<Row>(
-  about: Pick<Table, 'name' | 'title'> & Partial<Pick<Table, 'notes'>>,
+  about: Pick<Table, 'name' | 'title'> & Partial<Pick<Table, 'notes' | 'sentences'>>,
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
 ): Table {
@@ -30,5 +39,77 @@ export function createTable<Row>(
     })),
     values: rows.map(row => columns.map(({ value }) => value(row))),
     text: format => formatTable(columns, rows, format),
+    arrange: ({ columns: asked, sort }) =>
+      createTable(
+        { notes: [], ...about },
+        asked?.map(name => shownColumn(findColumn(columns, name))) ?? columns,
+        sort === undefined ? rows : sortRows(columns, rows, sort),
+      ),
   }
+}
+
+function findColumn<Row>(columns: readonly TableColumn<Row>[], name: string): TableColumn<Row> {
+  const lower = name.toLowerCase()
+  const found = columns.find(
+    column => column.name === name || column.heading.toLowerCase() === lower,
+  )
+  if (found) return found
+  throw unknownNameError(
+    'column',
+    name,
+    columns.map(column => column.name),
+  )
+}
+
+/** Returns a column that readers see, as it was asked for. */
+const shownColumn = <Row>(column: TableColumn<Row>): TableColumn<Row> => ({
+  ...column,
+  heading: column.heading || column.name,
+})
+
+/** Sorts numbers from low to high and texts by the alphabet, or the other way round after a minus; missing values come last. */
+function sortRows<Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+  sort: string,
+): Row[] {
+  const sign = sort.startsWith('-') ? -1 : 1
+  const { value } = findColumn(columns, sort.replace(/^-/, ''))
+  return rows.toSorted((one, other) => {
+    const [a, b] = [value(one), value(other)]
+    if (a === null || b === null) return Number(a === null) - Number(b === null)
+    const order =
+      typeof a === 'number' && typeof b === 'number'
+        ? a - b
+        : String(a).localeCompare(String(b), 'en', { numeric: true })
+    return sign * order
+  })
+}
+
+/**
+ * Returns the tables with the columns that each of them has, and sorted where they have the column. A table without any of the
+ * columns is left out. Errors: unknown-column for one that no table has.
+ */
+export function arrangeTables(
+  tables: readonly Table[],
+  { columns, sort }: TableArrangement,
+): Table[] {
+  const has = (table: Table, name: string): boolean =>
+    table.columns.some(
+      column => column.name === name || column.heading.toLowerCase() === name.toLowerCase(),
+    )
+  const key = sort?.replace(/^-/, '')
+  for (const name of [...(columns ?? []), ...(key === undefined ? [] : [key])]) {
+    if (tables.some(table => has(table, name))) continue
+    const names = tables.flatMap(table => table.columns.map(column => column.name))
+    throw unknownNameError('column', name, [...new Set(names)])
+  }
+  return tables
+    .filter(table => columns?.some(name => has(table, name)) ?? true)
+    .map(table =>
+      table.arrange({
+        columns: columns?.filter(name => has(table, name)),
+        sort: key !== undefined && has(table, key) ? sort : undefined,
+      }),
+    )
 }

@@ -41,7 +41,9 @@ describe('geogap progress', () => {
     const csv = join(folder, 'progress.csv')
     expect((await progress('-o', csv)).stdout).toBe(`${csv}\n`)
     const [head, ...lines] = (await readFile(csv, 'utf8')).trim().split('\n')
-    expect(head).toMatch(/^line,standard,geographic,models,ratio,ratio_low,ratio_high,gap,/)
+    expect(head).toMatch(
+      /^line,standard,geographic,models,standard_rate,geographic_rate,gap,gap_low,gap_high,ratio,/,
+    )
     expect(lines).toHaveLength(1)
     const svg = join(folder, 'progress.svg')
     const { stdout } = await progress('-o', svg)

@@ -141,7 +141,7 @@ describe('geogap table: formats and files', () => {
     ['compare', '--flips', 'a.parquet'],
     ['place', '--figure', 'a.gif'],
     ['figure', 'regions', '-o', 'a.jpg'],
-    ['manifest', '-o', 'a.csv'],
+    ['manifest', '-o', 'a.pdf'],
     ['pull', '-o', 'a.json'],
   ])('%s refuses what it does not write: %s %s %s', async (command, ...args) => {
     const { code, stderr } = await geogap([command, dir, ...args])
