@@ -23,7 +23,12 @@ import {
 } from './evaluateDataset.ts'
 import { planEvaluation, planParts } from './evaluationPlan.ts'
 import { type Forecast, type PendingDataset } from './forecast.ts'
-import { type OnDownload, preparationFailures, prepareModels } from './prepareModels.ts'
+import {
+  type OnDownload,
+  preparationFailures,
+  prepareModels,
+  unusableFailures,
+} from './prepareModels.ts'
 import { completeSettings, type EvaluationSettings, type ExecutionOptions } from './settings.ts'
 import { parseStoppingRule } from './stoppingRule.ts'
 import { type EvaluationRequest, resolveModels } from './targets.ts'
@@ -61,7 +66,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const specs = [...new Set(parts.flatMap(({ specs }) => specs))]
   const { prepared, failed } = await prepareModels(specs, options)
   if (specs.length === 1 && failed[0]) throw failed[0].error
-  const failures = preparationFailures(failed, parts)
+  const failures = [...unusableFailures(plan), ...preparationFailures(failed, parts)]
   await recordModelNotes(
     dir,
     prepared.map(({ spec }) => spec),
@@ -98,7 +103,12 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
       specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
     )
     const share = shard && `-${shard.index}-of-${shard.count}`
-    await recordFailures(dir, { failures: [...failures, ...incomplete], attempted, share })
+    const unusable = unusableFailures(plan).map(({ model, dataset }) => ({ model, dataset }))
+    await recordFailures(dir, {
+      failures: [...failures, ...incomplete],
+      attempted: [...attempted, ...unusable],
+      share,
+    })
     return incomplete
   })
   await evaluating.finally(() => pushRecords(out, dir))
@@ -133,14 +143,18 @@ function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOpti
  * const forecasts = await dryRun({ models: ['resnet50'], datasets: ['geode'], data: './data' })
  */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
-  const { forecast, forecastPending } = await import('./forecast.ts')
+  const { forecast, forecastPending, unusableForecast } = await import('./forecast.ts')
   const pending = await findPendingDatasets(options)
   const datasets = options.datasets.filter((_, i) => pending[i] === undefined)
-  const later = await forecastPending(
-    pending.flatMap(one => one ?? []),
-    await resolveModels(options),
-    completeSettings(options),
-  )
+  const { specs, unusable } = await resolveModels(options)
+  const later = [
+    ...(await forecastPending(
+      pending.flatMap(one => one ?? []),
+      specs,
+      completeSettings(options),
+    )),
+    ...unusable.map(({ name, error }) => unusableForecast(name, error.message)),
+  ]
   if (datasets.length === 0 && later.length > 0) return later
   const plan = await planEvaluation({ ...options, datasets })
   const { settings } = plan

@@ -13,6 +13,7 @@ import {
   openTargets,
   planTargets,
   resolveModels,
+  type UnusableModel,
 } from './targets.ts'
 import { joinUnits, planModelGroups, splitIntoUnits, takeShare, type WorkShare } from './units.ts'
 
@@ -21,13 +22,15 @@ export interface EvaluationPlan {
   settings: EvaluationSettings
   specs: ModelSpec[]
   targets: OpenedTarget[]
+  /** Models that cannot be used. */
+  unusable: UnusableModel[]
 }
 
 /** Errors: those of `resolveModels`, `planTargets` and `openTargets`. */
 export async function planEvaluation(
   request: EvaluationRequest & Partial<EvaluationSettings>,
 ): Promise<EvaluationPlan> {
-  const specs = await resolveModels(request)
+  const { specs, unusable } = await resolveModels(request)
   const sized = specs.find(({ sizeOf }) => sizeOf !== undefined)
   if (sized && request.preprocessing === 'paper')
     throw inputError(
@@ -35,7 +38,7 @@ export async function planEvaluation(
       `${sized.name}: the preprocessing paper has one size for all models: name ${sized.sizeOf!}`,
     )
   const targets = await openTargets(planTargets(request, specs), specs)
-  return { settings: completeSettings(request), specs, targets }
+  return { settings: completeSettings(request), specs, targets, unusable }
 }
 
 /** Models on a data set, or on a part of it. */

@@ -120,6 +120,20 @@ export async function forecastPending(
   return rows
 }
 
+/** Returns the row of a model that cannot be used, with the reason as its note. */
+export const unusableForecast = (model: string, reason: string): Forecast => ({
+  model,
+  dataset: '–',
+  images: 0,
+  stored: 0,
+  datasetDownload: 0,
+  download: 0,
+  seconds: 0,
+  measured: true,
+  disk: 0,
+  note: `it cannot be used: ${reason}`,
+})
+
 function keptBytesPerImage(
   { classes }: ModelSpec,
   dataset: Dataset,

@@ -3,6 +3,7 @@ import { GeogapError } from '../lib/errors.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { type Failure, failureOf } from '../results/records.ts'
+import { type EvaluationPlan } from './evaluationPlan.ts'
 
 /** Receives the downloaded bytes of a model's weights and, where it is known, their total. */
 export type OnDownload = (model: string, done: number, total: number | undefined) => void
@@ -27,13 +28,26 @@ export async function prepareModels(
       const preparing = prepareModel(spec, (done, total) => onDownload?.(spec.name, done, total))
       prepared.push(await rejectOnAbort(signal, preparing))
     } catch (error) {
-      const isExpected = error instanceof GeogapError && ['network', 'weights'].includes(error.kind)
+      const isExpected =
+        error instanceof GeogapError &&
+        (['network', 'weights'].includes(error.kind) || error.code.startsWith('hub-'))
       if (!isExpected) throw error
       failed.push({ spec, error })
     }
   }
   return { prepared, failed }
 }
+
+/** Returns a failure for every data set of models that cannot be used. */
+export const unusableFailures = ({
+  unusable,
+  targets,
+}: Pick<EvaluationPlan, 'unusable' | 'targets'>): Failure[] =>
+  unusable.flatMap(({ name, error }) =>
+    [...new Set(targets.map(({ dataset }) => dataset.name))].map(dataset =>
+      failureOf({ name }, { name: dataset }, error),
+    ),
+  )
 
 /** Returns a failure for every data set that a failed model was to be evaluated on. */
 export const preparationFailures = (

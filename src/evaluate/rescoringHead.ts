@@ -2,12 +2,19 @@ import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { promptNames, promptTemplates } from '../models/runtime/prompts.ts'
-import { featureScorer, hashPrompts, zeroShotHead } from '../models/runtime/zeroShotHead.ts'
-import { findArchitecture } from '../models/architectures.ts'
+import { foreignTextEncoder } from '../models/runtime/textEncoder.ts'
+import {
+  builtTextEncoder,
+  featureScorer,
+  foreignFeatureScorer,
+  hashPrompts,
+  zeroShotHead,
+} from '../models/runtime/zeroShotHead.ts'
+import { type LocalModel, type ModelSpec } from '../models/spec.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { prepareModel } from '../models/runtime/prepareModel.ts'
-import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
+import { dualEncoderOf, promptedEncoder, toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
 import { type KeptOutput, type ResultKey } from '../results/schema.ts'
 
 /** A zero-shot head over kept features. */
@@ -70,24 +77,22 @@ export async function createRescoringHead(
       'other-weights',
       `the weights of ${name} are not those of the evaluation; give them with --weights`,
     )
-  const encoder = findArchitecture(spec.architecture) as DualEncoder
-  const texts = prompts ?? (await findPrompts(encoder, identity, evaluatedClasses))
-  const { zeroShot, files, resizePositions } = await toZeroShotModel(prepared, {
+  const texts = prompts ?? (await findPrompts(promptedEncoder(spec), identity, evaluatedClasses))
+  const model = await toZeroShotModel(prepared, {
     classNames: dataset.classes,
     prompts: texts,
     heads: join(out, 'heads'),
   })
-  const local = { encoder, files, imageSize: spec.recipe.size, resizePositions }
-  const score = await featureScorer(local, await zeroShotHead(local, zeroShot!))
+  const score = await createTextScorer(spec, model)
   return {
-    hash: hashPrompts(zeroShot!),
+    hash: hashPrompts(model.zeroShot!),
     logits: async rows => splitRows(await score(concatRows(rows)), rows.length),
   }
 }
 
 /** Finds the named prompts that an evaluation used, by their hash. Errors: unknown-prompts. */
 export async function findPrompts(
-  encoder: DualEncoder,
+  encoder: Pick<DualEncoder, 'prompt'>,
   { prompts: hash, model }: Pick<ResultKey, 'prompts' | 'model'>,
   classNames: readonly string[],
 ): Promise<string> {
@@ -99,6 +104,20 @@ export async function findPrompts(
     'unknown-prompts',
     `${model} was evaluated with prompts from a file: give it with --prompts FILE`,
   )
+}
+
+/** Returns a function from features to logits for the class names and prompts of a model. */
+async function createTextScorer(
+  spec: ModelSpec,
+  { text, zeroShot: task, files, classes, resizePositions }: LocalModel,
+): Promise<(features: Float32Array) => Promise<Float32Array>> {
+  if (text) {
+    const head = await zeroShotHead(foreignTextEncoder(text), task!)
+    return (await foreignFeatureScorer(text, { head, classes })).run
+  }
+  const encoder = dualEncoderOf(spec)
+  const local = { encoder, files, imageSize: spec.recipe.size, resizePositions }
+  return featureScorer(local, await zeroShotHead(builtTextEncoder(local), task!))
 }
 
 function concatRows(rows: readonly Float32Array[]): Float32Array {

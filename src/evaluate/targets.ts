@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset, pinRevision } from '../datasets/open.ts'
-import { inputError } from '../lib/errors.ts'
+import { GeogapError, inputError } from '../lib/errors.ts'
 import { modelCost } from '../models/cost.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
@@ -110,14 +110,20 @@ const hasSameResults = (
     one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
   specs.some(spec => appliesTo(one, spec) && appliesTo(other, spec))
 
+/** Errors: no-classes. */
+function refuseClassless(spec: ModelSpec): ModelSpec {
+  if ((spec.graph?.kind !== 'embedding' && spec.classes.length > 0) || spec.head) return spec
+  if (isZeroShot(spec)) return spec
+  throw inputError(
+    'no-classes',
+    `${spec.name} gives an embedding and no classes: it is good for features only`,
+  )
+}
+
 /** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
 export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
-  if ((spec.graph?.kind === 'embedding' || spec.classes.length === 0) && !spec.head)
-    throw inputError(
-      'no-classes',
-      `${spec.name} gives an embedding and no classes: it is good for features only`,
-    )
   if (spec.classes === 'zero-shot') return
+  refuseClassless(spec)
   const own = spec.classes === 'imagenet-1k' ? undefined : spec.classes
   const fits = own
     ? dataset.labelSpace === 'own' && own.join('\n') === dataset.classes.join('\n')
@@ -140,8 +146,23 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   )
 }
 
-/** The models that are meant. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`. */
-export async function resolveModels({ models, weights }: EvaluationRequest): Promise<ModelSpec[]> {
+const isOfHub = (model: string | ModelSpec): boolean =>
+  typeof model === 'string' && model.startsWith('hf:')
+
+/** A model of the hub that cannot be used, with the reason. */
+export interface UnusableModel {
+  name: string
+  error: GeogapError
+}
+
+/**
+ * Finds the models that are meant. A repository of the hub that cannot be used is returned with its error if there are other
+ * models, and does not stop these. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`.
+ */
+export async function resolveModels({
+  models,
+  weights,
+}: EvaluationRequest): Promise<{ specs: ModelSpec[]; unusable: UnusableModel[] }> {
   if (models.length === 0) throw inputError('no-model', 'no model given')
   if (weights !== undefined && models.length > 1)
     throw inputError(
@@ -149,13 +170,20 @@ export async function resolveModels({ models, weights }: EvaluationRequest): Pro
       `one weights file for ${models.length} models: ${weights}; NAME@FILE gives one of them its own`,
     )
   const specs: ModelSpec[] = []
+  const unusable: UnusableModel[] = []
   for (const model of models)
-    specs.push(
-      typeof model === 'string'
-        ? await loadModelWithWeights(model, weights)
-        : withWeights(model, weights),
-    )
-  return uniqueModels(specs)
+    try {
+      const spec =
+        typeof model === 'string'
+          ? await loadModelWithWeights(model, weights)
+          : withWeights(model, weights)
+      specs.push(isOfHub(model) ? refuseClassless(spec) : spec)
+    } catch (error) {
+      if (!isOfHub(model) || models.length === 1 || !(error instanceof GeogapError)) throw error
+      unusable.push({ name: String(model), error })
+    }
+  if (specs.length === 0) throw unusable[0]!.error
+  return { specs: uniqueModels(specs), unusable }
 }
 
 /** Each model once. Results go by names, so two models must not share one. Errors: `same-name`. */

@@ -1,20 +1,32 @@
 /*
- * hf:OWNER/REPO[@REVISION][:FILE]: an ONNX repository for Transformers.js, with `onnx/model.onnx`, `config.json` and
- * `preprocessor_config.json`. The graph is downloaded when the model is used.
+ * hf:OWNER/REPO[@REVISION][:FILE]: an ONNX repository for Transformers.js, with `onnx/model.onnx` (of encoders of images and
+ * texts `onnx/vision_model.onnx` and `onnx/text_model.onnx`), `config.json` and `preprocessor_config.json`. The graphs are
+ * downloaded when the model is used.
  */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { parseJson } from '../lib/archive/json.ts'
 import { areImagenetLabels } from '../datasets/labels/classNames.ts'
-import { inputError, quoteForMessage } from '../lib/errors.ts'
-import { hubFile, type HubFile, type HubOptions } from '../lib/hub/hub.ts'
-import { hubRecipe } from './hubPreprocessing.ts'
-import { type GraphUse, type ModelSpec } from './spec.ts'
+import { GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
+import { hubFile, type HubFile, type HubOptions, type HubSource } from '../lib/hub/hub.ts'
+import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
+import { hubRecipe, timmRecipe } from './hubPreprocessing.ts'
+import { type GraphUse, type ModelSpec, type TextTower } from './spec.ts'
 
 const defaultFile = 'onnx/model.onnx'
+const textConfigSchema = z
+  .object({ max_position_embeddings: z.int(), pad_token_id: z.int() })
+  .partial()
 const hubConfigSchema = z.object({
-  architectures: z.array(z.string()).optional(),
-  id2label: z.record(z.string(), z.string()).optional(),
+  architectures: z.array(z.string()).nullish(),
+  model_type: z.string().nullish(),
+  id2label: z.record(z.string(), z.string()).nullish(),
+  /** timm's exports have these in place of a preprocessor's file and `id2label`. */
+  pretrained_cfg: z.unknown().optional(),
+  label_names: z.array(z.string()).nullish(),
+  num_classes: z.int().nullish(),
+  text_config: textConfigSchema.nullish().catch(null),
+  vision_config: z.unknown().optional(),
 })
 type HubConfig = z.infer<typeof hubConfigSchema>
 
@@ -24,23 +36,58 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
   const asked = await hubFile({ repo, file: 'config.json', revision: wanted }, options)
   // All files come from one commit, even if the branch moves.
   const revision = asked.commit
-  const preprocessing = await hubFile({ repo, file: 'preprocessor_config.json', revision }, options)
   const found = hubConfigSchema.safeParse(await readJson(asked))
   if (!found.success)
     throw inputError('bad-hub-model', `config.json of ${repo} is not as Transformers.js expects it`)
+  const recipe = await readRecipe({ repo, file: '', revision }, found.data, options)
+  const common = { name, architecture: 'onnx', recipe, source: repo }
+  if (isDualEncoder(found.data) && (file === defaultFile || isImageTower(file))) {
+    const tower = file === defaultFile ? 'onnx/vision_model.onnx' : file
+    return {
+      ...common,
+      graph: imageTowerUse(found.data),
+      text: textTowerOf(found.data, tower.replace('vision_model', 'text_model')),
+      classes: 'zero-shot',
+      weights: { from: 'hub', repo, file: tower, revision },
+    }
+  }
   return {
-    name,
-    architecture: 'onnx',
+    ...common,
     graph: graphUseOf(found.data, file),
     classes: isClassifier(found.data, file) ? classesOf(found.data, repo) : [],
-    recipe: hubRecipe(await readJson(preprocessing)),
     weights: { from: 'hub', repo, file, revision },
-    source: repo,
   }
 }
 
 const readJson = async ({ path }: HubFile): Promise<unknown> =>
   parseJson(await readFile(path, 'utf8'))
+
+/** Returns the recipe of the preprocessor's file, or of timm's `pretrained_cfg`; errors name the repository. */
+async function readRecipe(
+  source: HubSource,
+  { pretrained_cfg: timm }: HubConfig,
+  options: HubOptions,
+): Promise<PreprocessingConfig> {
+  try {
+    const file = 'preprocessor_config.json'
+    const content = await hubFile({ ...source, file }, options)
+      .then(readJson)
+      .catch((error: unknown) => {
+        const isAbsent = error instanceof GeogapError && error.code === 'hub-not-found'
+        if (isAbsent && timm) return undefined
+        throw error
+      })
+    const isTimm = content === undefined || timmProcessorSchema.safeParse(content).success
+    return isTimm && timm ? timmRecipe(timm) : hubRecipe(content)
+  } catch (error) {
+    if (!(error instanceof GeogapError) || error.code !== 'bad-preprocessing') throw error
+    throw inputError('bad-preprocessing', `${source.repo}: ${error.message}`, error)
+  }
+}
+
+const timmProcessorSchema = z.object({
+  image_processor_type: z.literal('TimmWrapperImageProcessor'),
+})
 
 /** Splits a hub model's name into its parts. @throws GeogapError `bad-hub-name` */
 export function parseHubName(name: string): { repo: string; revision: string; file: string } {
@@ -54,22 +101,66 @@ export function parseHubName(name: string): { repo: string; revision: string; fi
   return { repo, revision, file }
 }
 
-const isClassifier = ({ architectures = [] }: HubConfig, file: string): boolean =>
-  !/vision_model/.test(file) && architectures.some(name => name.endsWith('ForImageClassification'))
+const isImageTower = (file: string): boolean => /(^|\/)vision_model[^/]*\.onnx$/.test(file)
+
+/** Returns whether a configuration is that of an encoder of images and texts. */
+const isDualEncoder = ({ text_config: text, vision_config: vision, model_type: type }: HubConfig) =>
+  (Boolean(text) && Boolean(vision)) || /^(clip|siglip2?|metaclip_2|chinese_clip)$/.test(type ?? '')
+
+const isSigmoidModel = ({ model_type: type }: HubConfig): boolean => /^siglip/.test(type ?? '')
+
+const imageFeed = { input: 'pixel_values', layout: 'NCHW', kind: 'embedding' } as const
+
+/** Returns the use of an image tower: projected embeddings, which SigLIP, having no projection, calls its pooler's output. */
+const imageTowerUse = (config: HubConfig): GraphUse =>
+  isSigmoidModel(config)
+    ? { ...imageFeed, output: 'pooler_output', otherwise: ['image_embeds'] }
+    : { ...imageFeed, output: 'image_embeds' }
+
+/**
+ * The scale of logits: the hub's files of single towers lack the trained one, so it is CLIP's limit for all. No ranking
+ * depends on it.
+ */
+const hubLogitScale = 100
+
+function textTowerOf(config: HubConfig, file: string): TextTower {
+  const isSigmoid = isSigmoidModel(config)
+  const { max_position_embeddings: positions, pad_token_id: padding } = config.text_config ?? {}
+  const usual = isSigmoid ? 64 : config.model_type === 'clip' ? 77 : undefined
+  return {
+    file,
+    output: isSigmoid ? 'pooler_output' : 'text_embeds',
+    otherwise: isSigmoid ? ['text_embeds'] : [],
+    tokenizer: 'tokenizer.json',
+    tokenizerConfig: 'tokenizer_config.json',
+    contextLength: positions ?? usual,
+    padding,
+    padded: isSigmoid,
+    logitScale: hubLogitScale,
+    prompt: isSigmoid ? 'This is a photo of {}.' : 'This is a photo of a {}',
+  }
+}
+
+const isClassifier = ({ architectures }: HubConfig, file: string): boolean =>
+  !isImageTower(file) &&
+  (architectures ?? []).some(name => /ForImageClassification(WithTeacher)?$/.test(name))
 
 /** Returns the input and output names that Transformers.js uses. */
 function graphUseOf(found: HubConfig, file: string): GraphUse {
   const feed = { input: 'pixel_values', layout: 'NCHW' } as const
   if (isClassifier(found, file)) return { ...feed, output: 'logits', kind: 'logits' }
-  return {
-    ...feed,
-    output: /vision_model/.test(file) ? 'image_embeds' : 'pooler_output',
-    kind: 'embedding',
-  }
+  return isImageTower(file)
+    ? { ...imageFeed, output: 'image_embeds', otherwise: ['pooler_output'] }
+    : { ...feed, output: 'pooler_output', kind: 'embedding' }
 }
 
-function classesOf({ id2label = {} }: HubConfig, repo: string): ModelSpec['classes'] {
-  const names = Array.from({ length: Object.keys(id2label).length }, (_, i) => id2label[String(i)])
+/** Returns the classes that `id2label` or timm's `label_names` names; timm's 1,000 without names are ImageNet's. */
+function classesOf(config: HubConfig, repo: string): ModelSpec['classes'] {
+  const { id2label, label_names: listed, num_classes: count, pretrained_cfg: timm } = config
+  const names =
+    listed ??
+    Array.from({ length: Object.keys(id2label ?? {}).length }, (_, i) => id2label?.[String(i)])
+  if (names.length === 0 && timm && count === 1000) return 'imagenet-1k'
   if (names.length < 2 || names.some(name => name === undefined))
     throw inputError(
       'bad-hub-model',

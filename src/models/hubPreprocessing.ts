@@ -5,7 +5,12 @@
 import { z } from 'zod'
 import { type GeogapError, inputError, quoteForMessage, escapeForMessage } from '../lib/errors.ts'
 import { deviationsSchema, sideSchema, tripleSchema } from './ownModel.ts'
-import { type Interpolation, type PreprocessingConfig, type Triple } from '../lib/pixels/steps.ts'
+import {
+  type Interpolation,
+  interpolations,
+  type PreprocessingConfig,
+  type Triple,
+} from '../lib/pixels/steps.ts'
 
 const sidesSchema = z.strictObject({
   shortest_edge: sideSchema.optional(),
@@ -27,7 +32,8 @@ const preprocessorSchema = z.object({
     .positive()
     .default(1 / 255),
   rescale_offset: z.boolean().default(false),
-  do_normalize: z.boolean().default(true),
+  do_normalize: z.boolean().optional(),
+  do_flip_channel_order: z.boolean().default(false),
   include_top: z.boolean().default(false),
   image_mean: tripleSchema.optional(),
   image_std: deviationsSchema.optional(),
@@ -42,6 +48,39 @@ const preprocessingError = (what: string): GeogapError =>
 /** Drops keys whose value is null, which Transformers takes for its default. */
 const withoutNulls = (content: unknown): unknown =>
   JSON.parse(JSON.stringify(content ?? null), (_, value: unknown) => value ?? undefined)
+
+const timmConfigSchema = z.object({
+  input_size: z.tuple([z.literal(3), sideSchema, sideSchema]),
+  interpolation: z.enum(interpolations),
+  crop_pct: z.number().positive().max(1).default(0.875),
+  crop_mode: z.enum(['center', 'squash']).default('center'),
+  mean: tripleSchema,
+  std: deviationsSchema,
+})
+
+/** Returns the recipe of timm's `pretrained_cfg`. @throws GeogapError `bad-preprocessing` */
+export function timmRecipe(content: unknown): PreprocessingConfig {
+  const result = timmConfigSchema.safeParse(withoutNulls(content))
+  if (!result.success) {
+    const { path, message } = result.error.issues[0]!
+    throw configError(escapeForMessage(`${path.join('.')}: ${message}`, 200))
+  }
+  const {
+    input_size: size,
+    interpolation,
+    crop_pct: cropPct,
+    crop_mode: mode,
+    mean,
+    std,
+  } = result.data
+  if (size[1] !== size[2])
+    throw configError(`images of ${size[1]} × ${size[2]}; only squares are known`)
+  const recipe: PreprocessingConfig = { mean, std, interpolation, cropPct, size: size[1] }
+  return mode === 'squash' ? { ...recipe, squash: true } : recipe
+}
+
+const configError = (what: string): GeogapError =>
+  inputError('bad-preprocessing', `pretrained_cfg of config.json: ${what}`)
 
 /** Returns the recipe. @throws GeogapError `bad-preprocessing` for other steps than resize, center crop and normalization */
 export function hubRecipe(content: unknown): PreprocessingConfig {
@@ -58,7 +97,12 @@ export function hubRecipe(content: unknown): PreprocessingConfig {
   const geometry = geometryOf(config)
   if ((geometry.resize ?? 0) < geometry.size)
     throw preprocessingError(`a crop of ${geometry.size} from ${geometry.resize} pixels`)
-  return { ...normalizationOf(config), interpolation: interpolationOf(config), ...geometry }
+  return {
+    ...normalizationOf(config),
+    ...channelsOf(config),
+    interpolation: interpolationOf(config),
+    ...geometry,
+  }
 }
 
 type HubCropGeometry = Pick<PreprocessingConfig, 'size' | 'resize' | 'cropPct' | 'squash'>
@@ -115,7 +159,7 @@ const squashGeometry = (size: number): HubCropGeometry => ({
 })
 
 /** Older processors of these kinds take a plain number as the shortest side, all others as both sides. */
-const shortSideKinds = /^(CLIP|ConvNext|Levit|PoolFormer|MobileNet)/
+const shortSideKinds = /^(CLIP|ConvNext|Levit|PoolFormer|MobileNet|MobileViT)/
 
 function resizeTarget(config: PreprocessorConfig): { shortest?: number; square?: number } {
   const { size } = config
@@ -146,19 +190,39 @@ function interpolationOf(config: PreprocessorConfig): Interpolation {
       ? 3
       : 2,
   } = config
-  if (resample === 2) return 'bilinear'
-  if (resample === 3) return 'bicubic'
-  throw preprocessingError(`resample ${resample}; known are 2, bilinear, and 3, bicubic`)
+  const found = pillowFilters[resample]
+  if (found) return found
+  throw preprocessingError(
+    `resample ${resample}; known are ${pillowFilters.map((name, i) => `${i}, ${name}`).join('; ')}`,
+  )
 }
+
+/** Pillow's filters in the order of their numbers. */
+const pillowFilters: readonly Interpolation[] = [
+  'nearest',
+  'lanczos',
+  'bilinear',
+  'bicubic',
+  'box',
+  'hamming',
+]
+
+/** Returns the order of channels of processors that end with BGR, as MobileViT's. */
+function channelsOf(config: PreprocessorConfig): Pick<PreprocessingConfig, 'channels'> {
+  if (!config.do_flip_channel_order) return {}
+  if (isNormalizing(config))
+    throw preprocessingError('do_flip_channel_order beside do_normalize, whose order is not known')
+  return { channels: 'BGR' }
+}
+
+/** Returns whether mean and deviation are applied: by default, but for MobileViT, whose processor knows neither. */
+const isNormalizing = (config: PreprocessorConfig): boolean =>
+  config.do_normalize ?? !processorType(config).startsWith('MobileViT')
 
 /** Returns mean' and std' with (x / 255 - mean') / std' = (x f - o - mean) / std, the file's formula. */
 function normalizationOf(config: PreprocessorConfig): { mean: Triple; std: Triple } {
-  const {
-    do_normalize: normalizes,
-    image_mean: given,
-    image_std: deviations,
-    include_top: twice,
-  } = config
+  const { image_mean: given, image_std: deviations, include_top: twice } = config
+  const normalizes = isNormalizing(config)
   if (normalizes && (!given || !deviations))
     throw preprocessingError('do_normalize without image_mean and image_std')
   const factor = 255 * (config.do_rescale ? config.rescale_factor : 1)

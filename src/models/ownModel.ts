@@ -9,7 +9,7 @@ import { readText } from '../datasets/files.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { readClasses } from '../datasets/manifest.ts'
 import { type GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
-import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
+import { interpolations, type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { stripControlCharacters } from '../lib/table/text.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
@@ -34,7 +34,7 @@ export const deviationsSchema = z
   .readonly()
 /** RGB by default. */
 const channelsSchema = z.enum(['RGB', 'BGR']).optional()
-const interpolationSchema = z.enum(['bilinear', 'bicubic'])
+const interpolationSchema = z.enum(interpolations)
 const recipeSchema = z.strictObject({
   mean: tripleSchema,
   std: deviationsSchema,
@@ -95,6 +95,27 @@ const onnxModelSchema = z.strictObject({
   }),
 })
 
+const dualModelSchema = onnxModelSchema.omit({ classes: true }).extend({
+  /** The recipe, the steps, or the file `preprocessor_config.json` as Transformers has it. */
+  preprocessing: z.union([commonFields.preprocessing, fileNameSchema], {
+    error: 'must be a recipe, the steps, or the name of a preprocessor_config.json',
+  }),
+  text: z.strictObject({
+    onnx: fileNameSchema,
+    output: z.string(),
+    tokenizer: fileNameSchema.default('tokenizer.json'),
+    contextLength: z.int().min(2).max(100_000).optional(),
+    padding: z.int().min(0).optional(),
+    padded: z.boolean().optional(),
+    logitScale: z.number().positive().default(100),
+    prompt: z
+      .string()
+      .regex(/\{c?\}/, { message: 'must have {} where the class name stands' })
+      .default('a photo of a {}'),
+  }),
+})
+type DualModelDescription = z.infer<typeof dualModelSchema>
+
 /** The content of model.json: weights for an architecture of the catalogue, or an ONNX file. */
 export type ModelDescription =
   z.infer<typeof architectureModelSchema> | z.infer<typeof onnxModelSchema>
@@ -127,6 +148,8 @@ export async function readOwnModel(path: string, baseOf?: ModelFinder): Promise<
     const { readHeadModel } = await import('./runtime/headModel.ts')
     return readHeadModel(file, content, baseOf)
   }
+  if (typeof content === 'object' && content !== null && 'text' in content)
+    return readDualModel(file, parseDescription(file, dualModelSchema, content))
   const model = parseOwnModel(file, content)
   const folder = dirname(resolve(file))
   return {
@@ -135,11 +158,46 @@ export async function readOwnModel(path: string, baseOf?: ModelFinder): Promise<
     classes: await classesOf(file, model),
     ...weightsOf(folder, model),
     licence: model.licence,
-    note: model.guessed?.length
-      ? `guessed and not checked: ${model.guessed.join(', ')}`
-      : undefined,
+    note: guessNote(model),
   }
 }
+
+/** Returns an encoder of images and texts whose towers are two ONNX files. */
+async function readDualModel(file: string, model: DualModelDescription): Promise<ModelSpec> {
+  const folder = dirname(resolve(file))
+  const { input, output, text, preprocessing } = model
+  if (output.kind !== 'embedding')
+    throw descriptionError(file, 'output.kind must be embedding beside a text tower')
+  const { onnx, tokenizer, ...settings } = text
+  const tokenizerConfig = join(folder, dirname(tokenizer), 'tokenizer_config.json')
+  return {
+    name: stripControlCharacters(model.name ?? basename(folder)),
+    architecture: 'onnx',
+    recipe:
+      typeof preprocessing === 'string'
+        ? await preprocessorRecipe(join(folder, preprocessing))
+        : describedRecipe(file, preprocessing),
+    classes: 'zero-shot',
+    graph: { ...input, input: input.name, output: output.name, kind: output.kind },
+    text: {
+      ...settings,
+      file: join(folder, onnx),
+      tokenizer: join(folder, tokenizer),
+      tokenizerConfig: existsSync(tokenizerConfig) ? tokenizerConfig : undefined,
+    },
+    weights: { from: 'files', files: [join(folder, model.onnx)] },
+    licence: model.licence,
+    note: guessNote(model),
+  }
+}
+
+async function preprocessorRecipe(file: string): Promise<PreprocessingConfig> {
+  const { hubRecipe } = await import('./hubPreprocessing.ts')
+  return hubRecipe(parseJson(await readText(file)))
+}
+
+const guessNote = ({ guessed }: Pick<ModelDescription, 'guessed'>): string | undefined =>
+  guessed?.length ? `guessed and not checked: ${guessed.join(', ')}` : undefined
 
 const descriptionError = (file: string, what: string): GeogapError =>
   inputError('bad-model-file', `bad model description ${quoteForMessage(file, 300)}: ${what}`)

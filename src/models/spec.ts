@@ -1,4 +1,3 @@
-import { type ZeroShotTask } from './runtime/zeroShotHead.ts'
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 
 /** Where a model's weights come from. */
@@ -26,13 +25,59 @@ export interface GraphUse {
   dtype?: 'float32' | 'float16' | 'uint8'
   /** Name of the output to read, one row per image. */
   output: string
+  /** Names of outputs that stand in where the graph has none of that name, the preferred one first. */
+  otherwise?: readonly string[]
   kind: 'logits' | 'probabilities' | 'embedding'
 }
 
 /** The use of a foreign graph with the batch and image sizes that its file fixes, if any. */
-export interface BoundGraphUse extends Required<GraphUse> {
+export interface BoundGraphUse extends Required<Omit<GraphUse, 'otherwise'>> {
   batch?: number | undefined
   size?: number | undefined
+}
+
+/** The text tower of a foreign encoder of images and texts, whose files lie where those of its image tower do. */
+export interface TextTower {
+  /** The ONNX file. */
+  file: string
+  /** Name of the output to read, one row per text. */
+  output: string
+  /** Names of outputs that stand in where the graph has none of that name. */
+  otherwise?: readonly string[] | undefined
+  /** The file `tokenizer.json`. */
+  tokenizer: string
+  /** Transformers' `tokenizer_config.json`, whose settings go before those given here; it may be missing. */
+  tokenizerConfig?: string | undefined
+  /** Most tokens of a text. */
+  contextLength?: number | undefined
+  /** The token that fills a text up. */
+  padding?: number | undefined
+  /** Whether texts are filled up to the context length and read whole, as SigLIP's are. */
+  padded?: boolean | undefined
+  /** The factor from cosine similarities to logits. */
+  logitScale: number
+  /** The prompt where no other is asked for; `{}` stands for the class name. */
+  prompt: string
+}
+
+/** A text tower with what its file and its tokenizer fix. */
+export interface BoundTextTower {
+  /** Path of the graph. */
+  file: string
+  output: string
+  /** Path of `tokenizer.json`. */
+  tokenizer: string
+  contextLength: number
+  padding: number
+  padded: boolean
+  /** What the mask says, if the graph takes one: the text's length, or that all tokens count. */
+  mask: 'none' | 'ones' | 'length'
+  oneAtATime: boolean
+  integers: 'int32' | 'int64'
+  /** Width of the embeddings where the file states it. */
+  width?: number | undefined
+  logitScale: number
+  prompt: string
 }
 
 /** A linear classifier that was trained on a model's features. */
@@ -53,6 +98,8 @@ export interface ModelSpec {
   architecture: string
   /** The use of a foreign graph, the first file of `weights`. */
   graph?: GraphUse | undefined
+  /** The text tower of a foreign graph that embeds images. */
+  text?: TextTower | undefined
   /** ImageNet's 1,000 in wnid order, the model's own class names (none if it gives features alone), or any names given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
   /** A classifier that replaces the model's own head. */
@@ -76,6 +123,17 @@ export interface ModelSpec {
   note?: string | undefined
 }
 
+/** The class names and prompts that make an encoder a classifier, as a worker process gets them. */
+export interface ZeroShotTask {
+  /** Path of a `tokenizer.json`. */
+  tokenizer: string
+  classNames: readonly string[]
+  /** `{}` stands for the class name. */
+  templates: readonly string[]
+  /** File that keeps the class embeddings (`classEmbeddingsFile`). */
+  embeddingsFile?: string
+}
+
 /** A model whose weights are on this machine, as a worker process gets it. */
 export interface LocalModel {
   name: string
@@ -89,6 +147,7 @@ export interface LocalModel {
   resizePositions?: boolean | undefined
   /** The use of a foreign graph, the first of `files`. */
   graph?: BoundGraphUse | undefined
+  text?: BoundTextTower | undefined
   /** The class names and prompts of an encoder of images and texts. */
   zeroShot?: ZeroShotTask
 }

@@ -6,7 +6,7 @@ import { imagenetClasses } from '../../src/datasets/labels/imagenet.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { areImagenetLabels } from '../../src/datasets/labels/classNames.ts'
 import { parseHubName } from '../../src/models/hubModel.ts'
-import { hubRecipe } from '../../src/models/hubPreprocessing.ts'
+import { hubRecipe, timmRecipe } from '../../src/models/hubPreprocessing.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
@@ -87,6 +87,31 @@ describe('hf:owner/repo', () => {
         /refused ONNX file: external data "\.\.\/config\.json"/,
       )
     }))
+
+  it('knows a classifier that was trained with a teacher, and timm’s export without a preprocessor’s file', async () => {
+    await withHub(
+      {},
+      { architectures: ['DeiTForImageClassificationWithTeacher'], id2label },
+      async () => {
+        expect(await loadModelSpec(`hf:${repo}`)).toMatchObject({
+          classes: ['red', 'green', 'blue'],
+        })
+      },
+    )
+    const timm = {
+      architectures: ['TimmWrapperForImageClassification'],
+      num_classes: 1000,
+      pretrained_cfg: { input_size: [3, 32, 32], interpolation: 'bilinear', mean: half, std: half },
+    }
+    const hub = await startHub({ 'config.json': textContent(JSON.stringify(timm)) }, [])
+    vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+    vi.stubEnv('HF_HOME', join(home, 'timm'))
+    const spec = loadModelSpec(`hf:${repo}`)
+    expect(await spec.finally(() => hub.close())).toMatchObject({
+      classes: 'imagenet-1k',
+      recipe: { size: 32, cropPct: 0.875, interpolation: 'bilinear' },
+    })
+  })
 
   it('says which outputs there are where the expected one is not', () =>
     withHub({}, { architectures: ['Dinov2Model'] }, async () => {
@@ -174,6 +199,46 @@ describe('preprocessor_config.json', () => {
     )
   })
 
+  it('knows every filter of Pillow by its number', () => {
+    const filters = [0, 1, 2, 3, 4, 5].map(
+      resample => hubRecipe({ ...vit, size: 224, resample }).interpolation,
+    )
+    expect(filters).toEqual(['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'])
+  })
+
+  it('turns channels as MobileViT does, which normalizes nothing', () => {
+    const mobilevit = {
+      image_processor_type: 'MobileViTImageProcessor',
+      do_flip_channel_order: true,
+      do_center_crop: true,
+      crop_size: { height: 256, width: 256 },
+      size: { shortest_edge: 288 },
+    }
+    expect(describeSteps(nativeSteps(hubRecipe(mobilevit)))).toBe(
+      'resize(288, bilinear) centerCrop(256) normalize(mean 0 0 0, std 1 1 1, BGR)',
+    )
+  })
+
+  it('takes timm’s configuration of a wrapped model', () => {
+    const timm = {
+      input_size: [3, 224, 224],
+      interpolation: 'bicubic',
+      crop_pct: 0.95,
+      crop_mode: 'center',
+      mean: half,
+      std: half,
+      num_classes: 1000,
+    }
+    expect(describeSteps(nativeSteps(timmRecipe(timm)))).toBe(
+      `resize(235, bicubic) centerCrop(224) ${unit}`,
+    )
+    expect(describeSteps(nativeSteps(timmRecipe({ ...timm, crop_mode: 'squash' })))).toContain(
+      'squash',
+    )
+    expect(() => timmRecipe({ ...timm, crop_mode: 'border' })).toThrow(/pretrained_cfg .*crop_mode/)
+    expect(() => timmRecipe({ ...timm, input_size: [3, 224, 192] })).toThrow(/only squares/)
+  })
+
   it('takes null for a default', () => {
     const nulls = { crop_size: null, do_center_crop: null, do_convert_rgb: null, do_pad: null }
     const size = { height: 224, width: 224, shortest_edge: null }
@@ -203,16 +268,17 @@ describe('preprocessor_config.json', () => {
       /known are shortest_edge, or height and width/,
     )
     expect(() => steps({ size: { shortest_edge: 224 } })).toThrow(/images would not be squares/)
-    expect(() => steps({ size: 224, resample: 1 })).toThrow(
-      /resample 1; known are 2, bilinear, and 3, bicubic/,
+    expect(() => steps({ size: 224, resample: 6 })).toThrow(
+      /resample 6; known are 0, nearest; 1, lanczos; 2, bilinear; 3, bicubic; 4, box; 5, hamming/,
     )
     expect(() => steps({ size: { shortest_edge: 200 }, crop_size: 224 })).toThrow(
       /a crop of 224 from 200 pixels/,
     )
     expect(() => steps({ size: 224, do_resize: false })).toThrow(/do_resize is false/)
     expect(() => steps({ size: 224, do_flip_channel_order: true })).toThrow(
-      /"do_flip_channel_order" is not known/,
+      /do_flip_channel_order beside do_normalize/,
     )
+    expect(() => steps({ size: 224, do_thumbnail: true })).toThrow(/"do_thumbnail" is not known/)
     expect(() =>
       steps({ size: { shortest_edge: 800, longest_edge: 1333 }, crop_size: 224 }),
     ).toThrow(/longest_edge/)

@@ -275,7 +275,9 @@ describe('model.json', () => {
     await expect(evaluate({ ...wanted, models: files })).rejects.toThrow(
       /^two models are called same: /,
     )
-    expect(await resolveModels({ ...wanted, models: [files[0]!, files[0]!] })).toHaveLength(1)
+    expect((await resolveModels({ ...wanted, models: [files[0]!, files[0]!] })).specs).toHaveLength(
+      1,
+    )
   })
 
   it('may begin with a byte order mark', async () => {

@@ -56,5 +56,5 @@ async function selectSpecs(
   const { selectModels } = await import('../../models/select.ts')
   const { resolveModels } = await import('../../evaluate/targets.ts')
   const models = await selectModels(names.flatMap(name => list(name, '--model')))
-  return resolveModels({ models, datasets: [], ...(weights && { weights }) })
+  return (await resolveModels({ models, datasets: [], ...(weights && { weights }) })).specs
 }

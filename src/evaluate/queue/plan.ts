@@ -15,7 +15,7 @@ import { loadCosts } from '../cost.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { planDatasetEvaluation } from '../evaluateDataset.ts'
 import { planEvaluation, planParts } from '../evaluationPlan.ts'
-import { preparationFailures, prepareModels } from '../prepareModels.ts'
+import { preparationFailures, prepareModels, unusableFailures } from '../prepareModels.ts'
 import { type EvaluationSettings, type ExecutionOptions } from '../settings.ts'
 import { type EvaluationTarget, type OpenedTarget } from '../targets.ts'
 import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
@@ -126,7 +126,10 @@ export async function planRun(
   }
   const place = absolutePath(options.out)
   const id = sha256(JSON.stringify([place, request, groups.map(groupKey)]), 16)
-  const failures = preparationFailures(failed, planParts({ settings, specs, targets }, undefined))
+  const failures = [
+    ...unusableFailures(evaluation),
+    ...preparationFailures(failed, planParts({ ...evaluation, settings, specs }, undefined)),
+  ]
   return { plan: { schema: 1, id, place, request, groups }, opened: targets, failures }
 }
 

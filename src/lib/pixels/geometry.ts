@@ -108,18 +108,49 @@ export function cubicFilter(signed: number): number {
   return x < 2 ? -0.5 * (((x - 5) * x + 8) * x - 4) : 0
 }
 
-/** The filters with half their width. */
-const filters = {
+const boxFilter = (x: number): number => (x > -0.5 && x <= 0.5 ? 1 : 0)
+
+const sinc = (x: number): number => (x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x))
+
+const hammingFilter = (x: number): number =>
+  Math.abs(x) < 1 ? sinc(x) * (0.54 + 0.46 * Math.cos(Math.PI * x)) : 0
+
+const lanczosFilter = (x: number): number => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0)
+
+/** Pillow's filters with half their width; `nearest` takes one pixel and has none. */
+const filters: Record<Exclude<Interpolation, 'nearest'>, ResampleFilter> = {
+  box: { filter: boxFilter, half: 0.5 },
   bilinear: { filter: linearFilter, half: 1 },
+  hamming: { filter: hammingFilter, half: 1 },
   bicubic: { filter: cubicFilter, half: 2 },
+  lanczos: { filter: lanczosFilter, half: 3 },
+}
+
+interface ResampleFilter {
+  filter: (x: number) => number
+  half: number
+}
+
+/** Takes the source pixel that the center of each result falls on, as Pillow's `NEAREST` does. */
+function nearestAxis({ from, length, target, at }: SourceSpan, count: number): ResampleAxis {
+  const scale = length / target
+  const positions = Array.from({ length: count }, (_, i) =>
+    Math.min(length - 1, Math.floor((at + i + 0.5) * scale)),
+  )
+  const first = positions[0]!
+  return {
+    bounds: Int32Array.from(positions.flatMap(position => [position - first, 1])),
+    weights: new Int32Array(count).fill(1 << 22),
+    maxTaps: 1,
+    first: from + first,
+    end: from + positions.at(-1)! + 1,
+  }
 }
 
 /** Computes what Pillow's `precompute_coeffs` does, for the results of the crop alone. */
-function resampleAxis(
-  { from, length, target, at }: SourceSpan,
-  count: number,
-  interpolation: Interpolation,
-): ResampleAxis {
+function resampleAxis(span: SourceSpan, count: number, interpolation: Interpolation): ResampleAxis {
+  if (interpolation === 'nearest') return nearestAxis(span, count)
+  const { from, length, target, at } = span
   const { filter, half } = filters[interpolation]
   const scale = length / target
   const shrink = 1 / Math.max(1, scale)

@@ -1,6 +1,15 @@
 import { inputError } from '../errors.ts'
 
-export type Interpolation = 'bilinear' | 'bicubic'
+/** Pillow's filters by their names. */
+export const interpolations = [
+  'nearest',
+  'box',
+  'bilinear',
+  'hamming',
+  'bicubic',
+  'lanczos',
+] as const
+export type Interpolation = (typeof interpolations)[number]
 export type Triple = readonly [number, number, number]
 
 /** One step from decoded pixels to a model's input. */

@@ -7,27 +7,37 @@ const inputDtypes = ['float32', 'float16', 'uint8'] as const
 
 /**
  * Compares the use of a foreign graph with what its file says, and completes it with the type and sizes that the file
- * fixes. Returns it with the graph's files.
+ * fixes. Returns it with the graph's files and, where the file states it, the width of its output.
  * @throws GeogapError `graph-mismatch`, and the errors of `admitOnnx`
  */
 export async function bindGraphUse(
   spec: ModelSpec,
   use: GraphUse,
   file: string,
-): Promise<{ files: string[]; graph: BoundGraphUse }> {
+): Promise<{ files: string[]; graph: BoundGraphUse; width: number | undefined }> {
   const facts = await admitOnnx(file)
   const input = findValue(spec, ['input', use.input], facts.inputs)
   const others = facts.inputs.map(({ name }) => name).filter(name => name !== use.input)
   if (others.length > 0)
     throw mismatchError(spec, `it needs ${quoteNames(others)} beside the image`)
-  checkClasses(spec, use, findValue(spec, ['output', use.output], facts.outputs))
+  const wanted = [use.output, ...(use.otherwise ?? [])]
+  const output = wanted.find(name => facts.outputs.some(found => found.name === name)) ?? use.output
+  const found = findValue(spec, ['output', output], facts.outputs)
+  checkClasses(spec, { ...use, output }, found)
   const dtype = inputDtypes.find(known => known === input.dtype && known === (use.dtype ?? known))
   if (!dtype)
     throw mismatchError(
       spec,
       `input ${quoteForMessage(use.input)} takes ${input.dtype || 'no tensor'}, not ${use.dtype ?? inputDtypes.join(', ')}`,
     )
-  return { files: facts.files, graph: { ...use, dtype, ...fixedSizes(spec, use, input) } }
+  const { input: fed, layout, kind } = use
+  const graph: BoundGraphUse = { input: fed, layout, dtype, output, kind }
+  const width = found.shape.at(-1)
+  return {
+    files: facts.files,
+    graph: { ...graph, ...fixedSizes(spec, use, input) },
+    width: typeof width === 'number' ? width : undefined,
+  }
 }
 
 /** Describes the use in one line of a result's key: other settings on the same file are another model. */

@@ -11,14 +11,21 @@ import { toHalfPrecision } from '../../lib/onnx/half.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { loadForeignGraph } from './foreignGraph.ts'
 import { createSession, type ModelSession, type OutputName } from './session.ts'
-import { type TextEmbeddingOptions, zeroShotClassifier, zeroShotHead } from './zeroShotHead.ts'
+import { foreignTextEncoder } from './textEncoder.ts'
+import {
+  builtTextEncoder,
+  foreignFeatureScorer,
+  type TextEmbeddingOptions,
+  zeroShotClassifier,
+  zeroShotHead,
+} from './zeroShotHead.ts'
 import { normalizeCrops } from '../../lib/pixels/toGraph.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { findArchitecture } from '../architectures.ts'
 import { bindWeights } from '../../lib/tensors/bind.ts'
-import { createHeadSession, loadHead } from './head.ts'
+import { createHeadSession, type HeadSession, loadHead } from './head.ts'
 import { readWeights } from '../../lib/tensors/readWeights.ts'
-import { type LocalModel } from '../spec.ts'
+import { type BoundGraphUse, type LocalModel } from '../spec.ts'
 
 /**
  * crops uint8 [n, 3, size, size] -> features [n, width], and logits [n, classes] unless the weights have no head. The logits
@@ -71,6 +78,8 @@ export async function loadModel(
       'no-precision',
       `${model.name} is a foreign ONNX graph, which keeps its own precision: without fp16`,
     )
+  if (graph && model.text && options.outputs.includes('logits'))
+    return loadForeignEncoder({ ...model, graph }, steps, options)
   if (graph) return loadForeignGraph({ ...model, graph }, steps, options)
   const { size } = splitSteps(steps)
   const session = await createGraphSession(model, steps, options)
@@ -92,14 +101,32 @@ async function addHead(
   headFile: string,
   options: LoadModelOptions,
 ): Promise<ModelSession> {
-  const classifier = await createHeadSession(await loadHead(headFile), options)
+  return joinHead(body, await createHeadSession(await loadHead(headFile), options), options)
+}
+
+/** Loads a foreign image tower whose classes are texts. @throws GeogapError `no-head` without class names */
+async function loadForeignEncoder(
+  model: LocalModel & { graph: BoundGraphUse },
+  steps: readonly PreprocessingStep[],
+  options: LoadModelOptions,
+): Promise<ModelSession> {
+  const { text, zeroShot, classes } = model
+  if (!text || !zeroShot) throw inputError('no-head', `${model.name} has no class names`)
+  const head = await zeroShotHead(foreignTextEncoder(text), zeroShot, options)
+  const body = await loadForeignGraph(model, steps, { ...options, outputs: ['features'] })
+  return joinHead(body, await foreignFeatureScorer(text, { head, classes }, options), options)
+}
+
+function joinHead(
+  body: ModelSession,
+  classifier: HeadSession,
+  { outputs }: Pick<LoadModelOptions, 'outputs'>,
+): ModelSession {
   return {
     run: async (crops, n) => {
       const { features } = await body.run(crops, n)
       const logits = await classifier.run(features!)
-      return Object.fromEntries(
-        options.outputs.map(name => [name, name === 'logits' ? logits : features!]),
-      )
+      return Object.fromEntries(outputs.map(name => [name, name === 'logits' ? logits : features!]))
     },
     release: async () => {
       await body.release()
@@ -134,7 +161,7 @@ async function classEmbeddings(
   if (encoder.kind === 'classifier' && classes > 0) return undefined
   if (encoder.kind === 'dual' && zeroShot) {
     const local = { encoder, files, imageSize: splitSteps(steps).size, resizePositions }
-    return zeroShotHead(local, zeroShot, options)
+    return zeroShotHead(builtTextEncoder(local), zeroShot, options)
   }
   throw inputError('no-head', `${architecture} has no classification head and no class names`)
 }

@@ -1,17 +1,25 @@
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
-import { quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
+import { GeogapError, quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/download.ts'
 import { modelCost } from '../cost.ts'
 import { loadHead } from './head.ts'
-import { eitherHubFile, type HubSource } from '../../lib/hub/hub.ts'
+import { eitherHubFile, hubFile, type HubSource } from '../../lib/hub/hub.ts'
 import { fetchHubGraph } from '../onnx/hubGraph.ts'
+import { bindTextTower, describeTextTower, type TextTowerFiles } from '../onnx/textTower.ts'
 import { describeUse, bindGraphUse } from '../onnx/use.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { type DownloadProgress } from '../../lib/hub/transfer.ts'
-import { type ModelSpec, type TrainedHead, type LocalModel, type WeightSource } from '../spec.ts'
+import {
+  type BoundTextTower,
+  type LocalModel,
+  type ModelSpec,
+  type TextTower,
+  type TrainedHead,
+  type WeightSource,
+} from '../spec.ts'
 
 /** A model whose weights are on this machine and hashed, with its cost. */
 export interface PreparedModel {
@@ -33,7 +41,8 @@ export async function prepareModel(
 ): Promise<PreparedModel> {
   const given = await weightFiles(spec, progress)
   const admitted = spec.graph && (await bindGraphUse(spec, spec.graph, given[0]!))
-  const files = admitted?.files ?? given
+  const texts = spec.text && (await admitTextTower(spec, spec.text, admitted?.width))
+  const files = [...(admitted?.files ?? given), ...(texts?.files ?? [])]
   const hashes: string[] = []
   let bytes = 0
   for (const file of files) {
@@ -44,15 +53,52 @@ export async function prepareModel(
     hashes.push(await hashFile(file, 'sha256'))
   }
   if (admitted) hashes.push(describeUse(admitted.graph))
+  if (texts) hashes.push(describeTextTower(texts.text))
   const { name, architecture, head } = spec
   const classes = classCount(head ? head.base : spec.classes)
   const model: LocalModel = { name, architecture, classes, files }
   if (admitted) model.graph = admitted.graph
+  if (texts) model.text = texts.text
   if (spec.sizeOf !== undefined) model.resizePositions = true
   if (head) model.headFile = head.file
   if (head) hashes.push(await admitHead(spec, head, hashes))
   const { multiplyAdds } = spec.graph ? { multiplyAdds: 50 * bytes } : modelCost(spec)
   return { spec, model, hashes, bytes, multiplyAdds }
+}
+
+/** Brings a text tower to this machine and compares it with the image tower. @throws GeogapError `graph-mismatch` */
+async function admitTextTower(
+  { name, weights }: ModelSpec,
+  tower: TextTower,
+  imageWidth: number | undefined,
+): Promise<{ files: string[]; text: BoundTextTower }> {
+  const bound = await bindTextTower(name, tower, await textTowerFiles(weights, tower))
+  const { width } = bound.text
+  if (width !== undefined && imageWidth !== undefined && width !== imageWidth)
+    throw weightsError(
+      'graph-mismatch',
+      `${name}: embeddings of texts have ${width} values, those of images ${imageWidth}; a projection is missing in one of the files`,
+    )
+  return bound
+}
+
+async function textTowerFiles(weights: WeightSource, tower: TextTower): Promise<TextTowerFiles> {
+  const { file, tokenizer, tokenizerConfig } = tower
+  if (weights.from !== 'hub') return { graph: file, tokenizer, tokenizerConfig }
+  const ofRepository = async (name: string): Promise<string> =>
+    (await hubFile({ ...weights, file: name })).path
+  const config =
+    tokenizerConfig === undefined
+      ? undefined
+      : await ofRepository(tokenizerConfig).catch((error: unknown) => {
+          if (error instanceof GeogapError && error.code === 'hub-not-found') return undefined
+          throw error
+        })
+  return {
+    graph: await fetchHubGraph({ ...weights, file }, {}),
+    tokenizer: await ofRepository(tokenizer),
+    tokenizerConfig: config,
+  }
 }
 
 /** Returns the hash of a head that fits its model. @throws GeogapError `other-weights`, `weights-mismatch`, `no-head` */

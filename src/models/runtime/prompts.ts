@@ -19,7 +19,7 @@ export const promptNames: readonly string[] = ['paper', ...Object.keys(templateL
  */
 export async function promptTemplates(
   prompts: string,
-  { prompt }: DualEncoder,
+  { prompt }: Pick<DualEncoder, 'prompt'>,
 ): Promise<readonly string[]> {
   if (prompts === 'paper') return [prompt]
   if (Object.hasOwn(templateLists, prompts)) return templateLists[prompts]!.templates

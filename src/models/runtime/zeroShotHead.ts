@@ -5,7 +5,9 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
+import { inputError } from '../../lib/errors.ts'
 import { writeError, orIfMissing } from '../../lib/files.ts'
+import { mul } from '../../lib/onnx/ops.ts'
 import {
   constant,
   createGraph,
@@ -19,12 +21,7 @@ import {
 import { normalizeRows, similarity } from '../../lib/onnx/blocks/similarity.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { bindWeights, type BindOptions, type BoundWeights } from '../../lib/tensors/bind.ts'
-import {
-  type Classifier,
-  type DualEncoder,
-  scoreCosines,
-  type TokenizerSettings,
-} from '../families/family.ts'
+import { type Classifier, type DualEncoder, scoreCosines } from '../families/family.ts'
 import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
 import { readTensor } from '../../lib/tensors/tensors.ts'
@@ -33,19 +30,11 @@ import { sha256 } from '../../lib/hash.ts'
 import { imageTower, textTower } from '../towers.ts'
 import { classText, fillTemplate } from './prompts.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
+import { type HeadSession } from './head.ts'
+import { type BoundTextTower, type ZeroShotTask } from '../spec.ts'
 import { createSession, type SessionOptions } from './session.ts'
+import { scaleRowsToUnit, type TextEncoder } from './textEncoder.ts'
 import { loadTokenizer, padTokens } from './tokenizer.ts'
-
-/** The class names and prompts that make an encoder a classifier, as a worker process gets them. */
-export interface ZeroShotTask {
-  /** Path of a `tokenizer.json`. */
-  tokenizer: string
-  classNames: readonly string[]
-  /** `{}` stands for the class name. */
-  templates: readonly string[]
-  /** File that keeps the class embeddings (`classEmbeddingsFile`). */
-  embeddingsFile?: string
-}
 
 /** Returns the hash of prompts and class names that a result's key has. */
 export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
@@ -84,35 +73,37 @@ export async function classEmbeddingsFile(
  * read from `task.embeddingsFile` if it exists, else computed and written to it.
  */
 export async function zeroShotHead(
-  local: LocalEncoder,
+  texts: TextEncoder,
   task: ZeroShotTask,
   options: TextEmbeddingOptions = {},
 ): Promise<Float32Array> {
   const { embeddingsFile } = task
   if (embeddingsFile !== undefined && (await orIfMissing(stat(embeddingsFile), undefined)))
     return readEmbeddings(embeddingsFile)
-  const { embeddingWidth: width, tokenizer } = local.encoder
-  const { padding } = tokenizer
-  const tokenize = await loadTokenizer(task.tokenizer, tokenizer)
+  const tokenize = await loadTokenizer(task.tokenizer, texts.tokenizer)
   const prompts = task.classNames.flatMap((name, row) =>
     task.templates.map(template => ({ row, ids: tokenize(fillTemplate(template, name)) })),
   )
-  const head = new Float32Array(task.classNames.length * width)
-  for (const [length, group] of groupByLength(prompts, tokenizer)) {
-    const session = await textSession(local, length, options)
+  const classes = task.classNames.length
+  let head: Float32Array | undefined
+  for (const [length, group] of groupByLength(prompts, texts)) {
+    const session = await texts.open(length, options)
     try {
       for (let first = 0; first < group.length; first += batchSize) {
         const some = group.slice(first, first + batchSize)
-        addRows(head, await embed(session, some, { length, padding }), some)
+        const rows = await session.embed(some.map(({ ids }) => ids))
+        head ??= new Float32Array((classes * rows.length) / some.length)
+        addRows(head, rows, some)
         options.onBatch?.()
       }
     } finally {
       await session.release()
     }
   }
-  scaleRowsToUnit(head, width)
-  if (embeddingsFile !== undefined) await saveEmbeddings(embeddingsFile, head, width)
-  return head
+  const scaled = scaleRowsToUnit(head!, classes)
+  if (embeddingsFile !== undefined)
+    await saveEmbeddings(embeddingsFile, scaled, scaled.length / classes)
+  return scaled
 }
 
 /** A text's tokens and the class that it describes. */
@@ -124,11 +115,19 @@ interface TokenizedPrompt {
 const batchSize = 64
 const lengthStep = 4
 
-/** Groups prompts by the length that they are padded to: a multiple of `lengthStep`, or the context length. */
+/**
+ * Groups prompts by the length that they are padded to: a multiple of `lengthStep`, or the context length. A tower that takes
+ * any length has all in one group.
+ */
 function groupByLength(
   prompts: readonly TokenizedPrompt[],
-  { contextLength, padded }: TokenizerSettings,
+  { tokenizer, isLengthFree }: TextEncoder,
 ): Map<number, TokenizedPrompt[]> {
+  const { contextLength, padded } = tokenizer
+  if (isLengthFree) {
+    const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0)
+    return new Map([[padded ? contextLength : longest, [...prompts]]])
+  }
   const groups = new Map<number, TokenizedPrompt[]>()
   for (const prompt of prompts) {
     const fitting = Math.ceil(prompt.ids.length / lengthStep) * lengthStep
@@ -156,17 +155,22 @@ async function saveEmbeddings(file: string, data: Float32Array, embedding: numbe
   }
 }
 
-/** tokens and mask int64 [t, length] -> unit embeddings [t, embedding] */
-async function textSession(
-  local: LocalEncoder,
-  length: number,
-  options: SessionOptions,
-): Promise<InferenceSession> {
-  const graph = createGraph()
-  addOutput('embedding', normalizeRows(textTower(parameterScope(graph), local.encoder, length)))
-  const { folder, bind } = await bindEncoder(graph, local)
-  return createSession(encodeModel(graph, { bind }), { ...options, folder })
-}
+/** Returns the text tower of a checkpoint as an encoder. */
+export const builtTextEncoder = (local: LocalEncoder): TextEncoder => ({
+  tokenizer: local.encoder.tokenizer,
+  isLengthFree: false,
+  open: async (length, options) => {
+    const graph = createGraph()
+    addOutput('embedding', normalizeRows(textTower(parameterScope(graph), local.encoder, length)))
+    const { folder, bind } = await bindEncoder(graph, local)
+    const session = await createSession(encodeModel(graph, { bind }), { ...options, folder })
+    const { padding } = local.encoder.tokenizer
+    return {
+      embed: rows => embed(session, rows, { length, padding }),
+      release: () => session.release(),
+    }
+  },
+})
 
 /** Binds the graph of one tower, or of none, to weights that have to fit both. */
 async function bindEncoder(graph: Graph, local: LocalEncoder): Promise<BoundWeights> {
@@ -179,11 +183,10 @@ async function bindEncoder(graph: Graph, local: LocalEncoder): Promise<BoundWeig
 
 async function embed(
   session: InferenceSession,
-  prompts: readonly TokenizedPrompt[],
+  rows: readonly number[][],
   { length, padding }: { length: number; padding: number },
 ): Promise<Float32Array> {
   const ort = await import('onnxruntime-node')
-  const rows = prompts.map(({ ids }) => ids)
   const shape = [rows.length, length]
   const feeds = Object.fromEntries(
     Object.entries(padTokens(rows, { length, padding }))
@@ -206,34 +209,67 @@ function addRows(
   }
 }
 
-function scaleRowsToUnit(rows: Float32Array, width: number): void {
-  for (let start = 0; start < rows.length; start += width) {
-    const row = rows.subarray(start, start + width)
-    const length = Math.hypot(...row)
-    for (let i = 0; i < width; i++) row[i]! /= length
-  }
-}
-
 /** Returns a function from kept features [n, embedding] to logits [n, classes], for class embeddings [classes, embedding]. */
 export async function featureScorer(
   local: LocalEncoder,
   head: Float32Array,
 ): Promise<(features: Float32Array) => Promise<Float32Array>> {
   const { encoder } = local
-  const width = encoder.embeddingWidth
+  const session = await createCosineSession(
+    { head, width: encoder.embeddingWidth },
+    {
+      score: (w, cosines) => scoreCosines(w, cosines, encoder),
+      bind: graph => bindEncoder(graph, local),
+    },
+  )
+  return session.run
+}
+
+/** Returns a session from features to logits for class embeddings whose cosines are multiplied by a number. */
+export const foreignFeatureScorer = (
+  { logitScale }: Pick<BoundTextTower, 'logitScale'>,
+  { head, classes }: { head: Float32Array; classes: number },
+  options: SessionOptions = {},
+): Promise<HeadSession> =>
+  createCosineSession(
+    { head, width: head.length / classes },
+    { score: (_, cosines) => mul(cosines, logitScale), options },
+  )
+
+interface CosineScoring {
+  score: (w: ParameterScope, cosines: Tensor) => Tensor
+  bind?: (graph: Graph) => Promise<BoundWeights>
+  options?: SessionOptions
+}
+
+async function createCosineSession(
+  { head, width }: { head: Float32Array; width: number },
+  { score, bind: bindTo, options = {} }: CosineScoring,
+): Promise<HeadSession> {
   const graph = createGraph()
   const features = addInput(graph, 'features', { shape: ['n', width] })
   const rows = constant(graph, head, [head.length / width, width])
-  const w = parameterScope(graph)
-  addOutput('logits', scoreCosines(w, similarity(features, rows), encoder))
-  const { folder, bind } = await bindEncoder(graph, local)
-  const session = await createSession(encodeModel(graph, { bind }), { folder })
+  addOutput('logits', score(parameterScope(graph), similarity(features, rows)))
+  const bound = await bindTo?.(graph)
+  const encoded = encodeModel(graph, bound ? { bind: bound.bind } : {})
+  const session = await createSession(
+    encoded,
+    bound ? { ...options, folder: bound.folder } : options,
+  )
   const { Tensor } = await import('onnxruntime-node')
-  return async values => {
-    const { logits } = await session.run({
-      features: new Tensor('float32', values, [values.length / width, width]),
-    })
-    return logits!.data as Float32Array
+  return {
+    run: async values => {
+      if (values.length % width !== 0)
+        throw inputError(
+          'bad-features',
+          `features that are no rows of ${width} values, as texts have`,
+        )
+      const { logits } = await session.run({
+        features: new Tensor('float32', values, [values.length / width, width]),
+      })
+      return logits!.data as Float32Array
+    },
+    release: () => session.release(),
   }
 }
 

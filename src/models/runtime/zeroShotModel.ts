@@ -7,7 +7,7 @@ import { classEmbeddingsFile } from './zeroShotHead.ts'
 import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
 import { type PreparedModel } from './prepareModel.ts'
-import { type TokenizerSettings } from '../families/family.ts'
+import { type DualEncoder } from '../families/family.ts'
 import { type ModelSpec, type LocalModel } from '../spec.ts'
 
 export interface ZeroShotOptions {
@@ -23,11 +23,9 @@ export async function toZeroShotModel(
   { spec, model, hashes }: PreparedModel,
   { classNames, prompts, heads }: ZeroShotOptions,
 ): Promise<LocalModel> {
-  const encoder = findArchitecture(spec.architecture)
-  if (encoder.kind !== 'dual') throw inputError('no-text-tower', `${spec.name} has no text tower`)
-  const templates = await promptTemplates(prompts, encoder)
+  const templates = await promptTemplates(prompts, promptedEncoder(spec))
   const task = {
-    tokenizer: await tokenizerFile(spec, model.files, encoder.tokenizer),
+    tokenizer: model.text?.tokenizer ?? (await tokenizerFile(spec, model.files)),
     classNames,
     templates,
   }
@@ -39,12 +37,22 @@ export async function toZeroShotModel(
   return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile } }
 }
 
+/** Returns what says a model's own prompt. @throws GeogapError `no-text-tower` */
+export function promptedEncoder(spec: ModelSpec): { prompt: string } {
+  return spec.text ?? dualEncoderOf(spec)
+}
+
+/** Returns the built encoder of a model. @throws GeogapError `no-text-tower` */
+export function dualEncoderOf({ architecture, graph, name }: ModelSpec): DualEncoder {
+  const encoder = graph ? undefined : findArchitecture(architecture)
+  if (encoder?.kind === 'dual') return encoder
+  throw inputError('no-text-tower', `${name} has no text tower`)
+}
+
 /** Returns the path of `tokenizer.json`, beside local weights or from the model's repository. */
-async function tokenizerFile(
-  { name, weights }: ModelSpec,
-  files: readonly string[],
-  { repository: repo }: TokenizerSettings,
-): Promise<string> {
+async function tokenizerFile(spec: ModelSpec, files: readonly string[]): Promise<string> {
+  const { name, weights } = spec
+  const { repository: repo } = dualEncoderOf(spec).tokenizer
   const file = 'tokenizer.json'
   if (weights.from === 'hub') {
     const other = repo === undefined ? undefined : { repo, file }

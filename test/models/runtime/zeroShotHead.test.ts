@@ -19,10 +19,11 @@ import { add, gather, matmul, mean, sum } from '../../../src/lib/onnx/ops.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 import {
   classEmbeddingsFile,
-  type ZeroShotTask,
+  builtTextEncoder,
   zeroShotClassifier,
   zeroShotHead,
 } from '../../../src/models/runtime/zeroShotHead.ts'
+import { type ZeroShotTask } from '../../../src/models/spec.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
 import { bindWeights } from '../../../src/lib/tensors/bind.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
@@ -88,9 +89,13 @@ describe('class embeddings', () => {
   it('are unit means of the unit embeddings of all prompts', async () => {
     const { file, task } = await tinyModel()
     let batches = 0
-    const head = await zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, task, {
-      onBatch: () => batches++,
-    })
+    const head = await zeroShotHead(
+      builtTextEncoder({ encoder: tiny, files: [file], imageSize: 224 }),
+      task,
+      {
+        onBatch: () => batches++,
+      },
+    )
     expect(batches).toBeGreaterThan(0)
     expect(head).toHaveLength(2 * width)
     for (const [i, value] of expectedHead.entries()) expect(head[i]).toBeCloseTo(value, 6)
@@ -106,10 +111,17 @@ describe('class embeddings', () => {
         task,
       ),
     }
-    const first = await zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, kept)
+    const first = await zeroShotHead(
+      builtTextEncoder({ encoder: tiny, files: [file], imageSize: 224 }),
+      kept,
+    )
     expect(
       await zeroShotHead(
-        { encoder: tiny, files: [join(folder, 'gone.safetensors')], imageSize: 224 },
+        builtTextEncoder({
+          encoder: tiny,
+          files: [join(folder, 'gone.safetensors')],
+          imageSize: 224,
+        }),
         kept,
       ),
     ).toEqual(first)
@@ -119,10 +131,10 @@ describe('class embeddings', () => {
     const { file, task } = await tinyModel()
     const head = join(file, 'head.safetensors')
     await expect(
-      zeroShotHead(
-        { encoder: tiny, files: [file], imageSize: 224 },
-        { ...task, embeddingsFile: head },
-      ),
+      zeroShotHead(builtTextEncoder({ encoder: tiny, files: [file], imageSize: 224 }), {
+        ...task,
+        embeddingsFile: head,
+      }),
     ).rejects.toThrow(/^cannot write .*head.safetensors: /)
   })
 
@@ -179,13 +191,15 @@ describe('class embeddings', () => {
       { name: 'pos_embed', shape: [1, 4, width], data: new Float32Array(4 * width) },
     ])
     const local = { encoder: placed, files: [file], imageSize: 32 }
-    const head = await zeroShotHead(local, task)
+    const head = await zeroShotHead(builtTextEncoder(local), task)
     for (const [i, value] of expectedHead.entries()) expect(head[i]).toBeCloseTo(value, 6)
     const larger = { ...local, imageSize: 48 }
-    await expect(zeroShotHead(larger, task)).rejects.toThrow(
+    await expect(zeroShotHead(builtTextEncoder(larger), task)).rejects.toThrow(
       /pos_embed is \[1,4,4\], not \[1,9,4\]/,
     )
-    expect(await zeroShotHead({ ...larger, resizePositions: true }, task)).toEqual(head)
+    expect(
+      await zeroShotHead(builtTextEncoder({ ...larger, resizePositions: true }), task),
+    ).toEqual(head)
   })
 
   it('refuses weights that do not fit, the image tower included', async () => {
@@ -195,7 +209,7 @@ describe('class embeddings', () => {
       { name: 'words', shape: [wordPieces.length, width], data: words },
     ])
     await expect(
-      zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, task),
+      zeroShotHead(builtTextEncoder({ encoder: tiny, files: [file], imageSize: 224 }), task),
     ).rejects.toThrow(/1 missing \(colours\)/)
   })
 })
@@ -239,7 +253,10 @@ const steps = nativeSteps(recipe)
 describe('a zero-shot classifier', () => {
   it('gives scaled cosine similarities', async () => {
     const { file, task } = await tinyModel()
-    const head = await zeroShotHead({ encoder: tiny, files: [file], imageSize: 224 }, task)
+    const head = await zeroShotHead(
+      builtTextEncoder({ encoder: tiny, files: [file], imageSize: 224 }),
+      task,
+    )
     const images = Float32Array.of(0.5, -1, 2, 3, 0, 1)
     const [a, b] = [images.subarray(0, 3), images.subarray(3)].map(image =>
       unit(
@@ -305,14 +322,11 @@ describe.skipIf(!shared)("OpenCLIP's zero-shot logits", () => {
     await writeFormulaWeights(file, golden.tensors)
     const encoder = findArchitecture('clip:RN50-quickgelu') as DualEncoder
     const tokenizer = sharedPath('golden/tokenizer/clip_tokenizer.json')
-    const head = await zeroShotHead(
-      { encoder, files: [file], imageSize: 224 },
-      {
-        tokenizer,
-        classNames: prompts,
-        templates: ['{}'],
-      },
-    )
+    const head = await zeroShotHead(builtTextEncoder({ encoder, files: [file], imageSize: 224 }), {
+      tokenizer,
+      classNames: prompts,
+      templates: ['{}'],
+    })
     const { size, batch } = golden.input
     const logits = await logitsOf(
       encoder,

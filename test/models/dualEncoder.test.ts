@@ -1,0 +1,228 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { evaluate } from '../../src/evaluate/evaluate.ts'
+import { rescore } from '../../src/evaluate/rescore.ts'
+import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
+import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
+import { type BoundTextTower } from '../../src/models/spec.ts'
+import { writeModel, writeWorld } from '../helpers/world.ts'
+import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
+import {
+  dualTokenizer,
+  imageTowerBytes,
+  type TextForm,
+  textTowerBytes,
+  words,
+} from './onnx/dualEncoder.ts'
+
+let home: string
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'geogap-dual-'))
+  vi.stubEnv('HF_HOME', join(home, 'hf'))
+  vi.stubEnv('GEOGAP_CACHE', join(home, 'own'))
+})
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  await rm(home, { recursive: true, force: true })
+})
+
+const bytesContent = (bytes: Uint8Array): Content => ({
+  size: bytes.length,
+  part: (from, to) => Buffer.from(bytes.subarray(from, to)),
+})
+const half = [0.5, 0.5, 0.5]
+const preprocessing = {
+  image_processor_type: 'CLIPImageProcessor',
+  image_mean: half,
+  image_std: half,
+  size: { height: 32, width: 32 },
+  resample: 3,
+}
+const clip = {
+  architectures: ['CLIPModel'],
+  model_type: 'clip',
+  text_config: {},
+  vision_config: {},
+}
+const tokenizerConfig = { model_max_length: 77, pad_token: { content: '[PAD]' } }
+
+interface Repository {
+  config?: object
+  image?: string
+  text?: Partial<TextForm>
+  preprocessor?: object
+  tokenizer?: object
+}
+
+async function withHub(
+  { config = clip, image = 'image_embeds', text, preprocessor, tokenizer }: Repository,
+  work: () => Promise<void>,
+): Promise<void> {
+  const json = (content: object): Content => textContent(JSON.stringify(content))
+  const files: Record<string, Content> = {
+    'config.json': json(config),
+    'preprocessor_config.json': json(preprocessor ?? preprocessing),
+    'tokenizer.json': textContent(dualTokenizer),
+    'tokenizer_config.json': json(tokenizer ?? tokenizerConfig),
+    'onnx/vision_model.onnx': bytesContent(imageTowerBytes(image)),
+    'onnx/text_model.onnx': bytesContent(
+      textTowerBytes({ output: 'text_embeds', mask: true, ...text }),
+    ),
+  }
+  const hub = await startHub(files, ['onnx/vision_model.onnx', 'onnx/text_model.onnx'])
+  vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+  vi.stubEnv('HF_HOME', await mkdtemp(join(home, 'hf-')))
+  await work().finally(() => hub.close())
+}
+
+const siglip = {
+  model_type: 'siglip',
+  text_config: { max_position_embeddings: 4 },
+  vision_config: {},
+}
+
+describe('hf:owner/repo with an image and a text tower', () => {
+  it.each<[string, Repository]>([
+    ['CLIP with a mask', {}],
+    [
+      'CLIP without a mask, padded',
+      { text: { mask: false }, tokenizer: { ...tokenizerConfig, model_max_length: 6 } },
+    ],
+    [
+      'SigLIP: its own outputs, padded to its length',
+      { config: siglip, image: 'pooler_output', text: { output: 'pooler_output', mask: false } },
+    ],
+    ['texts of one length', { text: { mask: false, length: 5 } }],
+  ])('classifies by the class names: %s', (_, repository) =>
+    withHub(repository, async () => {
+      const dataset = {
+        name: await writeWorld(home, 9),
+        classes: join(home, 'classes.txt'),
+      }
+      const out = join(home, 'results')
+      const prompts = join(home, 'prompts.txt')
+      await writeFile(prompts, 'a photo {}\n{}\n')
+      const asked = { models: [`hf:${repo}`], datasets: [dataset], out, prompts }
+      const run = await evaluate({ ...asked, keep: 'features' })
+      expect(run.failures).toEqual([])
+      expect(run.accuracy()[0]).toMatchObject({ model: `hf:${repo}`, n: 9, top1: 1 })
+      const again = await rescore(out, { prompts, out: join(home, 'again') })
+      expect(again.accuracy()[0]).toMatchObject({ n: 9, top1: 1 })
+    }),
+  )
+
+  it('takes lengths and padding from the tokenizer, the graph and the configuration', async () => {
+    const bound = async (repository: Repository): Promise<BoundTextTower | undefined> => {
+      let text: BoundTextTower | undefined
+      await withHub(repository, async () => {
+        text = (await prepareModel(await loadModelSpec(`hf:${repo}`))).model.text
+      })
+      return text
+    }
+    expect(await bound({})).toMatchObject({
+      contextLength: 77,
+      padding: 0,
+      padded: false,
+      mask: 'length',
+    })
+    expect(await bound({ text: { mask: false } })).toMatchObject({ padded: true, mask: 'none' })
+    expect(
+      await bound({ config: siglip, image: 'pooler_output', text: { output: 'pooler_output' } }),
+    ).toMatchObject({ contextLength: 4, padded: true, mask: 'ones' })
+    expect(
+      await bound({ tokenizer: { pad_token: '[END]', model_max_length: 1e30 } }),
+    ).toMatchObject({
+      contextLength: 77,
+      padding: words.indexOf('[END]'),
+    })
+  })
+
+  it('refuses what does not fit, with the reason and the name', async () => {
+    const refusal = async (repository: Repository): Promise<string> => {
+      let message = 'no error'
+      await withHub(repository, async () => {
+        message = await loadModelSpec(`hf:${repo}`)
+          .then(prepareModel)
+          .then(
+            () => 'no error',
+            (error: unknown) => (error as Error).message,
+          )
+      })
+      return message
+    }
+    expect(await refusal({ text: { columns: 2 } })).toMatch(
+      /hf:acme\/model: embeddings of texts have 2 values, those of images 3/,
+    )
+    expect(await refusal({ text: { output: 'last_hidden_state' } })).toMatch(
+      /text tower of hf:acme\/model .* no output "text_embeds"; there are "last_hidden_state"/,
+    )
+    expect(await refusal({ image: 'pooler_output' })).toMatch(/no output "image_embeds"/)
+    const bare = { ...clip, model_type: 'other' }
+    expect(await refusal({ config: bare, tokenizer: {} })).toMatch(/nothing says how many tokens/)
+    expect(await refusal({ preprocessor: { ...preprocessing, do_resize: false } })).toMatch(
+      /^acme\/model: preprocessor_config.json: do_resize is false/,
+    )
+  })
+
+  it('never stops the other models', () =>
+    withHub({}, async () => {
+      const good = await writeModel(home)
+      const dataset = { name: await writeWorld(home, 3), classes: join(home, 'classes.txt') }
+      const models = [good, 'hf:acme/nothing', `hf:${repo}:onnx/absent.onnx`]
+      const run = await evaluate({ models, datasets: [dataset], out: join(home, 'results') })
+      expect(run.accuracy().map(({ model }) => model)).toEqual([good.name])
+      const reasons = run.failures.map(({ model, message }) => `${model}: ${message}`).sort()
+      expect(reasons).toEqual([
+        expect.stringContaining('absent.onnx gives an embedding and no classes'),
+        expect.stringContaining('hf:acme/nothing: no repository acme/nothing'),
+      ])
+    }))
+})
+
+describe('model.json with a text tower', () => {
+  const description = {
+    name: 'mine',
+    onnx: 'vision.onnx',
+    input: { name: 'pixel_values', layout: 'NCHW', dtype: 'float32' },
+    preprocessing: 'preprocessor_config.json',
+    output: { name: 'image_embeds', kind: 'embedding' },
+    text: { onnx: 'text.onnx', output: 'text_embeds', contextLength: 8, padding: 0 },
+  }
+  const write = async (change: object = {}): Promise<string> => {
+    const files = {
+      'model.json': JSON.stringify({ ...description, ...change }),
+      'preprocessor_config.json': JSON.stringify(preprocessing),
+      'tokenizer.json': dualTokenizer,
+      'vision.onnx': imageTowerBytes('image_embeds'),
+      'text.onnx': textTowerBytes({ output: 'text_embeds', mask: true }),
+    }
+    for (const [name, content] of Object.entries(files)) {
+      await mkdir(dirname(join(home, 'mine', name)), { recursive: true })
+      await writeFile(join(home, 'mine', name), content)
+    }
+    return join(home, 'mine')
+  }
+
+  it('is evaluated as any zero-shot model', async () => {
+    const dataset = { name: await writeWorld(home, 6), classes: join(home, 'classes.txt') }
+    const run = await evaluate({
+      models: [await write()],
+      datasets: [dataset],
+      out: join(home, 'results'),
+    })
+    expect(run.failures).toEqual([])
+    expect(run.accuracy()[0]).toMatchObject({ model: 'mine', n: 6, top1: 1 })
+  })
+
+  it('is refused with its key where it is wrong', async () => {
+    const refused = (change: object) =>
+      expect(write(change).then(path => loadModelSpec(path))).rejects
+    await refused({ text: { ...description.text, prompt: 'a photo' } }).toThrow(
+      /text.prompt: must have/,
+    )
+    await refused({ output: { name: 'logits', kind: 'logits' } }).toThrow(/must be embedding/)
+    await refused({ text: { ...description.text, onnx: '../text.onnx' } }).toThrow(/text.onnx/)
+  })
+})
