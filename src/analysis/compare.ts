@@ -1,4 +1,5 @@
 /** Computes which groups gained and which lost between two evaluations of the same images. */
+import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { groupByKey } from '../lib/tally.ts'
 import {
   type GroupClustering,
@@ -105,6 +106,8 @@ export interface EvaluationComparison {
   households: number | null
   /** Whether images were compared one by one, or only counts of groups. */
   isPaired: boolean
+  /** What an image counts for. */
+  metric: OutcomeMetricName
   /** Sentences for the reader on images and models that were not compared. */
   notes: string[]
 }

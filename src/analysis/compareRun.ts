@@ -9,6 +9,8 @@ import {
   sharedColumns,
 } from './imagePairs.ts'
 import { compareCounts } from './compareCounts.ts'
+import { compareValues } from './compareValues.ts'
+import { hasFractions } from '../results/outcomeMetrics.ts'
 import { isOfCounts } from '../results/schema.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import { type EvaluationPair } from './evaluationPairs.ts'
@@ -42,19 +44,20 @@ export async function compareEvaluations(
     firstModel: first.identity.model,
     secondModel: second.identity.model,
     isPaired,
+    metric: first.identity.metric ?? ('top1' as const),
   }
   if (!isPaired) return { ...about, ...(await compareCounts(pair, compared, minN)) }
+  const covered = await pairCoverage(first, second)
+  const notes = comparisonNotes(pair, covered)
+  if (hasFractions(first)) {
+    const changes = await compareValues(pair, compared, minN)
+    return { ...about, ...changes, coverage: covered, notes }
+  }
   const cells = new Map<string, PairedCounts[]>()
   for (const column of compared) cells.set(column, await pairedCounts(first, second, column))
   const overall = cells.get('label') ?? (await pairedCounts(first, second, 'label'))
   const found = groupChanges(cells, minN, overall)
-  const covered = await pairCoverage(first, second)
-  return {
-    ...about,
-    ...found,
-    coverage: covered,
-    notes: comparisonNotes(pair, covered),
-  }
+  return { ...about, ...found, coverage: covered, notes }
 }
 
 function comparisonNotes(

@@ -2,7 +2,7 @@ import { type GroupCounts, groupBy } from '../metrics/accuracy.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { inferDisparity, type InferredDisparity } from '../metrics/disparityInference.ts'
 import { failureBias } from '../metrics/failureBias.ts'
-import { countByHousehold } from '../results/households.ts'
+import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { type EvaluationId } from '../results/store.ts'
 import { countsOf, type DisparityRow, evaluationsOf, type Run } from '../results/run.ts'
 
@@ -47,7 +47,8 @@ export async function inferDisparities(
     const [entry] = evaluationsOf(run, row)
     const clusters = entry ? await countByHousehold(entry, by, run.entries) : null
     const inferred = inferDisparity(groups, { minN, seed, draws, clusters })
-    rows.push({ ...row, ...inferred, ...failureWarning(groups, { seed, draws }) })
+    const unit = entry && hasHouseholds(entry) ? inferred.unit : 'images'
+    rows.push({ ...row, ...inferred, unit, ...failureWarning(groups, { seed, draws }) })
   }
   return rows
 }

@@ -1,4 +1,5 @@
 /** Chooses the evaluations that are compared with each other. */
+import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { pullResults } from '../results/sync.ts'
 import { type CurrentResults, readableResults, readCurrentResults } from '../results/current.ts'
@@ -15,9 +16,15 @@ export interface EvaluationPair {
   unmatched: string[]
 }
 
-/** Reads the newest evaluations in a folder, without the images of the slice `exclude`. Errors: no-results. */
-export async function newestEvaluations(dir: string, exclude?: string): Promise<CurrentResults> {
-  const results = await readCurrentResults(await pullResults(dir), exclude)
+/**
+ * Reads the newest evaluations in a folder, without the images of the slice `exclude`, as a metric counts them. Errors: no-results.
+ */
+export async function newestEvaluations(
+  dir: string,
+  exclude?: string,
+  metric?: OutcomeMetricName,
+): Promise<CurrentResults> {
+  const results = await readCurrentResults(await pullResults(dir), exclude, metric)
   if (results.entries.length === 0)
     throw inputError(
       'no-results',
@@ -34,10 +41,15 @@ export async function newestEvaluations(dir: string, exclude?: string): Promise<
 export async function chooseEvaluationPairs(
   firstDir: string,
   secondDir = firstDir,
-  { models = [], exclude }: { models?: readonly string[]; exclude?: string } = {},
+  {
+    models = [],
+    exclude,
+    metric,
+  }: { models?: readonly string[]; exclude?: string; metric?: OutcomeMetricName } = {},
 ): Promise<EvaluationPair[]> {
-  const first = await newestEvaluations(firstDir, exclude)
-  const second = secondDir === firstDir ? first : await newestEvaluations(secondDir, exclude)
+  const first = await newestEvaluations(firstDir, exclude, metric)
+  const second =
+    secondDir === firstDir ? first : await newestEvaluations(secondDir, exclude, metric)
   const [a, b] = chooseModels(first.entries, second.entries, models)
   const before = await readableResults(resultsOfModel(first, a))
   const after = await readableResults(resultsOfModel(second, b))

@@ -1,3 +1,4 @@
+import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { shortList } from '../lib/table/text.ts'
 import { groupBy, sumCounts } from '../metrics/accuracy.ts'
@@ -23,6 +24,7 @@ import {
   judgeWorst,
 } from './gate.ts'
 import { pairCoverage, pairedCounts, sharedColumns } from './imagePairs.ts'
+import { checkBinaryMetric, outcomeMetric } from '../results/outcomeMetrics.ts'
 import { unusableNotes } from '../results/damage.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import {
@@ -46,6 +48,8 @@ export interface GateOptions {
   minN?: number
   /** A slice whose images are left out on both sides. */
   exclude?: string
+  /** What is right about an answer: `top1` (default) or `top5`. */
+  metric?: OutcomeMetricName
   /** Probability of any false alarm. Default 0.04. */
   alpha?: number
 }
@@ -67,7 +71,8 @@ const gateDefaults = { maxDrop: 0.02, by: 'region', minN: 100, alpha: defaultAlp
 /** Judges all evaluations in `dir`. Errors: nothing-to-judge, unknown-column, nothing-in-common, choose-models. */
 export async function judgeEvaluations(dir: string, options: GateOptions): Promise<GateResult> {
   const { by, minN, alpha } = { ...gateDefaults, ...options }
-  const { baseline, minWorst, maxDisparity } = options
+  const { baseline, minWorst, maxDisparity, metric = 'top1' } = options
+  checkBinaryMetric(metric, 'the gate')
   if (options.maxDrop !== undefined && baseline === undefined)
     throw inputError('no-baseline', '--max-drop is judged against a run: give --baseline')
   const maxDrop = baseline === undefined ? undefined : (options.maxDrop ?? gateDefaults.maxDrop)
@@ -77,7 +82,9 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     'max-disparity': maxDisparity,
   })
   const alphaPerLimit = alpha / Math.max(1, Object.keys(limits).length)
-  const { entries, failures } = await readableResults(await newestEvaluations(dir, options.exclude))
+  const { entries, failures } = await readableResults(
+    await newestEvaluations(dir, options.exclude, metric),
+  )
   const result: GateResult = {
     passed: true,
     by,
@@ -90,8 +97,12 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
   }
   checkGateColumn(entries, by)
   result.notes.push(...householdNotes(entries), ...countsNotes(entries))
+  if (metric !== 'top1')
+    result.notes.push(
+      `Every number here is of ${outcomeMetric(metric).title}, not of top-1 accuracy.`,
+    )
   if (baseline !== undefined && maxDrop !== undefined) {
-    const before = await readableResults(await newestEvaluations(baseline, options.exclude))
+    const before = await readableResults(await newestEvaluations(baseline, options.exclude, metric))
     result.notes.push(...unusableNotes(before.failures).map(note => `in the baseline, ${note}`))
     const drops = await pairedDrops(entries, before.entries, result)
     result.checks.push(...judgeDrops(drops, maxDrop, alphaPerLimit))

@@ -69,10 +69,48 @@ export async function pairedCounts(
      GROUP BY ALL ORDER BY ALL`,
     shardFilesOfBoth(first, second),
   )
-  const quarters = column === 'label' ? null : await columnQuarters(first, column)
-  const nameOf = (value: GroupValue): string =>
-    quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
+  const nameOf = await groupNamer(first, column)
   return rows.map(({ value, ...cell }) => ({ ...cell, group: nameOf(value) }))
+}
+
+/** Returns a function from the value of a column to its group: a quarter of the images for a column of many numbers. */
+async function groupNamer(
+  first: StoredEvaluation,
+  column: string,
+): Promise<(value: GroupValue) => string> {
+  const quarters = column === 'label' ? null : await columnQuarters(first, column)
+  return value => quarters?.find(({ high }) => Number(value) <= high)?.name ?? String(value)
+}
+
+/** Sums over the images of one group and household of what they count for on both sides. */
+export interface PairedValues {
+  group: string
+  /** The household; the image if none is known. */
+  cluster: string
+  n: number
+  first: number
+  second: number
+  /** Sum of the squared differences. */
+  squares: number
+}
+
+/** Returns the paired sums by a grouping column of the first side and by household; null groups all images together. */
+export async function pairedValues(
+  first: StoredEvaluation,
+  second: StoredEvaluation,
+  column: string | null,
+): Promise<PairedValues[]> {
+  const value = column === null ? `'all'` : `a.${quoteIdentifier(column)}`
+  const rows = await query<Omit<PairedValues, 'group'> & { value: GroupValue }>(
+    `SELECT ${value} AS value, coalesce(${householdSql(first)}, 'image ' || id) AS cluster, count(*)::DOUBLE AS n,
+       sum(a.correct1::DOUBLE) AS first, sum(b.correct1::DOUBLE) AS second,
+       sum((b.correct1::DOUBLE - a.correct1::DOUBLE) ** 2) AS squares
+     FROM ${joinedRowsSql} WHERE a.correct1 IS NOT NULL AND b.correct1 IS NOT NULL AND ${value} IS NOT NULL
+     GROUP BY ALL ORDER BY ALL`,
+    shardFilesOfBoth(first, second),
+  )
+  const nameOf = column === null ? String : await groupNamer(first, column)
+  return rows.map(({ value, ...sums }) => ({ ...sums, group: nameOf(value) }))
 }
 
 /** Returns the SQL of the household in a row of the first side; NULL if the data set names none. */

@@ -49,7 +49,7 @@ export type ClusterList = readonly (ClusterCounts | ClusterMoments)[]
 /** Returns the sums over the clusters of each group. */
 export function clusterMoments(clusters: readonly ClusterCounts[]): ClusterMoments[] {
   const groups = new Map<string, ClusterMoments>()
-  for (const { group, n, top1 } of clusters) {
+  for (const { group, n, top1, squares } of clusters) {
     if (n === 0) continue
     const sums = groups.get(group) ?? { ...noClusters, group }
     groups.set(group, sums)
@@ -60,6 +60,7 @@ export function clusterMoments(clusters: readonly ClusterCounts[]): ClusterMomen
     sums.hitSquares += top1 * top1
     sums.sizeHits += n * top1
     sums.hitShares += (top1 * top1) / n
+    if (squares !== undefined) sums.squares = (sums.squares ?? 0) + squares
   }
   return [...groups.values()]
 }

@@ -1,6 +1,7 @@
 import { inputError } from '../lib/errors.ts'
-import { checkGroups, type GroupCounts, sumCounts } from './accuracy.ts'
-import { designEffect } from './designEffect.ts'
+import { checkGroups, type GroupCounts } from './accuracy.ts'
+import { clusterMoments, designEffect } from './designEffect.ts'
+import { varianceRatio } from './valueMeans.ts'
 import { defaultMinN, type Disparity, disparity, splitBySize } from './disparity.ts'
 import { rangeInterval } from './disparityInterval.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
@@ -58,9 +59,10 @@ export function inferDisparity(
   const inside = clusters?.filter(cluster => names.has(cluster.group))
   if (inside) checkClusters(kept, inside)
   const effect = inside && designEffect(inside)
+  const ratios = varianceRatios(inside ?? [])
   const shares = kept.map(({ group, n, top1 }) => ({
     share: top1 / n,
-    n: n / (effect?.byGroup.get(group) ?? 1),
+    n: n / ((effect?.byGroup.get(group) ?? 1) * (ratios.get(group) ?? 1)),
   }))
   const { expected, p } = equalityNull(kept, permutation, inside)
   const inferred = { ...found, expected, p, unit, clusterCorrelation: effect?.correlation ?? null }
@@ -71,10 +73,22 @@ export function inferDisparity(
   return { ...inferred, ...range }
 }
 
+/** Returns the variance of each group's values over that of a share, for groups of values that are not only 0 and 1. */
+const varianceRatios = (clusters: readonly ClusterCounts[]): Map<string, number> =>
+  new Map(
+    clusterMoments(clusters).flatMap(({ group, n, top1: sum, squares }) =>
+      squares === undefined ? [] : [[group, varianceRatio({ n, sum, squares })]],
+    ),
+  )
+
+/** Rounding that sums of values between 0 and 1 may differ by. */
+const tolerance = 1e-6
+
 function checkClusters(groups: readonly GroupCounts[], clusters: readonly ClusterCounts[]): void {
+  const byGroup = new Map(clusterMoments(clusters).map(sums => [sums.group, sums]))
   for (const { group, n, top1 } of groups) {
-    const { n: images, top1: hits } = sumCounts(clusters.filter(cluster => cluster.group === group))
-    if (images !== n || hits !== top1) {
+    const { n: images, top1: hits } = byGroup.get(group) ?? { n: 0, top1: 0 }
+    if (images !== n || Math.abs(hits - top1) > tolerance) {
       throw inputError(
         'bad-clusters',
         `households of ${group} have ${hits} of ${images} images, the group ${top1} of ${n}`,

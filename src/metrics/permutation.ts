@@ -7,6 +7,8 @@ import { type Random, randomFrom, shuffle } from '../lib/random.ts'
 /** Counts of one cluster (a household) within one group. */
 export interface ClusterCounts extends GroupCounts {
   cluster: string
+  /** Sum of the squared values of its images, where these are not only 0 and 1. */
+  squares?: number
 }
 
 export interface PermutationOptions {

@@ -26,7 +26,7 @@ export interface CountsCell extends CountsRow {
 /** The counts of a cell, in their order. */
 const countSql = {
   n: 'count(correct1)',
-  top1: 'count_if(correct1)',
+  top1: 'coalesce(sum(correct1::DOUBLE), 0)',
   top5: 'CASE WHEN count(correct5) = count(correct1) THEN count_if(correct5) END',
   errors: "count_if(len(labels) > 0 AND status <> 'ok')",
   unscored: 'count_if(len(labels) = 0)',

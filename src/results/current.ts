@@ -1,3 +1,4 @@
+import { type OutcomeMetricName } from './metricNames.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { GeogapError } from '../lib/errors.ts'
 import { type Failure, readFailures } from './records.ts'
@@ -8,6 +9,7 @@ import {
   readRunRecords,
   requestedIdentities,
 } from './runRecords.ts'
+import { withMetric } from './outcomeMetrics.ts'
 import { excludeImages, readExclusion } from './slices.ts'
 import {
   isKnown,
@@ -27,8 +29,24 @@ export interface CurrentResults {
   failures: Failure[]
 }
 
-/** Reads the results below `dir` that answers come from, without the images of the slice `exclude`. Errors: no-results. */
-export async function readCurrentResults(dir: string, exclude?: string): Promise<CurrentResults> {
+/**
+ * Reads the results below `dir` that answers come from, without the images of the slice `exclude`. With a metric, each image has what it
+ * counts for under that metric in place of whether its first class is right. Errors: no-results.
+ */
+export async function readCurrentResults(
+  dir: string,
+  exclude?: string,
+  metric: OutcomeMetricName = 'top1',
+): Promise<CurrentResults> {
+  const results = await readResults(dir, exclude)
+  if (metric === 'top1') return results
+  return answerFromReadable(results, async ({ entries, failures }) => {
+    const measured = await withMetric(entries, metric)
+    return { entries: measured.entries, failures: [...failures, ...measured.failures] }
+  })
+}
+
+async function readResults(dir: string, exclude: string | undefined): Promise<CurrentResults> {
   const runs = await readRunRecords(dir)
   const stored = nameByRequests(await readEvaluationFolders(dir), runs)
   const retired = stored.filter(({ identity }) => isRetired(identity))

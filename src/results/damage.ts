@@ -13,6 +13,7 @@ import {
   type RecordKind,
   readRecordFolder,
 } from './records.ts'
+import { metricNotStored } from './outcomeMetrics.ts'
 import { type RecordedRun } from './runRecords.ts'
 import { type ResultKey } from './schema.ts'
 import { type StoredEvaluation } from './store.ts'
@@ -86,7 +87,12 @@ const unusableFailure = (
 ): Failure => ({ model, dataset, code, message })
 
 /** Returns a note for each stored result that is left out. */
-export const unusableNotes = (failures: readonly Failure[]): string[] =>
-  failures
-    .filter(({ code }) => Object.values(unusableCodes).includes(code))
-    .map(failure => `left out: ${failureText(failure)}`)
+export function unusableNotes(failures: readonly Failure[]): string[] {
+  const unusable = failures.filter(({ code }) => Object.values(unusableCodes).includes(code))
+  const [unmeasured, ...others] = failures.filter(({ code }) => code === metricNotStored)
+  const more = others.length === 0 ? '' : ` (${others.length} more evaluations likewise)`
+  return [
+    ...unusable.map(failure => `left out: ${failureText(failure)}`),
+    ...(unmeasured ? [`left out: ${failureText(unmeasured)}${more}`] : []),
+  ]
+}

@@ -10,6 +10,7 @@ import {
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { parquetRows, query, quoteIdentifier } from '../lib/sql.ts'
 import { entryFolderSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
+import { hasFractions } from './outcomeMetrics.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
 const householdColumn = 'household'
@@ -17,6 +18,14 @@ const householdColumn = 'household'
 /** Returns whether the data set of an evaluation has households. */
 export const hasHouseholds = ({ shards }: Pick<StoredEvaluation, 'shards'>): boolean =>
   shards[0]!.columns.includes(householdColumn)
+
+/** SQL of the household of an image; an image without one is a household of its own. */
+const clusterSql = (entry: Pick<StoredEvaluation, 'shards'>): string =>
+  hasHouseholds(entry) ? "coalesce(household::VARCHAR, 'image ' || id)" : 'id'
+
+/** SQL of whether the household of an image is known; true for values between 0 and 1, whose variance is always estimated. */
+const knownSql = (entry: Pick<StoredEvaluation, 'shards' | 'identity'>): string =>
+  hasFractions(entry) ? 'true' : 'household IS NOT NULL'
 
 /** Counts of one household, with the values of its group. */
 export interface HouseholdCounts extends ClusterCounts {
@@ -34,23 +43,26 @@ export async function countByHousehold(
   entries: readonly StoredEvaluation[] = [entry],
 ): Promise<HouseholdCounts[] | null> {
   const columns = [by].flat()
-  if (columns.includes(householdColumn) || !hasHouseholds(entry)) return null
+  if (columns.includes(householdColumn) || !(hasHouseholds(entry) || hasFractions(entry)))
+    return null
   const groups: string[] = []
   for (const column of columns) groups.push((await groupSql(entry, column, entries)) ?? 'NULL')
   const named = groups.map((sql, i) => `${sql} AS g${i}`)
   const rows = await query<
     Omit<ClusterCounts, 'group'> & { known: boolean } & Record<`g${number}`, GroupValue>
   >(
-    `SELECT ${named.join(', ')}, coalesce(household::VARCHAR, 'image ' || id) AS cluster,
-       bool_or(household IS NOT NULL) AS known, count(correct1)::DOUBLE AS n, count_if(correct1)::DOUBLE AS top1
+    `SELECT ${named.join(', ')}, ${clusterSql(entry)} AS cluster,
+       bool_or(${knownSql(entry)}) AS known, count(correct1)::DOUBLE AS n, sum(correct1::DOUBLE) AS top1, sum(correct1::DOUBLE * correct1::DOUBLE) AS squares
      FROM ${parquetRows()} WHERE ${groups.map(sql => `${sql} IS NOT NULL`).join(' AND ')}
      GROUP BY ${named.map((_, i) => i + 1).join(', ')}, cluster HAVING n > 0 ORDER BY ALL`,
     [shardPaths(entry)],
   )
   if (!rows.some(({ known }) => known)) return null
-  return rows.map(({ cluster, n, top1, ...row }) => {
+  const isFractional = hasFractions(entry)
+  return rows.map(({ cluster, n, top1, squares, ...row }) => {
     const values = columns.map((_, i) => String(row[`g${i}`]))
-    return { group: joinedName(values), values, cluster, n, top1 }
+    const counts = { group: joinedName(values), values, cluster, n, top1 }
+    return isFractional ? { ...counts, squares: squares! } : counts
   })
 }
 
@@ -102,7 +114,7 @@ export async function readHouseholdMoments(
   sets: readonly (readonly string[])[],
 ): Promise<HouseholdMoments> {
   const moments = new Map<string, GroupedMoments[]>()
-  const named = entries.filter(hasHouseholds)
+  const named = entries.filter(entry => hasHouseholds(entry) || hasFractions(entry))
   for (const members of groupByKey(named, ({ identity }) => identity.content).values()) {
     const columns = new Map<string, string>()
     for (const name of new Set(sets.flat())) {
@@ -180,21 +192,22 @@ async function householdSums(
   >(
     `WITH images AS (
        SELECT ${[`${entryFolderSql} AS entry`, ...aliases.map((alias, i) => `${columns.get(names[i]!)!} AS ${alias}`)].join(', ')},
-         coalesce(household::VARCHAR, 'image ' || id) AS household, household IS NOT NULL AS known, correct1
+         ${clusterSql(entries[0]!)} AS household, ${knownSql(entries[0]!)} AS known, correct1
        FROM ${namedRows()} WHERE correct1 IS NOT NULL),
      households AS (
        SELECT ${['entry', ...aliases].join(', ')}, ${mask} AS mask, bool_or(known) AS known,
-         count(*)::DOUBLE AS n, count_if(correct1)::DOUBLE AS hits
+         count(*)::DOUBLE AS n, sum(correct1::DOUBLE) AS hits, sum(correct1::DOUBLE * correct1::DOUBLE) AS squares
        FROM images GROUP BY GROUPING SETS (${[...new Set(sets.map(setSql))].join(', ')}))
-     SELECT ${['entry', 'mask', ...aliases].join(', ')}, bool_or(known) AS known, {'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits),
+     SELECT ${['entry', 'mask', ...aliases].join(', ')}, bool_or(known) AS known, {'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits), 'squares': sum(squares),
        'sizeSquares': sum(n * n), 'hitSquares': sum(hits * hits), 'sizeHits': sum(n * hits), 'hitShares': sum(hits * hits / n)} AS sums
      FROM households GROUP BY ${['entry', 'mask', ...aliases].join(', ')} ORDER BY ALL`,
     [entries.flatMap(shardPaths)],
   )
-  return rows.map(({ entry, mask, known, sums, ...row }) => {
+  const isFractional = hasFractions(entries[0]!)
+  return rows.map(({ entry, mask, known, sums: { squares, ...sums }, ...row }) => {
     const set = positions.get(Number(mask))!
     const values = sets[set]!.map(name => row[`g${names.indexOf(name)}`]!)
-    return { entry, set, values, known, sums }
+    return { entry, set, values, known, sums: isFractional ? { ...sums, squares } : sums }
   })
 }
 

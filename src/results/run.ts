@@ -1,3 +1,4 @@
+import { type OutcomeMetricName } from './metricNames.ts'
 import { inputError, nearestNames } from '../lib/errors.ts'
 import { memoizeByObject } from '../lib/memoize.ts'
 import { ownValue } from '../lib/ownValue.ts'
@@ -16,6 +17,8 @@ import { type CountsCell, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
 import { answerFromReadable, readCurrentResults } from './current.ts'
+import { hasFractions } from './outcomeMetrics.ts'
+import { valueClusterings } from '../metrics/valueMeans.ts'
 import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './store.ts'
 import { readModelNotes } from './modelNotes.ts'
 import { readStudies, type StudyValues } from './studies.ts'
@@ -94,12 +97,25 @@ export const openRun = async (place: string, exclude?: string): Promise<Run> =>
   createRun(await readStoredRun(place, { exclude }))
 
 /**
+ * Opens a run as a metric counts its images: `top1` is the mean of what each image counts for, and `top5` is null. Evaluations that
+ * lack what the metric needs have null values, and failures that say so.
+ */
+export const openRunByMetric = async (
+  place: string,
+  options: { exclude: string | undefined; metric: OutcomeMetricName | undefined },
+): Promise<Run> => createRun(await readStoredRun(place, options))
+
+/**
  * Opens a run of which only the counts by `columns` are read, which is faster. Questions by another column are errors
  * (columns-not-read).
  */
 export const openRunByColumns = async (
   place: string,
-  options: { columns: readonly string[]; exclude: string | undefined },
+  options: {
+    columns: readonly string[]
+    exclude: string | undefined
+    metric?: OutcomeMetricName
+  },
 ): Promise<Run> => createRun(await readStoredRun(place, options), options.columns)
 
 type StoredRun = Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
@@ -107,12 +123,20 @@ type StoredRun = Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'
 
 async function readStoredRun(
   place: string,
-  { exclude, columns }: { exclude: string | undefined; columns?: readonly string[] },
+  {
+    exclude,
+    columns,
+    metric,
+  }: {
+    exclude: string | undefined
+    columns?: readonly string[]
+    metric?: OutcomeMetricName | undefined
+  },
 ): Promise<StoredRun> {
   const dir = await pullResults(place)
   const datasets = await readDatasetRecords(dir)
   const studies = await readStudies(dir)
-  return answerFromReadable(await readCurrentResults(dir, exclude), async results => {
+  return answerFromReadable(await readCurrentResults(dir, exclude, metric), async results => {
     const cells = await readCounts(results.entries, columns)
     const sets =
       columns === undefined
@@ -257,7 +281,8 @@ function groupClusterings(
   const moments = run.households.get(evaluationsOf(run, slot)[0]?.key ?? '')
   if (!moments) return null
   const sums = momentsBy(moments, by)
-  const found = new Map(sums && groupClusteringsOf(sums))
+  const isFractional = evaluationsOf(run, slot).some(hasFractions)
+  const found = new Map(sums && (isFractional ? valueClusterings(sums) : groupClusteringsOf(sums)))
   const reason = `no interval: households are not counted by ${by.join(' × ')}`
   return group => found.get(group) ?? { inflation: 1, reason }
 }

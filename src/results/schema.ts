@@ -48,6 +48,8 @@ export const resultKey = z.object({
   order: z.string().optional(),
   /** Images that an analysis left out: how many, and which list said so. Never in what is stored. */
   excluded: z.string().optional(),
+  /** What an analysis lets each image count for in place of its first class. Never in what is stored. */
+  metric: z.enum(['top5', 'mrr', 'probability']).optional(),
   /**
    * Present where rows are not this program's predictions: `imported` where another program made them, `answers` where its
    * answers in free text were scored, so that one class at most is known, `counts` where others

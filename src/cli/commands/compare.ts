@@ -5,6 +5,7 @@ import { defineCommand } from './command.ts'
 import {
   excludeOption,
   formatOption,
+  metricOption,
   minNOption,
   modelsOption,
   preprocessingOption,
@@ -27,6 +28,7 @@ export const command = defineCommand({
     },
     ...preprocessingOption('(default: all that both sides have)'),
     ...minNOption('in common are not tested'),
+    ...metricOption('top1, top5, mrr or probability (of the right class)'),
     '--flips <file>': {
       text: 'write the images that one side has right and the other wrong, as CSV',
       parse: fileEndingIn('.csv'),

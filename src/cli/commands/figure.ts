@@ -1,6 +1,6 @@
 import { inputError } from '../../lib/errors.ts'
 import { defineCommand } from './command.ts'
-import { excludeOption, minNOption, preprocessingOption } from './options.ts'
+import { excludeOption, metricOption, minNOption, preprocessingOption } from './options.ts'
 import { fileEndingIn, wholeNumber } from './parsers.ts'
 
 export const command = defineCommand({
@@ -21,6 +21,9 @@ export const command = defineCommand({
     '--model <name>': 'the model to show or to mark (default: the best)',
     ...preprocessingOption('(default: the commonest)'),
     ...minNOption('are left out'),
+    ...metricOption(
+      'what accuracy stands for: top1, top5, mrr or probability (of the right class)',
+    ),
     '--width <pixels>': { text: 'about how wide', parse: wholeNumber(200), default: 720 },
     ...excludeOption,
   },
@@ -28,7 +31,7 @@ export const command = defineCommand({
     'geogap figure progress results -o progress.svg',
     'geogap figure --paper 1 results -o one.pdf',
   ],
-  run: async ({ paper, output, width, exclude, ...options }) => {
+  run: async ({ paper, output, width, exclude, metric, ...options }) => {
     // With a number the only argument is the folder.
     const words = [paper?.toString(), options.name, options.dir].filter(word => word !== undefined)
     const [name, dir] = words
@@ -36,8 +39,8 @@ export const command = defineCommand({
       throw inputError('bad-option', 'figure takes NAME DIR, or --paper NUMBER DIR')
     const { writeFigures } = await import('../../report/figures/files.ts')
     const { makeFigures } = await import('../../report/figures/index.ts')
-    const { openRun } = await import('../../results/run.ts')
-    const figures = makeFigures(await openRun(dir, exclude), name, options)
+    const { openRunByMetric } = await import('../../results/run.ts')
+    const figures = makeFigures(await openRunByMetric(dir, { exclude, metric }), name, options)
     for (const { file, figure } of await writeFigures(figures, output, width))
       process.stdout.write(`${file}\n${figure.title}. ${figure.caption}\n`)
   },

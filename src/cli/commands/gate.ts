@@ -1,6 +1,6 @@
 import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
-import { excludeOption, minNOption, textFormatOption } from './options.ts'
+import { excludeOption, metricOption, minNOption, textFormatOption } from './options.ts'
 import { fileEndingIn, share } from './parsers.ts'
 
 /** Exit code of a gate that failed. */
@@ -23,6 +23,7 @@ export const command = defineCommand({
       default: 'region',
     },
     ...minNOption('are listed and not judged', 100),
+    ...metricOption('top1 or top5, which are tested exactly'),
     '--junit <file>': { text: 'write the checks as a JUnit file', parse: fileEndingIn('.xml') },
     ...textFormatOption,
     ...excludeOption,

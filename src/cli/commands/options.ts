@@ -3,6 +3,7 @@ import { type DatasetSpec } from '../../datasets/open.ts'
 import { devices } from '../../lib/onnx/engine.ts'
 import { preprocessingModes } from '../../lib/pixels/steps.ts'
 import { tableFormats } from '../../lib/table/columns.ts'
+import { outcomeMetricNames } from '../../results/metricNames.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
 import { type InputValues, pick } from './command.ts'
 import { printTerms, transferPrinter } from './terminal.ts'
@@ -134,4 +135,15 @@ type DatasetOptions = InputValues<typeof datasetOptions>
 export const datasetSpecOf = (options: DatasetOptions): Omit<DatasetSpec, 'name'> => ({
   ...pick(options, ['data', 'limit', 'map', 'classes', 'labels', 'choices', 'regions']),
   hub: { onTerms: printTerms, onDownload: transferPrinter() },
+})
+
+/** For commands that count images by what their answers are worth; `others` are metrics of groups that only tables have. */
+export const metricOption = <Other extends string = never>(
+  names: string,
+  others: readonly Other[] = [],
+) => ({
+  '--metric <name>': {
+    text: `${names} (default: top1)`,
+    parse: oneOf([...outcomeMetricNames, ...others]),
+  },
 })

@@ -1,9 +1,20 @@
 import { inputError } from '../../lib/errors.ts'
 import { tableFormats } from '../../lib/table/columns.ts'
 import { type Table } from '../../lib/table/table.ts'
+import {
+  type GroupMetricName,
+  groupMetricNames,
+  outcomeMetricNames,
+} from '../../results/metricNames.ts'
 import { type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
-import { arrangeOptions, excludeOption, minNOption, preprocessingOption } from './options.ts'
+import {
+  arrangeOptions,
+  excludeOption,
+  metricOption,
+  minNOption,
+  preprocessingOption,
+} from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
 import { printNote } from './terminal.ts'
 
@@ -29,6 +40,10 @@ const options = {
     parse: wholeNumber(),
     default: 1000,
   },
+  ...metricOption(
+    'top1, top5, mrr, probability (of the right class), or of groups: macro, calibration, worst, cvar, recall, confusion',
+    groupMetricNames,
+  ),
   ...arrangeOptions,
   ...excludeOption,
 }
@@ -90,10 +105,18 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
   }
   if (disparity && by.length !== 1)
     throw inputError('bad-option', `--disparity takes one column after --by, not ${by.length}`)
+  const metric = options.metric ?? 'top1'
+  const groupMetric = groupMetricNames.find(name => name === metric)
+  if (groupMetric) return groupMetricTables(dir, groupMetric, options)
   const { groupAccuracyTable, importedTable, inferenceTable } =
     await import('../../report/page/resultTables.ts')
-  const run = await openRunByColumns(dir, { columns: by, exclude: options.exclude })
-  const tables = disparity ? [] : [groupAccuracyTable(run, by)]
+  const outcome = outcomeMetricNames.find(name => name === metric)!
+  const run = await openRunByColumns(dir, {
+    columns: by,
+    exclude: options.exclude,
+    metric: outcome,
+  })
+  const tables = disparity ? [] : [groupAccuracyTable(run, by, outcome)]
   if (!disparity && !isSingle) {
     const { readImportedAccuracies } = await import('../../results/importedAccuracies.ts')
     const { estimateTable } = await import('../../report/page/estimateTable.ts')
@@ -106,8 +129,33 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
     const { inferDisparities } = await import('../../analysis/disparityInference.ts')
     const { minN, seed, draws } = how
     tables.push(
-      inferenceTable(await inferDisparities(run, { by: column, minN, seed, draws }), column),
+      inferenceTable(
+        await inferDisparities(run, { by: column, minN, seed, draws }),
+        column,
+        outcome,
+      ),
     )
   }
   return withLeftOut(run, tables)
+}
+
+/** Returns the table of a metric of groups. Errors: bad-option. */
+async function groupMetricTables(
+  dir: string,
+  metric: GroupMetricName,
+  { by = [], exclude, disparity, minN }: Inputs,
+): Promise<Table[]> {
+  const isWorst = metric === 'worst' || metric === 'cvar'
+  if (disparity || (isWorst && by.length !== 1))
+    throw inputError(
+      'bad-option',
+      disparity
+        ? `--disparity is of metrics that are means over images (${outcomeMetricNames.join(', ')}), not of ${metric}`
+        : `--metric ${metric} takes one column after --by, not ${by.length}`,
+    )
+  const { openRunByColumns } = await import('../../results/run.ts')
+  const { groupMetricTable } = await import('../../report/page/metricTables.ts')
+  const columns = isWorst || by.includes('label') ? by : [...by, 'label']
+  const run = await openRunByColumns(dir, { columns, exclude })
+  return withLeftOut(run, [await groupMetricTable(run, metric, { by, minN })])
 }

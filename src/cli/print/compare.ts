@@ -7,6 +7,7 @@ import {
 } from '../../analysis/compare.ts'
 import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
 import { groupList, pEquation, pointsText } from '../../lib/table/text.ts'
+import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { type Answer } from './answer.ts'
 
 const maxSentenceGroups = 3
@@ -16,7 +17,7 @@ const maxSentenceGroups = 3
  * show is called so, with its interval.
  */
 export function comparisonSentence(comparison: EvaluationComparison): string {
-  const { rows, tested, isPaired, minN } = comparison
+  const { rows, tested, isPaired, minN, metric } = comparison
   const overall = rows.find(({ by }) => by === 'overall')
   if (!overall) return 'no images in common'
   if (!isPaired)
@@ -24,7 +25,8 @@ export function comparisonSentence(comparison: EvaluationComparison): string {
   const shown = rows.filter(isShownChange)
   const lost = shown.filter(({ change }) => change < 0)
   const gained = shown.filter(({ change }) => change > 0)
-  const start = overallText(overall)
+  const what = metric === 'top1' ? '' : `${outcomeMetric(metric).title}: `
+  const start = `${what}${overallText(overall)}`
   if (tested === 0) return `${start}; no group has ${minN} images in common, so none is tested`
   if (shown.length === 0) return `${start}; a change is not shown in any of ${tested} groups`
   const surest = (list: readonly GroupChange[]) =>
@@ -45,9 +47,10 @@ export function comparisonSentence(comparison: EvaluationComparison): string {
 
 function overallText({ change, p, interval }: GroupChange): string {
   const text = `overall ${pointsText(change)} points`
-  if (p! < significanceLevel) return `${text} (${pEquation(p!)})`
+  if (p === null) return `${text}, of which nothing can be told`
+  if (p < significanceLevel) return `${text} (${pEquation(p)})`
   const range = interval ? `, 95 % interval ${changeRangeText(interval)}` : ''
-  return `${text}, not shown to be a change (${pEquation(p!)}${range})`
+  return `${text}, not shown to be a change (${pEquation(p)}${range})`
 }
 
 const isShownChange = ({ by, adjusted }: GroupChange): boolean =>
@@ -81,7 +84,7 @@ export function comparisonAnswer(
   const shownRows = rows.length <= maxShownRows ? rows : rows.filter(isShownGroup)
   const hidden = rows.length - shownRows.length
   const notes = [
-    `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of top-1 accuracy on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
+    `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of ${outcomeMetric(comparison.metric).title} on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
     testNote(comparison),
     ...(hidden > 0
       ? [`${hidden} groups of which no change is shown are not listed; --format csv has all.`]
@@ -105,13 +108,15 @@ function testNote(comparison: EvaluationComparison): string {
   const { isPaired, tested, minN } = comparison
   if (!isPaired)
     return 'One side is counts by group: p, gained and lost need single images. Intervals are as of two independent samples (Newcombe); of two models on one set of images, which mostly are right on the same ones, they are wider than paired ones.'
-  return `p: ${significanceTestText(comparison)}; mid-p counts what was seen half: nearer the level on average, not guaranteed. Adjusted by Benjamini and Hochberg over ${tested} groups${minN > 1 ? ` of at least ${minN} images` : ''}: of the groups named at 0.05, at most 5 % on average have not changed (the false discovery rate; not the chance of any false one). Overall stands alone. Each interval is of its group alone. A change that is not shown may still be as large as its interval.`
+  return `p: ${significanceTestText(comparison)}${outcomeMetric(comparison.metric).isBinary ? '; mid-p counts what was seen half: nearer the level on average, not guaranteed' : ''}. Adjusted by Benjamini and Hochberg over ${tested} groups${minN > 1 ? ` of at least ${minN} images` : ''}: of the groups named at 0.05, at most 5 % on average have not changed (the false discovery rate; not the chance of any false one). Overall stands alone. Each interval is of its group alone. A change that is not shown may still be as large as its interval.`
 }
 
-const significanceTestText = ({ households }: EvaluationComparison): string =>
-  households === null
-    ? "McNemar's exact test"
-    : `exact sign-flip test in which the images of one household change together (${households.toLocaleString('en-US')} households; intervals are wider accordingly)`
+const significanceTestText = ({ households, metric }: EvaluationComparison): string =>
+  !outcomeMetric(metric).isBinary
+    ? `mean difference over its standard error${households === null ? '' : ` over ${households.toLocaleString('en-US')} households`} (not exact; no image is gained or lost)`
+    : households === null
+      ? "McNemar's exact test"
+      : `exact sign-flip test in which the images of one household change together (${households.toLocaleString('en-US')} households; intervals are wider accordingly)`
 
 const isShownGroup = (row: GroupChange): boolean =>
   row.adjusted === null || ['overall', 'region', 'income'].includes(row.by) || isShownChange(row)

@@ -1,3 +1,4 @@
+import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { type Run } from '../../results/run.ts'
 import { classRegion } from './classRegion.ts'
@@ -74,9 +75,23 @@ export function drawFigures(
   results: RunView,
   options: FigureOptions = {},
 ): Figure[] {
-  const figures = withUniqueIds(kind.make(results, options))
+  const figures = withUniqueIds(kind.make(results, options)).map(figure =>
+    withMetricNamed(figure, results),
+  )
   if (results.syntheticNote === null) return figures
   return figures.map(figure => ({ ...figure, title: `${figure.title} (made-up data)` }))
+}
+
+/** Says in a figure of another metric than top-1 accuracy that its accuracies are that. */
+function withMetricNamed(figure: Figure, { run }: RunView): Figure {
+  const metric = run.entries[0]?.identity.metric
+  if (metric === undefined) return figure
+  const { title } = outcomeMetric(metric)
+  return {
+    ...figure,
+    subtitle: [`accuracy is ${title}, × 100`, figure.subtitle].filter(Boolean).join('; '),
+    caption: `Every accuracy here is ${title}, × 100, in place of top-1 accuracy. ${figure.caption}`,
+  }
 }
 
 /**

@@ -1,8 +1,10 @@
+import { type OutcomeMetricName } from '../../results/metricNames.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import { unusableNotes } from '../../results/damage.ts'
 import { leftOutImages, leftOutNotes } from '../../results/leftOut.ts'
 import { countsNotes } from '../../results/schema.ts'
 import { modelWarnings } from '../../results/modelNotes.ts'
+import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
 import {
@@ -26,7 +28,10 @@ import {
 import { groupList, percent } from '../../lib/table/text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
-export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccuracyRow>[] => [
+export const accuracyColumns = (
+  by: readonly string[],
+  metric: OutcomeMetricName = 'top1',
+): TableColumn<GroupAccuracyRow>[] => [
   ...fieldColumns({ model: 'model', dataset: 'data set', preprocessing: 'preprocessing' }),
   ...(by.length === 0
     ? []
@@ -38,9 +43,11 @@ export const accuracyColumns = (by: readonly string[]): TableColumn<GroupAccurac
     value: row => row.n,
     show: row => (row.of === null ? `${row.n}` : `${row.n} of ${row.of}`),
   },
-  shareColumn('top1', 'top-1 %'),
+  metric === 'top1'
+    ? shareColumn('top1', 'top-1 %')
+    : { ...shareColumn('top1', `${outcomeMetric(metric).title} %`), name: metric },
   ...intervalColumns<GroupAccuracyRow>(({ low, high }) => [low, high]),
-  shareColumn('top5', 'top-5 %'),
+  ...(metric === 'top1' ? [shareColumn('top5', 'top-5 %')] : []),
   {
     name: 'errors',
     heading: 'errors',
@@ -122,11 +129,15 @@ export const drawnUnitText = ({ unit }: Pick<InferenceRow, 'unit'>): string =>
 const warningText = ({ reason, warning }: InferenceRow): string | null =>
   [reason, warning].filter(text => text !== null).join('; ') || null
 
-export const inferenceTable = (rows: readonly InferenceRow[], by: string): Table =>
+export const inferenceTable = (
+  rows: readonly InferenceRow[],
+  by: string,
+  metric: OutcomeMetricName = 'top1',
+): Table =>
   createTable(
     {
       name: 'disparity',
-      title: `Disparity by ${by} (points)`,
+      title: `Disparity${metric === 'top1' ? '' : ` of ${outcomeMetric(metric).title}`} by ${by} (points)`,
       notes: [
         'if equal: the disparity that these groups would show if accuracy were the same everywhere; p: probability of a disparity at least this large if all groups were equal',
         'corrected: what remains without that (median-unbiased); the interval is that of the true disparity',
@@ -215,12 +226,18 @@ function leftOutColumn({ entries, datasets }: Run): TableColumn<GroupAccuracyRow
   }
 }
 
-export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
+export function groupAccuracyTable(
+  run: Run,
+  by: readonly string[],
+  metric: OutcomeMetricName = 'top1',
+): Table {
   const rows = run.accuracy({ by })
+  const { title } = outcomeMetric(metric)
+  const what = metric === 'top1' ? 'Accuracy' : `${title.charAt(0).toUpperCase()}${title.slice(1)}`
   return createTable(
     {
       name: 'accuracy',
-      title: by.length === 0 ? 'Accuracy' : `Accuracy by ${by.join(' × ')}`,
+      title: by.length === 0 ? what : `${what} by ${by.join(' × ')}`,
       notes: [
         ...modelWarnings(run),
         ...importedNotes(run),
@@ -232,7 +249,7 @@ export function groupAccuracyTable(run: Run, by: readonly string[]): Table {
         ...leftOutNotes(run),
       ],
     },
-    [...accuracyColumns(by), leftOutColumn(run)],
+    [...accuracyColumns(by, metric), leftOutColumn(run)],
     rows,
   )
 }

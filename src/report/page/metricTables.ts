@@ -1,0 +1,155 @@
+/** Tables of metrics of groups. */
+import {
+  calibrationRows,
+  confusionRows,
+  countedOnlyNotes,
+  groupMetrics,
+  type GroupMetric,
+  macroRows,
+  recallRows,
+  worstRows,
+} from '../../analysis/groupMetrics.ts'
+import {
+  fieldColumn,
+  fieldColumns,
+  intervalColumns,
+  numericColumns,
+  shareColumn,
+  type TableColumn,
+} from '../../lib/table/columns.ts'
+import { createTable, type Table } from '../../lib/table/table.ts'
+import { type Interval, shareInterval } from '../../metrics/intervals.ts'
+import { type EvaluationId } from '../../results/store.ts'
+import { type Run } from '../../results/run.ts'
+
+const idColumns: TableColumn<EvaluationId>[] = fieldColumns({
+  model: 'model',
+  dataset: 'data set',
+  preprocessing: 'preprocessing',
+})
+
+const groupColumn = (by: readonly string[]): TableColumn<{ group: string }>[] =>
+  by.length === 0 ? [] : [fieldColumn('group', by.join(' × '))]
+
+const intervalOf = <Row extends { interval: Interval | null }>(): TableColumn<Row>[] =>
+  intervalColumns<Row>(({ interval }) => interval ?? [null, null])
+
+const reasonColumn: TableColumn<{ reason: string | null }> = {
+  ...fieldColumn('reason', '', (reason: string | null) => reason ?? ''),
+  type: 'text',
+}
+
+/** Options of a table of a metric of groups. */
+export interface GroupMetricOptions {
+  by: readonly string[]
+  /** Groups with fewer images are not among the worst. */
+  minN: number
+}
+
+/** The rows of a metric as text and values, with sentences for the reader. */
+interface MetricContent {
+  table: (about: Parameters<typeof createTable>[0]) => Table
+  reasons: readonly (string | null)[]
+}
+
+type MetricReader = (run: Run, options: GroupMetricOptions) => Promise<MetricContent>
+
+const content = <Row extends EvaluationId & { reason?: string | null }>(
+  rows: readonly Row[],
+  columns: readonly TableColumn<Row>[],
+): MetricContent => ({
+  table: about => createTable(about, [...idColumns, ...columns], rows),
+  reasons: rows.map(({ reason = null }) => reason),
+})
+
+const readMacro: MetricReader = async (run, { by }) =>
+  content(await macroRows(run, by), [
+    ...groupColumn(by),
+    ...numericColumns({ n: 'n' }),
+    shareColumn('value', 'macro accuracy %'),
+    ...intervalOf(),
+    reasonColumn,
+  ])
+
+const worstReader =
+  (part: number, heading: string): MetricReader =>
+  async (run, { by, minN }) =>
+    content(await worstRows(run, { by: by[0]!, minN, part }), [
+      shareColumn('value', heading),
+      ...intervalOf(),
+      ...numericColumns({ groups: 'groups' }),
+      fieldColumn('worst', 'worst as seen'),
+      reasonColumn,
+    ])
+
+const readCalibrationTable: MetricReader = async (run, { by }) =>
+  content(await calibrationRows(run, by), [
+    ...groupColumn(by),
+    ...numericColumns({ n: 'n' }),
+    shareColumn('confidence', 'confidence %'),
+    shareColumn('accuracy', 'accuracy %'),
+    shareColumn('overconfidence', 'overconfidence (points)'),
+    ...intervalOf(),
+    shareColumn('error', 'calibration error (points)'),
+    reasonColumn,
+  ])
+
+const readRecall: MetricReader = async (run, { by }) =>
+  content(await recallRows(run, by), [
+    ...groupColumn(by),
+    fieldColumn('label', 'class'),
+    ...numericColumns({ n: 'n' }),
+    shareColumn('value', 'recall %'),
+    ...intervalOf(),
+    fieldColumn('instead'),
+    { ...shareColumn('insteadShare', 'of images %'), name: 'instead_share' },
+    reasonColumn,
+  ])
+
+const readConfusion: MetricReader = async (run, { by }) => {
+  const rows = (await confusionRows(run, by)).map(row => ({
+    ...row,
+    share: row.taken / row.n,
+    interval: shareInterval(row.taken, row.n),
+  }))
+  return content(rows, [
+    ...groupColumn(by),
+    fieldColumn('label', 'class'),
+    fieldColumn('instead', 'taken for'),
+    ...numericColumns({ taken: 'images', n: 'of' }),
+    shareColumn('share', 'share %'),
+    ...intervalOf(),
+  ])
+}
+
+const readers: Readonly<Record<GroupMetric['name'], MetricReader>> = {
+  macro: readMacro,
+  worst: worstReader(0, 'worst group %'),
+  cvar: worstReader(0.2, 'worst fifth %'),
+  calibration: readCalibrationTable,
+  recall: readRecall,
+  confusion: readConfusion,
+}
+
+/** Metrics that counts by group suffice for. */
+const ofCounts: readonly GroupMetric['name'][] = ['worst', 'cvar']
+
+/** Returns the table of a metric of groups. */
+export async function groupMetricTable(
+  run: Run,
+  name: GroupMetric['name'],
+  options: GroupMetricOptions,
+): Promise<Table> {
+  const metric = groupMetrics.find(one => one.name === name)!
+  const { table, reasons } = await readers[name](run, options)
+  const by = options.by.length === 0 ? '' : ` by ${options.by.join(' × ')}`
+  return table({
+    name,
+    title: `${metric.title.charAt(0).toUpperCase()}${metric.title.slice(1)}${by}`,
+    notes: [
+      metric.note,
+      ...new Set(reasons.flatMap(reason => reason ?? [])),
+      ...(ofCounts.includes(name) ? [] : countedOnlyNotes(run, metric)),
+    ],
+  })
+}

@@ -1,0 +1,197 @@
+/** Metrics that are a mean over images: what each image counts for, from its stored row or its kept logits. */
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { inputError } from '../lib/errors.ts'
+import {
+  copyQueryToParquet,
+  literalPath,
+  numberColumn,
+  parquetRows,
+  query,
+  queryColumns,
+  textColumn,
+  writeParquet,
+} from '../lib/sql.ts'
+import { tempDir } from '../lib/tempDir.ts'
+import { type OutcomeMetricName } from './metricNames.ts'
+import { type Failure } from './records.ts'
+import { openKeptOutputs } from './keptOutputReader.ts'
+import { isOfCounts, type ResultKey } from './schema.ts'
+import { shardPaths, type StoredEvaluation } from './store.ts'
+
+/** A metric that is a mean over images, in 0 … 1. */
+export interface OutcomeMetric {
+  name: OutcomeMetricName
+  title: string
+  /** What has to be stored for an image, and how to get it. */
+  needs: string
+  /** Whether an image counts for 0 or 1 alone, so that exact tests apply. */
+  isBinary: boolean
+  /** SQL of what an image counts for; NULL if that is not stored. */
+  sql: string
+  /** What an image counts for by its probabilities, for rows whose SQL value is NULL; absent if logits do not tell more. */
+  ofProbabilities?: (probabilities: Float64Array, labels: readonly number[]) => number
+}
+
+export const outcomeMetrics: readonly OutcomeMetric[] = [
+  {
+    name: 'top1',
+    title: 'top-1 accuracy',
+    needs: 'the first class of each image, which every evaluation stores',
+    isBinary: true,
+    sql: 'correct1',
+  },
+  {
+    name: 'top5',
+    title: 'top-5 accuracy',
+    needs: 'the first five classes of each image, which every evaluation stores',
+    isBinary: true,
+    sql: 'correct5',
+  },
+  {
+    name: 'mrr',
+    title: 'mean reciprocal rank',
+    needs:
+      'the rank of the right class, which evaluations store; imported predictions of five classes have it up to 5',
+    isBinary: false,
+    sql: '1.0::DOUBLE / rank',
+  },
+  {
+    name: 'probability',
+    title: 'probability of the right class',
+    needs:
+      'the probability of the right class; only those of the first five classes are stored: evaluate with --keep logits',
+    isBinary: false,
+    // One accepted class among the first five is known; with several, another may lie beyond them.
+    sql: `CASE WHEN len(list_filter(labels, l -> NOT list_contains(top5, l))) = 0 AND len(probabilities) = len(top5)
+      THEN list_sum([CASE WHEN list_contains(labels, top5[i]) THEN probabilities[i]::DOUBLE ELSE 0 END FOR i IN range(1, len(top5) + 1)]) END`,
+    ofProbabilities: (probabilities, labels) =>
+      labels.reduce((sum, index) => sum + (probabilities[index] ?? 0), 0),
+  },
+]
+
+/** Returns a metric by its name. */
+export const outcomeMetric = (name: OutcomeMetricName): OutcomeMetric =>
+  outcomeMetrics.find(metric => metric.name === name)!
+
+/** Whether an evaluation's images count for values between 0 and 1, and not for right or wrong alone. */
+export const hasFractions = ({ identity }: Pick<StoredEvaluation, 'identity'>): boolean =>
+  identity.metric !== undefined && !outcomeMetric(identity.metric).isBinary
+
+/** Code of the failure of an evaluation that lacks what a metric needs. */
+export const metricNotStored = 'metric-not-stored'
+
+/**
+ * Returns the evaluations with what each image counts for under a metric in place of whether its first class is right. An evaluation
+ * of which that is not known for every image has no value, and a failure that says why.
+ */
+export async function withMetric(
+  entries: readonly StoredEvaluation[],
+  name: OutcomeMetricName,
+): Promise<{ entries: StoredEvaluation[]; failures: Failure[] }> {
+  if (name === 'top1') return { entries: [...entries], failures: [] }
+  const folder = tempDir()
+  const failures: Failure[] = []
+  const changed: StoredEvaluation[] = []
+  for (const [i, entry] of entries.entries()) {
+    const found = await measureEvaluation(entry, outcomeMetric(name), join(folder, String(i)))
+    changed.push(found.entry)
+    if (found.reason !== null) {
+      const { model, dataset } = entry.identity
+      failures.push({ model, dataset, code: metricNotStored, message: found.reason })
+    }
+  }
+  return { entries: changed, failures }
+}
+
+async function measureEvaluation(
+  entry: StoredEvaluation,
+  metric: OutcomeMetric,
+  folder: string,
+): Promise<{ entry: StoredEvaluation; reason: string | null }> {
+  await mkdir(folder)
+  const paths = shardPaths(entry)
+  const target = join(folder, 'rows.parquet')
+  const read = (value: string) =>
+    `SELECT * REPLACE (CASE WHEN correct1 IS NOT NULL THEN ${value} END AS correct1, NULL::BOOLEAN AS correct5)`
+  const [unknown] = await query<{ n: number; of: number }>(
+    `SELECT count(*)::DOUBLE AS n, (SELECT count(correct1)::DOUBLE FROM ${parquetRows()}) AS "of"
+     FROM ${parquetRows()} WHERE correct1 IS NOT NULL AND (${metric.sql}) IS NULL`,
+    [paths],
+  )
+  const identity: ResultKey = { ...entry.identity }
+  if (metric.name !== 'top1') identity.metric = metric.name
+  const shard = { ...entry.shards[0]!, start: 0, end: entry.rows, file: 'rows.parquet' }
+  const copied: StoredEvaluation = { ...entry, identity, folder, shards: [shard] }
+  if (unknown!.n === 0) {
+    await copyQueryToParquet(target, `${read(metric.sql)} FROM ${parquetRows()}`, [paths])
+    return { entry: copied, reason: null }
+  }
+  const values = metric.ofProbabilities && (await valuesFromLogits(entry, metric, folder))
+  if (values !== undefined) {
+    await copyQueryToParquet(
+      target,
+      `${read('v.value')} FROM ${parquetRows()} a LEFT JOIN (SELECT id AS value_id, value FROM ${parquetRows(2)}) v ON a.id = v.value_id`.replace(
+        'SELECT *',
+        'SELECT a.*',
+      ),
+      [paths, literalPath(values)],
+    )
+    return { entry: copied, reason: null }
+  }
+  await copyQueryToParquet(target, `${read('NULL::DOUBLE')} FROM ${parquetRows()}`, [paths])
+  const what = isOfCounts(entry.identity)
+    ? 'counts by group have no single images'
+    : `not known for ${unknown!.n} of ${unknown!.of} images`
+  return { entry: copied, reason: `${metric.title}: ${what}; it needs ${metric.needs}` }
+}
+
+/** Writes what each image counts for by its kept logits, and returns the file; undefined if not all images have logits. */
+async function valuesFromLogits(
+  entry: StoredEvaluation,
+  { ofProbabilities }: OutcomeMetric,
+  folder: string,
+): Promise<string | undefined> {
+  if (!entry.shards.every(({ kept }) => kept?.output === 'logits')) return undefined
+  const kept = await openKeptOutputs(entry, 'logits')
+  const { choices } = entry.identity
+  const candidates = choices === 'all' ? null : choices.split(' ').map(Number)
+  const [ids, accepted] = await queryColumns(
+    `SELECT id, array_to_string(labels, ',') FROM ${parquetRows()} WHERE correct1 IS NOT NULL`,
+    [shardPaths(entry)],
+  )
+  const values: number[] = []
+  for (const [i, id] of ids!.entries()) {
+    const logits = await kept.row(String(id))
+    if (typeof logits !== 'object') return undefined
+    const labels = String(accepted![i]).split(',').map(Number)
+    values.push(ofProbabilities!(softmax(logits, candidates), labels))
+  }
+  const file = join(folder, 'values.parquet')
+  await writeParquet(file, [
+    textColumn('id', ids!, String),
+    numberColumn('value', values, value => value),
+  ])
+  return file
+}
+
+/** Returns the probabilities of all classes; those that do not compete have 0. */
+function softmax(logits: Float32Array, candidates: readonly number[] | null): Float64Array {
+  const competing = candidates ?? Array.from(logits, (_, i) => i)
+  const largest = competing.reduce((most, i) => Math.max(most, logits[i]!), -Infinity)
+  const probabilities = new Float64Array(logits.length)
+  let total = 0
+  for (const i of competing) total += probabilities[i] = Math.exp(logits[i]! - largest)
+  return probabilities.map(value => value / total)
+}
+
+/** Checks that a metric counts right and wrong answers alone, as exact tests need. Errors: metric-not-exact. */
+export function checkBinaryMetric(name: OutcomeMetricName, what: string): void {
+  const { title, isBinary } = outcomeMetric(name)
+  if (isBinary) return
+  const exact = outcomeMetrics.filter(metric => metric.isBinary).map(metric => metric.name)
+  throw inputError(
+    'metric-not-exact',
+    `${what} tests right and wrong answers exactly, which ${title} is not made of: --metric ${exact.join(' or ')}`,
+  )
+}
