@@ -1,8 +1,8 @@
 /** Says the main result of a run in words: accuracy, where it is best and worst, the disparity, progress. */
-import { countText, pEquation, percent } from '../lib/table/text.ts'
-import { intervalText } from '../lib/table/values.ts'
+import { percent } from '../lib/table/text.ts'
 import { tally } from '../lib/tally.ts'
 import { type GroupAccuracyRow } from '../results/run.ts'
+import { findingSentence, imagesText } from './answerSentences.ts'
 import { placeColumn } from './datasetRoles.ts'
 import { inferDisparities, type InferenceRow } from './disparityInference.ts'
 import { progressEvidence, type ProgressEvidence } from './progress/evidence.ts'
@@ -123,44 +123,6 @@ export async function runSentence(
       ...progressText(evidence, dataset),
     ].join(' '),
   }
-}
-
-/** Returns the sentences on the accuracy of a model and on its disparity. */
-export function findingSentence(finding: DatasetFinding): string {
-  const { model, isBest, models, title, overall, best, worst, disparity } = finding
-  const who =
-    models > 1
-      ? `${model}, ${isBest ? 'the best' : 'one'} of ${countText(models, 'model')},`
-      : model
-  const start = `${who} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} right`
-  if (!best || !worst || disparity.disparity === null)
-    return `${start}; where it is best and worst cannot be told: ${disparity.reason ?? 'no group has enough images'}.`
-  const places = `best in ${best.group} (${percent(best.top1)} %) and worst in ${worst.group} (${percent(worst.top1)} %)`
-  const warning = disparity.warning === null ? '' : ` Read it with care: ${disparity.warning}.`
-  return `${start}, ${places}: a disparity of ${percent(disparity.disparity)} points${disparityText(disparity)}.${warning}`
-}
-
-/** `2,548 images`, or `500 of 1,670 images` where the evaluation is not complete. */
-const imagesText = ({ n, of }: GroupAccuracyRow): string =>
-  of === null ? countText(n, 'image') : `${n.toLocaleString('en-US')} of ${countText(of, 'image')}`
-
-/** Whether a disparity can be told from chance: by its permutation test, and by its interval if it has one. */
-export const isBeyondChance = ({ interval, p }: Pick<InferenceRow, 'interval' | 'p'>): boolean =>
-  p !== null && p < 0.05 && (interval === null || interval[0] > 0)
-
-/** Returns the interval of a disparity, and whether it can be told from chance. */
-function disparityText({ interval, p, reason }: InferenceRow): string {
-  const range = interval
-    ? ` (95 % interval ${intervalText({ low: 100 * interval[0], high: 100 * interval[1] }, 1)})`
-    : ''
-  const isShown = isBeyondChance({ interval, p })
-  const chance =
-    p === null
-      ? ', of which it is not known how much is chance'
-      : isShown
-        ? `, more than chance explains (${pEquation(p)})`
-        : `, which cannot be told from chance (${pEquation(p)})`
-  return `${range}${chance}${interval === null && reason !== null ? `; ${reason}` : ''}`
 }
 
 /** Returns the sentence of a run without places. */

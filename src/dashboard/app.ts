@@ -103,8 +103,8 @@ function addAnswers(app: Hono, store: DashboardStore): void {
 
 function addThumbnails(app: Hono, thumbnails: Thumbnails): void {
   app.get('/thumb', async c => {
-    const { content, id } = parseQuery(params.thumb, c.req.queries())
-    return c.body(Uint8Array.from(await thumbnails.read(content, id)), 200, {
+    const { content, id, size } = parseQuery(params.thumb, c.req.queries())
+    return c.body(Uint8Array.from(await thumbnails.read(content, id, size)), 200, {
       'Content-Type': 'image/webp',
       'Cache-Control': 'private, max-age=3600',
     })

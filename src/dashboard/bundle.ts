@@ -12,6 +12,7 @@ import { clientFiles } from './app.ts'
 import { findDataFile, imageLists } from './dataFiles.ts'
 import { contentPolicy } from './guard.ts'
 import { builtClient } from './serve.ts'
+import { disparityEnding } from './screen.ts'
 import { openDashboardStore, type DashboardStore } from './store.ts'
 import { createThumbnails } from './thumbnails.ts'
 import { type DashboardProgress } from './views.ts'
@@ -88,6 +89,7 @@ async function writeDataset(
     const { model, content } = evaluation.identity
     const { file } = models.find(({ name }) => name === model)!
     await writeDataFile(file)
+    if (store.counts(dataset).isClustered) await writeDataFile(`${file}${disparityEnding}`)
     await writeJson(
       write,
       `${folder}/${file}-answers`,

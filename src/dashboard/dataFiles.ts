@@ -8,6 +8,10 @@ import {
 } from '../analysis/datasetCounts.ts'
 import { imageListName, readImageList, readOutcomes } from './answers.ts'
 import { evaluationStateOf } from './load.ts'
+import { type InferredDisparity } from '../metrics/disparityInference.ts'
+import { countByHousehold } from '../results/households.ts'
+import { type StoredEvaluation } from '../results/store.ts'
+import { disparityEnding, modelDisparity, placeDimension } from './screen.ts'
 import { type DashboardStore } from './store.ts'
 
 /** A data set's counts. Models name their columns by position, because most of them share `n` and `errors`. */
@@ -45,14 +49,35 @@ export function findDataFile(store: DashboardStore, name: string): DataFile | un
   const content = imageLists(store, dataset.name).get(file ?? '')
   if (content !== undefined)
     return { state: file!, read: () => readImageList(store, dataset.name, content) }
-  const model = models.find(known => known.file === file)?.name
+  const [own, kind] = file?.endsWith(disparityEnding)
+    ? [file.slice(0, -disparityEnding.length), 'disparity']
+    : [file, 'outcomes']
+  const model = models.find(known => known.file === own)?.name
   const evaluation = evaluations.find(({ identity }) => identity.model === model)
   if (!evaluation) return undefined
+  if (kind === 'disparity')
+    return {
+      state: evaluationStateOf(evaluation),
+      read: () => householdDisparity(store, dataset.name, evaluation),
+    }
   const images = imageListName(store, dataset.name, evaluation.identity.content)
   return {
     state: `${evaluationStateOf(evaluation)} ${images}`,
     read: () => readOutcomes(store, dataset.name, evaluation.identity.model),
   }
+}
+
+/** Returns a model's disparity between the places of a data set, with its interval over households. */
+async function householdDisparity(
+  store: DashboardStore,
+  dataset: string,
+  evaluation: StoredEvaluation,
+): Promise<InferredDisparity | null> {
+  const counts = store.counts(dataset)
+  const by = placeDimension(counts)
+  const entries = [...store.evaluations(dataset).values()]
+  const clusters = by && (await countByHousehold(evaluation, by, entries))
+  return modelDisparity(counts, evaluation.identity.model, { clusters })
 }
 
 /** Returns the hash of the content of each image list of a data set, by the name of its file. */

@@ -1,24 +1,32 @@
 /** Summarizes a data set: its best model, that model's accuracy by region, and the gain against the standard benchmark. */
-import { disparity } from '../metrics/disparity.ts'
+import { type InferredDisparity } from '../metrics/disparityInference.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { modelFitOptions } from '../metrics/progress.ts'
 import { fitLine } from '../metrics/regression.ts'
 import {
   filterCells,
   type DatasetCounts,
-  groupedAccuracies,
   type AccuracyEstimate,
   totalAccuracy,
 } from '../analysis/datasetCounts.ts'
-import { modelFamilies } from '../analysis/modelRoles.ts'
-import { scatterRows } from './views.ts'
+import { datasetRoles } from '../analysis/datasetRoles.ts'
+import { lineModelSets, modelFamilies, zeroShotModels } from '../analysis/modelRoles.ts'
+import { type ProgressEvidence } from '../analysis/progress/evidence.ts'
+import { compareProgress, headlinePairs } from '../analysis/progress/progress.ts'
+import { pairSentence } from '../analysis/progress/sentence.ts'
+import { imagesByModel } from '../analysis/runView.ts'
+import { accuracyTable } from '../metrics/progress.ts'
+import { drawnLine } from '../report/figures/progress.ts'
+import { type Run } from '../results/run.ts'
+import { modelDisparity } from './screen.ts'
+import { type DatasetFact, type ProgressFact, scatterRows } from './views.ts'
 
 export interface Finding {
   /** The most accurate of the models with the most images. */
   best: string
   rate: AccuracyEstimate
-  /** The best model's regions with the highest and lowest accuracy among those of at least 30 images; null with fewer than two. */
-  regions: { highest: string; lowest: string; accuracies: [number, number] } | null
+  /** The best model's disparity between places; null if no image has a place. */
+  disparity: InferredDisparity | null
   /** Points gained per point on the standard benchmark, with the 95 % interval of the slope. */
   gain: { slope: number; interval: Interval | null; models: number } | null
 }
@@ -41,28 +49,9 @@ export function findingOf(
   return {
     best: best.model,
     rate: best.rate,
-    regions: regionsOf(counts, best.model, cells),
+    disparity: modelDisparity(counts, best.model),
     gain: reference && reference !== counts ? gainOf(reference, counts) : null,
   }
-}
-
-function regionsOf(
-  counts: DatasetCounts,
-  model: string,
-  cells: readonly number[],
-): Finding['regions'] {
-  const groups = groupedAccuracies(counts, ['region'], {
-    counts: counts.models.get(model)!,
-    cells,
-  }).map(({ values: [group = ''], rate: { n, top1 } }) => ({
-    group,
-    n,
-    top1: Math.round(n * (top1 ?? 0)),
-  }))
-  const { best, worst, bestAccuracy, worstAccuracy } = disparity(groups)
-  return best === null
-    ? null
-    : { highest: best, lowest: worst!, accuracies: [bestAccuracy!, worstAccuracy!] }
 }
 
 function gainOf(reference: DatasetCounts, counts: DatasetCounts): Finding['gain'] {
@@ -80,4 +69,54 @@ function gainOf(reference: DatasetCounts, counts: DatasetCounts): Finding['gain'
     options,
   )
   return slope === null ? null : { slope, interval, models: n }
+}
+
+/** Returns the progress on each geographic data set; `datasets` are those of one preprocessing. */
+export function progressFacts(
+  run: Run,
+  datasets: readonly Omit<DatasetFact, 'progress'>[],
+): ReadonlyMap<string, ProgressFact> {
+  const evidence = evidenceOf(run, datasets)
+  if (evidence.roles.reference === null) return new Map()
+  const comparison = compareProgress(evidence)
+  const [line] = comparison.lines
+  const found = (line ? headlinePairs(line) : []).flatMap((pair): [string, ProgressFact][] => {
+    const { standard, gap } = pair
+    return [
+      [
+        pair.geographic.name,
+        {
+          sentence: pairSentence(comparison, pair),
+          reference: comparison.reference.name,
+          standard: { title: standard.title, datasets: standard.datasets },
+          lines: { standard: drawnLine(gap.standard), geographic: drawnLine(gap.geographic) },
+          models: line!.models,
+        },
+      ],
+    ]
+  })
+  return new Map(found)
+}
+
+function evidenceOf(
+  run: Run,
+  datasets: readonly Omit<DatasetFact, 'progress'>[],
+): ProgressEvidence {
+  const roles = datasetRoles(run)
+  const rows = datasets.flatMap(({ dataset, models, totals: { n, top1 } }) =>
+    models.flatMap((model, i) =>
+      n[i]! > 0 ? [{ model, benchmark: dataset, n: n[i]!, accuracy: top1[i]! / n[i]! }] : [],
+    ),
+  )
+  const models = [...new Set(rows.map(({ model }) => model))]
+  return {
+    accuracies: accuracyTable(rows),
+    roles,
+    sets: lineModelSets(models, zeroShotModels(run)),
+    images: imagesByModel(rows.filter(({ benchmark }) => benchmark === roles.reference)),
+    titleOf: name => datasets.find(({ dataset }) => dataset === name)?.title ?? name,
+    imageCount: name => datasets.find(({ dataset }) => dataset === name)?.images ?? null,
+    syntheticNote: null,
+    notes: [],
+  }
 }

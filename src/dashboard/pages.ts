@@ -44,8 +44,9 @@ export interface GalleryItem extends Record<Exclude<Dimension, 'label'>, string 
   /** `ok`, or the reason why there is no prediction. */
   status: string
   answers: ModelAnswer[]
-  /** Address of the thumbnail. */
+  /** Address of the thumbnail, and of the picture for a whole window. */
   image: string | null
+  large: string | null
 }
 
 export interface GalleryPage {
@@ -207,8 +208,8 @@ interface GalleryRows {
   counts: DatasetCounts
   /** For each model the rows of the page's images, null for an image that the model lacks. */
   rows: readonly (readonly (AnswerRow | null)[])[]
-  /** Returns the address of an image's thumbnail. */
-  image: (position: number) => string | null
+  /** Returns the address of an image's thumbnail, or of its large picture. */
+  image: (position: number, isLarge: boolean) => string | null
 }
 
 /** Returns the images of one page, positions in the first model's list, with the answers of one or two models. */
@@ -227,7 +228,8 @@ export function galleryItems(
       accepted: list.accepted[position]!.map(index => className(list, index)),
       status: rows[0]?.[i]?.status ?? 'not evaluated',
       answers: sides.map((side, k) => modelAnswer(side, rows[k]?.[i] ?? null, position)),
-      image: image(position),
+      image: image(position, false),
+      large: image(position, true),
     }
   })
 }
@@ -237,7 +239,8 @@ const className = ({ classes }: ImageList, index: number): string =>
 
 const correctByCode: Readonly<Record<string, boolean>> = { 0: false, 1: true }
 
-const modelAnswer = (
+/** Returns what a model answered for the image at a position of its list; `correct` is null without an answer. */
+export const modelAnswer = (
   { model, outcome, list }: ModelAnswers,
   row: AnswerRow | null,
   position: number,
@@ -247,6 +250,6 @@ const modelAnswer = (
   top: (row?.top ?? []).map((index, k) => ({
     label: className(list, index),
     p: (row?.p[k] ?? 0) / 1000,
-    accepted: list.accepted[position]!.includes(index),
+    accepted: list.accepted[position]?.includes(index) ?? false,
   })),
 })

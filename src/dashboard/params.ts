@@ -13,7 +13,11 @@ export const params = {
     /** Ids of images as a JSON list. */
     ids: z.string().transform(parseJson).pipe(z.array(text).max(pageSize)),
   }),
-  thumb: z.strictObject({ content: z.string().regex(/^[\w .()/-]{1,200}$/), id: text }),
+  thumb: z.strictObject({
+    content: z.string().regex(/^[\w .()/-]{1,200}$/),
+    id: text,
+    size: z.enum(['small', 'large']).optional(),
+  }),
 }
 
 /** Returns the parameters of a query; a parameter that is given several times becomes a list, which the schemas refuse. */

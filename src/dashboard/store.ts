@@ -1,10 +1,15 @@
 /** Holds the counts of the results below a folder in memory, with the progress of running evaluations. */
 import { countryNumericCode } from '../datasets/labels/countries.ts'
+import { countryName, labelName } from '../datasets/labels/readableNames.ts'
 import { type GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
-import { byDimension } from '../analysis/datasetCounts.ts'
+import { modelYear } from '../analysis/citing/bibliography.ts'
+import { byDimension, type Dimension } from '../analysis/datasetCounts.ts'
 import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
-import { testbed } from '../models/testbed.ts'
+import { pretrainingData } from '../models/pretraining.ts'
+import { findModelRow } from '../models/listing.ts'
+import { memoize } from '../lib/memoize.ts'
 import { sha256 } from '../lib/hash.ts'
+import { sum } from '../metrics/numbers.ts'
 import { pullResults } from '../results/sync.ts'
 import { ownImageFolders } from '../results/imageSources.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
@@ -14,7 +19,7 @@ import { createRun } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 import { runStatus } from '../results/status.ts'
 import { version } from '../lib/version.ts'
-import { findingOf } from './findings.ts'
+import { findingOf, progressFacts } from './findings.ts'
 import { countEvaluation, emptyGrowingCounts, type GrowingCounts } from './load.ts'
 import {
   compareNames,
@@ -161,9 +166,10 @@ function overviewOf(
   { counts, notes }: Pick<StoreState, 'counts' | 'notes'>,
 ): Overview {
   const run = createRun({ dir: '', entries, datasets: notes, failures: [], cells: [] })
-  const { reference, geographic } = datasetRoles(run)
+  const roles = datasetRoles(run)
+  const { reference, geographic } = roles
   const identities = new Map(entries.map(entry => [nameOf(entry), entry.identity]))
-  const datasets = [...counts].map(([name, own]): DatasetFact => {
+  const facts = [...counts].map(([name, own]): Omit<DatasetFact, 'progress'> => {
     const { values, models } = own
     const identity = identities.get(name)!
     const standard = [...identities].find(
@@ -174,43 +180,79 @@ function overviewOf(
       name,
       folder: fileNameOf(name),
       dataset: identity.dataset,
+      preprocessing: identity.preprocessing,
       models: [...models.keys()],
+      totals: {
+        n: [...models.values()].map(({ n }) => sum(n)),
+        top1: [...models.values()].map(({ top1 }) => sum(top1)),
+      },
       images: identity.images,
-      title: name.replace(identity.dataset, () => datasetTitle(identity.dataset)),
+      title: datasetTitle(identity.dataset),
       geographic: geographic.includes(identity.dataset),
       reference: identity.dataset === reference,
       finding: findingOf(own, standard === undefined ? undefined : counts.get(standard)),
       values: byDimension(dimension => [...values[dimension]].sort(compareNames)),
     }
   })
-  const countries = new Set([...counts.values()].flatMap(({ values }) => values.country))
+  const progress = memoize((preprocessing: string) =>
+    progressFacts(
+      run,
+      facts.filter(fact => fact.preprocessing === preprocessing),
+    ),
+  )
+  const datasets = facts.map(fact => ({
+    ...fact,
+    progress: progress(fact.preprocessing).get(fact.dataset) ?? null,
+  }))
   return {
     version,
     datasets,
     models: modelFacts(entries),
     madeUp: [...notes.values()].find(({ madeUp }) => madeUp !== undefined)?.madeUp ?? null,
+    ...namesOf([...counts.values()]),
+  }
+}
+
+/** Returns the names and numeric codes of the countries and labels that data sets write as codes. */
+function namesOf(counts: readonly GrowingCounts[]): Pick<Overview, 'countries' | 'names'> {
+  const valuesOf = (dimension: Dimension): string[] => [
+    ...new Set(counts.flatMap(({ values }) => values[dimension])),
+  ]
+  return {
     countries: Object.fromEntries(
-      [...countries].flatMap(country => {
+      valuesOf('country').flatMap(country => {
         const number = countryNumericCode(country)
         return number === undefined ? [] : [[country, number]]
       }),
     ),
+    names: Object.fromEntries([
+      ...namesOfCodes(valuesOf('country'), countryName),
+      ...namesOfCodes(valuesOf('label'), labelName),
+    ]),
   }
 }
+
+const namesOfCodes = (
+  values: readonly string[],
+  nameOf: (value: string) => string,
+): [string, string][] =>
+  values.flatMap(value => (nameOf(value) === value ? [] : [[value, nameOf(value)]]))
 
 /** Returns a name that any file system and web host takes, distinct for every text. */
 const fileNameOf = (text: string): string =>
   `${text.replace(/[^\w.-]+/g, '_').slice(0, 60)}-${sha256(text, 8)}`
 
 function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
-  const groups = new Map(testbed().map(({ model, group }) => [model, group]))
   const models = new Map<string, ModelFact>()
   for (const { identity } of entries) {
     const name = identity.model
+    if (models.has(name)) continue
     models.set(name, {
       name,
       file: fileNameOf(name),
-      family: groups.get(name) ?? firstWord(name),
+      family: findModelRow(name)?.group ?? firstWord(name),
+      pretraining: pretrainingData(name),
+      year: modelYear(name),
       zeroShot: isZeroShot(identity),
     })
   }

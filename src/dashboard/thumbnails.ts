@@ -27,9 +27,19 @@ export type ThumbnailAnswer =
 /** The process's answer, or why it gave none and has to end. */
 type DecodeOutcome = ThumbnailAnswer | { type: 'ended'; reason: string }
 
+/** Longest side in pixels of a picture in a list, and of one that fills a window. */
+export const pictureSides = { small: 224, large: 1280 } as const
+export type PictureSize = keyof typeof pictureSides
+
+/** What the process is asked for. */
+export interface ThumbnailRequest {
+  source: ImageSource
+  sidePx: number
+}
+
 export interface Thumbnails {
-  /** Returns a thumbnail as WebP of at most 224 x 224 pixels. Errors: `no-image`. */
-  read: (content: string, id: string) => Promise<Uint8Array>
+  /** Returns a picture as WebP, small by default. Errors: `no-image`. */
+  read: (content: string, id: string, size?: PictureSize) => Promise<Uint8Array>
   /** Ends the processes. */
   close: () => void
 }
@@ -40,9 +50,9 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
   const limited = createLimiter(maxConcurrent)
   const children = new Set<ChildProcess>()
   const idle: ChildProcess[] = []
-  const decode = async (source: ImageSource): Promise<Uint8Array> => {
+  const decode = async (request: ThumbnailRequest): Promise<Uint8Array> => {
     const child = idle.pop() ?? (await startChild(children))
-    const answer = await askForThumbnail(child, source, timeoutMs)
+    const answer = await askForThumbnail(child, request, timeoutMs)
     if (answer.type === 'ended') {
       children.delete(child)
       child.kill('SIGKILL')
@@ -50,15 +60,16 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
     if (answer.type === 'thumbnail') return answer.bytes
     throw noImageError(answer.reason)
   }
-  const read = async (content: string, id: string): Promise<Uint8Array> => {
+  const read = async (content: string, id: string, size: PictureSize): Promise<Uint8Array> => {
     const isKnown = store.notes().has(content)
     const source = isKnown ? await findImageSource(store.dir, content, id) : undefined
     if (!source) throw noImageError('no such image')
     const file = await allowedFile(source.file, await store.imageFolders(content))
-    return limited(() => decode({ ...source, file }))
+    return limited(() => decode({ source: { ...source, file }, sidePx: pictureSides[size] }))
   }
   return {
-    read: (content, id) => made.load(JSON.stringify([content, id]), () => read(content, id)),
+    read: (content, id, size = 'small') =>
+      made.load(JSON.stringify([content, id, size]), () => read(content, id, size)),
     close: () => {
       for (const child of children) child.kill('SIGKILL')
     },
@@ -84,7 +95,7 @@ function startChild(children: Set<ChildProcess>): Promise<ChildProcess> {
 /** Sends an image to the process and waits for its answer, its end or the time limit. */
 function askForThumbnail(
   child: ChildProcess,
-  source: ImageSource,
+  request: ThumbnailRequest,
   timeoutMs: number,
 ): Promise<DecodeOutcome> {
   return new Promise(resolve => {
@@ -102,7 +113,7 @@ function askForThumbnail(
       resolve(answer)
     }
     child.on('message', finish).on('exit', onEnd).on('error', onEnd)
-    child.send(source)
+    child.send(request)
   })
 }
 

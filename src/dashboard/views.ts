@@ -1,4 +1,5 @@
 /** Computes what the dashboard's views show from counts. This module runs on the server and in browsers. */
+import { type ProgressPanel } from '../report/figures/progress.ts'
 import { type Failure } from '../results/records.ts'
 import {
   filterCells,
@@ -18,6 +19,10 @@ export interface ModelFact {
   /** Name of its data files, without an ending, in the folder of each data set. */
   file: string
   family: string
+  /** The data set of its pretraining; null if not known. */
+  pretraining: string | null
+  /** Year of the latest paper on it; null if not known. */
+  year: number | null
   zeroShot: boolean
 }
 
@@ -29,14 +34,32 @@ export interface DatasetFact {
   title: string
   /** The data set's own name. */
   dataset: string
+  preprocessing: string
   /** Whether its images have regions or countries. */
   geographic: boolean
   /** Whether it is the standard benchmark that others are compared with. */
   reference: boolean
   images: number
   models: readonly string[]
+  /** Images with a prediction, and right ones, of each of `models`. */
+  totals: Readonly<Record<'n' | 'top1', readonly number[]>>
   values: Readonly<Record<Dimension, readonly string[]>>
   finding: Finding | null
+  /** Progress here beside that on standard benchmarks; null if no image has a place or too few models have both. */
+  progress: ProgressFact | null
+}
+
+/** The progress of models on a geographic data set and on the standard benchmark that stands for the others. */
+export interface ProgressFact {
+  sentence: string
+  /** The data set of the x axis. */
+  reference: string
+  /** The standard benchmark, or several whose mean counts. */
+  standard: { title: string; datasets: readonly string[] }
+  /** Lines over shares; null with too few models. */
+  lines: ProgressPanel['lines']
+  /** The models that the lines are fitted to. */
+  models: readonly string[]
 }
 
 /** The models and data sets, which every view needs. */
@@ -49,6 +72,8 @@ export interface Overview {
   datasets: readonly DatasetFact[]
   /** ISO 3166-1 numeric codes by the name of the country. */
   countries: Readonly<Record<string, string>>
+  /** Names of countries and labels that the data sets write as codes. */
+  names: Readonly<Record<string, string>>
 }
 
 /** The progress of the evaluations. */

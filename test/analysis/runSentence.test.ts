@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { findingSentence, runSentence } from '../../src/analysis/runSentence.ts'
+import { findingSentence } from '../../src/analysis/answerSentences.ts'
+import { runSentence } from '../../src/analysis/runSentence.ts'
 import { runView } from '../../src/analysis/runView.ts'
 import { madeUpRun, type WorldOptions } from '../report/figures/world.ts'
 

@@ -21,6 +21,7 @@ const street = 'dataset=street&model=resnet50'
 /** Every view; the gallery of a region whose pictures are all there. */
 const views: Record<string, string> = {
   overview: '',
+  'overview of a country': '?country=Kenya&measure=gap',
   models: 'models',
   'models of a region': 'models?region=Africa&label=cup',
   'a model by region': `model?${street}`,
@@ -111,12 +112,16 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
       const { page, errors } = await opened(from)
       await go(page, 'models')
       await page.locator('.drawing .mark-symbol path').first().click({ force: true })
-      await page.waitForURL(/#\/model\?/)
+      await page.waitForURL(/#\/\?model=/)
       await ready(page)
-      await page.locator('.drawing .mark-symbol path').first().click({ force: true })
-      await page.waitForURL(/#\/gallery\?.*region=/)
+      const sentence = await page.locator('.answer').innerText()
+      await page.locator('.places .mark-symbol path').first().click({ force: true })
+      await page.waitForURL(/#\/\?.*region=/)
       await ready(page)
-      const answers = page.locator('.gallery > li').first().locator('.top > li')
+      expect(await page.locator('.answer').innerText()).not.toBe(sentence)
+      await page.locator('.tiles .tile').first().click()
+      await page.locator('dialog.large ol.top').nth(1).waitFor()
+      const answers = page.locator('dialog.large ol.top').first().locator('li')
       const shown = [await answers.nth(0).textContent(), await answers.nth(1).textContent()]
       expect(shown).toEqual([
         expect.stringMatching(/^class 2 (100|\d\d?)\.\d$/),
@@ -160,7 +165,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 
   it('goes the same way by keyboard alone', async () => {
     const { page } = await opened('server')
-    for (const name of ['Models', 'resnet50', 'Africa']) {
+    for (const name of ['Models', 'resnet50', 'All groups as tables', 'Africa']) {
       await tabTo(page, name)
       await page.keyboard.press('Enter')
       await ready(page)
@@ -245,7 +250,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 })
 
 /** Whether every figure is drawn and no question is open. */
-const settled = `!!document.querySelector('main h1') && !document.querySelector('main .quiet')?.textContent.startsWith('…') &&
+const settled = `!!document.querySelector('main h1') && !document.querySelector('main .quiet')?.textContent.startsWith('…') && !document.querySelector('[aria-busy=true]') &&
   [...document.querySelectorAll('.drawing')].every(drawing => drawing.querySelector('svg')?.getBoundingClientRect().height > 20)`
 
 async function ready(page: Page): Promise<void> {

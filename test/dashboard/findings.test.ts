@@ -22,7 +22,13 @@ describe('what a data set shows', () => {
   it('is its best model, the regions between which that differs most, and the gain per point', () => {
     const found = findingOf(street, standard)!
     expect(found).toMatchObject({ best: 'c', rate: { n: 200, top1: 0.45 } })
-    expect(found.regions).toEqual({ highest: 'Europe', lowest: 'Africa', accuracies: [0.6, 0.3] })
+    expect(found.disparity).toMatchObject({
+      best: 'Europe',
+      worst: 'Africa',
+      bestAccuracy: 0.6,
+      worstAccuracy: 0.3,
+    })
+    expect(found.disparity!.interval![0]).toBeGreaterThan(0.1)
     expect(found.gain).toMatchObject({ models: 3 })
     expect(found.gain!.slope).toBeCloseTo(0.5, 12)
     expect(found.gain!.interval![0]).toBeLessThan(0.5)
@@ -32,7 +38,7 @@ describe('what a data set shows', () => {
     expect(findingOf(standard, standard)!.gain).toBeNull()
     expect(findingOf(cubeOf({ a: [9, 3] }, 10), undefined)).toMatchObject({
       best: 'a',
-      regions: null,
+      disparity: { disparity: null },
       gain: null,
     })
   })

@@ -21,16 +21,26 @@ export interface Bibliography {
 
 let catalogueOfWorks: CitedWork[] | undefined
 
+const listedWorks = (): CitedWork[] =>
+  (catalogueOfWorks ??= readTsv(new URL('./works.tsv', import.meta.url)))
+
 /** Returns the works that a run on these data sets with these models cites. */
 export function bibliography(datasets: readonly string[], models: readonly string[]): Bibliography {
-  catalogueOfWorks ??= readTsv(new URL('./works.tsv', import.meta.url))
-  const all = catalogueOfWorks
+  const all = listedWorks()
   const about = (subject: string) => all.find(({ of }) => of.split(' ').includes(subject))
   return {
     measures: about('measures')!,
     datasets: new Map(datasets.map(name => [name, about(`data:${benchmarkNameOf(name)}`)])),
     models: new Map(models.map(name => [name, worksOnModel(name, all)])),
   }
+}
+
+/** Returns the year of the latest work on the models of this name's pattern; null if no such work is known. */
+export function modelYear(model: string): number | null {
+  const years = worksOnModel(model, listedWorks())
+    .filter(({ of }) => !of.split(' ').every(pattern => pattern.startsWith('source:')))
+    .map(({ year }) => Number(year))
+  return years.length === 0 ? null : Math.max(...years)
 }
 
 /** Returns the works on a model of the catalogue; none for any other model. */

@@ -4,7 +4,7 @@ import {
   type PlaceAccuracy,
   type ProgressSeries,
 } from '../../analysis/firstScreen.ts'
-import { isBeyondChance } from '../../analysis/runSentence.ts'
+import { isBeyondChance } from '../../analysis/answerSentences.ts'
 import {
   groupList,
   padText,

@@ -20,9 +20,9 @@ import {
   presentDimensions,
   Select,
   DataTable,
-  type ViewColumn,
   wholeNumberText,
 } from './parts.tsx'
+import { type PageColumn } from '../../report/page/htmlTable.ts'
 import { linkTo, type Route } from './route.ts'
 
 interface ModelPair {
@@ -65,7 +65,7 @@ export function CompareView({ overview, route }: { overview: Overview; route: Ro
         <Select route={route} name="by" value={by} options={present} />
       </ModelPairForm>
       <WhenLoaded of={view}>
-        {data => <Changes data={data} by={by} route={route} pair={pair} />}
+        {data => <Changes data={data} by={by} route={route} pair={pair} names={overview.names} />}
       </WhenLoaded>
     </>
   )
@@ -89,30 +89,31 @@ function ModelPairForm({ overview, route, pair, children }: ModelPairFormProps) 
         datasets={overview.datasets}
         reset={{ ...emptyFilter, first: '', second: '', by: '' }}
       />
-      <Filters route={route} dataset={dataset} />
+      <Filters overview={overview} route={route} dataset={dataset} />
       {children}
     </form>
   )
 }
 
-interface ChangesProps extends Pick<PairProps, 'route' | 'pair'> {
+interface ChangesProps extends Pick<PairProps, 'route' | 'pair'>, Pick<Overview, 'names'> {
   data: Data
   by: Dimension
 }
 
 /** The change of accuracy over all images in a sentence, and by group in a table. */
-function Changes({ data, by, route, pair }: ChangesProps) {
+function Changes({ data, by, route, pair, names }: ChangesProps) {
   const [overall] = data.rows
   if (!overall) return <p>No image has an outcome of both models.</p>
   const { dataset, first, second } = pair
   const query = { dataset: dataset.name, first, second, ...groupFilter(route.query) }
   const flips = (row: PairedGroupChange, change: Change): string =>
     linkTo('flips', { ...query, change, [by]: row.by === 'overall' ? query[by] : row.group })
-  const columns: ViewColumn<PairedGroupChange>[] = [
+  const columns: PageColumn<PairedGroupChange>[] = [
     {
       name: by,
       heading: by,
-      value: row => (row.by === 'overall' ? 'all images' : row.group),
+      value: row => (row.by === 'overall' ? 'all images' : (names[row.group] ?? row.group)),
+      hint: row => row.group,
     },
     ...changeColumns,
   ]
@@ -129,7 +130,7 @@ function Changes({ data, by, route, pair }: ChangesProps) {
       <DataTable
         caption={changesCaption(data, by)}
         rows={data.rows}
-        columns={columns.map((column): ViewColumn<PairedGroupChange> => {
+        columns={columns.map((column): PageColumn<PairedGroupChange> => {
           const change = changeOf(column.name)
           if (change) return { ...column, link: row => flips(row, change) }
           return column.name === 'adjusted'
@@ -174,7 +175,7 @@ export function FlipsView({ overview, route }: { overview: Overview; route: Rout
       <p>
         <a href={linkTo('compare', query)}>Back to the comparison</a>
       </p>
-      <ImageGrid view={view} route={route} dataset={dataset} />
+      <ImageGrid view={view} route={route} dataset={dataset} names={overview.names} query={query} />
     </>
   )
 }

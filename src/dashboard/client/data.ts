@@ -96,13 +96,14 @@ function answerRow({ status, top, p }: AnswerColumns, position: number): AnswerR
   return row.status && row.top && row.p ? { status: row.status, top: row.top, p: row.p } : null
 }
 
-/** Returns the address of an image's thumbnail; null if there are none. */
+/** Returns the address of an image's thumbnail, or of its large picture, which a bundle has not; null if there are none. */
 export function thumbnailAddress(
   { folder }: ModelFiles,
   { images, list }: ModelAnswers,
-  position: number,
+  { position, isLarge }: { position: number; isLarge: boolean },
 ): string | null {
   if (!list.pictures) return null
   if (isBundle) return `data/${folder}/${images}/${position}.webp`
-  return `thumb?${new URLSearchParams({ content: list.content, id: list.id[position]! }).toString()}`
+  const query = { content: list.content, id: list.id[position]!, ...(isLarge && { size: 'large' }) }
+  return `thumb?${new URLSearchParams(query).toString()}`
 }

@@ -1,6 +1,6 @@
 /** Draws figures of the report in the page. Vega is loaded with the first figure. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { withThemeConfig } from '../../report/figures/theme.ts'
+import { hatchFill, hatchPattern, withThemeConfig } from '../../report/figures/theme.ts'
 import { darkFiguresCss } from '../../report/page/style.ts'
 import { type TopLevelSpec } from '../../report/figures/vegaLite.ts'
 
@@ -10,6 +10,8 @@ interface FigureProps {
   /** Identifies the drawing, which is drawn again when this changes. */
   id: string
   spec: (width: number) => TopLevelSpec | Promise<TopLevelSpec>
+  /** Beginning of the description of the mark that is chosen, which is drawn with a strong outline. */
+  chosen?: string | undefined
   /** Called with a mark's description when it is clicked. */
   onPick?: (about: string) => void
 }
@@ -20,7 +22,7 @@ const darkStyleSheet = new CSSStyleSheet()
 darkStyleSheet.replaceSync(darkFiguresCss)
 document.adoptedStyleSheets.push(darkStyleSheet)
 
-export function Figure({ label, caption, id, spec, onPick }: FigureProps) {
+export function Figure({ label, caption, id, spec, chosen, onPick }: FigureProps) {
   const place = useRef<HTMLDivElement>(null)
   const width = useWidth(place)
   const pick = useRef(onPick)
@@ -34,8 +36,11 @@ export function Figure({ label, caption, id, spec, onPick }: FigureProps) {
             () => spec(width),
             about => pick.current?.(about),
           )
+    void drawing?.then(() => setDrawn(count => count + 1))
     return () => void drawing?.then(finish => finish())
   }, [id, width])
+  const [drawn, setDrawn] = useState(0)
+  useEffect(() => markChosen(place.current!, chosen), [chosen, drawn])
   return (
     <figure>
       <div ref={place} role="img" aria-label={label} class={onPick ? 'drawing picks' : 'drawing'} />
@@ -50,7 +55,7 @@ function useWidth(place: { current: HTMLElement | null }): number {
   useEffect(() => {
     const observer = new ResizeObserver(([entry]) =>
       setWidth(
-        Math.min(920, widthStepPx * Math.floor((entry?.contentRect.width ?? 0) / widthStepPx)),
+        Math.min(1400, widthStepPx * Math.floor((entry?.contentRect.width ?? 0) / widthStepPx)),
       ),
     )
     observer.observe(place.current!)
@@ -82,9 +87,19 @@ async function draw(
     if (about !== undefined) onPick(about)
   })
   await view.runAsync()
+  const svg = place.querySelector('svg')
+  if (svg?.innerHTML.includes(hatchFill)) svg.insertAdjacentHTML('afterbegin', hatchPattern)
   for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]'))
     moveLabelToTitle(part)
   return () => view.finalize()
+}
+
+/** Sets the class of the mark whose description begins so. */
+function markChosen(place: Element, chosen: string | undefined): void {
+  for (const title of place.querySelectorAll('svg path > title')) {
+    const isChosen = chosen !== undefined && title.textContent.startsWith(chosen)
+    title.parentElement!.classList.toggle('chosen', isChosen)
+  }
 }
 
 /** Turns the label of a mark into its tooltip, because screen readers read the figure as one image. */

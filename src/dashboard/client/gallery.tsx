@@ -1,18 +1,12 @@
 import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { fieldColumn, formatTable } from '../../lib/table/columns.ts'
-import { percent } from '../../lib/table/text.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
-import {
-  type GalleryItem,
-  type GalleryPage,
-  type ModelAnswer,
-  outcomes,
-  pageSize,
-} from '../pages.ts'
+import { type GalleryItem, type GalleryPage, outcomes, pageSize } from '../pages.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { type ViewState, useView } from './useView.ts'
 import { WhenLoaded, datasetOf, DatasetSelect, Filters, Select, wholeNumberText } from './parts.tsx'
+import { PhotographTile, PictureDialog } from './picture.tsx'
 import { linkTo, type Route } from './route.ts'
 
 /** The images of a filter with the answers of one model. */
@@ -35,25 +29,37 @@ export function GalleryView({ overview, route }: { overview: Overview; route: Ro
           dataset={dataset}
           datasets={overview.datasets.filter(({ models }) => models.includes(model))}
         />
-        <Filters route={route} dataset={dataset} />
+        <Filters overview={overview} route={route} dataset={dataset} />
         <Select route={route} name="outcome" label="answers" value={outcome} options={outcomes} />
       </form>
       <p>
         <a href={linkTo('model', query)}>Back to the accuracy of {model}</a>
       </p>
-      <ImageGrid view={view} route={route} dataset={dataset} />
+      <ImageGrid
+        view={view}
+        route={route}
+        dataset={dataset}
+        names={overview.names}
+        query={query}
+        other={dataset.models.find(other => other !== model)}
+      />
     </>
   )
 }
 
 interface ImageGridProps {
+  names: Overview['names']
+  /** The other model whose answer is shown beside an opened image's, and the query of the page. */
+  other?: string | undefined
+  query: Readonly<Record<string, string>>
   view: ViewState<GalleryPage>
   route: Route
   dataset: DatasetFact
 }
 
 /** A page of images that can be selected and saved, the most confident answers first. */
-export function ImageGrid({ view, route, dataset }: ImageGridProps) {
+export function ImageGrid({ view, route, dataset, names, other, query }: ImageGridProps) {
+  const [opened, setOpened] = useState<GalleryItem | null>(null)
   const [selected, setSelected] = useState<ReadonlyMap<string, GalleryItem>>(new Map())
   const cell = JSON.stringify({ ...route.query, page: '' })
   useEffect(() => setSelected(new Map()), [cell])
@@ -72,109 +78,82 @@ export function ImageGrid({ view, route, dataset }: ImageGridProps) {
           <p role="status">
             {wholeNumberText(total)} images{total > 0 && ', the most confident answers first'}.
           </p>
-          <p class="tools">
-            <button
-              type="button"
-              disabled={items.length === 0}
-              onClick={() => select(items, !items.every(({ id }) => selected.has(id)))}
-            >
-              Select this page
-            </button>
-            <button
-              type="button"
-              disabled={selected.size === 0}
-              onClick={() => saveSlice(dataset, [...selected.values()])}
-            >
-              Save {selected.size} selected as slice.csv
-            </button>
-          </p>
+          <SliceButtons items={items} selected={selected} dataset={dataset} onSelect={select} />
           <ul class="gallery">
             {items.map(item => (
               <GalleryImage
                 key={item.id}
                 item={item}
+                names={names}
+                onOpen={() => setOpened(item)}
                 selected={selected.has(item.id)}
                 onSelect={on => select([item], on)}
               />
             ))}
           </ul>
           <Pagination route={route} total={total} />
+          {opened && (
+            <PictureDialog
+              item={opened}
+              query={query}
+              other={other}
+              names={names}
+              onClose={() => setOpened(null)}
+            />
+          )}
         </>
       )}
     </WhenLoaded>
   )
 }
 
+interface SliceButtonsProps {
+  items: readonly GalleryItem[]
+  selected: ReadonlyMap<string, GalleryItem>
+  dataset: DatasetFact
+  onSelect: (items: readonly GalleryItem[], on: boolean) => void
+}
+
+const SliceButtons = ({ items, selected, dataset, onSelect }: SliceButtonsProps) => (
+  <p class="tools">
+    <button
+      type="button"
+      disabled={items.length === 0}
+      onClick={() => onSelect(items, !items.every(({ id }) => selected.has(id)))}
+    >
+      Select this page
+    </button>
+    <button
+      type="button"
+      disabled={selected.size === 0}
+      onClick={() => saveSlice(dataset, [...selected.values()])}
+    >
+      Save {selected.size} selected as slice.csv
+    </button>
+  </p>
+)
+
 interface GalleryImageProps {
   item: GalleryItem
+  names: Overview['names']
   selected: boolean
+  onOpen: () => void
   onSelect: (on: boolean) => void
 }
 
-function GalleryImage({ item, selected, onSelect }: GalleryImageProps) {
-  const { id, image, label, accepted, region, country, income, status, answers } = item
-  const place = [country, region, income].filter(text => text !== null).join(', ')
-  const others = accepted.filter(name => name !== label)
+function GalleryImage({ item, names, selected, onOpen, onSelect }: GalleryImageProps) {
   return (
     <li>
-      <Picture address={image} label={label} />
-      <p class="truth">
-        <strong>{label}</strong>
-        {others.length > 0 && <span class="quiet"> accepts {others.join(', ')}</span>}
-      </p>
-      {place !== '' && <p class="quiet">{place}</p>}
-      {status !== 'ok' && <p class="wrong">{status}</p>}
-      {answers.map(answer => (
-        <TopClasses key={answer.model} {...answer} named={answers.length > 1} />
-      ))}
-      <label class="check">
+      <PhotographTile item={item} names={names} onOpen={onOpen} />
+      <label class="check" title={item.id}>
         <input
           type="checkbox"
           checked={selected}
+          aria-label={`Select ${item.id}`}
           onChange={event => onSelect(event.currentTarget.checked)}
-        />{' '}
-        <span>{id}</span>
+        />
       </label>
     </li>
-  )
-}
-
-/** The thumbnail, or a note that there is none. */
-function Picture({ address, label }: { address: string | null; label: string }) {
-  const [failed, setFailed] = useState(false)
-  if (address === null || failed) return <div class="picture quiet">no picture here</div>
-  return (
-    <img
-      class="picture"
-      src={address}
-      alt={`an image of ${label}`}
-      loading="lazy"
-      onError={() => setFailed(true)}
-    />
-  )
-}
-
-function TopClasses({ model, correct, top, named }: ModelAnswer & { named: boolean }) {
-  const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
-  return (
-    <>
-      {named && (
-        <p class={verdict}>
-          {model}: {verdict}
-        </p>
-      )}
-      <ol class="top">
-        {top.map(({ label, p, accepted }, i) => (
-          <li key={i} class={accepted ? 'right' : ''}>
-            <span>
-              {label}
-              {accepted && <b aria-label="accepted"> ✓</b>}
-            </span>{' '}
-            <span class="number">{percent(p)}</span>
-          </li>
-        ))}
-      </ol>
-    </>
   )
 }
 

@@ -5,12 +5,13 @@ import { TableFrame, wholeNumberText } from './parts.tsx'
 type LabelRegionCell = ModelView['cells'][number]
 
 interface HeatTableProps {
+  names: Readonly<Record<string, string>>
   cells: readonly LabelRegionCell[]
   link: (more: Partial<Record<Dimension, string>>) => string
 }
 
 /** A table of accuracy by label (rows) and region (columns), the largest difference first. Each cell links to its images. */
-export function HeatTable({ cells, link }: HeatTableProps) {
+export function HeatTable({ names, cells, link }: HeatTableProps) {
   const regions = [...new Set(cells.map(({ region }) => region))].sort()
   const labels = new Map<string, LabelRegionCell[]>()
   for (const cell of cells) labels.set(cell.label, [...(labels.get(cell.label) ?? []), cell])
@@ -33,7 +34,9 @@ export function HeatTable({ cells, link }: HeatTableProps) {
       <tbody>
         {rows.map(([label, row]) => (
           <tr key={label}>
-            <th scope="row">{label}</th>
+            <th scope="row">
+              <span title={label}>{names[label] ?? label}</span>
+            </th>
             {regions.map(region => (
               <HeatCell
                 key={region}

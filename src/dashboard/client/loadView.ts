@@ -7,6 +7,7 @@ import {
   dimensions,
   groupFilter,
 } from '../../analysis/datasetCounts.ts'
+import { type InferredDisparity } from '../../metrics/disparityInference.ts'
 import { type ImageList, type ModelOutcomes } from '../answers.ts'
 import { type CountsFile } from '../dataFiles.ts'
 import {
@@ -17,11 +18,20 @@ import {
   flipPositions,
   galleryItems,
   type GalleryPage,
+  type ModelAnswer,
+  modelAnswer,
   type ModelAnswers,
   outcomePositions,
   outcomes,
   pageOf,
 } from '../pages.ts'
+import {
+  disparityEnding,
+  modelDisparity,
+  type Screen,
+  screenView,
+  withoutPlaces,
+} from '../screen.ts'
 import {
   type DashboardProgress,
   modelView,
@@ -44,10 +54,15 @@ export interface ViewData {
   progress: DashboardProgress
   cluster: ClusterState
   scatter: ScatterRow[]
+  screen: Screen
   model: ModelView
   gallery: GalleryPage
   flips: GalleryPage
   compare: CompareView
+  answer: ModelAnswer
+  disparities: ReadonlyMap<string, InferredDisparity>
+  /** By data set: the disparity of the best model where images come in households. */
+  bestDisparities: ReadonlyMap<string, InferredDisparity>
 }
 
 export type ViewQuery = Readonly<Record<string, string>>
@@ -60,6 +75,12 @@ const viewLoaders: { [V in keyof ViewData]: (query: ViewQuery) => Promise<ViewDa
     const x = await loadCounts(query['x'])
     const y = await loadCounts(query['y'])
     return scatterRows(x, y, groupFilter(query))
+  },
+  screen: async query => {
+    const counts = await loadCounts(query['dataset'])
+    const filter = groupFilter(query)
+    const screen = screenView(counts, query['model'] ?? '', filter)
+    return { ...screen, disparity: (await loadDisparity(counts, query)) ?? screen.disparity }
   },
   model: async query =>
     modelView(await loadCounts(query['dataset']), query['model'] ?? '', groupFilter(query)),
@@ -84,6 +105,64 @@ const viewLoaders: { [V in keyof ViewData]: (query: ViewQuery) => Promise<ViewDa
     const by = dimensions.find(name => name === query['by']) ?? 'region'
     return compareView(pair, await loadFiltered(query), by)
   },
+  disparities: async query => loadDisparities(await loadCounts(query['dataset']), query),
+  bestDisparities: async () => {
+    const { datasets } = await loadOnce<Overview>('overview')
+    const found = await Promise.all(
+      datasets.map(async ({ name, finding }): Promise<[string, InferredDisparity][]> => {
+        if (finding?.disparity?.unit !== 'clusters') return []
+        const { folder, file } = await findFiles(name, finding.best)
+        const disparity = await loadFile<InferredDisparity | null>(
+          `${folder}/${file}${disparityEnding}`,
+        )
+        return disparity ? [[name, disparity]] : []
+      }),
+    )
+    return new Map(found.flat())
+  },
+  answer: async ({ dataset, model, id = '' }) => {
+    const { files, answers } = await loadSide(dataset, model)
+    const [row = null] = await loadAnswers(files, answers, [id])
+    return modelAnswer(answers, row, answers.list.id.indexOf(id))
+  },
+}
+
+/** Milliseconds of work after which clicks are let through. */
+const turnMs = 20
+let newestDisparities = 0
+
+/** Computes the disparity of every model in turns between which the page answers; a newer call ends an older one. */
+async function loadDisparities(
+  counts: DatasetCounts,
+  query: ViewQuery,
+): Promise<ReadonlyMap<string, InferredDisparity>> {
+  const call = ++newestDisparities
+  // What the page shows at once goes first.
+  await new Promise(resolve => setTimeout(resolve, 10 * turnMs))
+  const found = new Map<string, InferredDisparity>()
+  let start = performance.now()
+  for (const model of counts.models.keys()) {
+    const disparity =
+      (await loadDisparity(counts, { ...query, model })) ??
+      modelDisparity(counts, model, { filter: groupFilter(query) })
+    if (disparity) found.set(model, disparity)
+    if (performance.now() - start < turnMs) continue
+    await new Promise(resolve => setTimeout(resolve, turnMs))
+    if (call !== newestDisparities) break
+    start = performance.now()
+  }
+  return found
+}
+
+/** Reads a model's disparity over households; null where images come in none, or where only some are asked for. */
+async function loadDisparity(
+  { isClustered }: DatasetCounts,
+  query: ViewQuery,
+): Promise<InferredDisparity | null> {
+  const isWhole = Object.keys(withoutPlaces(groupFilter(query))).length === 0
+  if (!isClustered || !isWhole) return null
+  const { folder, file } = await findFiles(query['dataset'], query['model'])
+  return loadFile<InferredDisparity | null>(`${folder}/${file}${disparityEnding}`)
 }
 
 async function findFiles(dataset = '', model?: string): Promise<ModelFiles> {
@@ -155,7 +234,8 @@ async function loadPage(
   const shown = pageOf(positions, Number(query['page'] ?? 0))
   const ids = shown.map(position => first!.answers.list.id[position]!)
   const rows = await Promise.all(sides.map(side => loadAnswers(side.files, side.answers, ids)))
-  const image = (position: number) => thumbnailAddress(first!.files, first!.answers, position)
+  const image = (position: number, isLarge: boolean) =>
+    thumbnailAddress(first!.files, first!.answers, { position, isLarge })
   return { total: positions.length, items: galleryItems(answers, shown, { counts, rows, image }) }
 }
 

@@ -56,7 +56,7 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
           datasets={own}
           reset={{ ...emptyFilter, by: '' }}
         />
-        <Filters route={route} dataset={dataset} />
+        <Filters overview={overview} route={route} dataset={dataset} />
       </form>
       <WhenLoaded of={view}>
         {data => (
@@ -124,12 +124,20 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
         <CountryMapFigure rows={rows} countries={overview.countries} id={id} pick={pick} />
       )}
       {by !== 'label' && <IntervalFigure rows={rows} model={model} by={by} id={id} pick={pick} />}
-      {by === 'label' && data.cells.length > 0 && <HeatTable cells={data.cells} link={link} />}
+      {by === 'label' && data.cells.length > 0 && (
+        <HeatTable names={overview.names} cells={data.cells} link={link} />
+      )}
       <DataTable
         caption={`Accuracy by ${by}; each leads to its images`}
         rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
         columns={[
-          { ...fieldColumn('group', by), link: ({ group }) => link({ [by]: group }) },
+          {
+            name: 'group',
+            heading: by,
+            value: ({ group }) => overview.names[group] ?? group,
+            hint: ({ group }) => group,
+            link: ({ group }) => link({ [by]: group }),
+          },
           ...rateColumns,
           fieldColumn('errors', 'failed'),
         ]}
@@ -193,9 +201,9 @@ function CountryMapFigure({ rows, countries, id, pick }: CountryMapProps) {
     <Figure
       id={`map ${id}`}
       label="World map of accuracy by country; the table below has the numbers"
-      caption={`Top-1 accuracy in percent on each country’s images; dashed outlines: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
+      caption={`Top-1 accuracy in percent on each country’s images; hatched: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
       spec={async width =>
-        (await import('../../report/figures/map.ts')).countryMapSpec(known, minN, width)
+        (await import('../../report/figures/map.ts')).countryMapSpec(known, minN, { width })
       }
       onPick={pick}
     />

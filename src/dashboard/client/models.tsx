@@ -1,12 +1,24 @@
 import { fitLine } from '../../metrics/regression.ts'
 import { panelLine, linePanelsSpec, type PanelPoint } from '../../report/figures/linePanel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
-import { percent, percentRange } from '../../lib/table/text.ts'
+import { fieldColumn, intervalColumns } from '../../lib/table/columns.ts'
+import { percent } from '../../lib/table/text.ts'
+import { type InferredDisparity } from '../../metrics/disparityInference.ts'
+import { type PageColumn } from '../../report/page/htmlTable.ts'
+import { placeDimension } from '../screen.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
-import { type DatasetFact, type Overview, type ScatterRow } from '../views.ts'
+import { type DatasetFact, type ModelFact, type Overview, type ScatterRow } from '../views.ts'
 import { useView } from './useView.ts'
 import { Figure } from './figure.tsx'
-import { WhenLoaded, datasetOf, DatasetSelect, Filters, Select, DataTable } from './parts.tsx'
+import {
+  WhenLoaded,
+  datasetOf,
+  DatasetSelect,
+  inPreprocessing,
+  Filters,
+  Select,
+  DataTable,
+} from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
 
 interface DatasetAxes {
@@ -21,10 +33,13 @@ const isSameAxis = ({ x, y }: DatasetAxes, route: Route): boolean =>
 /** All models, one benchmark against another. */
 export function ModelsView({ overview, route }: { overview: Overview; route: Route }) {
   const y = datasetOf(overview, route.query['y'])
-  const x =
+  const chosen =
     overview.datasets.find(({ name }) => name === route.query['x']) ??
     overview.datasets.find(({ reference }) => reference) ??
     y
+  const x = inPreprocessing(overview.datasets, y.preprocessing).find(
+    ({ dataset }) => dataset === chosen.dataset,
+  )!
   const view = useView('scatter', { x: x.name, y: y.name, ...groupFilter(route.query) })
   return (
     <>
@@ -47,12 +62,20 @@ interface AxesFormProps {
   axes: DatasetAxes
 }
 
-function AxesForm({ overview: { models, datasets }, route, axes: { x, y } }: AxesFormProps) {
+function AxesForm({ overview, route, axes: { x, y } }: AxesFormProps) {
+  const { models, datasets } = overview
   const families = [...new Set(models.map(({ family }) => family))].sort()
   const axis = { route, datasets }
   return (
     <form class="filters">
-      <DatasetSelect {...axis} name="x" label="x axis" dataset={x} reset={{}} />
+      <DatasetSelect
+        {...axis}
+        name="x"
+        label="x axis"
+        dataset={x}
+        datasets={inPreprocessing(datasets, y.preprocessing)}
+        reset={{}}
+      />
       <DatasetSelect {...axis} name="y" label="y axis" dataset={y} />
       <Select
         route={route}
@@ -60,7 +83,14 @@ function AxesForm({ overview: { models, datasets }, route, axes: { x, y } }: Axe
         value={route.query['family'] ?? ''}
         options={[['', 'all'], ...families]}
       />
-      <Filters route={route} dataset={y} />
+      <Select
+        route={route}
+        name="group"
+        label="group by"
+        value={route.query['group'] ?? ''}
+        options={[['', 'nothing'], ...groupings]}
+      />
+      <Filters overview={overview} route={route} dataset={y} />
     </form>
   )
 }
@@ -69,15 +99,30 @@ interface ModelsProps extends AxesFormProps {
   data: readonly ScatterRow[]
 }
 
+/** What the list of models can be grouped by. */
+const groupings = ['family', 'pretraining', 'year'] as const
+
+interface ListedModel extends ScatterRow, Omit<ModelFact, 'name' | 'file'> {
+  disparity: InferredDisparity | undefined
+}
+
 function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
-  const { family = '' } = route.query
-  const families = new Map(overview.models.map(model => [model.name, model.family]))
-  const rows = data.filter(({ model }) => family === '' || families.get(model) === family)
-  const link = (model: string): string =>
-    linkTo('model', { model, dataset: y.name, ...groupFilter(route.query) })
+  const { family = '', group = '' } = route.query
+  const filter = groupFilter(route.query)
+  const disparities = useView('disparities', { dataset: y.name, ...filter })
+  const facts = new Map(overview.models.map(model => [model.name, model]))
+  const rows = data
+    .map((row): ListedModel => {
+      const { family, pretraining, year, zeroShot } = facts.get(row.model)!
+      const disparity = disparities.isCurrent ? disparities.data?.get(row.model) : undefined
+      return { ...row, family, pretraining, year, zeroShot, disparity }
+    })
+    .filter(row => family === '' || row.family === family)
+  const link = (model: string): string => linkTo('', { model, dataset: y.name, ...filter })
   const same = isSameAxis({ x, y }, route)
+  const grouping = groupings.find(name => name === group)
   return (
-    <div class="beside">
+    <div class={same ? '' : 'beside'} aria-busy={!disparities.isCurrent}>
       {!same && (
         <ScatterFigure
           rows={rows}
@@ -88,38 +133,69 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
         />
       )}
       <DataTable
-        caption={`${rows.length} models, the best on ${y.title} first`}
+        name="models"
+        caption={`${rows.length} models, the best on ${y.title} first; disparity in points`}
         rows={rows}
-        columns={[
-          {
-            name: 'model',
-            heading: 'model',
-            value: row => row.model,
-            link: row => link(row.model),
-          },
-          {
-            name: 'x',
-            heading: same ? '' : `${x.title} %`,
-            value: row => row.x.top1,
-            show: row => percent(row.x.top1),
-          },
-          {
-            name: 'y',
-            heading: `${y.title} %`,
-            value: row => row.y.top1,
-            show: row => percent(row.y.top1),
-          },
-          {
-            name: 'low',
-            heading: '95 % interval',
-            value: row => row.y.low,
-            show: row => percentRange(row.y.low, row.y.high),
-          },
-          { name: 'n', heading: 'n', value: row => row.y.n },
-        ]}
+        columns={modelColumns({ link, names: overview.names, y, x: same ? null : x })}
+        groupOf={row =>
+          grouping === undefined ? '' : String(row[grouping] ?? `${grouping} not known`)
+        }
       />
     </div>
   )
+}
+
+interface ModelColumnsOptions extends Pick<Overview, 'names'> {
+  link: (model: string) => string
+  /** Null if both axes show the same. */
+  x: DatasetFact | null
+  y: DatasetFact
+}
+
+function modelColumns({ link, names, x, y }: ModelColumnsOptions): PageColumn<ListedModel>[] {
+  const hasPlaces = placeDimension(y) !== null
+  const placeOf = (place: string | null = null): string | null => place && (names[place] ?? place)
+  return [
+    { ...fieldColumn('model'), link: row => link(row.model) },
+    {
+      name: 'y',
+      heading: `${y.title} %`,
+      type: 'number',
+      value: row => row.y.top1,
+      show: row => percent(row.y.top1),
+    },
+    ...intervalColumns<ListedModel>(({ y }) => [y.low, y.high]),
+    {
+      name: 'disparity',
+      heading: hasPlaces ? 'disparity' : '',
+      type: 'number',
+      value: ({ disparity }) => disparity?.disparity ?? null,
+      show: ({ disparity }) => percent(disparity?.disparity ?? null),
+    },
+    ...intervalColumns<ListedModel>(
+      ({ disparity }) => disparity?.interval ?? [null, null],
+      hasPlaces ? 'its 95 % interval' : '',
+    ),
+    {
+      name: 'worst',
+      heading: hasPlaces ? 'lowest' : '',
+      value: ({ disparity }) => placeOf(disparity?.worst),
+    },
+    {
+      name: 'x',
+      heading: x ? `${x.title} %` : '',
+      type: 'number',
+      value: row => row.x.top1,
+      show: row => percent(row.x.top1),
+    },
+    { ...fieldColumn('pretraining'), isHidden: true },
+    {
+      ...fieldColumn('year', 'year', (year: number | null) => String(year ?? '–')),
+      isHidden: true,
+    },
+    { ...fieldColumn('family'), isHidden: true },
+    { name: 'n', heading: 'n', type: 'number', value: row => row.y.n },
+  ]
 }
 
 interface ScatterProps {

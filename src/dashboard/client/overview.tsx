@@ -1,115 +1,119 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type DashboardProgress } from '../views.ts'
-import { fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
-import { durationText, percent, percentRange } from '../../lib/table/text.ts'
+import { fieldColumn, fieldColumns, intervalColumns } from '../../lib/table/columns.ts'
+import { durationText, percent } from '../../lib/table/text.ts'
 import { pollMs, useView } from './useView.ts'
-import { DataTable, type ViewColumn, WhenLoaded, wholeNumberText } from './parts.tsx'
-import { linkTo } from './route.ts'
+import { choiceOf } from './choice.ts'
+import { DataTable, inPreprocessing, WhenLoaded, wholeNumberText } from './parts.tsx'
+import { type PageColumn } from '../../report/page/htmlTable.ts'
+import { linkTo, type Route } from './route.ts'
+import { AnswerScreen } from './answerScreen.tsx'
 
-/** The data sets with their findings, the progress of evaluations, and the failures. */
-export function OverviewView({ overview }: { overview: Overview }) {
+/** The first screen: what the chosen model reaches and where, and how far evaluations are. */
+export function OverviewView({ overview, route }: { overview: Overview; route: Route }) {
   const progress = useView('progress', {}, pollMs)
   return (
     <>
-      <h1 tabIndex={-1}>Overview</h1>
+      {overview.datasets.length === 0 ? (
+        <h1 tabIndex={-1}>Overview</h1>
+      ) : (
+        <AnswerScreen overview={overview} route={route} />
+      )}
       <WhenLoaded of={progress}>{data => <ProgressSection progress={data} />}</WhenLoaded>
-      <FindingsTable overview={overview} />
-      <DataTable caption="Data sets" rows={overview.datasets} columns={datasetColumns} />
+      {overview.datasets.length > 0 && <FindingsTable overview={overview} route={route} />}
       <WhenLoaded of={progress}>{data => <ProblemTables progress={data} />}</WhenLoaded>
     </>
   )
 }
 
-const countColumn = (
-  heading: string,
-  list: (dataset: DatasetFact) => readonly unknown[],
-): ViewColumn<DatasetFact> => ({
-  name: heading,
-  heading,
-  value: dataset => list(dataset).length || null,
-})
-
-const datasetColumns: ViewColumn<DatasetFact>[] = [
-  {
-    ...fieldColumn('title', 'data set'),
-    link: ({ name }) => linkTo('models', { y: name }),
-  },
-  fieldColumn('images'),
-  countColumn('models', ({ models }) => models),
-  countColumn('regions', ({ values }) => values.region),
-  countColumn('countries', ({ values }) => values.country),
-  countColumn('labels', ({ values }) => values.label),
-]
-
-type FindingRow = DatasetFact & { finding: Finding }
-
-/** The finding of each data set: its best model, and how that differs between regions. */
-function FindingsTable({ overview }: { overview: Overview }) {
-  const rows = overview.datasets.flatMap(dataset =>
-    dataset.finding === null ? [] : [{ ...dataset, finding: dataset.finding }],
-  )
+/** The finding of each data set: its best model, and how that differs between places. */
+function FindingsTable({ overview, route }: { overview: Overview; route: Route }) {
+  const { dataset } = choiceOf(overview, route)
+  const ofHouseholds = useView('bestDisparities', {})
+  const rows = inPreprocessing(overview.datasets, dataset.preprocessing).map(fact => {
+    const disparity = ofHouseholds.data?.get(fact.name) ?? fact.finding?.disparity ?? null
+    return { ...fact, finding: fact.finding && { ...fact.finding, disparity } }
+  })
   const standard = overview.datasets.find(({ reference }) => reference)
-  const lacking = rows.some(({ finding: { rate } }) => rate.top1 !== null && rate.low === null)
-    ? '. There is no interval where all or most images are of one household'
-    : ''
   return (
-    <DataTable
-      caption={`What the best model of each data set reaches: top-1 accuracy in percent with its 95 % interval, and the disparity between its regions of at least 30 images in points${lacking}`}
-      rows={rows}
-      columns={[...findingColumns(standard?.title), bestModelColumn]}
-    />
+    <div aria-busy={ofHouseholds.data === undefined}>
+      <DataTable
+        name="data-sets"
+        caption="Data sets: the best model’s top-1 accuracy in percent, and its disparity between places of at least 30 images in points, with 95 % intervals"
+        rows={rows}
+        columns={findingColumns(overview, standard?.title)}
+      />
+    </div>
   )
 }
 
-const findingColumns = (standard: string | undefined): ViewColumn<FindingRow>[] => [
-  fieldColumn('title', 'data set'),
+const findingColumns = (
+  { names }: Overview,
+  standard: string | undefined,
+): PageColumn<DatasetFact>[] => [
+  { ...fieldColumn('title', 'data set'), link: ({ name }) => linkTo('', { dataset: name }) },
+  { ...fieldColumn('images'), isHidden: true },
   {
-    name: 'accuracy',
-    heading: 'accuracy',
-    value: ({ finding }) => finding.rate.top1,
-    show: ({ finding }) => percent(finding.rate.top1),
+    name: 'models',
+    heading: 'models',
+    value: ({ models }) => models.length,
+    link: ({ name }) => linkTo('models', { y: name }),
   },
   {
-    name: 'low',
-    heading: '95 %',
-    value: ({ finding }) => finding.rate.low,
-    show: ({ finding: { rate } }) => percentRange(rate.low, rate.high),
+    name: 'best',
+    heading: 'best model',
+    value: ({ finding }) => finding?.best ?? null,
+    link: ({ name, finding }) => linkTo('', { model: finding?.best, dataset: name }),
   },
-  {
-    name: 'disparity',
-    heading: 'disparity',
-    value: ({ finding }) => disparityOf(finding),
-    show: ({ finding }) => percent(disparityOf(finding)),
-  },
+  shareOf('accuracy', 'accuracy', ({ finding }) => finding?.rate.top1 ?? null),
+  ...intervalColumns<DatasetFact>(({ finding }) => [
+    finding?.rate.low ?? null,
+    finding?.rate.high ?? null,
+  ]),
+  shareOf('disparity', 'disparity', ({ finding }) => finding?.disparity?.disparity ?? null),
+  ...intervalColumns<DatasetFact>(
+    ({ finding }) => finding?.disparity?.interval ?? [null, null],
+    'its 95 % interval',
+  ),
   {
     name: 'highest',
     heading: 'highest',
-    value: ({ finding: { regions } }) =>
-      regions && `${regions.highest} ${percent(regions.accuracies[0])}`,
+    value: ({ finding }) =>
+      placeText(names, finding?.disparity?.best, finding?.disparity?.bestAccuracy),
   },
   {
     name: 'lowest',
     heading: 'lowest',
-    value: ({ finding: { regions } }) =>
-      regions && `${regions.lowest} ${percent(regions.accuracies[1])}`,
+    value: ({ finding }) =>
+      placeText(names, finding?.disparity?.worst, finding?.disparity?.worstAccuracy),
   },
   {
     name: 'gain',
+    isHidden: true,
     heading: standard === undefined ? '' : `gained per point on ${standard}`,
-    value: ({ finding }) => finding.gain?.slope ?? null,
-    show: ({ finding }) => gainText(finding.gain),
+    type: 'number',
+    value: ({ finding }) => finding?.gain?.slope ?? null,
+    show: ({ finding }) => gainText(finding?.gain ?? null),
   },
 ]
 
-const bestModelColumn: ViewColumn<FindingRow> = {
-  name: 'best',
-  heading: 'best model',
-  value: ({ finding }) => finding.best,
-  link: ({ name, finding }) => linkTo('model', { model: finding.best, dataset: name }),
-}
+const shareOf = (
+  name: string,
+  heading: string,
+  value: (dataset: DatasetFact) => number | null,
+): PageColumn<DatasetFact> => ({
+  name,
+  heading,
+  type: 'number',
+  value,
+  show: dataset => percent(value(dataset)),
+})
 
-const disparityOf = ({ regions }: Finding): number | null =>
-  regions && regions.accuracies[0] - regions.accuracies[1]
+const placeText = (
+  names: Overview['names'],
+  place: string | null = null,
+  accuracy: number | null = null,
+): string | null => place && `${names[place] ?? place} ${percent(accuracy)}`
 
 const gainText = (gain: Finding['gain']): string => {
   if (!gain) return '–'
@@ -119,6 +123,7 @@ const gainText = (gain: Finding['gain']): string => {
 
 function ProgressSection({ progress }: { progress: DashboardProgress }) {
   const { done, asked, complete, evaluations, errors, running } = progress
+  if (evaluations === 0) return null
   return (
     <section aria-label="Progress">
       <p>

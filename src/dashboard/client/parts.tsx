@@ -1,6 +1,9 @@
 /** Components that several views share. */
-import { type ComponentChildren } from 'preact'
+import { type ComponentChildren, Fragment } from 'preact'
+import { useEffect, useRef } from 'preact/hooks'
 import { type AccuracyEstimate, type Dimension, dimensions } from '../../analysis/datasetCounts.ts'
+import { enhanceTable, type TableState } from '../../report/page/tables.js'
+import { htmlTable, type HtmlTable, type PageColumn } from '../../report/page/htmlTable.ts'
 import {
   cellText,
   fieldColumn,
@@ -13,6 +16,18 @@ import { linkTo, type Route } from './route.ts'
 import { type ViewState } from './useView.ts'
 
 export const wholeNumberText = (n: number): string => Math.round(n).toLocaleString('en-US')
+
+/** A model's name, which breaks at its signs where a line is short. */
+export const Name = ({ text }: { text: string }) => (
+  <>
+    {text.split(/(?<=[_./:-])/).map((part, i) => (
+      <Fragment key={i}>
+        {part}
+        <wbr />
+      </Fragment>
+    ))}
+  </>
+)
 
 /** Renders its children with the data once these have loaded, or the error. */
 export function WhenLoaded<T>({
@@ -67,22 +82,56 @@ interface DatasetSelectProps extends Pick<SelectProps, 'route' | 'name' | 'label
   datasets: readonly DatasetFact[]
 }
 
-export const DatasetSelect = ({ dataset, datasets, ...rest }: DatasetSelectProps) => (
-  <Select
-    label="data set"
-    reset={emptyFilter}
-    {...rest}
-    value={dataset.name}
-    options={datasets.map(({ name, title }) => [name, title])}
-  />
-)
+/** Chooses a data set and, where it was evaluated with several, the preprocessing. */
+export function DatasetSelect({ dataset, datasets, ...rest }: DatasetSelectProps) {
+  const variants = datasets.filter(other => other.dataset === dataset.dataset)
+  return (
+    <>
+      <Select
+        label="data set"
+        reset={emptyFilter}
+        {...rest}
+        value={dataset.name}
+        options={inPreprocessing(datasets, dataset.preprocessing).map(({ name, title }) => [
+          name,
+          title,
+        ])}
+      />
+      {variants.length > 1 && (
+        <Select
+          {...rest}
+          label="preprocessing"
+          reset={{}}
+          value={dataset.name}
+          options={variants.map(({ name, preprocessing }) => [name, preprocessing])}
+        />
+      )}
+    </>
+  )
+}
+
+/** Returns each data set once: with this preprocessing where it was evaluated so. */
+export const inPreprocessing = (
+  datasets: readonly DatasetFact[],
+  preprocessing: string,
+): DatasetFact[] =>
+  [...new Set(datasets.map(({ dataset }) => dataset))].map(name => {
+    const variants = datasets.filter(({ dataset }) => dataset === name)
+    return variants.find(variant => variant.preprocessing === preprocessing) ?? variants[0]!
+  })
 
 /** The dimensions that a data set has values of. */
 export const presentDimensions = ({ values }: DatasetFact): Dimension[] =>
   dimensions.filter(dimension => values[dimension].length > 0)
 
+interface FiltersProps {
+  overview: Overview
+  route: Route
+  dataset: DatasetFact
+}
+
 /** One select element for each dimension that the data set can be filtered by. */
-export const Filters = ({ route, dataset }: { route: Route; dataset: DatasetFact }) => (
+export const Filters = ({ overview: { names }, route, dataset }: FiltersProps) => (
   <>
     {presentDimensions(dataset).map(dimension => (
       <Select
@@ -90,7 +139,10 @@ export const Filters = ({ route, dataset }: { route: Route; dataset: DatasetFact
         route={route}
         name={dimension}
         value={route.query[dimension] ?? ''}
-        options={[['', 'all'], ...dataset.values[dimension]]}
+        options={[
+          ['', 'all'],
+          ...dataset.values[dimension].map(value => [value, names[value] ?? value] as const),
+        ]}
       />
     ))}
   </>
@@ -100,12 +152,6 @@ export const Filters = ({ route, dataset }: { route: Route; dataset: DatasetFact
 export const emptyFilter: Record<string, string> = Object.fromEntries(
   dimensions.map(dimension => [dimension, '']),
 )
-
-/** A column of a table in a view; `link` turns its cells into links, `isMarked` sets them in bold. */
-export interface ViewColumn<Row> extends TableColumn<Row> {
-  link?: (row: Row) => string
-  isMarked?: (row: Row) => boolean
-}
 
 /** A table with its caption that scrolls on its own. */
 export const TableFrame = (props: {
@@ -123,53 +169,33 @@ export const TableFrame = (props: {
   </div>
 )
 
-interface DataTableProps<Row> {
-  caption: string
-  columns: readonly ViewColumn<Row>[]
-  rows: readonly Row[]
+interface DataTableProps<Row> extends Omit<HtmlTable<Row>, 'name'> {
+  /** Name of the downloaded file, without ending. */
+  name?: string
 }
 
-/** A table of rows; columns without a heading are left out. */
-export function DataTable<Row>({ caption, columns, rows }: DataTableProps<Row>) {
-  const readable = columns
-    .filter(({ heading }) => heading !== '')
-    .map(column => {
-      const isNumeric = rows.some(row => typeof column.value(row) === 'number')
-      return { column, className: isNumeric ? 'number' : '' }
-    })
-  return (
-    <TableFrame caption={caption}>
-      <thead>
-        <tr>
-          {readable.map(({ column: { heading }, className }) => (
-            <th key={heading} scope="col" class={className}>
-              {heading}
-            </th>
-          ))}
-        </tr>
-      </thead>
-      <tbody>
-        {rows.map((row, i) => (
-          <tr key={i}>
-            {readable.map(({ column, className }) => (
-              <td key={column.heading} class={className}>
-                <Cell column={column} row={row} />
-              </td>
-            ))}
-          </tr>
-        ))}
-      </tbody>
-    </TableFrame>
-  )
+/** A table as reports have it, which is sorted, searched and saved, and whose columns are chosen. */
+export function DataTable<Row>({ name = 'table', columns, ...table }: DataTableProps<Row>) {
+  const place = useRef<HTMLDivElement>(null)
+  const state = useRef<TableState>({})
+  const { markup: html } = htmlTable({ name, columns: columns.map(withWholeNumbers), ...table })
+  useEffect(() => {
+    const [shown] = place.current!.getElementsByTagName('table')
+    if (shown) enhanceTable(shown, state.current)
+  }, [html])
+  return <div ref={place} dangerouslySetInnerHTML={{ __html: html }} />
 }
 
-function Cell<Row>({ column, row }: { column: ViewColumn<Row>; row: Row }) {
-  const value = column.value(row)
-  const text =
-    typeof value === 'number' && !column.show ? wholeNumberText(value) : cellText(column, row)
-  if (column.link) return <a href={column.link(row)}>{text}</a>
-  return column.isMarked?.(row) ? <span class="shown">{text}</span> : <>{text}</>
-}
+/** Numbers without a text of their own are counts. */
+const withWholeNumbers = <Row,>(column: PageColumn<Row>): PageColumn<Row> => ({
+  ...column,
+  show: row => {
+    const value = column.value(row)
+    return typeof value === 'number' && !column.show
+      ? wholeNumberText(value)
+      : cellText(column, row)
+  },
+})
 
 /** Returns the data set of this name, otherwise the first geographic one, otherwise the first. */
 export const datasetOf = (overview: Overview, name: string | undefined): DatasetFact =>

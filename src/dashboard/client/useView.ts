@@ -5,7 +5,17 @@ import { loadView, type ViewData, type ViewQuery } from './loadView.ts'
 /** Milliseconds between two requests of a page that shows progress. */
 export const pollMs = 5000
 
-export type ViewState<T> = { data: T | undefined; error: string | undefined }
+export interface ViewState<T> {
+  data: T | undefined
+  error: string | undefined
+  /** Whether the data are those of the query, not of the one before. */
+  isCurrent: boolean
+}
+
+/** The outcome of a request; `of` names the view and the query that it belongs to. */
+interface LoadedState<T> extends Omit<ViewState<T>, 'isCurrent'> {
+  of: string
+}
 
 /**
  * Returns a view's data; the previous data stay until the next have arrived. With `everyMs` the data are read again after
@@ -16,19 +26,24 @@ export function useView<V extends keyof ViewData>(
   query: ViewQuery,
   everyMs?: number,
 ): ViewState<ViewData[V]> {
-  const [state, setState] = useState<ViewState<ViewData[V]>>({ data: undefined, error: undefined })
-  const key = JSON.stringify(query)
+  const [state, setState] = useState<LoadedState<ViewData[V]>>({
+    data: undefined,
+    error: undefined,
+    of: '',
+  })
+  const key = JSON.stringify([view, query])
   useEffect(() => {
     let isCurrent = true
     let timer: number | undefined
-    const setIfCurrent = (next: ViewState<ViewData[V]>): void => {
+    const setIfCurrent = (next: LoadedState<ViewData[V]>): void => {
       if (isCurrent) setState(next)
     }
     const load = (): void => {
       loadView(view, query)
         .then(
-          data => setIfCurrent({ data, error: undefined }),
-          (error: unknown) => setIfCurrent({ data: undefined, error: (error as Error).message }),
+          data => setIfCurrent({ data, error: undefined, of: key }),
+          (error: unknown) =>
+            setIfCurrent({ data: undefined, error: (error as Error).message, of: key }),
         )
         .finally(() => {
           if (isCurrent && everyMs !== undefined && !isBundle)
@@ -41,5 +56,6 @@ export function useView<V extends keyof ViewData>(
       clearTimeout(timer)
     }
   }, [view, key, everyMs])
-  return state
+  const { data, error, of } = state
+  return { data, error, isCurrent: of === key }
 }

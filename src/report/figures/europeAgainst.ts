@@ -64,6 +64,7 @@ export const europeAgainst: FigureKind = {
           linePanelsSpec(
             others.map(region => panelOf(rows, region, reference)),
             width,
+            { sharesScales: true },
           ),
       }
     }),

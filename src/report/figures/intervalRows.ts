@@ -1,6 +1,6 @@
 /** One row per thing: its name at the left, a point with an interval on a shared axis, and facts at the right. */
 import { fitText, textWidth } from './fonts.ts'
-import { roundDomain } from './linePanel.ts'
+import { roundDomain } from './axisDomain.ts'
 import { fontSizePx, ink } from './theme.ts'
 import {
   intervalMarks,

@@ -2,6 +2,7 @@
 import { modelFitOptions } from '../../metrics/progress.ts'
 import { fitLine, type Line } from '../../metrics/regression.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
+import { type AxisDomain, roundDomain } from './axisDomain.ts'
 import { fitText, textWidth, titleFont, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
 import { fontSizePx, ink } from './theme.ts'
@@ -57,13 +58,21 @@ export interface LinePanel {
 }
 
 const lineHeightPx = 13
+/** Widest panel of several, and one that stands alone. */
+const [maxPanelPx, maxSinglePx] = [480, 760]
+const maxHeightPx = 380
 /** Room for the y axis with its title. */
 const axisWidthPx = 56
 
-/** Panels of equal size in rows that fill about `width` pixels, labels included. */
-export function linePanelsSpec(parts: readonly LinePanel[], width: number): TopLevelSpec {
+/** Panels of equal size in rows that fill about `width` pixels, labels included; compared panels share their scales. */
+export function linePanelsSpec(
+  parts: readonly LinePanel[],
+  width: number,
+  { sharesScales = false } = {},
+): TopLevelSpec {
   const columns = Math.min(parts.length, width < 500 ? 1 : 2)
-  const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
+  const most = parts.length === 1 ? maxSinglePx : maxPanelPx
+  const space = Math.min(most, Math.floor((width - 24 * (columns - 1)) / columns))
   const labels = parts.flatMap(({ series }) => series.flatMap(({ label }) => label))
   const labelWidth = Math.min(
     0.34 * space,
@@ -72,7 +81,13 @@ export function linePanelsSpec(parts: readonly LinePanel[], width: number): TopL
   const inner = Math.floor(space - axisWidthPx - (labels.length > 0 ? labelWidth : 0) - 10)
   return concatPanels(
     parts.map(part =>
-      linePanel(part, { space, inner, labelWidth, height: Math.round(0.62 * space) }),
+      linePanel(part, {
+        space,
+        inner,
+        labelWidth,
+        height: Math.min(maxHeightPx, Math.round(0.62 * space)),
+        domains: panelDomains(sharesScales ? parts : [part]),
+      }),
     ),
     columns,
   )
@@ -83,12 +98,13 @@ interface PanelSizes {
   inner: number
   height: number
   labelWidth: number
+  domains: readonly [x: AxisDomain, y: AxisDomain]
 }
 
 function linePanel(panel: LinePanel, sizes: PanelSizes): LayerSpec {
   const { space, inner, height } = sizes
   const labelled = panel.series.filter(({ label }) => label.length > 0)
-  const [xs, ys] = panelDomains(panel)
+  const [xs, ys] = sizes.domains
   const scale = {
     x: (value: number): number => inner * fractionOf(xs, value),
     y: (value: number): number => height * (1 - fractionOf(ys, value)),
@@ -147,14 +163,15 @@ export const panelLine = ({
 }: Pick<Line, 'slope' | 'intercept'>): PanelSeries['line'] =>
   slope === null || intercept === null ? null : { slope, intercept }
 
-/** Round bounds around all points; an accuracy axis stays within 0 … 100. */
-function panelDomains(panel: LinePanel): [AxisDomain, AxisDomain] {
-  const { series, startsAtZero: difference = false, maxX: mostX = 100 } = panel
+/** Round bounds around all points of some panels; an accuracy axis stays within 0 … 100. */
+function panelDomains(panels: readonly LinePanel[]): [AxisDomain, AxisDomain] {
+  const [{ startsAtZero: difference = false, maxX: mostX = 100 } = {}] = panels
+  const series = panels.flatMap(panel => panel.series)
   const points = series.flatMap(({ points }) => points)
   const ys = [
     ...points.map(({ y }) => y),
     ...series.flatMap(visibleIntervals).flatMap(({ low, high }) => [low, high]),
-    ...gapWedge(panel).map(({ high }) => high),
+    ...panels.flatMap(gapWedge).map(({ high }) => high),
   ]
   const bounds = difference ? ([Math.min(0, ...ys), 100] as const) : ([0, 100] as const)
   return [
@@ -164,40 +181,6 @@ function panelDomains(panel: LinePanel): [AxisDomain, AxisDomain] {
     ),
     roundDomain(difference ? [0, ...ys] : ys, bounds),
   ]
-}
-
-/** Returns a domain around all values whose ends are ticks, within bounds, in at most `steps` steps. */
-export function roundDomain(
-  values: readonly number[],
-  [least, most]: readonly [least: number, most: number],
-  steps = 6,
-): AxisDomain {
-  if (values.length === 0) return { domain: [0, 100], values: [0, 20, 40, 60, 80, 100] }
-  const [low, high] = [Math.min(...values), Math.max(...values)]
-  const margin = 0.03 * (high - low)
-  for (const step of [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]) {
-    const first = Math.max(
-      Math.min(least, step * Math.floor(low / step)),
-      step * Math.floor((low - margin) / step),
-    )
-    const last = Math.min(
-      most,
-      step * Math.max(first / step + 1, Math.ceil((high + margin) / step)),
-    )
-    const start = last > first ? first : first - step
-    const count = Math.round((last - start) / step)
-    if (count <= steps)
-      return {
-        domain: [start, last],
-        values: Array.from({ length: count + 1 }, (_, i) => start + i * step),
-      }
-  }
-  return { domain: [low, high], values: [low, high] }
-}
-
-export interface AxisDomain {
-  domain: [number, number]
-  values: number[]
 }
 
 function pointLayers({ series }: LinePanel, position: PositionEncoding): UnitSpec[] {

@@ -2,9 +2,9 @@ import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
-import { accuracyColor, colorDomain, ink } from './theme.ts'
+import { accuracyColor, colorDomain, differenceColor, hatchFill, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
-import { accuracyPercent, percentValue, range95 } from '../../lib/table/values.ts'
+import { accuracyPercent, percentValue, range95, signedText } from '../../lib/table/values.ts'
 import { type Layer, type TopLevelSpec } from './vegaLite.ts'
 import { hasOutline, countryMiddle, countryOutlines } from './world.ts'
 
@@ -18,23 +18,34 @@ export interface CountryRow {
   high: number
 }
 
-/** Countries coloured by accuracy; those of fewer than `minN` images are outlined, those without images pale. */
+/** Countries coloured by accuracy; those of fewer than `minN` images are hatched, those without images pale. */
 export const countryMapSpec = (
   rows: readonly CountryRow[],
   minN: number,
-  width: number,
+  { width, from = null }: CountryMapOptions,
 ): TopLevelSpec =>
   worldSpec(
     rows.map(row => ({
       id: row.id,
-      accuracy: row.accuracy,
+      accuracy: row.accuracy - (from ?? 0),
       large: row.n >= minN,
-      about: `${row.country}: ${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`,
+      about: countryText(row, from),
     })),
-    width,
+    { width, isDifference: from !== null },
   )
 
-/** A country's colour and tooltip; one that is not `large` is only outlined. */
+export interface CountryMapOptions {
+  width: number
+  /** Accuracy in percent from which the colours count the difference. Default: none, colours are accuracies. */
+  from?: number | null
+}
+
+const countryText = (row: CountryRow, from: number | null): string => {
+  const difference = from === null ? '' : `${signedText(row.accuracy - from, 1)} points, `
+  return `${row.country}: ${difference}${percentValue(row.accuracy)}, 95 % interval ${range95(row)}, n = ${row.n}`
+}
+
+/** A country's colour and tooltip; one that is not `large` is hatched. */
 export interface MapShape {
   id: string
   accuracy: number
@@ -42,16 +53,29 @@ export interface MapShape {
   about: string
 }
 
-/** With a legend, or with `instead` of it. */
+export interface WorldOptions {
+  width: number
+  /** Whether the shapes hold differences around 0. */
+  isDifference?: boolean
+  /** Layers in place of the legend. */
+  legendLayers?: (color: ShapeColor) => readonly Layer[]
+}
+
+type ShapeColor = ReturnType<typeof accuracyColor> | ReturnType<typeof differenceColor>
+
+/** A world map of shapes with a legend, or with layers in place of it. */
 export function worldSpec(
   shapes: readonly MapShape[],
-  width: number,
-  legendLayers?: (color: ReturnType<typeof accuracyColor>) => readonly Layer[],
+  { width, isDifference = false, legendLayers }: WorldOptions,
 ): TopLevelSpec {
   const facts = new Map(shapes.map(shape => [shape.id, { ...shape }]))
-  const known = shapes.filter(({ large }) => large).map(({ accuracy }) => accuracy)
-  const domain = colorDomain(known)
+  const large = shapes.filter(shape => shape.large)
+  const known = (large.length > 0 ? large : shapes).map(({ accuracy }) => accuracy)
   const length = legendLayers ? null : Math.min(200, 0.5 * width)
+  const color = (field: string): ShapeColor =>
+    isDifference
+      ? differenceColor(field, Math.max(1, ...known.map(Math.abs)), length)
+      : accuracyColor(field, colorDomain(known), length)
   return {
     width,
     height: Math.round(0.46 * width),
@@ -69,68 +93,64 @@ export function worldSpec(
           strokeWidth: 0.4,
         },
       },
-      filledCountries(domain, length),
-      ...outlinedCountries(shapes),
-      ...countryDots(shapes, domain, length),
-      ...(legendLayers?.(accuracyColor('accuracy', domain, null)) ?? []),
+      filledCountries(color('properties.accuracy')),
+      ...hatchedCountries(shapes),
+      ...countryDots(shapes, color('accuracy')),
+      ...(legendLayers?.(color('accuracy')) ?? []),
     ],
   }
 }
 
-const filledCountries = (domain: readonly [number, number], length: number | null): Layer => ({
-  transform: [{ filter: 'datum.properties.large' }],
+const filledCountries = (color: ShapeColor): Layer => ({
+  transform: [{ filter: 'isValid(datum.properties.accuracy)' }],
   mark: { type: 'geoshape', stroke: ink, strokeOpacity: 0.35, strokeWidth: 0.4, aria: true },
-  encoding: {
-    color: accuracyColor('properties.accuracy', domain, length),
-    description: { field: 'properties.about' },
-  },
+  encoding: { color, description: { field: 'properties.about' } },
 })
 
-const dashedOutline = {
-  filled: false,
+const hatched = {
+  filled: true,
+  fill: hatchFill,
   stroke: ink,
-  strokeWidth: 1,
+  strokeWidth: 0.8,
   strokeDash: [2, 1.5],
   strokeOpacity: 0.9,
   aria: true,
 }
 
-function outlinedCountries(shapes: readonly MapShape[]): Layer[] {
+/** Lies over the colours of countries with few images. */
+function hatchedCountries(shapes: readonly MapShape[]): Layer[] {
   if (!shapes.some(({ id, large }) => !large && hasOutline(id))) return []
   return [
     {
       transform: [{ filter: 'datum.properties.large === false' }],
-      mark: { type: 'geoshape', ...dashedOutline },
+      mark: { type: 'geoshape', ...hatched },
       encoding: { description: { field: 'properties.about' } },
     },
   ]
 }
 
 /** Countries without an outline at this scale. */
-function countryDots(
-  shapes: readonly MapShape[],
-  domain: readonly [number, number],
-  length: number | null,
-): Layer[] {
+function countryDots(shapes: readonly MapShape[], color: ShapeColor): Layer[] {
   const values = shapes.flatMap(shape => {
     const middle = hasOutline(shape.id) ? undefined : countryMiddle(shape.id)
     return middle ? { longitude: middle[0], latitude: middle[1], ...shape } : []
   })
+  if (values.length === 0) return []
   const place = {
     longitude: { field: 'longitude', type: 'quantitative' as const },
     latitude: { field: 'latitude', type: 'quantitative' as const },
     description: { field: 'about' },
   }
-  const [large, small] = [true, false].map(kind => values.filter(value => value.large === kind))
+  const dots = { type: 'circle' as const, size: 40, opacity: 1, aria: true }
   return [
     {
-      data: { values: large! },
-      mark: { type: 'circle', size: 40, stroke: ink, strokeWidth: 0.6, opacity: 1, aria: true },
-      encoding: { ...place, color: accuracyColor('accuracy', domain, length) },
+      data: { values },
+      mark: { ...dots, stroke: ink, strokeWidth: 0.6 },
+      encoding: { ...place, color },
     },
     {
-      data: { values: small! },
-      mark: { type: 'point', size: 40, ...dashedOutline },
+      data: { values: values.filter(({ large }) => !large) },
+      mark: { ...dots, ...hatched },
       encoding: place,
     },
   ]
@@ -159,13 +179,13 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
       results,
       `Top-1 accuracy of ${model} in percent on each country’s images. Pale: countries without an image that was predicted.`,
       small.length > 0
-        ? `Outlined with dashes: countries of fewer than ${results.minN} images (${small.length}).`
+        ? `Hatched: countries of fewer than ${results.minN} images (${small.length}).`
         : null,
       unknown.length > 0 ? `Not on the map: ${shortList(unknown, 8)}.` : null,
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ model, ...row })),
-    spec: width => countryMapSpec(rows, results.minN, width),
+    spec: width => countryMapSpec(rows, results.minN, { width }),
   }
 }
 

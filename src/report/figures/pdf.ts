@@ -151,7 +151,9 @@ function paintNode(
   style: SvgAttributes,
 ): void {
   const { doc } = canvas
-  const fill = resolvePaint(canvas, style['fill'], own)
+  const isHatched = canvas.nodesById.get(idIn(style['fill']))?.tag === 'pattern'
+  if (isHatched) hatchPath(doc, tag, own)
+  const fill = isHatched ? null : resolvePaint(canvas, style['fill'], own)
   const stroke = resolvePaint(canvas, style['stroke'], own)
   if ((!fill && !stroke) || !layPath(doc, tag, own)) return
   const all = parseNumber(own['opacity'], 1)
@@ -164,6 +166,22 @@ function paintNode(
   if (fill && stroke) doc.fillAndStroke(fill, stroke)
   else if (fill) doc.fill(fill)
   else doc.stroke(stroke!)
+}
+
+/** Points between two lines of a hatching. */
+const hatchStep = 5
+
+/** Draws thin diagonal lines over an element's area. */
+function hatchPath(doc: PdfDocument, tag: string, attributes: SvgAttributes): void {
+  const { width, height } = doc.page
+  doc.save()
+  if (layPath(doc, tag, attributes)) {
+    doc.clip()
+    for (let x = -width - height; x < 2 * width; x += hatchStep)
+      doc.moveTo(x, 2 * height).lineTo(x + 3 * height, -height)
+    doc.lineWidth(0.6).strokeOpacity(1).stroke('#1f2328')
+  }
+  doc.restore()
 }
 
 function resolvePaint(

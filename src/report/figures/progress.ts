@@ -9,6 +9,7 @@ import {
   withFittedLabel,
 } from './figure.ts'
 import { linePanelsSpec, type LinePanel, type PanelSeries } from './linePanel.ts'
+import { type Line } from '../../metrics/regression.ts'
 import { type AccuracyAxis, type ProgressGap, pointsOf } from '../../metrics/progress.ts'
 import { progressEvidence, type ProgressEvidence } from '../../analysis/progress/evidence.ts'
 import {
@@ -19,6 +20,7 @@ import {
 import { countText } from '../../lib/table/text.ts'
 import { geographicColor, standardColor } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
+import { type TopLevelSpec } from './vegaLite.ts'
 
 /** One model on a standard benchmark, on the geographic data set, and on the reference; accuracies in percent. */
 export interface ProgressRow {
@@ -33,23 +35,27 @@ export interface ProgressRow {
 
 export interface ProgressPanel {
   title: string
+  subtitle?: string
   rows: readonly ProgressRow[]
-  gap: ProgressGap
+  /** Lines over shares; null with too few models. */
+  lines: Record<'standard' | 'geographic', { slope: number; intercept: number } | null>
 }
 
 export interface ProgressNames {
   reference: string
   geographic: string
   model?: string | undefined
+  /** Lines of other axes than linear ones are not drawn. */
+  axis?: AccuracyAxis
 }
 
 /** Standard and geographic accuracy against the reference's, with lines. */
 function panelOf(
-  { title, rows, gap }: ProgressPanel,
-  { reference, geographic, model, axis }: ProgressNames & { axis: AccuracyAxis },
+  { title, subtitle, rows, lines }: ProgressPanel,
+  { reference, geographic, model, axis = 'linear' }: ProgressNames,
 ): LinePanel {
   const seriesOf = (of: 'standard' | 'geographic', name: string, color: string): PanelSeries => ({
-    label: [name, rateText(gap[of].slope)],
+    label: [name, rateText(lines[of])],
     color,
     points: rows.map(row => ({
       model: row.model,
@@ -57,7 +63,7 @@ function panelOf(
       y: row[of],
       hollow: !row.fitted,
     })),
-    line: axis === 'linear' ? percentLine(gap[of]) : null,
+    line: axis === 'linear' ? percentLine(lines[of]) : null,
   })
   const series = [
     seriesOf('standard', title, standardColor),
@@ -66,7 +72,7 @@ function panelOf(
   const [standardLine, geographicLine] = series.map(({ line }) => line)
   return {
     title,
-    subtitle: gapText(gap),
+    subtitle,
     model,
     series,
     x: `${reference} top-1 accuracy (%)`,
@@ -76,11 +82,23 @@ function panelOf(
 }
 
 /** In percent on both axes, so the intercept is too. */
-const percentLine = ({ slope, intercept }: ProgressGap['standard']): PanelSeries['line'] =>
-  slope === null || intercept === null ? null : { slope, intercept: 100 * intercept }
+const percentLine = (line: ProgressPanel['lines']['standard']): PanelSeries['line'] =>
+  line && { slope: line.slope, intercept: 100 * line.intercept }
 
-const rateText = (slope: number | null): string =>
-  slope === null ? 'no line' : `rate ${slope.toFixed(2)}`
+const rateText = (line: ProgressPanel['lines']['standard']): string =>
+  line === null ? 'no line' : `rate ${line.slope.toFixed(2)}`
+
+/** Panels on one scale. */
+export const progressSpec = (
+  panels: readonly ProgressPanel[],
+  names: ProgressNames,
+  width: number,
+): TopLevelSpec =>
+  linePanelsSpec(
+    panels.map(panel => panelOf(panel, names)),
+    width,
+    { sharesScales: true },
+  )
 
 function gapText({ difference, ratio, standard, geographic }: ProgressGap): string {
   if (difference === null) return 'no gap: too few models'
@@ -138,6 +156,7 @@ function progressFigure(
     reference: reference.title,
     geographic: evidence.titleOf(dataset),
     model,
+    axis: comparison.axis,
   }
   const all = parts.flatMap(({ rows }) => rows)
   const single = parts.length === 1 && parts[0]!.title === names.reference
@@ -169,11 +188,7 @@ function progressFigure(
         : null,
     ),
     rows: withFittedLabel(all),
-    spec: width =>
-      linePanelsSpec(
-        parts.map(part => panelOf(part, { ...names, axis: comparison.axis })),
-        width,
-      ),
+    spec: width => progressSpec(parts, names, width),
   }
 }
 
@@ -196,6 +211,13 @@ function progressPanels(
       geographic: at(dataset, model),
       fitted: line.models.includes(model),
     }))
-    return rows.length < 2 ? [] : [{ title, rows, gap }]
+    const lines = { standard: drawnLine(gap.standard), geographic: drawnLine(gap.geographic) }
+    return rows.length < 2 ? [] : [{ title, subtitle: gapText(gap), rows, lines }]
   })
 }
+
+export const drawnLine = ({
+  slope,
+  intercept,
+}: Pick<Line, 'slope' | 'intercept'>): ProgressPanel['lines']['standard'] =>
+  slope === null || intercept === null ? null : { slope, intercept }

@@ -36,16 +36,19 @@ function regionMapSpec(
     px: 16,
     py: top + i * legendLineHeightPx,
   }))
-  return worldSpec(shapes, width, color => [
-    {
-      data: {
-        values: rows.map(({ accuracy }, i) => ({ accuracy, py: top + i * legendLineHeightPx })),
+  return worldSpec(shapes, {
+    width,
+    legendLayers: color => [
+      {
+        data: {
+          values: rows.map(({ accuracy }, i) => ({ accuracy, py: top + i * legendLineHeightPx })),
+        },
+        mark: { type: 'square', size: 110, opacity: 1, x: 6, y: { expr: 'datum.py' } },
+        encoding: { color },
       },
-      mark: { type: 'square', size: 110, opacity: 1, x: 6, y: { expr: 'datum.py' } },
-      encoding: { color },
-    },
-    pixelText(lines, { align: 'left', fontSize: fontSizePx, color: ink }),
-  ])
+      pixelText(lines, { align: 'left', fontSize: fontSizePx, color: ink }),
+    ],
+  })
 }
 
 /** `Europe: 89.9 % (89.2 to 90.6, n 7,476)`; a long name is cut, the numbers are not. */

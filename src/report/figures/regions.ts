@@ -12,7 +12,7 @@ import {
 import { countText } from '../../lib/table/text.ts'
 import { fitText, textWidth, titleFont } from './fonts.ts'
 import { spreadPositions } from './labels.ts'
-import { type AxisDomain, roundDomain } from './linePanel.ts'
+import { type AxisDomain, roundDomain } from './axisDomain.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
 import { seriesColor, fontSizePx, ink, mutedColor } from './theme.ts'

@@ -2,7 +2,7 @@
 import type { TopLevelSpec } from 'vega-lite'
 import { type GeogapError, internalError } from '../../lib/errors.ts'
 import { hasAllGlyphs, fontFamily, fontFiles, textWidth } from './measure.ts'
-import { fontSizePx, withThemeConfig } from './theme.ts'
+import { fontSizePx, withHatch, withThemeConfig } from './theme.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** Text and axes as `currentColor` for a page, or in `ink` on `paper` for a file of its own. */
@@ -31,7 +31,8 @@ export async function renderSvg(spec: TopLevelSpec, colors?: FigureColors): Prom
   try {
     const svg = slimSvg(await view.toSVG()).replace(/[^\n]+/g, stripControlCharacters)
     if (complaints.length > 0) throw figureError(complaints.join('; '))
-    return colors ? withColors(svg, colors) : svg
+    const whole = withHatch(svg)
+    return colors ? withColors(whole, colors) : whole
   } finally {
     view.finalize()
   }

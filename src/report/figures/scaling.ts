@@ -11,7 +11,7 @@ import {
   countModels,
   drawPerGeographicDataset,
 } from './figure.ts'
-import { roundDomain } from './linePanel.ts'
+import { roundDomain } from './axisDomain.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { fitText, titleFont } from './fonts.ts'
 import { fontSizePx, geographicColor, ink, mutedColor } from './theme.ts'

@@ -57,6 +57,34 @@ export const accuracyColor = (
         } as const),
 })
 
+/** Differences in points around 0 as colours, orange below and blue above it, up to `most` on both sides. */
+export const differenceColor = (field: string, most: number, length: number | null) => ({
+  field,
+  type: 'quantitative' as const,
+  scale: { scheme: 'blueorange', domain: [-most, most], reverse: true } as const,
+  legend:
+    length === null
+      ? null
+      : ({
+          title: 'points from all images',
+          orient: 'bottom',
+          direction: 'horizontal',
+          gradientLength: length,
+          gradientThickness: 9,
+        } as const),
+})
+
+/** The fill of areas that rest on few images; `hatchPattern` defines it. */
+export const hatchFill = 'url(#hatch)'
+
+/** The definition of that fill. */
+export const hatchPattern =
+  '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse"><path d="M-1,1L1,-1M0,5L5,0M4,6L6,4" stroke="currentColor" stroke-width="0.9" fill="none"/></pattern></defs>'
+
+/** Returns the markup of a drawing with the hatching that it uses. */
+export const withHatch = (svg: string): string =>
+  svg.includes(hatchFill) ? svg.replace(/<svg[^>]*>/, tag => `${tag}${hatchPattern}`) : svg
+
 export const fontSizePx = 11
 export const titleSizePx = 12
 

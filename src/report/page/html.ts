@@ -68,10 +68,12 @@ async function pageMarkup(
 ): Promise<Markup> {
   const style =
     (await readAsset('base.css')) +
+    (await readAsset('tables.css')) +
     (await readAsset('report.css')) +
     darkFiguresCss +
     pageFootersCss(madeUp)
-  const script = await readAsset('report.js')
+  const script =
+    (await readAsset('tables.js')).replace('export ', '') + (await readAsset('report.js'))
   const policy = `default-src 'none'; style-src ${cspHash(style)}; script-src ${cspHash(script)}; base-uri 'none'; form-action 'none'`
   const links = Object.entries(sectionTitles).map(
     ([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`,

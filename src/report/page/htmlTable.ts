@@ -1,3 +1,4 @@
+/** The one renderer of tables in pages: the report writes its markup, the dashboard puts it into its views. */
 import { markup, type Markup } from './markup.ts'
 import {
   type TableColumn,
@@ -6,14 +7,28 @@ import {
   type CellValue,
 } from '../../lib/table/columns.ts'
 
+/** A column of a table in a page. */
+export interface PageColumn<Row> extends TableColumn<Row> {
+  /** The address that a cell leads to. */
+  link?: (row: Row) => string
+  /** Shown when the pointer rests on a cell: the code behind a name. */
+  hint?: (row: Row) => string | undefined
+  /** Whether a cell is set in bold. */
+  isMarked?: (row: Row) => boolean
+  /** Hidden until a reader chooses it. */
+  isHidden?: boolean
+}
+
 export interface HtmlTable<Row> {
   /** Name of the downloaded file, without ending. */
   name: string
   caption: string
-  columns: readonly TableColumn<Row>[]
+  columns: readonly PageColumn<Row>[]
   rows: readonly Row[]
   /** Rows that the page shows, where it does not show all; the download has all. */
   shownRows?: readonly Row[]
+  /** Returns the heading under which a row stands, or '' for no headings. */
+  groupOf?: (row: Row) => string
 }
 
 /** A table with a caption, row and column headings, exact values for sorting, and all rows as a CSV download. */
@@ -23,17 +38,22 @@ export function htmlTable<Row>({
   columns,
   rows,
   shownRows: shown = rows,
+  groupOf = () => '',
 }: HtmlTable<Row>): Markup {
-  const readable = columns.filter(({ heading }) => heading !== '')
-  const numeric = readable.map(({ value }) => rows.some(row => typeof value(row) === 'number'))
+  const readable = columns
+    .filter(({ heading }) => heading !== '')
+    .map(column => ({ column, isNumeric: isNumericColumn(column, rows) }))
   const head = readable.map(
-    ({ heading }, i) =>
-      markup`<th scope="col" ${numeric[i] && markup` class="number"`}>${heading}</th>`,
+    ({ column: { heading, isHidden }, isNumeric }) =>
+      markup`<th scope="col"${isNumeric && markup` class="number"`}${isHidden && markup` data-hidden`}>${heading}</th>`,
   )
-  const body = shown.map(row => {
-    const [first, ...rest] = readable
-    const cells = rest.map((column, i) => tableCell(column, row, numeric[i + 1]!))
-    return markup`<tr>${first && markup`<th scope="row">${textOf(first, row)}</th>`}${cells}</tr>`
+  const groups = new Map<string, Row[]>()
+  for (const row of shown) groups.set(groupOf(row), [...(groups.get(groupOf(row)) ?? []), row])
+  const bodies = [...groups].map(([group, own]) => {
+    const heading =
+      group !== '' &&
+      markup`<tr class="group"><th scope="rowgroup" colspan="${readable.length}">${group} <span>${own.length}</span></th></tr>`
+    return markup`<tbody>${heading}${own.map(row => tableRow(row, readable))}</tbody>`
   })
   const note =
     shown.length < rows.length
@@ -49,25 +69,53 @@ export function htmlTable<Row>({
             ${head}
           </tr>
         </thead>
-        <tbody>
-          ${body}
-        </tbody>
+        ${bodies}
       </table>
     </div>
   </div> `
 }
 
-function tableCell<Row>(column: TableColumn<Row>, row: Row, numeric: boolean): Markup {
+const isNumericColumn = <Row>({ type, value }: TableColumn<Row>, rows: readonly Row[]): boolean =>
+  type === 'number' || rows.some(row => typeof value(row) === 'number')
+
+interface ReadableColumn<Row> {
+  column: PageColumn<Row>
+  isNumeric: boolean
+}
+
+function tableRow<Row>(row: Row, columns: readonly ReadableColumn<Row>[]): Markup {
+  const [first, ...rest] = columns
+  return markup`<tr>${first && markup`<th scope="row">${cellContent(first.column, row)}</th>`}${rest.map(
+    column => tableCell(column, row),
+  )}</tr>`
+}
+
+function tableCell<Row>({ column, isNumeric }: ReadableColumn<Row>, row: Row): Markup {
+  const content = cellContent(column, row)
   const text = textOf(column, row)
-  if (!numeric)
+  if (!isNumeric)
     return text.length > longTextLength
-      ? markup`<td class="long">${text}</td>`
-      : markup`<td>${text}</td>`
+      ? markup`<td class="long">${content}</td>`
+      : markup`<td>${content}</td>`
   const exact = toSevenDigits(column.value(row))
   return String(exact) === text
-    ? markup`<td data-v>${text}</td>`
-    : markup`<td data-v="${exact}">${text}</td>`
+    ? markup`<td data-v>${content}</td>`
+    : markup`<td data-v="${exact}">${content}</td>`
 }
+
+function cellContent<Row>(column: PageColumn<Row>, row: Row): Markup {
+  const text = textOf(column, row)
+  const hint = column.hint?.(row)
+  const shown = breakable(text)
+  const named =
+    hint === undefined || hint === text ? shown : markup`<span title="${hint}">${shown}</span>`
+  if (column.link) return markup`<a href="${column.link(row)}">${named}</a>`
+  return column.isMarked?.(row) ? markup`<b>${named}</b>` : named
+}
+
+/** A text whose long words may break after their signs, as names of models have them. */
+const breakable = (text: string): Markup =>
+  markup`${text.split(/(?<=\S{6}[_./:-])(?=\S{2})/).map((part, i) => markup`${i > 0 && markup`<wbr>`}${part}`)}`
 
 /** Longer texts get a wide column. */
 const longTextLength = 40

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { placeLabels, spreadPositions } from '../../../src/report/figures/labels.ts'
-import { roundDomain } from '../../../src/report/figures/linePanel.ts'
+import { roundDomain } from '../../../src/report/figures/axisDomain.ts'
 
 describe('spread', () => {
   it('leaves labels that do not touch where they want to be', () => {

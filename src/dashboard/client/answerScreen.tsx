@@ -1,0 +1,133 @@
+/** The dashboard's first screen: a sentence, the map, places, progress and photographs of one model on one data set. */
+import { type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
+import { regionsSpec } from '../../report/figures/regions.ts'
+import { accuracyPercent } from '../../lib/table/values.ts'
+import { type Screen } from '../screen.ts'
+import { type Overview } from '../views.ts'
+import { AnswerText } from './answerText.tsx'
+import { type Choice, choiceOf, choiceQuery, toggleLink } from './choice.ts'
+import { Figure } from './figure.tsx'
+import { CountryMap } from './countryMap.tsx'
+import { DatasetSelect, emptyFilter, Filters, Name, Select, WhenLoaded } from './parts.tsx'
+import { Photographs } from './photographs.tsx'
+import { ProgressFigure } from './progressFigure.tsx'
+import { linkTo, type Route } from './route.ts'
+import { useView } from './useView.ts'
+
+export interface ScreenProps {
+  overview: Overview
+  route: Route
+  choice: Choice
+  screen: Screen
+}
+
+export function AnswerScreen({ overview, route }: Pick<ScreenProps, 'overview' | 'route'>) {
+  const choice = choiceOf(overview, route)
+  const view = useView('screen', choiceQuery(choice))
+  return (
+    <>
+      <h1 tabIndex={-1}>
+        <Name text={choice.model} /> on {choice.dataset.title}
+      </h1>
+      <WhenLoaded of={view}>
+        {screen => {
+          const props = { overview, route, choice, screen }
+          return (
+            <>
+              <AnswerText {...props} />
+              <ChoiceForm {...props} />
+              <div class="screen">
+                <CountryMap {...props} />
+                <PlacesFigure {...props} />
+                <ProgressFigure {...props} />
+                <Photographs {...props} />
+              </div>
+            </>
+          )
+        }}
+      </WhenLoaded>
+    </>
+  )
+}
+
+function ChoiceForm({ overview, route, choice }: ScreenProps) {
+  const { model, dataset, filter } = choice
+  const chosen = Object.entries(filter) as [keyof typeof filter, string][]
+  return (
+    <form class="filters">
+      <Select route={route} name="model" value={model} options={dataset.models} />
+      <DatasetSelect
+        route={route}
+        name="dataset"
+        dataset={dataset}
+        datasets={overview.datasets}
+        reset={{ ...emptyFilter, model: '' }}
+      />
+      <Filters overview={overview} route={route} dataset={dataset} />
+      {chosen.length > 0 && (
+        <p class="chips">
+          {chosen.map(([dimension, value]) => (
+            <a
+              key={dimension}
+              href={toggleLink(route, dimension, value)}
+              aria-label={`Remove the filter ${overview.names[value] ?? value}`}
+            >
+              {overview.names[value] ?? value} ×
+            </a>
+          ))}
+        </p>
+      )}
+    </form>
+  )
+}
+
+/** Regions as intervals, and a country that is filtered for below them; a click filters everything. */
+function PlacesFigure({ overview, route, choice, screen }: ScreenProps) {
+  const { model, dataset, filter } = choice
+  const { by, places } = screen
+  if (by === null) return null
+  const known = places[by].filter(({ top1 }) => top1 !== null)
+  const country = places.country.find(({ group }) => group === filter.country)
+  const rows = by === 'region' && country ? [...byAccuracy(known), country] : byAccuracy(known)
+  const shown = rows.slice(0, maxPlaces)
+  const nameOf = (group: string): string => overview.names[group] ?? group
+  const points = shown.map(({ group, n, errors, ...row }) => ({
+    model,
+    region: nameOf(group),
+    n,
+    errors,
+    ...accuracyPercent(row),
+  }))
+  if (points.length === 0) return null
+  const pick = (about: string): void => {
+    const row = shown.find(({ group }) => about.startsWith(`${model}, ${nameOf(group)}: `))
+    if (row) location.hash = toggleLink(route, row === country ? 'country' : by, row.group)
+  }
+  return (
+    <section class="places" aria-labelledby="places-title">
+      <h2 id="places-title">By {by}</h2>
+      <Figure
+        id={JSON.stringify([dataset.name, points])}
+        label={`Accuracy of ${model} by ${by}`}
+        caption={`Top-1 accuracy in percent${known.some(({ low }) => low !== null) ? ' with 95 % intervals' : ''}. A click filters everything.`}
+        spec={width =>
+          regionsSpec(
+            points,
+            points.map(({ region }) => region),
+            width,
+          )
+        }
+        onPick={pick}
+      />
+      <p class="quiet">
+        <a href={linkTo('model', { ...choiceQuery(choice), by })}>All groups as tables</a>
+      </p>
+    </section>
+  )
+}
+
+/** Most places that are drawn as rows. */
+const maxPlaces = 24
+
+const byAccuracy = (rows: readonly GroupAccuracyEstimate[]): GroupAccuracyEstimate[] =>
+  [...rows].sort((a, b) => (b.top1 ?? 0) - (a.top1 ?? 0))

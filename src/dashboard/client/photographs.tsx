@@ -1,0 +1,66 @@
+import { useState } from 'preact/hooks'
+import { type ScreenProps } from './answerScreen.tsx'
+import { choiceQuery } from './choice.ts'
+import { isBundle } from './data.ts'
+import { WhenLoaded, wholeNumberText } from './parts.tsx'
+import { PhotographTile, type PictureChoice, PictureDialog } from './picture.tsx'
+import { linkTo } from './route.ts'
+import { useView } from './useView.ts'
+
+/** Photographs on the first screen. */
+const shownPhotographs = 6
+
+/** The most confident wrong answers, where the model is worst or where the filter says. */
+export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'route'>) {
+  const { by, disparity } = screen
+  const isPlaced = choice.filter.region !== undefined || choice.filter.country !== undefined
+  const worst = !isPlaced && by && disparity?.worst ? { [by]: disparity.worst } : {}
+  const query = { ...choiceQuery(choice), ...worst }
+  const view = useView('gallery', { ...query, outcome: 'wrong', page: '0' })
+  const [open, setOpen] = useState<PictureChoice | null>(null)
+  const place = choice.filter.country ?? choice.filter.region ?? Object.values(worst)[0]
+  const other = choice.dataset.models.find(model => model !== choice.model)
+  return (
+    <section class="photographs" aria-labelledby="photographs-title">
+      <h2 id="photographs-title">
+        Wrong{place === undefined ? '' : ` in ${overview.names[place] ?? place}`}
+      </h2>
+      <WhenLoaded of={view}>
+        {({ total, items }) => {
+          const shown = items.slice(0, shownPhotographs)
+          const isPictured = shown.some(({ image }) => image !== null)
+          return (
+            <>
+              {total === 0 && <p>No answer is wrong here.</p>}
+              {shown.length > 0 && !isPictured && (
+                <p class="quiet">
+                  {isBundle
+                    ? 'This bundle holds no photographs (geogap report --bundle --images adds them); their names and answers are below.'
+                    : 'The photographs are not on this machine, or may not be read: geogap serve --images FOLDER names where they lie.'}
+                </p>
+              )}
+              <ul class={isPictured ? 'tiles' : 'tiles wordy'}>
+                {shown.map(item => (
+                  <li key={item.id}>
+                    <PhotographTile
+                      item={item}
+                      names={overview.names}
+                      onOpen={() => setOpen({ item, query, other })}
+                    />
+                  </li>
+                ))}
+              </ul>
+              {total > 0 && (
+                <p class="quiet">
+                  <a href={linkTo('gallery', query)}>All {wholeNumberText(total)} wrong answers</a>,
+                  the most confident first
+                </p>
+              )}
+            </>
+          )
+        }}
+      </WhenLoaded>
+      {open && <PictureDialog {...open} names={overview.names} onClose={() => setOpen(null)} />}
+    </section>
+  )
+}
