@@ -14,6 +14,7 @@ import {
   type Pixels,
 } from './image.ts'
 import { decodeHeic, undoAvifTransforms } from './heif.ts'
+import { withoutTextChunks } from './png.ts'
 
 /**
  * Decodes an image to RGB.
@@ -32,8 +33,9 @@ export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
   )
 }
 
-async function decodeByLibvips(bytes: Uint8Array, format: ImageFormat): Promise<Pixels> {
+async function decodeByLibvips(file: Uint8Array, format: ImageFormat): Promise<Pixels> {
   const sharp = await libvips()
+  const bytes = format === 'png' ? withoutTextChunks(file) : file
   const image = sharp(bytes, {
     failOn: 'truncated',
     limitInputPixels: maxPixels,

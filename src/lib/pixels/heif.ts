@@ -1,11 +1,16 @@
 /** Reads what libvips leaves to be done of HEIF files: HEIC, which its build has no decoder for, and the orientation of AVIF. */
 import { firstLine } from '../errors.ts'
-import { imageError, type Pixels } from './image.ts'
+import { checkImageSize, imageError, type Pixels } from './image.ts'
 
-/** Decodes a HEIC file, as phones write them, by libheif in WebAssembly, which is loaded with the first one. */
+/**
+ * Decodes a HEIC file, as phones write them, by libheif in WebAssembly, which is loaded with the first one. Errors: `corrupt`,
+ * `too-large`.
+ */
 export async function decodeHeic(bytes: Uint8Array): Promise<Pixels> {
+  for (const { width, height } of statedSizes(bytes)) checkImageSize(width, height)
   const { default: decode } = await import('heic-decode')
-  const { width, height, data } = await decode({ buffer: bytes }).catch((error: unknown) => {
+  const decoding = withoutLibheifLines(() => decode({ buffer: bytes }))
+  const { width, height, data } = await decoding.catch((error: unknown) => {
     throw imageError('corrupt', firstLine(error), error)
   })
   const rgb = new Uint8Array(3 * width * height)
@@ -17,9 +22,43 @@ export async function decodeHeic(bytes: Uint8Array): Promise<Pixels> {
   return { width, height, data: rgb }
 }
 
+/** Returns the sizes that the first 64 KB of a HEIF file state of its images and tiles. */
+function statedSizes(bytes: Uint8Array): Pick<Pixels, 'width' | 'height'>[] {
+  const header = headerOf(bytes)
+  const sizes: Pick<Pixels, 'width' | 'height'>[] = []
+  for (let at = header.indexOf('ispe'); at >= 0; at = header.indexOf('ispe', at + 4))
+    if (at + 16 <= header.length)
+      sizes.push({ width: header.readUInt32BE(at + 8), height: header.readUInt32BE(at + 12) })
+  return sizes
+}
+
+const headerOf = (bytes: Uint8Array): Buffer =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1 << 16))
+
+const libheifLines =
+  /^(Decoding image failed|Could not (create|get|parse)|Error loading image ids|No images found)/
+let decodings = 0
+let restoreLog = (): void => undefined
+
+/** Does `work` without the lines that libheif writes to standard output, which belongs to the command. */
+async function withoutLibheifLines<T>(work: () => Promise<T>): Promise<T> {
+  if (decodings++ === 0) {
+    const { log } = console
+    console.log = (...words: unknown[]) => {
+      if (!libheifLines.test(String(words[0]))) log(...words)
+    }
+    restoreLog = () => void (console.log = log)
+  }
+  try {
+    return await work()
+  } finally {
+    if (--decodings === 0) restoreLog()
+  }
+}
+
 /** Undoes the rotation and mirroring that an AVIF file asks for: libheif applies them, and Pillow does not. */
 export function undoAvifTransforms(bytes: Uint8Array, pixels: Pixels): Pixels {
-  const header = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1 << 16))
+  const header = headerOf(bytes)
   const valueOf = (box: string): number | undefined => {
     const at = header.indexOf(box)
     return at >= 4 && header.readUInt32BE(at - 4) === 9 ? header[at + 4] : undefined

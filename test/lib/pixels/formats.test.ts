@@ -274,3 +274,28 @@ describe('sizes are checked before pixels are decoded', () => {
     expect(await codeOf(await bombs[format]!())).toBe('too-large')
   })
 })
+
+describe.skipIf(!shared)('HEIC that is damaged or too large', () => {
+  it('is an error, and libheif writes nothing to the console', async () => {
+    const photo = readFileSync(sharedPath('cases/images/photo.heic'))
+    const lines: unknown[] = []
+    const { log } = console
+    console.log = (...words: unknown[]) => void lines.push(words)
+    try {
+      const large = Buffer.from(photo)
+      for (let at = large.indexOf('ispe'); at >= 0; at = large.indexOf('ispe', at + 4)) {
+        large.writeUInt32BE(60_000, at + 8)
+        large.writeUInt32BE(60_000, at + 12)
+      }
+      const cut = photo.subarray(0, (photo.length * 3) / 4)
+      expect(await Promise.all([large, cut, photo].map(codeOf))).toEqual([
+        'too-large',
+        'corrupt',
+        expect.stringMatching(/^\d+ x \d+$/),
+      ])
+      expect(lines).toEqual([])
+    } finally {
+      console.log = log
+    }
+  })
+})
