@@ -5,7 +5,7 @@
 import { inputError } from '../lib/errors.ts'
 import { crossEntropies } from '../lib/onnx/blocks/loss.ts'
 import { addInput } from '../lib/onnx/graph.ts'
-import { adam } from '../lib/onnx/optimizers.ts'
+import { adam, type Optimizer } from '../lib/onnx/optimizers.ts'
 import { randomPermutation, randomFor } from '../lib/random.ts'
 import { type Feeds } from './training/buffers.ts'
 import { type Objective } from './training/step.ts'
@@ -32,6 +32,8 @@ export interface RetrainOptions {
   batch?: number | undefined
   /** Adam's learning rate. Default 1e-5, as in the paper. */
   rate?: number | undefined
+  /** Another optimizer than Adam. */
+  optimizer?: Optimizer
   /** Share of the rows to train on, drawn by the seed; a larger share contains the rows of a smaller one. Default 1. */
   fraction?: number | undefined
 }
@@ -45,16 +47,16 @@ export interface RetrainedHead {
 }
 
 /**
- * Trains a copy of `head` with Adam on cross-entropy.
+ * Trains a copy of `head` on cross-entropy, with Adam unless told otherwise.
  * @throws GeogapError `bad-features`, `bad-labels`, `bad-fraction`; `bad-loss` when a loss is not a finite number.
  */
 export async function retrainHead(options: RetrainOptions): Promise<RetrainedHead> {
-  const { head, seed, epochs = 5, batch = 32, rate = 1e-5 } = options
+  const { head, seed, epochs = 5, batch = 32, rate = 1e-5, optimizer = adam({ rate }) } = options
   const chosen = drawRows(options)
   const shuffling = randomFor(seed, 'order')
   const task = {
     objective: objectiveOf(head),
-    optimizer: adam({ rate }),
+    optimizer,
     parameters: headTensors(head),
   }
   const trainer = await createTrainer({ ...task, threads: 1 })

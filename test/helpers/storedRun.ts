@@ -25,6 +25,8 @@ export interface StoredResult {
   zeroShot?: boolean
   preprocessing?: ResultKey['preprocessing']
   content?: string
+  /** Features to keep beside the outcomes, by image. */
+  features?: (i: number) => readonly number[]
 }
 
 /** Stores outcomes as evaluation would, below a new temporary folder or `dir`. */
@@ -88,6 +90,8 @@ async function store(out: string, result: StoredResult): Promise<void> {
     labelSpace: 'imagenet-1k',
     labelMap: { name: 'test', hash: 'test' },
   }
+  const { features } = result
+  if (features) outcomes.kept = Float32Array.from(items.flatMap((_, i) => features(i)))
   await recordDataset(out, note)
   const range = { start: 0, end: items.length }
   await commitShard(folderStorage(out), {
@@ -96,6 +100,7 @@ async function store(out: string, result: StoredResult): Promise<void> {
     dataset: note,
     predictions: outcomes,
     seconds: 1,
+    keep: features && 'features',
   })
 }
 

@@ -39,6 +39,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
   Experiment: [
     ['retrain', "retrain a model's last layer on a data set", () => import('./retrain.ts')],
     ['finetune', 'fine-tune a whole network under western bias', () => import('./finetune.ts')],
+    ['linear-probe', 'what features tell of places', () => import('./linearProbe.ts')],
     ['neighbours', 'where unlabelled images come from', () => import('./neighbours.ts')],
     ['experiment', "the paper's experiments, theirs beside ours", () => import('./experiment.ts')],
   ],

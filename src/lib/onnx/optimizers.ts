@@ -46,6 +46,31 @@ export function adam(options: AdamOptions): Optimizer {
   }
 }
 
+export interface NesterovOptions {
+  /** Learning rate. */
+  rate: number
+  /** Default 0.9. */
+  momentum?: number
+  /** Factor of the L2 penalty: this times the parameter is added to its gradient. Default 0. */
+  decay?: number
+}
+
+/** Gradient descent with Nesterov's momentum as torch.optim.SGD computes it with `nesterov=True`. */
+export function nesterov({ rate, momentum = 0.9, decay = 0 }: NesterovOptions): Optimizer {
+  return {
+    name: 'nesterov',
+    slots: ['velocity'],
+    begin:
+      () =>
+      (parameter, gradient, [velocity]) => {
+        const slope = decay === 0 ? gradient : add(gradient, mul(parameter, decay))
+        const next = add(mul(velocity!, momentum), slope)
+        const change = mul(add(slope, mul(next, momentum)), rate)
+        return { parameter: sub(parameter, change), state: [next] }
+      },
+  }
+}
+
 /** With c = √(1 - β₂^step): the step size, rate · c / (1 - β₁^step), and the addend of the root, epsilon · c. */
 function correctBias(step: Tensor, { rate, betas, epsilon }: Required<AdamOptions>) {
   const exact = (value: number): Tensor => constant(step.graph, Float64Array.of(value), [])

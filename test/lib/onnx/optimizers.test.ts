@@ -3,7 +3,7 @@ import { Tensor as Value } from 'onnxruntime-node'
 import { describe, expect, it } from 'vitest'
 import { addInput } from '../../../src/lib/onnx/graph.ts'
 import { mul, sum } from '../../../src/lib/onnx/ops.ts'
-import { adam, type Optimizer } from '../../../src/lib/onnx/optimizers.ts'
+import { adam, nesterov, type Optimizer } from '../../../src/lib/onnx/optimizers.ts'
 import { createTrainer } from '../../../src/experiments/training/trainer.ts'
 
 const { parameters: expected } = JSON.parse(
@@ -12,6 +12,7 @@ const { parameters: expected } = JSON.parse(
 
 const optimizers: Record<string, Optimizer> = {
   adam: adam({ rate: 0.05 }),
+  nesterov: nesterov({ rate: 0.02, decay: 0.1 }),
 }
 
 /** The gradient that the reference was given at a step, of very different sizes. */
