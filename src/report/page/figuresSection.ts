@@ -1,26 +1,32 @@
 import type { TopLevelSpec } from 'vega-lite'
-import {
-  type Figure,
-  figureKinds,
-  drawFigures,
-  narrowWidthPx,
-  wideWidthPx,
-} from '../figures/index.ts'
+import { type Figure, figureKinds, narrowWidthPx } from '../figures/index.ts'
+import { withUniqueIds } from '../figures/figure.ts'
 import { renderSvg } from '../figures/render.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { csvDownload } from './htmlTable.ts'
-import { markup, type Markup, trustMarkup } from './markup.ts'
+import { folded, markup, type Markup, trustMarkup } from './markup.ts'
+
+/** Width of a figure beside another one. */
+const pageWidthPx = 560
+
+/** Figures that a reader sees at once; the others are folded. */
+const openKinds: readonly string[] = ['progress', 'regions', 'region-map', 'map']
 
 /** Every figure that the results allow, drawn for a wide and a narrow page, with its data as a download. */
 export async function figuresSection(results: RunView): Promise<Markup> {
-  const drawn: Markup[] = []
-  for (const kind of figureKinds)
-    for (const figure of drawFigures(kind, results)) drawn.push(await figureMarkup(figure))
-  if (drawn.length === 0) return markup`<p>The results are too few for a figure.</p>`
-  return markup`${drawn}`
+  const open: Markup[] = []
+  const more: Markup[] = []
+  for (const kind of figureKinds) {
+    const list = openKinds.includes(kind.name) ? open : more
+    for (const figure of withUniqueIds(kind.make(results, {})))
+      list.push(await figureMarkup(figure, results.syntheticNote))
+  }
+  if (open.length + more.length === 0) return markup`<p>The results are too few for a figure.</p>`
+  return markup`<div class="figures">${open}</div>
+    ${more.length > 0 && folded(`${more.length} more figures`, markup`<div class="figures">${more}</div>`)}`
 }
 
-async function figureMarkup(figure: Figure): Promise<Markup> {
+async function figureMarkup(figure: Figure, madeUp: string | null): Promise<Markup> {
   const { id, title, subtitle, caption, rows } = figure
   const names = [...new Set(rows.flatMap(row => Object.keys(row)))]
   const columns = names.map(name => ({
@@ -28,18 +34,21 @@ async function figureMarkup(figure: Figure): Promise<Markup> {
     heading: name,
     value: (row: (typeof rows)[number]) => row[name] ?? null,
   }))
-  return markup`<figure id="${id}">
+  const isSpread = (separatePanels(figure.spec(pageWidthPx))?.length ?? 1) > 1
+  // The page says once what is made up.
+  const own = madeUp === null ? caption : caption.replace(` Made-up data: ${madeUp}`, '')
+  return markup`<figure id="${id}"${isSpread && markup` class="spread"`}>
     <h3>${title}</h3>
     <p class="facts">${subtitle}</p>
     ${await drawingsMarkup(figure)}
-    <figcaption>${caption}</figcaption>
+    <figcaption>${own}</figcaption>
     <div class="tools">${csvDownload(id, columns, rows)}</div>
   </figure> `
 }
 
 /** Panels of their own wrap to the width of the page; anything else is drawn once per width. */
 async function drawingsMarkup(figure: Figure): Promise<Markup> {
-  const parts = separatePanels(figure.spec(wideWidthPx))
+  const parts = separatePanels(figure.spec(pageWidthPx))
     ? separatePanels({ ...figure.spec(narrowWidthPx), columns: 2 })
     : undefined
   if (parts) {
@@ -51,7 +60,7 @@ async function drawingsMarkup(figure: Figure): Promise<Markup> {
     }
     return markup`<div class="drawing panels">${panels}</div> `
   }
-  return markup`<div class="drawing wide">${await drawingMarkup(figure.spec(wideWidthPx), figure.title, `${figure.id}-wide`)}</div>
+  return markup`<div class="drawing wide">${await drawingMarkup(figure.spec(pageWidthPx), figure.title, `${figure.id}-wide`)}</div>
     <div class="drawing narrow">${await drawingMarkup(figure.spec(narrowWidthPx), figure.title, `${figure.id}-narrow`)}</div> `
 }
 

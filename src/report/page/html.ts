@@ -12,7 +12,9 @@ import { type Run } from '../../results/run.ts'
 import { version } from '../../lib/version.ts'
 import { citationsSection } from './citations.ts'
 import { figuresSection } from './figuresSection.ts'
-import { markup, type Markup, trustMarkup } from './markup.ts'
+import { folded, markup, type Markup, trustMarkup } from './markup.ts'
+import { runSentence } from '../../analysis/runSentence.ts'
+import { countText } from '../../lib/table/text.ts'
 import { problemsSection, type ImageStatusRow } from './problems.ts'
 import { recordSection } from './record.ts'
 import { tablesSection } from './resultSections.ts'
@@ -45,13 +47,14 @@ export async function reportPage(
 ): Promise<string> {
   const said = describeMethods(results.run)
   const empty = results.run.entries.length === 0 ? markup`<p>No evaluation is stored.</p>` : null
+  const answer = await runSentence(results)
   const sections: Record<keyof typeof sectionTitles, Markup> = {
     summary: await summarySection(results),
     figures: await figuresSection(results),
     tables: empty ?? (await tablesSection(results)),
     problems: problemsSection(results, statuses),
-    record: empty ?? recordSection(results, said),
-    citing: citationsSection(said.bibliography),
+    record: empty ?? folded('Data sets, models, weights and methods', recordSection(results, said)),
+    citing: folded('References and BibTeX', citationsSection(said.bibliography)),
   }
   const body = Object.entries(sections).map(
     ([id, section]) => markup`<section id="${id}" aria-labelledby="${id}-title">
@@ -59,13 +62,18 @@ export async function reportPage(
 ${section}</section>
 `,
   )
-  return (await pageMarkup(results, body)).markup
+  return (await pageMarkup(results, { sentence: answer.sentence, body })).markup
 }
 
-async function pageMarkup(
-  { syntheticNote: madeUp }: RunView,
-  body: readonly Markup[],
-): Promise<Markup> {
+interface PageContent {
+  /** The answer of the run in words. */
+  sentence: string
+  body: readonly Markup[]
+}
+
+async function pageMarkup(results: RunView, { sentence, body }: PageContent): Promise<Markup> {
+  const { syntheticNote: madeUp } = results
+  const { name, facts } = runFacts(results)
   const style =
     (await readAsset('base.css')) +
     (await readAsset('tables.css')) +
@@ -85,23 +93,45 @@ async function pageMarkup(
 <meta http-equiv="Content-Security-Policy" content="${trustMarkup(policy)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="generator" content="geogap ${version}">
-<title>${madeUp !== null && 'Made up: '}Accuracy by region, progress gap and geographic disparity</title>
+<title>${madeUp !== null && 'Made up: '}${name}: accuracy by place</title>
 <style>${trustMarkup(style)}</style>
 </head>
 <body>
 <a class="skip" href="#summary">Skip to the main numbers</a>
 <header>
-<h1>Does progress on object-recognition benchmarks reach everyone?</h1>
-<p class="facts">Report of geogap ${version}</p>
+<h1>${name}</h1>
+<p class="facts">${facts}</p>
 ${madeUp !== null && markup`<p class="banner" role="note">Made-up data. ${madeUp}</p>`}
-<nav aria-label="Sections"><ul>${links}</ul></nav>
+<p class="answer">${sentence}</p>
 </header>
+<nav aria-label="Sections"><ul>${links}</ul></nav>
 <main>
 ${body}</main>
 <script>${trustMarkup(script)}</script>
 </body>
 </html>
 `
+}
+
+/** Returns the run's own name, which is that of its folder, and its date and size. */
+function runFacts({ run, models, roles }: RunView): { name: string; facts: string } {
+  const parts = run.dir.split(/[\\/]/).filter(part => part !== '')
+  const own = parts.findLast(part => part !== 'results') ?? 'Results'
+  const days = run.entries.map(({ created }) => created.slice(0, 10)).sort()
+  const datasets =
+    roles.geographic.length + roles.standard.length + Number(roles.reference !== null)
+  const facts = [...new Set([days[0], days.at(-1)].filter(day => day !== undefined))].join(' to ')
+  return {
+    name: own,
+    facts: [
+      facts,
+      countText(models.length, 'model'),
+      countText(datasets, 'data set'),
+      `geogap ${version}`,
+    ]
+      .filter(text => text !== '')
+      .join(' · '),
+  }
 }
 
 const readAsset = (name: string): Promise<string> =>

@@ -20,3 +20,7 @@ function partText(part: MarkupPart): string {
 export function markup(texts: TemplateStringsArray, ...values: readonly MarkupPart[]): Markup {
   return trustMarkup(texts.reduce((all, text, i) => all + partText(values[i - 1]) + text))
 }
+
+/** Content that a reader opens; it is open on paper. */
+export const folded = (title: string, content: Markup): Markup =>
+  markup`<details class="fold"><summary>${title}</summary>${content}</details>`

@@ -5,7 +5,7 @@ import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'
 import { answerSeed } from '../../analysis/runSentence.ts'
 import { htmlTable } from './htmlTable.ts'
-import { markup, type Markup } from './markup.ts'
+import { folded, markup, type Markup } from './markup.ts'
 import { accuracyColumns, inferenceColumns, withoutIntervalNotes } from './resultTables.ts'
 import { type TableColumn } from '../../lib/table/columns.ts'
 import { percent, percentRange } from '../../lib/table/text.ts'
@@ -21,11 +21,7 @@ export async function tablesSection(results: RunView): Promise<Markup> {
   )
   return markup`<h3>Accuracy</h3>
     ${accuracySection(results, [])} ${await disparitySection(results)}
-    ${held.map(
-      by =>
-        markup`<h3>Accuracy by ${columnText(by)}</h3>
-          ${accuracySection(results, [by])}`,
-    )}`
+    ${held.map(by => folded(`Accuracy by ${columnText(by)}`, accuracySection(results, [by])))}`
 }
 
 const columnText = (column: string): string => column.replace('_', ' ')

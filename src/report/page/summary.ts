@@ -5,7 +5,7 @@ import { signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { type GapFinding, gapFindings, trendFinding } from './findings.ts'
-import { markup, type Markup } from './markup.ts'
+import { folded, markup, type Markup } from './markup.ts'
 import { drawnUnitText } from './resultTables.ts'
 import { percent } from '../../lib/table/text.ts'
 
@@ -24,7 +24,7 @@ export async function summarySection(results: RunView): Promise<Markup> {
     parts.push(
       markup`<h3>${results.titleOf(dataset)}</h3>
         ${tiles(finding, gaps)}
-        <ul class="summary">${sentences.map(sentence => markup`<li>${sentence}</li>`)}</ul>`,
+        ${folded('In words', markup`<ul class="summary">${sentences.map(sentence => markup`<li>${sentence}</li>`)}</ul>`)}`,
     )
   }
   return markup`<p>${scopeSentence(results)} ${errorSentence(results)}</p>${parts}`
