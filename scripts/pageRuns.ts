@@ -8,7 +8,7 @@ import { testbed } from '../src/models/testbed.ts'
 import { callsIn, type CodeBlock, codeBlocks } from './commandLines.ts'
 
 /** One line of an `sh` block: what became of it. */
-export interface LineRun {
+interface LineRun {
   command: string
   /** `checked`: it needs what this machine lacks, so only its options were read. */
   outcome: 'ran' | 'checked' | 'failed'
@@ -16,14 +16,14 @@ export interface LineRun {
 }
 
 /** A block of output: `close` if only digits of computed numbers differ. */
-export interface OutputRun {
+interface OutputRun {
   line: number
   outcome: 'equal' | 'close' | 'differs' | 'unknown'
   /** The first line that differs, as the page has it and as it was printed. */
   first: readonly [string, string] | null
 }
 
-export interface PageRun {
+interface PageRun {
   lines: LineRun[]
   outputs: OutputRun[]
   /** The page with every block of output as it was printed now. */
@@ -48,7 +48,7 @@ const isElsewhere = (words: readonly string[]): boolean =>
 
 /** Errors of a command that lacks what `isElsewhere` found in it. */
 const absent =
-  /no such|missing|not found|not in the cache|offline|cannot (read|open|reach)|does not exist|no device|needs|holds no|not there|ECONNREFUSED|choose with|to get it|download/i
+  /no such|missing|not found|not in the cache|offline|cannot (read|open|reach)|does not exist|no device|needs|holds no|not there|there is no|ECONNREFUSED|choose with|to get it|download/i
 
 /**
  * Runs a page in `folder`. A `csv`, `json`, `txt`, `ts` or other block with a file name in brackets after its language is
@@ -65,7 +65,11 @@ export function runPage(page: string, folder: string, env: NodeJS.ProcessEnv): P
       writeFileSync(join(folder, block.file), `${block.lines.join('\n')}\n`)
     }
     if (block.language !== 'sh') continue
-    const runs = shellLines(block).map(line => runLine(line, folder, env))
+    const runs: LineRun[] = []
+    for (const line of shellLines(block)) {
+      const lacks = runs.some(({ outcome }) => outcome === 'checked')
+      runs.push(runLine(line, { folder, env, lacks }))
+    }
     found.lines.push(...runs)
     const shown = blocks[i + 1]
     if (!shown || !isOutputOf(block, shown, source)) continue
@@ -86,11 +90,12 @@ const unknownOutput = ({ line }: CodeBlock): OutputRun => ({
   first: null,
 })
 
+/** The commands of a block; a loop is one of them. */
 const shellLines = ({ lines }: CodeBlock): string[] =>
   lines
     .join('\n')
     .replaceAll(/\\\n */g, ' ')
-    .split('\n')
+    .split(/\n(?! |done)/)
     .filter(line => line.trim() !== '' && !line.startsWith('#'))
 
 /** Whether only blank lines lie between a block of commands and the `text` block after it. */
@@ -99,7 +104,14 @@ function isOutputOf(block: CodeBlock, next: CodeBlock, source: readonly string[]
   return next.language === 'text' && between.every(line => line.trim() === '')
 }
 
-function runLine(line: string, folder: string, env: NodeJS.ProcessEnv): LineRun {
+interface LineContext {
+  folder: string
+  env: NodeJS.ProcessEnv
+  /** Whether an earlier line of the block could not be run, so that what it makes is not there. */
+  lacks: boolean
+}
+
+function runLine(line: string, { folder, env, lacks }: LineContext): LineRun {
   const calls = callsIn(line)
   const program = /^(?:[A-Z_]+=\S+ +)*(\S+)/.exec(line)![1]!
   if (!runnable.test(program) || calls.some(([name]) => neverRun.test(name!)))
@@ -115,7 +127,7 @@ function runLine(line: string, folder: string, env: NodeJS.ProcessEnv): LineRun 
   const text = stdout.trimEnd()
   if (status === 0 || (status === 4 && calls.some(([name]) => name === 'gate')))
     return { command: line, outcome: 'ran', text }
-  const isAbsent = calls.some(isElsewhere) && absent.test(text)
+  const isAbsent = (lacks || calls.some(isElsewhere)) && absent.test(text)
   return { command: line, outcome: isAbsent ? 'checked' : 'failed', text: `${status}: ${text}` }
 }
 

@@ -11,7 +11,7 @@ import retextRepeatedWords from 'retext-repeated-words'
 import retextSpell from 'retext-spell'
 import { pages } from './commandLines.ts'
 
-export const longestSentence = 25
+const longestSentence = 25
 
 /** Words of the field and of this program that the English dictionary lacks, one a line. */
 const personal = readFileSync(new URL('words.txt', import.meta.url))
@@ -33,7 +33,7 @@ const isNotes = (page: string): boolean =>
   /^docs\/(developers\/|glossary|reference\/models\.md)/.test(page)
 
 /** The paragraphs, headings, list items and cells of a page as plain text; code becomes `Code`. */
-export function paragraphsOf(markdown: string): string[] {
+function paragraphsOf(markdown: string): string[] {
   const prose = markdown
     .replace(/^---\n[^]*?\n---\n/, '')
     .replaceAll(/^ *```[^]*?^ *```$/gm, '\n')
@@ -63,10 +63,10 @@ const plainText = (text: string): string =>
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' })
 
 /** The sentences of a paragraph; one that ends in a colon before a list is one of its own. */
-export const sentencesOf = (paragraph: string): string[] =>
+const sentencesOf = (paragraph: string): string[] =>
   Array.from(segmenter.segment(paragraph), ({ segment }) => segment.trim())
 
-export const wordCount = (sentence: string): number =>
+const wordCount = (sentence: string): number =>
   sentence.split(/\s+/).filter(word => /[\p{L}\p{N}]/u.test(word)).length
 
 /** What is wrong with the sentences of a page, each with its sentence; sentences are short on a `plain` one. */

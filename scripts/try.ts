@@ -141,8 +141,8 @@ const chosen = pages().filter(page => words.length === 0 || words.some(word => p
 
 try {
   prepare()
-  if (words.length === 0) examples()
   await documented(chosen)
+  if (words.length === 0) examples()
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

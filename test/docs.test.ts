@@ -132,7 +132,7 @@ it.each(pages())('every code block of %s has a language', name => {
   const indented = read(name)
     .replace(/^---\n[^]*?\n---\n/, head => '\n'.repeat(head.split('\n').length - 1))
     .split('\n')
-    .filter((text, i) => /^ {4}\S/.test(text) && !inside.has(i + 1))
+    .filter((text, i) => /^ {4}/.test(text) && !inside.has(i + 1))
   expect(indented, 'code is fenced, not indented').toEqual([])
 })
 

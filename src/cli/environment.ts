@@ -12,7 +12,7 @@ import { runtimeVersion } from '../lib/onnx/engine.ts'
 
 export interface EnvironmentCheck {
   name: string
-  /** `missing` keeps geogap from its work, `note` from a part of it or makes it slow. */
+  /** `missing` stops geogap from working; `note` disables a part of it or makes it slow. */
   status: 'ok' | 'note' | 'missing'
   found: string
   /** Suggested action, if any. */
@@ -184,7 +184,7 @@ async function checkFolder(
   }
 }
 
-/** The folder, or where it is not there yet the nearest one above it. */
+/** Returns the folder, or its nearest parent that exists. */
 async function nearestFolder(folder: string): Promise<string> {
   const isThere = await access(folder, constants.F_OK).then(
     () => true,
@@ -193,7 +193,7 @@ async function nearestFolder(folder: string): Promise<string> {
   return isThere || dirname(folder) === folder ? folder : nearestFolder(dirname(folder))
 }
 
-/** Rights alone do not tell of a read-only file system. */
+/** Writes a file, because permissions do not reveal a read-only file system. */
 async function requireWritable(folder: string): Promise<void> {
   const probe = join(folder, `.geogap-${randomBytes(4).toString('hex')}`)
   await mkdir(probe)

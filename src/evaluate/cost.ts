@@ -1,6 +1,6 @@
 /*
- * What models took on this machine. An evaluation of some length leaves a figure for each of its models in the cache; the next one's
- * forecast, shards and units go by it. It is a hint: where it is missing, damaged or cannot be written, the rule of thumb holds.
+ * Measured speed of models on this machine. A long enough evaluation stores a figure for each of its models in the cache, for the
+ * forecasts, shards and units of later ones. Without a readable figure, an estimate from the multiply-adds is used.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -17,7 +17,7 @@ import { runtimeVersion } from '../lib/onnx/engine.ts'
 export interface ImageCost {
   infer: number
   prepare: number
-  /** On this machine, not reckoned from the multiply-adds. */
+  /** Whether it was measured on this machine, not estimated from the multiply-adds. */
   measured: boolean
 }
 
@@ -32,7 +32,7 @@ export const estimateCost = (multiplyAdds: number): ImageCost => ({
   measured: false,
 })
 
-/** Of models that go through the images together. */
+/** Returns the cost of models that share their crops. */
 export const combineCosts = (costs: readonly ImageCost[]): ImageCost => ({
   infer: costs.reduce((sum, { infer }) => sum + infer, 0),
   prepare: Math.max(...costs.map(({ prepare }) => prepare)),
@@ -74,7 +74,7 @@ async function readCostRecords(): Promise<CostRecord[]> {
   }
 }
 
-/** What a model costs by its latest measurement on this machine, else by its multiply-adds. */
+/** Returns the cost of a model by its latest measurement on this machine, or by its multiply-adds. */
 export async function loadCosts(engine: Engine): Promise<(model: CountedModel) => ImageCost> {
   const figures = await readCostRecords()
   const keyOf = costKeys(engine)
@@ -87,11 +87,11 @@ export async function loadCosts(engine: Engine): Promise<(model: CountedModel) =
   }
 }
 
-/** Seconds of a process below which a figure would tell of the first batches. */
+/** Fewest seconds of a process for a figure; shorter ones measure the first batches. */
 const minSecondsToRecord = 10
 const maxRecords = 1000
 
-/** Keeps what the models of finished jobs took: the mean of it and what was known. */
+/** Stores the speed of the models of finished jobs: the mean of the new and the known figure. */
 export async function recordCosts(
   profiles: readonly InferenceProfile[],
   models: readonly CountedModel[],
@@ -115,7 +115,7 @@ export async function recordCosts(
     const text = JSON.stringify([...kept, ...now].slice(-maxRecords))
     await writeAtomically(costsFile(), handle => handle.writeFile(text))
   } catch {
-    // The cache may lie where nothing can be written.
+    // The cache may be read-only.
   }
 }
 

@@ -113,7 +113,7 @@ const keyFieldsOf = (
   prompts: zeroShot ? hashPrompts(zeroShot) : '',
 })
 
-/** What the jobs of one evaluation share. */
+/** State shared by the jobs of one evaluation. */
 interface JobContext {
   dataset: Dataset
   /** Keys of the results by model name. */

@@ -1,6 +1,6 @@
 /*
- * What an evaluation consists of, before anything is downloaded or computed. Local evaluations, shares of one and evaluations
- * at a queue all begin here; `units.ts` cuts the work for several machines, `plan.ts` for the processes of one.
+ * Plans an evaluation before anything is downloaded or computed. Local evaluations, shares and evaluations at a queue all
+ * begin here; `units.ts` cuts the work for several machines, `plan.ts` for the processes of one.
  */
 import { inputError } from '../lib/errors.ts'
 import { type ModelSpec } from '../models/spec.ts'

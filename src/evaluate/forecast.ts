@@ -10,7 +10,7 @@ import { type IndexRange } from '../lib/ranges.ts'
 import { type StoredEvaluation, unfinishedRanges } from '../results/store.ts'
 import { type KeptOutput } from '../results/schema.ts'
 
-/** What an evaluation would take: an estimate before anything is downloaded or computed. */
+/** Estimates the cost of an evaluation before anything is downloaded or computed. */
 export interface Forecast {
   model: string
   dataset: string
@@ -20,16 +20,16 @@ export interface Forecast {
    */
   images: number | null
   stored: number
-  /** Bytes of the data set to be downloaded; 0 where it is here. */
+  /** Bytes of the data set to download; 0 if it is on this machine. */
   datasetDownload: number
-  /** Bytes of weights to be had; 0 where they are here, null where a person has to get them. */
+  /** Bytes of weights to download; 0 if they are on this machine, null if a person has to get them. */
   download: number | null
   /** Seconds of inference and preparation on this machine: as measured here, else on its CPU within a factor of about two. */
   seconds: number | null
   measured: boolean
   /** Bytes of predictions and kept outputs. */
   disk: number | null
-  /** What makes the model's results doubtful. */
+  /** Reasons to doubt the model's results. */
   note: string | null
 }
 
@@ -38,7 +38,7 @@ export interface PlannedEvaluation {
   spec: ModelSpec
   dataset: Dataset
   part?: { spans: readonly IndexRange[] } | undefined
-  /** What is stored of it. */
+  /** The part that is stored. */
   entry: StoredEvaluation | undefined
 }
 

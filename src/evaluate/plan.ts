@@ -20,10 +20,10 @@ import { splitRange, totalLength, type IndexRange } from '../lib/ranges.ts'
 /** One model on one data set, with the parts that no shard covers yet. */
 export interface ModelTask {
   model: LocalModel
-  /** Bytes of its weights and multiply-adds for one image: what grouping and batches go by. */
+  /** Bytes of its weights, and multiply-adds for one image; they determine groups and batches. */
   bytes: number
   multiplyAdds: number
-  /** What shard sizes go by; reckoned from the multiply-adds where it is not given. */
+  /** Seconds per image for the size of shards; by default estimated from the multiply-adds. */
   cost?: ImageCost
   steps: readonly PreprocessingStep[]
   missing: readonly IndexRange[]
@@ -37,11 +37,11 @@ interface JobPlanOptions extends Engine {
   memoryBytes?: number
   /** Images of a shard, when several machines must cut alike; chosen for this machine by default. */
   shardSize?: number | undefined
-  /** Most images of a shard. */
+  /** Largest number of images in a shard. */
   maxShardSize?: number | undefined
 }
 
-/** Shards that one set of child processes does: the models share crops, every shard lists who still needs it. */
+/** Shards for one set of child processes: the models share crops, and each shard lists the models that need it. */
 export interface EvaluationJob {
   group: InferenceGroup
   shards: IndexRange[]
@@ -49,7 +49,7 @@ export interface EvaluationJob {
   cost: ImageCost
 }
 
-/** A model's own steps or the paper's, without what depends on the data set. */
+/** Returns a model's own steps or the paper's, before adaptation to the data set. */
 export const modelSteps = (
   recipe: PreprocessingConfig,
   mode: PreprocessingMode,
@@ -71,8 +71,8 @@ const maxGroupBytes = 300e6
 const maxGroupModels = 16
 
 /**
- * Tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
- * long as their weights fit together. Pure: the same tasks give the same jobs.
+ * Returns tasks on one data set as jobs: models with the same steps and the same missing parts share one pass over the images as
+ * long as their weights fit together. Equal tasks give equal jobs.
  */
 export function planJobs(
   tasks: readonly ModelTask[],

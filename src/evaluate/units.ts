@@ -1,6 +1,6 @@
 /*
- * A run as units of work: a group of models that share crops × consecutive shards of a data set. Units depend on what is
- * asked for alone, not on the machine, on weights, or on what is done already, so every machine sees the same ones.
+ * A run as units of work: a group of models that share crops × consecutive shards of a data set. Units depend only on the
+ * request, not on the machine, the weights or finished work, so every machine computes equal units.
  */
 import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
@@ -79,7 +79,7 @@ export const splitIntoUnits = (groups: readonly ModelGroup[]): WorkUnit[] =>
     splitRange({ start: 0, end: images }, unit).map(span => ({ group, ...span })),
   )
 
-/** Which of how many machines, from 1. */
+/** The number of this machine, from 1, and the number of machines. */
 export interface WorkShare {
   index: number
   count: number
@@ -101,7 +101,7 @@ export function takeShare(
   })
 }
 
-/** Consecutive units of a group as one span. */
+/** Returns consecutive units of a group as one span. */
 export function joinUnits(units: readonly WorkUnit[]): WorkUnit[] {
   const joined: WorkUnit[] = []
   for (const unit of units) {

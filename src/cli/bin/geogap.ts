@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Nothing is imported before the version is known: an old Node cannot even read the rest.
+// Checks the version before any import: an old Node cannot parse the other modules.
 if (Number(process.versions.node.split('.')[0]) < 20) {
   process.stderr.write(`geogap: needs Node 20 or newer, this is ${process.versions.node}\n`)
   process.exitCode = 2

@@ -1,6 +1,6 @@
 import { exitCodes, run } from './run.ts'
 
-// Nobody reads the result any more; complaints and progress without a reader are not worth ending for.
+// The reader of the output has gone. Only a lost standard output ends the process.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE' || error.code === 'EIO') process.exit()
   process.stderr.write(`geogap: cannot write the result: ${error.message}\n`)

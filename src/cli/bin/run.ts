@@ -37,7 +37,7 @@ async function dispatch(argv: readonly string[]): Promise<void> {
   await root.parseAsync(await withConfig(root, words), { from: 'user' })
 }
 
-/** Does what a command line says; an error becomes one line and the exit code. */
+/** Runs a command line. Prints an error as one line and sets the exit code. */
 export async function run(argv: readonly string[]): Promise<void> {
   await dispatch(argv).catch((error: unknown) => {
     const ours = error instanceof GeogapError || isSystemError(error)
@@ -52,11 +52,11 @@ export async function run(argv: readonly string[]): Promise<void> {
   })
 }
 
-/** The code by which docs/troubleshooting.md lists an error. */
+/** Returns the code in brackets, by which docs/troubleshooting.md lists the error. */
 const codeText = (error: unknown): string =>
   error instanceof GeogapError && error.kind !== 'internal' ? ` [${error.code}]` : ''
 
-/** What the operating system refused, with its own words: `EIO: i/o error, open 'FILE'`. */
+/** Returns whether the error is the operating system's, such as `EIO: i/o error, open 'FILE'`. */
 function isSystemError(error: unknown): boolean {
   return error instanceof Error && 'syscall' in error && 'code' in error
 }

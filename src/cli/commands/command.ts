@@ -1,10 +1,10 @@
-/** Commands as data: arguments and options by their flags, from which the types of a command's inputs follow. */
+/** Commands as data. The flags of arguments and options determine the types of a command's inputs. */
 import { Argument, Command, Option } from 'commander'
 
 /** Reads the text of an option or argument; `before` is the value of the words that came before it. */
 export interface Parser<T> {
   (text: string, flag: string, before?: T): T
-  /** All words that it takes, where these are few. */
+  /** The words that it accepts, if they are a short list. */
   words?: readonly string[]
 }
 
@@ -13,7 +13,7 @@ export interface InputDefinition {
   parse?: (text: string, flag: string, before?: never) => unknown
   default?: unknown
   required?: boolean
-  /** The environment variable that stands in for the option. */
+  /** The environment variable that is read if the option is not given. */
   env?: string
 }
 
@@ -42,14 +42,14 @@ type ValueOf<F, D> = D extends { parse: Parser<infer T> }
     ? T | true
     : T
   : FlagValue<F>
-/** What is always there: values with a default, required ones and variadic arguments. */
+/** Whether a value is always present: with a default, required, or a variadic argument. */
 type IsPresent<F, D> = D extends { default: unknown } | { required: true }
   ? true
   : F extends `<${string}` | `[${string}...]`
     ? true
     : false
 
-/** The values of arguments and options by their names in camel case; what is not given is left out. */
+/** The values of arguments and options by their names in camel case; values not given are absent. */
 export type InputValues<D> = {
   [F in keyof D as IsPresent<F, D[F]> extends true ? CamelCase<LongName<F>> : never]: ValueOf<
     F,
@@ -73,14 +73,14 @@ export interface CommandDefinition {
   text: string
   arguments?: InputDefinitions
   options?: InputDefinitions
-  /** Command lines for the help, of which each is parsed by a test. */
+  /** Examples for the help; a test parses each of them. */
   examples: readonly string[]
   commands?: readonly CommandDefinition[]
-  /** Does the work; `entries` are all commands. A command without it only has inner ones. */
+  /** Runs the command; `entries` are all commands. Absent for a command that only groups others. */
   run?: (inputs: never, entries: readonly CommandEntry[]) => Promise<void>
 }
 
-/** Gives the inputs of `run` the types that the arguments and options have. */
+/** Returns the definition, with `run` typed by the arguments and options. */
 export const defineCommand = <const A extends InputDefinitions, const O extends InputDefinitions>(
   definition: Omit<CommandDefinition, 'arguments' | 'options' | 'run'> & {
     arguments?: A
@@ -92,7 +92,7 @@ export const defineCommand = <const A extends InputDefinitions, const O extends 
   },
 ): CommandDefinition => definition
 
-/** Makes commander's command. */
+/** Returns the command as commander has it. */
 export function buildCommand(
   definition: CommandDefinition,
   entries: readonly CommandEntry[],
@@ -148,14 +148,14 @@ function buildInput<T extends Option | Argument>(
   return made
 }
 
-/** The words that an option or argument takes, where these are few. */
+/** Returns the words that an option or argument accepts, if they are a short list. */
 export const choicesOf = ({ parseArg }: Option | Argument): readonly string[] | undefined =>
   (parseArg as { words?: readonly string[] } | undefined)?.words
 
 const examplesText = (examples: readonly string[]): string =>
   `\n${examples.length > 1 ? 'Examples' : 'Example'}:\n${examples.map(line => `  ${line}`).join('\n')}`
 
-/** The given values of some names; a name without a value stays absent. */
+/** Returns the values of some names; a name without a value stays absent. */
 export const pick = <T extends object, K extends keyof T>(
   values: T,
   names: readonly K[],

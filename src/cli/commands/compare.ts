@@ -60,7 +60,7 @@ export const command = defineCommand({
       try {
         comparisons.push(await compareEvaluations(side, options))
       } catch (error) {
-        // A data set without the column is left out, unless it is the last that could have it.
+        // Leaves out data sets without the column, but reports an error if none has it.
         const left = error instanceof GeogapError && error.code === 'unknown-column'
         if (!left || (side === asked.at(-1) && comparisons.length === 0)) throw error
         printNote(`${side.dataset} is left out: ${error.message}`)

@@ -45,7 +45,7 @@ export const command = defineCommand({
   },
 })
 
-/** Returns what the last of `words` may become; nothing where a file may stand. */
+/** Returns the completions of the last of `words`; none where a file is expected. */
 export async function completionsOf(
   entries: readonly CommandEntry[],
   words: readonly string[],
@@ -71,7 +71,7 @@ async function continuations(
   return [...inner, ...(choices ?? (await namesByOption[path]?.()) ?? [])]
 }
 
-/** The option whose value comes next. */
+/** Returns the option whose value comes next. */
 function optionAwaitingValue(
   options: readonly Option[],
   rest: readonly string[],

@@ -13,16 +13,16 @@ const codeConfigNames = ['ts', 'js', 'mjs', 'cjs', 'mts', 'cts'].map(
   ending => `geogap.config.${ending}`,
 )
 
-/** Options that run code, or decide whom geogap talks to and what it shows: a config that is merely found may not set them. */
+/** Options that run code, or choose addresses and what is served. A config that was found, not named, may not set them. */
 const trustedOptions = new Set(['plugin', 'queue', 'allow', 'host', 'images'])
 
-/** Options that name what is written: a config that is merely found may name places below its folder. */
+/** Options that name output files. A config that was found may name places below its folder only. */
 const writingOptions = new Set(['out', 'output', 'junit', 'flips', 'figure'])
 
 /**
- * Adds to the words of a command line what the config file says about options that they leave out. The file is that of
- * `--config`, or the first of `geogap.config.json`, `.yaml`, `.yml` in `folder`. A file that was found, not named, is data by
- * whoever wrote the folder: it is never run, names no code or address, and writes nothing outside of the folder.
+ * Adds the options of the config file to a command line that does not give them. The file is that of
+ * `--config`, or the first of `geogap.config.json`, `.yaml`, `.yml` in `folder`. A file that was found, not named, is
+ * untrusted: it is never run, names no code or address, and writes nothing outside of its folder.
  * Errors: bad-config, untrusted-config, unknown-command, unknown-option.
  */
 export async function withConfig(
@@ -116,7 +116,7 @@ function optionOf(command: Command, key: string, where: string): Option {
   )
 }
 
-/** A short option's value may touch it, and `--json` is a word for `--format json`. */
+/** The value of a short option may follow without a space, and `--json` stands for `--format json`. */
 const isGiven = ({ short, long }: Option, words: readonly string[]): boolean =>
   words.some(
     word =>

@@ -57,6 +57,6 @@ async function headlineOf(run: Run): Promise<string> {
   )
 }
 
-/** How this program was called. */
+/** Returns how this program was called. */
 const programCall = (script: string): string =>
   script.endsWith('.js') ? `node ${shellWord(relative('', script))}` : 'geogap'

@@ -58,14 +58,14 @@ const options = {
 
 type Inputs = InputValues<typeof options>
 
-/** Returns a function that says, once, what is evaluated. It is called when names and files have been found. */
+/** Returns a function that prints, once, what is evaluated. It is called after names and files have been found. */
 function planNote({ models, datasets, out }: EvaluateOptions): () => void {
   let said = false
   return () => {
     if (said) return
     said = true
     printNote(
-      `evaluating ${countText(models.length, 'model')} on ${countText(datasets.length, 'data set')} into ${out}; what is stored there already is not done again`,
+      `evaluating ${countText(models.length, 'model')} on ${countText(datasets.length, 'data set')} into ${out}; finished parts are not repeated`,
     )
   }
 }
@@ -80,7 +80,7 @@ const afterNote =
 
 export const command = defineCommand({
   name: 'evaluate',
-  text: 'Evaluate models on data sets and keep one row per image. What is stored already is not done again.',
+  text: 'Evaluate models on data sets and keep one row per image. Finished parts are not repeated.',
   options,
   examples: ['geogap evaluate --model resnet50 --dataset geode --data data --out results'],
   run: async inputs => {
@@ -135,7 +135,7 @@ async function printResult(result: Run, { until }: EvaluateOptions): Promise<voi
   )
 }
 
-/** Prints failures and images without a prediction, or else the next commands. */
+/** Prints failures and images without a prediction, or, if there are none, the next commands. */
 async function printProblems(result: Run, out: string): Promise<void> {
   const { datasetNotes } = await import('../../results/run.ts')
   const { failureText } = await import('../../results/records.ts')

@@ -30,7 +30,7 @@ export const command = defineCommand({
       print(text)
       return
     }
-    // Paths may hold spaces, so they are put in after the line is split.
+    // Inserts paths after splitting the line, because they may contain spaces.
     const commands = experiment.commands.map(line =>
       line.split(' ').map(word => word.replace('{data}', () => data).replace('{out}', () => out)),
     )

@@ -9,7 +9,7 @@ import {
 } from './options.ts'
 import { folder, list, oneOf, percents, positive, wholeNumber } from './parsers.ts'
 
-/** The options of every experiment; `kept` says what `--out` holds. */
+/** Options of every experiment; `kept` describes the content of `--out`. */
 export const experimentOptions = (kept: string) => ({
   ...preprocessingOption('(default: native)'),
   ...datasetOptions,
@@ -21,7 +21,7 @@ export const experimentOptions = (kept: string) => ({
   ...formatOption,
 })
 
-/** The options of what is trained on a data set; `training` says which ones serve. */
+/** Options of experiments that train on a data set; `training` describes which data sets fit. */
 export const trainingOptions = <const Setting extends string>(
   training: string,
   { setting, text, seeds, epochs }: TrainingDefaults<Setting>,
@@ -57,7 +57,7 @@ interface TrainingDefaults<Setting> {
   epochs: number
 }
 
-/** What the library is told of the options that all trainings have. */
+/** Returns the options of the library from those that all trainings share. */
 export const trainingSettingsOf = (
   options: InputValues<
     ReturnType<typeof experimentOptions> & ReturnType<typeof trainingOptions<never>>

@@ -32,7 +32,7 @@ export const command = defineCommand({
     'geogap figure --paper 1 results -o one.pdf',
   ],
   run: async ({ paper, output, width, exclude, metric, ...options }) => {
-    // With a number the only argument is the folder.
+    // With `--paper N` the only argument is the folder.
     const words = [paper?.toString(), options.name, options.dir].filter(word => word !== undefined)
     const [name, dir] = words
     if (name === undefined || dir === undefined || words.length > 2)

@@ -70,7 +70,7 @@ export const command = defineCommand({
   },
 })
 
-/** Imports accuracies, counts by group or predictions, and says how many. */
+/** Imports accuracies, counts by group or predictions, and prints how many. */
 async function importFile(
   file: string,
   table: RawTable,

@@ -2,7 +2,7 @@ import { type CommandEntry } from './command.ts'
 
 type CommandRow = readonly [name: string, summary: string, load: CommandEntry['load']]
 
-/** Every command by what a person may be doing, in the order of the overview; its module is imported only when it is used. */
+/** All commands by task, in the order of the overview. The module of a command is imported when it is used. */
 const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
   Get: [
     ['models', 'list the models that can be named', () => import('./models.ts')],
@@ -57,7 +57,7 @@ export const commands: readonly CommandEntry[] = Object.values(commandGroups)
   .flat()
   .map(([name, summary, load]) => ({ name, summary, load }))
 
-/** The text of `geogap --help`. */
+/** Returns the text of `geogap --help`. */
 export async function helpText(): Promise<string> {
   const { version } = await import('../../lib/version.ts')
   const parts = Object.entries(commandGroups).map(([title, rows]) =>

@@ -3,8 +3,8 @@ const signalExitCodes = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const
 let sharedSignal: AbortSignal | undefined
 
 /**
- * The first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal) aborts the signal that is given back, the same for all
- * evaluations of the process, and sets the exit code; the second ends the process at once.
+ * Returns a signal that the first SIGINT (Ctrl-C), SIGTERM or SIGHUP (a closed terminal) aborts, and sets the exit code. All
+ * evaluations of the process share it. A second one ends the process at once.
  */
 export function interruptSignal(): AbortSignal {
   if (sharedSignal) return sharedSignal

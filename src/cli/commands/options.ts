@@ -28,7 +28,7 @@ export const formatOption = {
   },
 } as const
 
-/** For what is written with sentences: text, Markdown, or all of it as JSON. */
+/** Output with sentences: text, Markdown, or JSON. */
 export const textFormatOption = {
   '--format <format>': {
     text: 'text, markdown or json',
@@ -47,7 +47,7 @@ export const dataOption = {
   '--data <dir>': 'folder that holds the benchmarks (default: data)',
 }
 
-/** For stored results, whose data set may have been moved. */
+/** Options for stored results whose data set may have moved. */
 export const movedDataOption = {
   '--data <dir>': 'where the folder of benchmarks, or of the images, is now',
 }
@@ -82,7 +82,7 @@ export const tagOption = {
   },
 }
 
-/** The address of a queue; the variable GEOGAP_QUEUE keeps a password off the list of processes. */
+/** The address of a queue. The variable GEOGAP_QUEUE keeps a password out of the list of processes. */
 export const queueOption = {
   '--queue <url>': {
     text: 'redis://user:password@host:port of Redis or Valkey',
@@ -99,7 +99,7 @@ export const classesOption = {
   '--classes <file>': "the manifest's own class list, one name a line, or JSON",
 }
 
-/** How labels are scored and grouped. */
+/** Options of scoring and grouping. */
 export const scoringOptions = {
   ...labelsOption,
   '--choices <which>': {
@@ -109,7 +109,7 @@ export const scoringOptions = {
   '--regions <scheme>': 'derive regions from countries: a shipped scheme (continents-1) or a file',
 }
 
-/** Where the images, columns and classes of a data set are. */
+/** Options for the images, columns and classes of a data set. */
 export const manifestOptions = {
   ...dataOption,
   '--map <pairs>': {
@@ -119,7 +119,7 @@ export const manifestOptions = {
   ...classesOption,
 }
 
-/** How data sets are opened. */
+/** Options for opening data sets. */
 export const datasetOptions = {
   ...manifestOptions,
   '--limit <n>': {

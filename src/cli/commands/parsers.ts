@@ -1,4 +1,4 @@
-/** Parsers of options and arguments. An error names the option, the value, and what is taken instead. */
+/** Parsers of options and arguments. An error names the option, the value, and the accepted values. */
 import { extname } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { isObjectStoreUrl } from '../../lib/storage/storage.ts'
@@ -7,7 +7,7 @@ import { type Parser } from './command.ts'
 const badOption = (flag: string, taken: string, text: string) =>
   inputError('bad-option', `${flag} takes ${taken}, not ${text}`)
 
-/** A number for which `isGood` holds; an empty text is none. */
+/** Returns a parser of numbers for which `isGood` holds; an empty text is refused. */
 const numberThat =
   (taken: string, isGood: (value: number) => boolean): Parser<number> =>
   (text, flag) => {
@@ -16,14 +16,14 @@ const numberThat =
     return value
   }
 
-/** A whole number of at least `least` and at most `most`. */
+/** Returns a parser of whole numbers from `least` to `most`. */
 export const wholeNumber = (least = 1, most = Infinity): Parser<number> =>
   numberThat(
     `a whole number from ${least}${most < Infinity ? ` to ${most}` : ''}`,
     value => Number.isInteger(value) && value >= least && value <= most,
   )
 
-/** A share in 0 … 1. */
+/** Parses a share from 0 to 1. */
 export const share = numberThat(
   'a share from 0 to 1 (0.02 is two points)',
   value => value >= 0 && value <= 1,
@@ -31,7 +31,7 @@ export const share = numberThat(
 
 export const positive = numberThat('a number above 0', value => value > 0 && value < Infinity)
 
-/** Percents with commas as rising shares: `5,10,100` as 0.05, 0.1, 1. */
+/** Parses percents as ascending shares: `5,10,100` as 0.05, 0.1, 1. */
 export const percents: Parser<number[]> = (text, flag) => {
   const values = text.split(',').map(Number)
   if (!values.every(value => value > 0 && value <= 100))
@@ -39,21 +39,21 @@ export const percents: Parser<number[]> = (text, flag) => {
   return [...new Set(values)].sort((a, b) => a - b).map(value => value / 100)
 }
 
-/** `1%` as 0.01. */
+/** Parses `1%` as 0.01. */
 export const percentage: Parser<number> = (text, flag) => {
   const value = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1]) / 100
   if (!(value > 0 && value <= 1)) throw badOption(flag, 'a percentage such as 1%', text)
   return value
 }
 
-/** A folder, for commands that cannot write to an object store. */
+/** Parses a folder, for commands that cannot write to an object store. */
 export const folder: Parser<string> = (text, flag) => {
   if (isObjectStoreUrl(text))
     throw inputError('bad-option', `${flag} takes a folder, not a store: ${text}`)
   return text
 }
 
-/** A file whose name has one of the endings, in any case, or none; a device such as /dev/stdout is a file. */
+/** Returns a parser of file names with one of the endings, in any case, or none (such as /dev/stdout). */
 export const fileEndingIn =
   (...endings: readonly string[]): Parser<string> =>
   (text, flag) => {
@@ -63,7 +63,7 @@ export const fileEndingIn =
     return text
   }
 
-/** One of a few words. */
+/** Returns a parser of a fixed list of words. */
 export const oneOf = <const T extends string>(words: readonly T[]): Parser<T> =>
   Object.assign(
     (text: string, flag: string): T => {
@@ -74,7 +74,7 @@ export const oneOf = <const T extends string>(words: readonly T[]): Parser<T> =>
     { words },
   )
 
-/** `image=photo,label=sku` as an object. */
+/** Parses `image=photo,label=sku` as an object. */
 export const assignments: Parser<Record<string, string>> = (text, flag) => {
   const pairs = text.split(',').map(pair => pair.split('=').map(part => part.trim()))
   const bad = pairs.find(pair => pair.length !== 2 || pair.includes(''))
@@ -82,7 +82,7 @@ export const assignments: Parser<Record<string, string>> = (text, flag) => {
   return Object.fromEntries(pairs) as Record<string, string>
 }
 
-/** Tags such as `commit=3fa9c1`; a comma begins another tag where a name and `=` follow it. */
+/** Parses tags such as `commit=3fa9c1`. A comma separates tags if a name and `=` follow it. */
 export const tags: Parser<Record<string, string>> = (text, flag, before = {}) => {
   const pairs = text.split(/,(?=[\w.-]+=)/).map((tag): [string, string] => {
     const [, name, value] = /^([\w.-]+)=(\S.*)$/.exec(tag.trim()) ?? []
@@ -93,7 +93,7 @@ export const tags: Parser<Record<string, string>> = (text, flag, before = {}) =>
   return { ...before, ...Object.fromEntries(pairs) }
 }
 
-/** Words with commas between them; of a repeated or variadic option all lists together. */
+/** Parses words separated by commas; lists of a repeated or variadic option are joined. */
 export const list: Parser<string[]> = (text, _flag, before = []) => [
   ...before,
   ...text.split(',').filter(part => part !== ''),

@@ -5,7 +5,7 @@ import { setTextWidth } from '../../lib/table/fit.ts'
 import { setQuiet } from './terminal.ts'
 
 /**
- * Builds commander's tree of all commands, or of the one called `name`, with the options that every command has. Errors:
+ * Builds commander's tree of all commands, or of the command `name`, with the common options. Errors:
  * unknown-command.
  */
 export async function buildProgram(
@@ -28,7 +28,7 @@ function findCommand(entries: readonly CommandEntry[], name: string): CommandEnt
   throw unknownNameError('command', name, names)
 }
 
-/** Adds the options that every command has, and turns commander's own complaints into errors of ours. */
+/** Adds the common options, and turns commander's errors into `GeogapError`s. */
 function addCommonOptions(command: Command, path: string): void {
   const has = (option: string): boolean => command.options.some(({ long }) => long === option)
   if (has('--format') && !has('--json'))
@@ -57,7 +57,7 @@ function addCommonOptions(command: Command, path: string): void {
   for (const inner of command.commands) addCommonOptions(inner, `${path} ${inner.name()}`)
 }
 
-/** An option that takes several words also takes the arguments that follow it. */
+/** Returns a hint that an option with several values also takes the arguments after it. */
 function greedyOptionHint(command: Command): string {
   const greedy = command.options.find(
     option => option.variadic && command.getOptionValueSource(option.attributeName()) === 'cli',
@@ -65,7 +65,7 @@ function greedyOptionHint(command: Command): string {
   return greedy ? ` (${greedy.long!} takes every word that follows: put arguments before it)` : ''
 }
 
-/** The innermost command that `words` (without `geogap`) name, and the words after its name. */
+/** Returns the innermost command that `words` (without `geogap`) name, and the words after it. */
 export function findLeaf(
   root: Command,
   words: readonly string[],

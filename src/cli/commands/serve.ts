@@ -28,7 +28,7 @@ export const command = defineCommand({
   },
 })
 
-/** Says on standard error how far counting is, when it takes long. */
+/** Prints the progress of counting on standard error if it takes long. */
 function countPrinter(): (done: number, of: number) => void {
   let said = performance.now()
   return (done, of) => {

@@ -90,7 +90,7 @@ async function sliceRows(
     )
     rows.push(...found)
   }
-  // A data set without a column has no image that fits, unless it is the only one that could.
+  // A data set without the column has no matching image; if it is the only data set, this is an error.
   if (without[0] && without.length === asked.length) throw without[0]
   if (rows.length > 0) return rows
   for (const [column, value] of Object.entries(where)) {

@@ -75,7 +75,7 @@ export const command = defineCommand({
   },
 })
 
-/** Adds what was left out of a run's data sets, and stored results that cannot be used, to the notes of its tables. */
+/** Adds notes to the tables: images left out of the data sets, and stored results that cannot be used. */
 async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
   const { unusableNotes } = await import('../../results/damage.ts')
   const { leftOutNotes } = await import('../../results/leftOut.ts')

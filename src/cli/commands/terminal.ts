@@ -11,10 +11,10 @@ import {
 
 let quiet = false
 
-/** From now on no progress and no notes, or both again. */
+/** Turns progress and notes off, or on again. */
 export const setQuiet = (on = true): void => void (quiet = on)
 
-/** A note on standard error: what comes next, or what was written where. */
+/** Prints a note on standard error, such as the next command. */
 export function printNote(text: string): void {
   if (!quiet) process.stderr.write(`${stripControlCharacters(text)}\n`)
 }
@@ -25,8 +25,8 @@ export function printTerms(terms: string): void {
 }
 
 /**
- * Shows what something is at: on a terminal a line that is written over ten times a second, elsewhere one every five seconds.
- * What is `fresh`, and the `last`, are shown at once.
+ * Returns a function that shows progress: on a terminal one line, rewritten ten times a second; elsewhere a line every five
+ * seconds. A `fresh` line and the `last` one are shown at once.
  */
 function createTicker(stream: NodeJS.WriteStream) {
   let printed = 0
@@ -42,7 +42,7 @@ function createTicker(stream: NodeJS.WriteStream) {
   }
 }
 
-/** What is at work, a bar that may be missing, and how far it is. */
+/** The name of the work, an optional bar, and the state. */
 interface ProgressLine {
   name: string
   bar?: string
@@ -52,7 +52,7 @@ interface ProgressLine {
 const progressLineText = ({ name, bar, state }: ProgressLine): string =>
   stripControlCharacters([name, bar ?? '', state].filter(part => part !== '').join('  '))
 
-/** One line of a terminal of `width` columns: where it is narrow the bar goes first, then the end of the name. */
+/** Returns a line that fits `width` columns: the bar is dropped first, then the end of the name. */
 export function fitToWidth({ name, bar, state }: ProgressLine, width: number): string {
   const whole = progressLineText({ name, ...(bar !== undefined && { bar }), state })
   if (textWidth(whole) <= width) return whole
@@ -63,7 +63,7 @@ export function fitToWidth({ name, bar, state }: ProgressLine, width: number): s
   return line
 }
 
-/** Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
+/** Returns a function that shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */
 export function progressPrinter(
   stream: NodeJS.WriteStream = process.stderr,
 ): (progress: EvaluationProgress) => void {
@@ -98,7 +98,7 @@ function progressOf(total: number, done: number, seconds: number): Omit<Progress
   }
 }
 
-/** Shows units of a run at a queue as `progressPrinter` shows images; time left by estimated cost. */
+/** Returns a function that shows the units of a run at a queue, with the time left by estimated cost. */
 export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
   const show = createTicker(stream)
   let first: { at: number; doneSeconds: number } | undefined
@@ -115,7 +115,7 @@ export function queuePrinter(stream: NodeJS.WriteStream = process.stderr) {
   }
 }
 
-/** Shows a download on standard error, as `progressPrinter` shows images. */
+/** Returns a function that shows a download on standard error. */
 export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
   const show = createTicker(stream)
   return (name: string, done: number, total: number | undefined): void => {

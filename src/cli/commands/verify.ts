@@ -6,7 +6,7 @@ import { movedDataOption, textFormatOption, weightsOption } from './options.ts'
 import { list, percentage, positive, wholeNumber } from './parsers.ts'
 import { progressPrinter } from './terminal.ts'
 
-/** Exit code where stored results differ from their re-run. */
+/** Exit code if stored results differ from their re-run. */
 export const verifyFailedExitCode = 5
 
 export const command = defineCommand({

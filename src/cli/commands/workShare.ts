@@ -21,8 +21,8 @@ function shareFromEnvironment(env: NodeJS.ProcessEnv): WorkShare {
 }
 
 /**
- * The rank of a task whose array is a range with a step, or a list of at most three numbers. Slurm does not pass on a longer
- * list, so a task could not know how many numbers of it are smaller than its own.
+ * Returns the rank of a task in an array that is a range with a step, or a list of at most three numbers. Slurm does not pass
+ * longer lists to a task, so the rank in them is unknown.
  */
 function slurmShare(env: NodeJS.ProcessEnv): WorkShare {
   const [id, min, max, count] = ['ID', 'MIN', 'MAX', 'COUNT'].map(name =>

@@ -1,6 +1,6 @@
 /*
- * The whole main job without any download: a made-up world is drawn, the last layer of untrained catalogue architectures
- * is fitted to growing numbers of its pictures, and the models are evaluated by the code that real ones take.
+ * An evaluation without any download: draws a made-up world, fits the last layer of untrained architectures of the catalogue
+ * to growing numbers of its pictures, and evaluates the models with the code that real models take.
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -62,7 +62,7 @@ export interface DemoOptions {
 
 export interface DemoResult {
   run: Run
-  /** What the small training experiments showed. */
+  /** The result of the small training experiments, as text. */
   studies: string
 }
 
@@ -107,7 +107,7 @@ export async function runDemo({
   return { run: await openRun(results), studies }
 }
 
-/** Renders the pictures, writes their manifest, and opens it as any manifest is opened. */
+/** Renders the pictures, writes their manifest and opens it. */
 async function createDataset(
   world: string,
   name: string,

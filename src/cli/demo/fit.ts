@@ -7,7 +7,7 @@ export interface FittedHead {
   bias: Float32Array
 }
 
-/** Softmax of plain least-squares scores would be nearly flat; this factor makes probabilities of them. */
+/** Factor on the scores: the softmax of least-squares scores would be nearly flat without it. */
 const sharpness = 10
 
 /**

@@ -3,7 +3,7 @@
 /** Colours of the three parts of an object. */
 export type Ink = Record<'main' | 'second' | 'dark', string>
 
-/** SVG elements by the numbers of a shape, which come before its colour. */
+/** Functions from the numbers of a shape to its SVG element; the colour is the last argument. */
 const elements: Readonly<Record<string, (numbers: readonly string[], color: string) => string>> = {
   rect: ([x, y, width, height, round = '0'], color) =>
     `<rect x="${x}" y="${y}" width="${width}" height="${height}" rx="${round}" fill="${color}"/>`,

@@ -1,6 +1,6 @@
 /*
- * The paper's two training experiments in the made-up world, small: the last layer of one fitted model is retrained on
- * pictures by other households, and on samples of one size with more and more western ones. What comes out is said as it is.
+ * Small versions of the paper's two training experiments: the last layer of one fitted model is retrained on pictures by other
+ * households, and on samples of one size with a growing share of western pictures. Results are reported as they come out.
  */
 import { type Dataset } from '../../datasets/dataset.ts'
 import { scorePart } from '../../experiments/scorePart.ts'
@@ -20,10 +20,10 @@ import { prepareModel } from '../../models/runtime/prepareModel.ts'
 export interface DemoStudyOptions {
   /** Path of the model's description. */
   model: string
-  /** Pictures by other households than the evaluated ones. */
+  /** Pictures by households that are not evaluated. */
   training: Dataset
   households: Dataset
-  /** Where results go. */
+  /** Folder for the results. */
   out: string
 }
 
@@ -33,7 +33,7 @@ const fractions = [0.1, 0.5, 1]
 const shares = [0.5, 0.75, 1]
 const minN = 30
 
-/** Runs both, records their studies, and says in a few lines what came out. */
+/** Runs both experiments, stores their studies and returns a summary of a few lines. */
 export async function demoStudies(world: DemoStudyOptions): Promise<string> {
   const { model, training, households, out } = world
   const done = await runRetraining({
@@ -51,7 +51,7 @@ export async function demoStudies(world: DemoStudyOptions): Promise<string> {
   return `${retrainingText(done, training.samples.length, households.name)}\n\n${westernText(western.size, western.rows)}\n`
 }
 
-/** The last layer trained on samples of one size; the kept features and the first head are the retraining's. */
+/** Trains the last layer on samples of one size, with the features and the first head of the retraining. */
 async function trainWesternLayers({
   model,
   training,
@@ -92,7 +92,7 @@ const valuesOf = (rows: readonly StudySummaryRow[], setting: number, metric: str
     .find(row => row.setting === setting && row.metric === metric)
     ?.values.filter(value => value !== null) ?? []
 
-/** Whether values differ from 0 by more than their 95 % t-interval. */
+/** Returns whether the 95 % t-interval of the mean leaves out 0. */
 function directionOf(values: readonly number[]): 'rises' | 'falls' | 'does not change clearly' {
   const [low, high] = meanInterval(values) ?? [0, 0]
   return low > 0 ? 'rises' : high < 0 ? 'falls' : 'does not change clearly'
@@ -105,7 +105,7 @@ const meanAndRange = (values: readonly number[]): string => {
     : `${shown} (${percent(Math.min(...values))} to ${percent(Math.max(...values))})`
 }
 
-/** What retraining did, beside what the paper sees. */
+/** Returns what retraining changed, beside the paper's result. */
 function retrainingText(
   { model, rows }: RetrainingResult,
   images: number,
@@ -129,7 +129,7 @@ function retrainingText(
 The paper sees accuracy rise and disparity fall (table 4). Here ${accuracy.way} and ${gap.way}: ${same ? 'the same' : 'not the same'}.`
 }
 
-/** What the western share did, beside what the paper sees. */
+/** Returns what the western share changed, beside the paper's result. */
 function westernText(size: number, rows: readonly StudySummaryRow[]): string {
   const metric = 'europe minus africa'
   const [first, last] = [shares[0]!, shares.at(-1)!].map(share =>

@@ -1,6 +1,6 @@
 /*
- * A made-up world: households in four regions photograph the same eight objects, but not the same forms of them. What
- * a benchmark shows follows from a few stated shares; no accuracy is written anywhere.
+ * A made-up world: households in four regions photograph eight objects, each in forms of their own.
+ * A few stated shares decide what each benchmark shows; accuracies follow from them.
  */
 import { type Random, randomFor } from '../../lib/random.ts'
 import { type Ink, type ObjectName, objectNames, objectSvg } from './objects.ts'
@@ -17,7 +17,7 @@ interface DemoRegion {
   countries: readonly string[]
   /** Shares of an object's three forms. */
   forms: readonly [number, number, number]
-  /** Middle of the household's monthly income. */
+  /** Median monthly income of the region's households. */
   income: number
 }
 
@@ -30,7 +30,7 @@ const regions: readonly DemoRegion[] = [
 
 export const pictureSidePx = 232
 
-/** Clean pictures as the standard benchmark has them: nearly all in the common form. */
+/** Returns the clean pictures of the standard benchmark, nearly all of the common form. */
 export function standardPictures(count: number, seed: number, purpose: string): Picture[] {
   return Array.from({ length: count }, (_, i) => {
     const draw = randomFor(seed, `${purpose} ${i}`)
@@ -45,7 +45,7 @@ export function standardPictures(count: number, seed: number, purpose: string): 
   })
 }
 
-/** Pencil drawings: scenes as the standard benchmark has them, in gray. */
+/** Returns the scenes of the standard benchmark as gray pencil drawings. */
 export function sketches(count: number, seed: number): Picture[] {
   return standardPictures(count, seed, 'sketch').map(picture => ({
     ...picture,
@@ -111,7 +111,7 @@ interface SceneStyle {
   ink: Ink
   /** Brightness of the room, 0 … 1. */
   light: number
-  /** Other things lying about. */
+  /** Number of distracting objects. */
   clutter: number
   draw: Random
 }

@@ -11,7 +11,7 @@ export interface Answer<Row> {
   /** The columns and rows that text and Markdown show. Default: all. */
   shownColumns?: readonly TableColumn<Row>[]
   shownRows?: readonly Row[]
-  /** What the columns mean, and what restricts the answer. */
+  /** The meaning of the columns, and limitations of the answer. */
   notes: readonly string[]
 }
 

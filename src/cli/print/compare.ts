@@ -13,8 +13,8 @@ import { type Answer } from './answer.ts'
 const maxSentenceGroups = 3
 
 /**
- * Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove`. A change that the data do not
- * show is called so, with its interval.
+ * Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove`. If the data do not
+ * show a change, the sentence says so and gives the interval.
  */
 export function comparisonSentence(comparison: EvaluationComparison): string {
   const { rows, tested, isPaired, minN, metric } = comparison
@@ -103,7 +103,7 @@ export function comparisonAnswer(
 
 const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** Says what p-values are of, what their adjustment controls, and what they do not say. */
+/** Returns notes on the test behind the p-values, and on what their adjustment controls. */
 function testNote(comparison: EvaluationComparison): string {
   const { isPaired, tested, minN } = comparison
   if (!isPaired)

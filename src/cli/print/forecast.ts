@@ -27,7 +27,7 @@ const columns: TableColumn<Forecast>[] = [
   fieldColumn('disk', 'disk', orUnknown(bytesText)),
 ]
 
-/** What the forecast is for: where results go, the free bytes there, the device, the rule to stop by. */
+/** The folder of the results, its free bytes, the device, and the rule to stop by. */
 export interface ForecastContext {
   out: string
   free: number | null
@@ -35,7 +35,7 @@ export interface ForecastContext {
   until?: string | undefined
 }
 
-/** The plan as a table with its totals; a model's weights are counted once. */
+/** Returns the plan as a table with totals; the weights of a model are counted once. */
 export function forecastTable(
   rows: readonly Forecast[],
   { out, free, device = 'cpu', until }: ForecastContext,

@@ -1,11 +1,11 @@
-/** A gate's result for people (text, Markdown) and for continuous integration (JUnit). */
+/** Formats the result of a gate as text, Markdown or JUnit XML. */
 import { type GateCheck, type GateLimit } from '../../analysis/gate.ts'
 import { type GateResult } from '../../analysis/gateRun.ts'
 import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
 import { groupList, percent, shortList, stripControlCharacters } from '../../lib/table/text.ts'
 import { type Answer } from './answer.ts'
 
-/** The words of a limit: what is measured, what its bound is, and what is allowed. */
+/** Names of a limit's columns: the measured value, its bound and the allowed value. */
 interface LimitText {
   title: string
   measure: (value: string) => string
@@ -97,7 +97,7 @@ export function gateAnswer(gate: GateResult): Answer<GateCheck> {
   return { sentence: gateSentence(gate), columns, rows, shownRows, notes }
 }
 
-/** Names the groups of which nothing can be told, once for each reason. */
+/** Returns a note for each reason why groups could not be judged, with their names. */
 function unboundedNotes(rows: readonly GateCheck[]): string[] {
   const reasons = rows.flatMap(({ reason }) => reason ?? [])
   const kinds = [...new Set(reasons.map(reason => reason.replace(/^no interval: /, '')))]

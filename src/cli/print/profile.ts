@@ -2,14 +2,14 @@ import { type InferenceProfile } from '../../evaluate/profile.ts'
 import { type ExecutionPlan } from '../../evaluate/progress.ts'
 import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
 
-/** A model of a profile; what models share is on the first one's row. */
+/** A model of a profile; values shared by models are on the row of the first one. */
 interface ProfileRow extends Omit<InferenceProfile, 'infer'> {
   model: string
   first: boolean
   infer: number
 }
 
-/** Milliseconds per image, of all processes together. */
+/** Milliseconds per image, summed over all processes. */
 const stageColumn = (name: 'decode' | 'prepare' | 'write' | 'idle'): TableColumn<ProfileRow> => ({
   name,
   heading: `${name} ms`,
@@ -41,7 +41,7 @@ const columns: TableColumn<ProfileRow>[] = [
   stageColumn('idle'),
 ]
 
-/** Where the time went, in milliseconds an image. */
+/** Returns a table of the time that each step took, in milliseconds per image. */
 export function profileTable(profiles: readonly InferenceProfile[]): string {
   const rows = profiles.flatMap(({ infer, ...profile }) =>
     profile.models.map((model, m): ProfileRow => ({

@@ -1,7 +1,7 @@
 import { type Dataset } from '../../datasets/dataset.ts'
 import { shellWord } from '../../lib/table/text.ts'
 
-/** A PyTorch script that predicts for a data set, which is opened as `asked`, and writes what `geogap import` takes. */
+/** Returns a PyTorch script that predicts for a data set, opened as `asked`, and writes a file for `geogap import`. */
 export function pytorchScript(
   { name, classes, labelSpace, choices }: Dataset,
   asked = name,

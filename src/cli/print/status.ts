@@ -22,7 +22,7 @@ function reasonOf({ message, differs }: ResultStatus): string | null {
   return differs.length === 0 ? null : `differs in ${differs.join(', ')}`
 }
 
-/** What is stored, with a line on every evaluation on record. */
+/** Returns the stored results as a table, and a line for every recorded evaluation. */
 export function statusTable({ dir, results, runs }: RunStatus): Table {
   const counts = [...new Set(results.map(({ state }) => state))]
     .map(state => `${results.filter(result => result.state === state).length} ${state}`)

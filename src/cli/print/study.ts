@@ -8,7 +8,7 @@ import {
 } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
 
-/** Mean ± deviation over the seeds of every figure; percent and points for people, shares for machines. */
+/** Returns mean ± standard deviation over the seeds: percent and points for people, shares for programs. */
 export function studyTable(
   rows: readonly StudySummaryRow[],
   setting: string,

@@ -12,7 +12,7 @@ import {
 } from '../../lib/table/columns.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
-/** `verified 3 of …: all agree`, or what does not. */
+/** Returns `verified 3 of …: all agree`, or the shards that differ. */
 export function verifySentence({ shards, left, tolerance }: Verification): string {
   const differing = shards.filter(shard => !isWithinTolerance(shard, tolerance)).length
   const rest = left.length === 0 ? '' : `${left.length} evaluations could not be run again`
@@ -60,7 +60,7 @@ const machineColumns: TableColumn<MachineRow>[] = [
   { name: 'host', heading: 'host', value: row => row.host ?? null },
 ]
 
-/** Shard by shard, and the machines on both sides, of which stored shards name theirs by a letter. */
+/** Returns a table of the shards, and the machines of both sides; a letter stands for the machine of a stored shard. */
 export function verifyText(verified: Verification, format: 'text' | 'markdown'): string {
   const { shards, left, here, tolerance } = verified
   const made = [...new Set(shards.map(({ stored }) => JSON.stringify(stored)))]

@@ -14,8 +14,8 @@ import { followRun, type FollowedRun, type FollowOptions } from './followRun.ts'
 import { planPath, planRun, readPlan, type RunPlan } from './plan.ts'
 
 /**
- * As `evaluate`, by the workers at a queue: plans, puts the units into the queue, follows them, and says what failed. Rejects with
- * the signal's reason once it has come; then workers go on, and the same call follows again.
+ * Evaluates by the workers at a queue: plans, queues the units, follows them and reports failures. Rejects with the signal's
+ * reason when it is aborted; workers then continue, and another call with these options follows them again.
  */
 export async function evaluateByQueue(
   options: EvaluateOptions & { out: string },
@@ -30,7 +30,7 @@ export async function evaluateByQueue(
   }
   await recordModelNotes(dir, made.request.models)
   const place = await openStorage(made.place)
-  // A run that is taken up again keeps its units, though models may have been measured since.
+  // A resumed run keeps its units, although models may have been measured since.
   const plan = (await place.create(planPath(made.id), JSON.stringify(made)))
     ? made
     : await readPlan(place, made.id)
@@ -58,7 +58,7 @@ export async function evaluateByQueue(
 const attemptedPairs = ({ groups }: RunPlan) =>
   groups.flatMap(({ models, dataset }) => models.map(model => ({ model, dataset })))
 
-/** A row for every model of a unit that was set apart, but for those that are done there without the one that failed. */
+/** Returns a failure row for every model of a failed unit, except models that were stored without the failing one. */
 async function failuresOf(
   { groups }: RunPlan,
   { failedUnits: apart }: FollowedRun,

@@ -1,6 +1,6 @@
 /*
- * Follows a run at a queue. What is done is what the place holds; whatever is missing there, not set apart and not in the queue, is
- * put into the queue again: after a FLUSHALL as after the loss of a single job.
+ * Follows a run at a queue. The stored results say what is done; units that are missing, not failed and not in the queue are queued
+ * again, after a FLUSHALL as after the loss of a single job.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Queue } from 'bullmq'
@@ -24,7 +24,7 @@ export interface FollowOptions {
   priority?: number | undefined
   /** Milliseconds between looks at the place; default 2 s, and more where the place takes long to list. */
   pollMs?: number
-  /** Tries of a unit before it is set apart (3), and milliseconds before the second one (2,000), doubled each time. */
+  /** Tries of a unit before it counts as failed (3), and milliseconds before the second one (2,000), doubled each time. */
   maxTries?: number
   backoffMs?: number
   signal?: AbortSignal | undefined
@@ -53,8 +53,8 @@ interface FollowedQueue {
 }
 
 /**
- * Puts the plan's missing units into the queue and returns when all are stored or set apart, when somebody cancels the run, or when
- * `signal` comes (workers go on). Errors: those of `connectQueue`, `queue-full`.
+ * Queues the plan's missing units. Returns when all are stored or failed, when the run is cancelled, or when `signal` is
+ * aborted (workers continue). Errors: those of `connectQueue`, `queue-full`.
  */
 export function followRun(
   plan: RunPlan,
@@ -138,7 +138,7 @@ const countQueuedUnits = (queue: Queue): Promise<number> =>
 
 const unitsPerBulk = 1000
 
-/** The queue ignores a unit whose id it has. */
+/** The queue ignores a unit whose id it already has. */
 const jobOptions = (
   jobId: string,
   { maxTries = 3, backoffMs = 2000 }: Pick<FollowOptions, 'maxTries' | 'backoffMs'>,

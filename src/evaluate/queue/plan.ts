@@ -21,7 +21,7 @@ import { type EvaluationTarget, type OpenedTarget } from '../targets.ts'
 import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
 import { parseChecked } from './queue.ts'
 
-/** What a worker needs to compute as the planner would. All paths are absolute. */
+/** What a worker needs to compute what the planner would. All paths are absolute. */
 export interface RunPlanRequest
   extends EvaluationSettings, Pick<ExecutionOptions, 'batch' | 'keep' | 'replace'> {
   models: ModelSpec[]

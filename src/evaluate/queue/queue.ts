@@ -1,7 +1,7 @@
 /*
- * What the machines of a run tell each other through Redis or Valkey. A run has a BullMQ queue of its own, so pausing and
- * counting are its own too; beside it are a record of the run and one of each worker, which expires. Nothing here is needed
- * to know what is done: the place with the results says that.
+ * Communication between the machines of a run through Redis or Valkey. A run has a BullMQ queue of its own, so pausing and
+ * counting are separate too. Beside it are a record of the run and an expiring one of each worker. The results themselves,
+ * not the queue, say what is done.
  */
 import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
@@ -30,7 +30,7 @@ const runRecordSchema = z.object({
   id: z.string().regex(/^[\w-]{1,64}$/),
   /** Where its plan and its results are. */
   place: z.string().min(1),
-  /** Runs of a higher number go first; equal ones in the order of their beginning. */
+  /** Runs with a higher number go first; equal ones in the order of their start. */
   priority: z.int(),
   units: count,
   /** Units whose results are stored, as the follower saw it last. */
@@ -41,7 +41,7 @@ const runRecordSchema = z.object({
   /** `doneSeconds` when the run was begun or taken up again. */
   before: seconds,
   began: z.iso.datetime(),
-  /** Last sign of the process that follows the run. */
+  /** Time of the last message of the process that follows the run. */
   seen: z.iso.datetime(),
 })
 export type QueuedRunRecord = z.infer<typeof runRecordSchema>
@@ -147,10 +147,10 @@ export async function withQueue<T>(url: string, work: (redis: Redis) => Promise<
   }
 }
 
-/** The address without what must not be shown. */
+/** Returns the address without user and password. */
 const shownUrl = (url: string): string => url.replace(/\/\/.*@/, '//')
 
-/** A failed command or connection in one line; others pass. */
+/** Returns a failed command or connection as an error of one line; other errors pass unchanged. */
 export function queueError(error: unknown, url: string): unknown {
   if (error instanceof GeogapError) return error
   const { code, message } = error as { code?: string; message: string }
@@ -230,11 +230,11 @@ export async function readQueuedRuns(
   return { runs, unreadable }
 }
 
-/** Lets a cancelled run go on. */
+/** Reverts the cancellation of a run. */
 export const uncancelRun = (redis: Redis, id: string): Promise<number> =>
   redis.srem(cancelledKey, id)
 
-/** Forgets a run: its queue and its record. */
+/** Removes a run: its queue and its record. */
 export async function removeQueuedRun(redis: Redis, id: string): Promise<void> {
   const queue = await openRunQueue(redis, id)
   await queue.obliterate({ force: true })
@@ -269,7 +269,7 @@ async function readWorkers(redis: Redis) {
   )
 }
 
-/** A unit that failed as often as it may, and is set apart. */
+/** A unit whose tries are used up. */
 export interface FailedUnit {
   unit: string
   tries: number
@@ -291,7 +291,7 @@ export async function readFailedUnits(redis: Redis, queue: Queue): Promise<Faile
 
 export interface RunState extends QueuedRun {
   state: 'running' | 'paused' | 'cancelled'
-  /** Seconds, by what was stored since the run was begun or taken up again; null before the first unit and while nothing is done. */
+  /** Seconds left, from what was stored since the run started or resumed; null before the first unit and while nothing is done. */
   left: number | null
   waiting: number
   active: number
@@ -312,7 +312,7 @@ export interface ClusterState {
   unreadable: UnreadableRecord[]
 }
 
-/** Everything that a person wants to know of the machines and runs at a queue. */
+/** The state of the machines and runs at a queue. */
 export async function readClusterState(redis: Redis): Promise<ClusterState> {
   const runs: RunState[] = []
   const queued = await readQueuedRuns(redis)
@@ -381,5 +381,5 @@ export async function steerRun(
   await queue.close()
 }
 
-/** Milliseconds after which a process that followed a run is taken for gone. */
+/** Milliseconds without a message after which the follower of a run counts as gone. */
 const followerGoneAfterMs = 60_000

@@ -1,7 +1,7 @@
 /*
  * A worker: takes one unit at a time from the runs at a queue, the most urgent run first. It renews the unit's lock while
- * child processes infer. A lock that is lost (the machine slept, the queue was emptied) costs nothing but time: whoever
- * finishes second finds the shard committed.
+ * child processes infer. A lost lock (the machine slept, the queue was emptied) costs time only: the
+ * second worker to finish finds the shard committed.
  */
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
@@ -32,7 +32,7 @@ import {
   writeWorker,
 } from './queue.ts'
 
-/** Does a unit and commits it to the place; rejects when it cannot, or with the signal's reason. */
+/** Computes a unit and commits its results; rejects if it cannot, or with the signal's reason. */
 export type EvaluateUnit = (work: {
   plan: RunPlan
   unit: WorkUnit
@@ -42,7 +42,7 @@ export type EvaluateUnit = (work: {
 
 export interface QueueWorkerOptions {
   queue: string
-  /** A folder or an address of a store; runs whose place is not below it are left alone. */
+  /** A folder or an address of a store; runs with results elsewhere are ignored. */
   allow: string
   evaluateUnit: EvaluateUnit
   /** Ends the worker after giving its unit back. */
@@ -54,7 +54,7 @@ export interface QueueWorkerOptions {
   /** Milliseconds between looks at queues that were empty; default 1 s. */
   idleMs?: number
   onUnit?: (event: { run: string; unit: string; seconds: number; error?: Error }) => void
-  /** Receives, once each, what keeps the worker from a run or from the queue. */
+  /** Receives each problem with a run or the queue once. */
   onProblem?: (text: string) => void
 }
 
@@ -63,11 +63,11 @@ interface QueueWorker extends Required<Omit<QueueWorkerOptions, 'slots'>> {
   record: WorkerRecord
   workers: Map<string, Worker>
   plans: PromiseCache<{ plan: RunPlan; place: Storage }>
-  /** The runs as they were a moment ago. */
+  /** The runs as of the last look. */
   recentRuns?: { at: number; list: Promise<QueuedRun[]> }
 }
 
-/** Works until `signal` comes. Errors: those of `connectQueue`. */
+/** Works until `signal` is aborted. Errors: those of `connectQueue`. */
 export async function runQueueWorker(options: QueueWorkerOptions): Promise<void> {
   const { slots = 1, lockMs = 30_000, idleMs = 1000, onUnit, onProblem } = options
   const redis = await connectQueue(options.queue)
@@ -135,7 +135,7 @@ async function serveUnits(hand: QueueWorker): Promise<void> {
   }
 }
 
-/** Waits, or less when the signal comes. */
+/** Waits; an aborted signal ends the wait early. */
 const pause = (milliseconds: number, signal?: AbortSignal): Promise<void> =>
   delay(milliseconds, undefined, { signal, ref: signal !== undefined }).catch(() => undefined)
 
@@ -169,7 +169,7 @@ const isBelow = (place: string, prefix: string): boolean =>
     ? `${place}/`.startsWith(prefix.replace(/\/?$/, '/')) && !place.split('/').includes('..')
     : !isObjectStoreUrl(place) && isInside(resolve(place), prefix)
 
-/** Sets apart the job that was just locked by `token` and could not be parsed. */
+/** Marks the job that was just locked by `token` and could not be parsed as failed. */
 async function setApartUnreadable(redis: Redis, worker: Worker, token: string): Promise<void> {
   const { Job, UnrecoverableError } = await import('bullmq')
   for (const id of await redis.lrange(worker.toKey('active'), 0, -1)) {
@@ -192,7 +192,7 @@ async function readServedRuns(hand: QueueWorker): Promise<QueuedRun[]> {
   return releaseEndedRuns(hand, runs)
 }
 
-/** Lets go of runs that are no longer at the queue: each has a connection of its own, and a timer. */
+/** Releases runs that are no longer at the queue: each has its own connection and timer. */
 function releaseEndedRuns({ workers, plans }: QueueWorker, runs: QueuedRun[]): QueuedRun[] {
   const there = new Set(runs.map(({ id }) => id))
   for (const [id, worker] of workers)
@@ -204,7 +204,7 @@ function releaseEndedRuns({ workers, plans }: QueueWorker, runs: QueuedRun[]): Q
   return runs
 }
 
-/** How often a unit may be found without its worker: workers die for reasons that are not the unit's. */
+/** How often a unit may lose its worker before it fails: workers also die for other reasons. */
 const maxStalledCount = 10
 
 async function openBullWorker(hand: QueueWorker, run: string): Promise<Worker> {
@@ -290,7 +290,7 @@ async function checkedUnit({ data }: Job<unknown>, plan: RunPlan): Promise<WorkU
   )
 }
 
-/** Waits until the queue was told. That it has forgotten the unit, or given it to another, matters to nobody. */
+/** Waits until the queue is told, and ignores that it has dropped the unit or given it to another worker. */
 async function settleUnit({ signal }: QueueWorker, told: Promise<unknown>): Promise<void> {
   const settled = told.catch(() => undefined)
   await (signal.aborted ? Promise.race([settled, pause(1000)]) : settled)

@@ -30,7 +30,7 @@ export function createUnitEvaluator(): EvaluateUnit {
   return async ({ plan, unit, place, signal }) => {
     const key = `${plan.id} ${unit.group}`
     const opened = groups.load(key, () => openGroup(plan, unit.group, models))
-    // Before memory is measured for the next group.
+    // Frees memory before it is measured for the next group.
     if (key !== last) pool.end()
     last = key
     const { start, end, group } = unit

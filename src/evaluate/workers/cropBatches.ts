@@ -9,7 +9,7 @@ export interface CropBatch {
   crops: Uint8Array
   /** Positions in the shard, one for every crop. */
   positions: number[]
-  /** Items without a crop and the code of what went wrong. */
+  /** Items without a crop, with their error codes. */
   failed: { at: number; code: string }[]
 }
 
@@ -20,7 +20,7 @@ export interface PendingCrops {
   handedOver: Promise<void>
   /** Room for a crop of each item. */
   crops: Uint8Array
-  /** Each item's crop in its room, or the code of what went wrong. */
+  /** Each item's crop in its place, or an error code. */
   results: Promise<Uint8Array | string>[]
 }
 
@@ -60,7 +60,7 @@ function beginCrops(
   const handedOver = Promise.all(reads).then(
     () => new Promise<void>(resolve => setImmediate(resolve)),
   )
-  // Whoever waits for these hears of a fault; a batch that nobody waits for any more must not end the process.
+  // Awaiting these reports an error; an error of an abandoned batch must not end the process.
   for (const promise of [handedOver, ...made]) promise.catch(() => undefined)
   return { handedOver, crops, results: made }
 }

@@ -11,9 +11,9 @@ import { addTimings, zeroTimings } from './messages.ts'
 
 export interface WorkerPoolOptions {
   processes: number
-  /** Milliseconds without a sign of life after which a child is taken for hung. */
+  /** Milliseconds without a message after which a child counts as hung. */
   hungAfterMs?: number
-  /** Ends the run after the running batches; shards that are not begun are left out. */
+  /** Ends the run after the running batches; shards not yet started are left out. */
   signal?: AbortSignal | undefined
   onImages?: (count: number) => void
   /** Keeps the processes for the next shards. */
@@ -80,7 +80,7 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
   if (failed) throw failed.reason
 }
 
-/** Loads a group in one child and ends it: what loading keeps on disk is there for those that come. */
+/** Loads a group in one child and ends it, so that what loading caches on disk is ready for other children. */
 export async function loadOnce(group: InferenceGroup, options: WorkerPoolOptions): Promise<void> {
   const worker = createWorker(group)
   try {
@@ -133,7 +133,7 @@ export function createWorkerPool(): WorkerPool {
 export interface Worker {
   /** Undefined when the run was aborted before the first batch was done. */
   run(items: readonly ShardSample[], options: WorkerPoolOptions): Promise<ShardResult | undefined>
-  /** From now on the child does not keep this process from ending. */
+  /** Lets this process end while the child is running. */
   unref(): void
   stop(): void
 }
@@ -145,7 +145,7 @@ function createWorker(group: InferenceGroup): Worker {
   const alive = async (options: WorkerPoolOptions): Promise<ChildProcess | undefined> => {
     if (child?.connected) return child
     let ready = await load(options)
-    // Once may be the doing of others: a full memory, a person.
+    // A single death may have another cause, such as full memory.
     if (ready.type === 'ended' && !options.signal?.aborted) ready = await load(options)
     if (options.signal?.aborted) return undefined
     if (ready.type === 'ready') return child
@@ -193,7 +193,7 @@ const modelNamesOf = (group: InferenceGroup): string =>
 function startChild(): ChildProcess {
   const child = forkModule('./worker.ts', import.meta.url, {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    // A group of its own: what a terminal sends on Ctrl-C is for the parent alone.
+    // Its own process group, so that Ctrl-C in a terminal reaches the parent only.
     detached: process.platform !== 'win32',
   })
   if (!process.listeners('exit').includes(killAll)) process.on('exit', killAll)

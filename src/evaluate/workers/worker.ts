@@ -26,7 +26,7 @@ interface LoadedGroup {
 
 let loaded: LoadedGroup | undefined
 
-/** Where the parent is gone nobody hears it, and the end of the channel ends this process. */
+/** If the parent is gone, the message is lost and the end of the channel ends this process. */
 const send = (message: FromWorker): void =>
   void process.send?.(message, undefined, undefined, () => undefined)
 
@@ -103,7 +103,7 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
   })
 }
 
-/** A shard at work. */
+/** The shard being computed. */
 interface ShardWork {
   items: readonly ShardSample[]
   /** Filled in as images are inferred. */

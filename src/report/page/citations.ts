@@ -9,7 +9,7 @@ import { uncitedNotes } from '../../analysis/citing/methods.ts'
 import { benchmarkNameOf } from '../../analysis/datasetRoles.ts'
 import { markup, type Markup, trustMarkup } from './markup.ts'
 
-/** What to cite: the paper whose measures these are, the benchmarks with their terms, the models. */
+/** Returns what to cite: the paper that defined the measures, the benchmarks with their terms, and the models. */
 export function citationsSection(cited: Bibliography): Markup {
   const { measures, datasets, models } = cited
   const known = [

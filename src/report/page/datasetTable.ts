@@ -29,11 +29,11 @@ const datasetColumns: TableColumn<Benchmark>[] = [
   },
 ]
 
-/** Every benchmark that is known by name. */
+/** Returns a table of all benchmarks. */
 export const datasetTable = (format: TableFormat): string =>
   formatTable(datasetColumns, benchmarks, format)
 
-/** What is known of one benchmark, as plain data. */
+/** Returns the facts of a benchmark as plain data. */
 export function datasetFacts(name: string) {
   const { benchmark, variant } = requireBenchmark(name)
   const {
@@ -61,7 +61,7 @@ export function datasetFacts(name: string) {
   }
 }
 
-/** One benchmark in full. */
+/** Returns all facts of a benchmark as text. */
 export function datasetSheet(name: string): string {
   const { title, kind, source, terms, variants, get, places, downloads, ...expected } =
     datasetFacts(name)
@@ -91,7 +91,7 @@ export function datasetSheet(name: string): string {
 
 const maxShownItems = 12
 
-/** What a check found, for people. */
+/** Returns the result of a check as text. */
 export function datasetCheckText(check: DatasetCheck): string {
   const lines = [`${check.dataset}: ${check.images} images`]
   for (const [column, counts] of Object.entries(check.counts)) {

@@ -8,7 +8,7 @@ import {
   shareColumn,
 } from '../../lib/table/columns.ts'
 
-/** Answers before the end. */
+/** Tables of evaluations that stopped early. */
 export const estimateTable = (rows: readonly EstimateRow[]): Table =>
   createTable(
     {
@@ -48,7 +48,7 @@ export const estimateTable = (rows: readonly EstimateRow[]): Table =>
     rows,
   )
 
-/** One line for each model and data set: how many images were enough, and how many other models' outcomes have spared. */
+/** Returns a line for each model and data set: how many images were enough, and how many other models saved. */
 export function savingLines(rows: readonly EstimateRow[]): string[] {
   const names = [...new Set(rows.map(evaluationName))]
   return names.map(name => {
@@ -70,6 +70,6 @@ export function savingLines(rows: readonly EstimateRow[]): string[] {
 const evaluationName = ({ model, dataset, preprocessing }: EstimateRow): string =>
   `${model} on ${dataset} (${preprocessing})`
 
-/** Images that the same interval would take alone: the variance of a mean without replacement is s² (1/n - 1/N). */
+/** Returns the images that this interval would need without other models: the variance of a mean without replacement is s² (1/n - 1/N). */
 const imagesWithoutControls = ({ read, images, explained }: EstimateRow): number =>
   read === 0 ? 0 : 1 / (1 / images + (1 - explained) * (1 / read - 1 / images))

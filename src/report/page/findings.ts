@@ -6,7 +6,7 @@ import { type ProgressGap } from '../../metrics/progress.ts'
 import { progressEvidence } from '../../analysis/progress/evidence.ts'
 import { compareProgress, oodAverage } from '../../analysis/progress/progress.ts'
 
-/** A gap over fewer models says nothing. */
+/** Fewest models for which a gap is given. */
 const minGapModels = 3
 
 export interface GapFinding {
@@ -15,7 +15,7 @@ export interface GapFinding {
   gap: ProgressGap
 }
 
-/** The gap against the mean of the paper's out-of-distribution benchmarks where they are there, else each standard one. */
+/** Returns the gaps against the mean of the paper's out-of-distribution benchmarks, or, without them, against each standard benchmark. */
 export function gapFindings(results: RunView, geographic: string): GapFinding[] {
   const { roles, titleOf: title } = results
   if (roles.reference === null || roles.standard.length === 0) return []
@@ -31,7 +31,7 @@ export function gapFindings(results: RunView, geographic: string): GapFinding[] 
   })
 }
 
-/** Returns how the paper's measure of disparity goes with the reference's accuracy; `values` are percentage points. */
+/** Returns the trend of the paper's measure of disparity over the reference's accuracy; `values` are percentage points. */
 export function trendFinding(
   results: RunView,
   dataset: string,

@@ -40,7 +40,7 @@ const sectionTitles = {
   citing: 'How to cite',
 } as const
 
-/** The text of the page. */
+/** Returns the text of the page. */
 export async function reportPage(
   results: RunView,
   statuses: readonly ImageStatusRow[],

@@ -25,7 +25,7 @@ export interface HtmlTable<Row> {
   caption: string
   columns: readonly PageColumn<Row>[]
   rows: readonly Row[]
-  /** Rows that the page shows, where it does not show all; the download has all. */
+  /** Rows that the page shows; by default all. The download has all. */
   shownRows?: readonly Row[]
   /** Returns the heading under which a row stands, or '' for no headings. */
   groupOf?: (row: Row) => string

@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../lib/table/text.ts'
 
-/** Text that is known to be markup; everything else is escaped where it enters a template. */
+/** Text that is markup; any other text is escaped when it enters a template. */
 export interface Markup {
   readonly markup: string
 }
@@ -16,7 +16,7 @@ function partText(part: MarkupPart): string {
   return 'markup' in part ? part.markup : part.map(partText).join('')
 }
 
-/** A template whose values are escaped; lists are joined, null and false are left out. */
+/** Template tag that escapes values, joins lists and drops null and false. */
 export function markup(texts: TemplateStringsArray, ...values: readonly MarkupPart[]): Markup {
   return trustMarkup(texts.reduce((all, text, i) => all + partText(values[i - 1]) + text))
 }

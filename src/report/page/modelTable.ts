@@ -37,11 +37,11 @@ export const modelDetails: readonly TableColumn<ModelRow>[] = [
   ...fieldColumns({ source: 'source', weights: 'weights', note: 'note' }),
 ]
 
-/** Models as a table; CSV and JSON have every field, the formats for people those that fit a line. */
+/** Returns models as a table. CSV and JSON have every field, formats for people those that fit a line. */
 export const modelTable = (rows: readonly ModelRow[], format: TableFormat): string =>
   formatTable(format === 'csv' || format === 'json' ? modelDetails : modelColumns, rows, format)
 
-/** One model in full, a line per field that is known. */
+/** Returns all known fields of one model, one per line. */
 export function modelSheet(row: ModelRow): string {
   const lines = modelDetails.flatMap(({ heading, value, show }) => {
     const plain = value(row)

@@ -1,4 +1,4 @@
-/** What went wrong: failed models, images without a prediction, refused rows, results that do not compare. */
+/** Returns the section of problems: failed models, images without a prediction, refused rows, incomparable results. */
 import { countText } from '../../lib/table/text.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { type DatasetRecord } from '../../results/records.ts'
@@ -68,7 +68,7 @@ const problemTable = (
     shownRows: rows.slice(0, maxShownProblems),
   })
 
-/** Results of one data set's name on several contents do not compare. */
+/** Returns a note on data sets whose name stands for several contents, which cannot be compared. */
 function mixedContentWarnings(entries: readonly StoredEvaluation[]): string[] {
   const contents = new Map<string, Set<string>>()
   for (const { identity } of entries) {

@@ -1,4 +1,4 @@
-/** What was run, from the manifests beside the predictions. */
+/** Describes what was run, from the manifests beside the predictions. */
 import { type MethodsSection } from '../../analysis/citing/methods.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { type ModelRow, findModelRow } from '../../models/listing.ts'
@@ -104,7 +104,7 @@ function modelsTable(entries: readonly StoredEvaluation[]): Markup {
   })
 }
 
-/** What no line has room for goes to the download alone. */
+/** Long values are in the download only. */
 const downloadOnlyColumns = ['source', 'weights', 'note']
 
 const catalogueColumn = (column: TableColumn<ModelRow>): TableColumn<UsedModel> => ({

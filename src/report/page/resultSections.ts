@@ -13,7 +13,7 @@ import { percent, percentRange } from '../../lib/table/text.ts'
 /** Longer tables show the rows of the best model alone; the download has all. */
 const maxTableRows = 1000
 
-/** Accuracy overall, by place and by income, and the disparities. */
+/** Returns the sections of accuracy overall, by place and by income, and of disparities. */
 export async function tablesSection(results: RunView): Promise<Markup> {
   const { run } = results
   const held = ['region', 'country', 'income_group'].filter(column =>
@@ -62,7 +62,7 @@ function withoutSameMode<Row extends { preprocessing: string }>(
   )
 }
 
-/** Permutations and intervals of more models × groups than this would take longer than a reader waits. */
+/** Largest models × groups for which permutations and intervals are computed; more would take too long. */
 const maxInferredGroups = 2000
 
 const withoutInference = {

@@ -63,7 +63,7 @@ export const accuracyColumns = (
   { name: 'reason', heading: '', type: 'text', value: row => row.reason },
 ]
 
-/** Top-1 accuracy where images without a prediction count as wrong. */
+/** Returns top-1 accuracy with images without a prediction counted as wrong. */
 function accuracyWithErrors({ n, errors, top1 }: GroupAccuracyRow): number | null {
   return n + errors === 0 ? null : ((top1 ?? 0) * n) / (n + errors)
 }
@@ -103,7 +103,7 @@ const groupAccuracyText = (group: string | null, share: number | null): string =
 
 const leftOutText = ({ leftOut }: DisparityRow): string => groupList(leftOut, 4)
 
-/** `disparityColumns` with what noise alone would show, what remains, and whether failures could have made it. */
+/** Columns of `disparityColumns`, with the disparity expected by chance, the corrected one, and a warning about failures. */
 export const inferenceColumns: TableColumn<InferenceRow>[] = [
   ...disparityColumns.slice(0, 5),
   ...intervalColumns<InferenceRow>(({ interval }) => interval ?? [null, null]),
@@ -164,7 +164,7 @@ export const importedTable = (rows: readonly ImportedAccuracy[]): Table =>
     rows,
   )
 
-/** Results whose predictions another program made, as a note. */
+/** Returns a note on results whose predictions were imported. */
 function importedNotes(run: Run): string[] {
   const foreign = run.entries.filter(
     ({ identity }) => identity.source === 'imported' || identity.source === 'answers',
@@ -176,7 +176,7 @@ function importedNotes(run: Run): string[] {
   ]
 }
 
-/** What rows of evaluations that are not complete mean, where there are some. */
+/** Returns a note on rows of incomplete evaluations, if there are any. */
 const partialNotes = (rows: readonly GroupAccuracyRow[]): string[] =>
   rows.some(({ of }) => of !== null)
     ? [
@@ -184,10 +184,10 @@ const partialNotes = (rows: readonly GroupAccuracyRow[]): string[] =>
       ]
     : []
 
-/** Most reasons that a table names one by one. */
+/** Largest number of reasons that a table lists. */
 const namedReasons = 5
 
-/** Why rows have no interval, each reason once. */
+/** Returns the reasons why rows have no interval, each once. */
 export function withoutIntervalNotes(rows: readonly GroupAccuracyRow[]): string[] {
   const reasons = [...new Set(rows.flatMap(({ n, reason }) => (n > 0 ? (reason ?? []) : [])))]
   const more = reasons.length - namedReasons
@@ -196,7 +196,7 @@ export function withoutIntervalNotes(rows: readonly GroupAccuracyRow[]): string[
     : [...reasons.slice(0, namedReasons), `no interval likewise for ${more} more groups`]
 }
 
-/** Images that are in no row because the data set does not say their group, for each data set that has some. */
+/** Returns a note for each data set with images that are in no row because their group is unknown. */
 function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   const images = new Map<string, number>()
   for (const { dataset, cells } of by.length === 0 ? [] : countsByEvaluation(run)) {
@@ -209,7 +209,7 @@ function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   )
 }
 
-/** Column for machines: images of the row's data set that are in no row, or not scored. */
+/** Column for programs: images of the row's data set that are in no row, or not scored. */
 function leftOutColumn({ entries, datasets }: Run): TableColumn<GroupAccuracyRow> {
   const counts = new Map(
     entries.map(({ identity: { dataset, content } }) => {

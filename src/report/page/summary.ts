@@ -9,7 +9,7 @@ import { folded, markup, type Markup } from './markup.ts'
 import { drawnUnitText } from './resultTables.ts'
 import { percent } from '../../lib/table/text.ts'
 
-/** The main numbers, then in words; each sentence is written by a rule from the results. */
+/** Returns the main numbers, then sentences that rules write from the results. */
 export async function summarySection(results: RunView): Promise<Markup> {
   const parts: Markup[] = []
   for (const dataset of results.roles.geographic) {
@@ -30,7 +30,7 @@ export async function summarySection(results: RunView): Promise<Markup> {
   return markup`<p>${scopeSentence(results)} ${errorSentence(results)}</p>${parts}`
 }
 
-/** The numbers that a reader takes along. */
+/** Returns the main numbers. */
 function tiles(
   { overall, best, worst, disparity, model, models }: DatasetFinding,
   gaps: readonly GapFinding[],
@@ -144,7 +144,7 @@ function gapSentence(
     ${n} models${fitted.length < models.length && ` that are ${lines[0]!.kind === 'zero-shot' ? '' : 'not '}zero-shot`}, ${difference ? 'intervals by families of models' : (reason ?? 'without intervals')}.`
 }
 
-/** Whether an interval leaves out 0. */
+/** Returns whether an interval leaves out 0. */
 const isClear = (interval: Interval | null): boolean =>
   interval !== null && (interval[0] > 0 || interval[1] < 0)
 
