@@ -114,7 +114,8 @@ interface LineContext {
 function runLine(line: string, { folder, env, lacks }: LineContext): LineRun {
   const calls = callsIn(line)
   const program = /^(?:[A-Z_]+=\S+ +)*(\S+)/.exec(line)![1]!
-  if (!runnable.test(program) || calls.some(([name]) => neverRun.test(name!)))
+  const isOther = /\bnpx (?!geogap |tsx )/.test(line)
+  if (!runnable.test(program) || isOther || calls.some(([name]) => neverRun.test(name!)))
     return { command: line, outcome: 'checked', text: 'not run here' }
   const { status, stdout } = spawnSync('sh', ['-c', `exec 2>&1\n${line}`], {
     cwd: folder,

@@ -7,7 +7,7 @@
       !element.closest('pre, table'),
   )
   const blocks = [...document.querySelectorAll('main div[class*="language-"]')]
-  const pictures = [...document.querySelectorAll('main img')]
+  const pictures = [...document.querySelectorAll('img')]
   const faults = [
     ...(root.scrollWidth > root.clientWidth
       ? [`scrolls sideways: ${cut?.outerHTML.slice(0, 120) ?? ''}`]

@@ -29,6 +29,7 @@ export const groups = [
       guide('own-images', 'Your own images'),
       guide('own-model', 'Your own model'),
       guide('own-predictions', 'Your own predictions'),
+      guide('hub-data', 'A data set from the hub'),
       guide('compare', 'Compare two models'),
       guide('slices', 'Look at the errors'),
       guide('place', 'Where a model stands'),
