@@ -28,7 +28,10 @@ export async function readTarMembers(
   while (offset < fileSize) {
     const header = await read(offset, blockSize)
     if (header.length < blockSize) throw archiveError(file, `header at byte ${offset} is cut off`)
-    if (header.every(byte => byte === 0)) return refuseDuplicates(file, members)
+    if (header.every(byte => byte === 0)) {
+      refuseSecondArchive(file, offset, await read(offset, maxEndBytes))
+      return refuseDuplicates(file, members)
+    }
     const { name, size: stated, type } = parseHeader(file, offset, header)
     const body = offset + blockSize
     const size = isExtendedHeaderType(type) ? stated : (extended.size ?? stated)
@@ -53,6 +56,19 @@ export async function readTarMembers(
     offset = body + Math.ceil(size / blockSize) * blockSize
   }
   return refuseDuplicates(file, members)
+}
+
+/** The longest padding after an archive's end that programs write (GNU tar's largest usual record). */
+const maxEndBytes = 1 << 20
+
+/** Refuses an archive behind the end of another one, as `cat` makes them: readers of tar files stop at the first end. */
+function refuseSecondArchive(file: string, offset: number, end: Buffer): void {
+  for (let at = 0; at + blockSize <= end.length; at += blockSize)
+    if (end.toString('latin1', at + 257, at + 262) === 'ustar')
+      throw archiveError(
+        file,
+        `another archive begins at byte ${offset + at}, behind the end of the first: unpack it with tar -x --ignore-zeros`,
+      )
 }
 
 const isExtendedHeaderType = (type: string): boolean => ['x', 'g', 'L', 'K'].includes(type)

@@ -121,6 +121,17 @@ describe('crafted archives', () => {
       Buffer.concat([header(block => block.write('S', 156)), body('first'), ends]),
     ],
     [
+      'another tar behind its end',
+      Buffer.concat([makeTar({ 'a.jpg': 'first' }), makeTar({ 'b.jpg': 'second' })]),
+    ],
+    [
+      'another tar behind the padding of its end',
+      Buffer.concat([
+        Buffer.concat([makeTar({ 'a.jpg': 'first' })], 10_240),
+        makeTar({ 'b.jpg': 'second' }),
+      ]),
+    ],
+    [
       'a prefix upwards',
       Buffer.concat([header(block => block.write('../..', 345)), body('first'), ends]),
     ],
