@@ -218,7 +218,7 @@ export function rowSamples(
       'no-label',
       `${problems[0]!.message}, nor in any other of its ${rows.length} rows: labels are empty or -1, as in a hidden test split; give the labelled one`,
     )
-  refuseContradictedIndices(samples)
+  refuseContradictedIndices(samples, table.space)
   return { samples, problems, columns: kept }
 }
 

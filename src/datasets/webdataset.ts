@@ -83,7 +83,7 @@ export async function readShards(
       'no-label',
       `no sample of ${location} has an image and a class (.cls) of ${names.length} names: ${problems[0]?.message ?? 'it is empty'}`,
     )
-  refuseContradictedIndices(samples)
+  refuseContradictedIndices(samples, rules.space)
   return { name: location, samples, problems, space: rules.space, labelMap: rules.labelMap }
 }
 

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
@@ -108,6 +109,19 @@ describe("a Parquet file's class names", () => {
     await expect(openDataset({ name: shifted })).rejects.toMatchObject({
       code: 'labels-contradict-names',
     })
+  })
+
+  it('of few classes in another order are right beside files with the names of ImageNet', async () => {
+    const wnids = ['n03888257', 'n01440764', 'n02102040']
+    const files = wnids.map((wnid, label) => ({ path: `${wnid}_${label}.JPEG`, label }))
+    const name = await hubFile('ten.parquet', files, ['parachute', 'tench', 'springer'])
+    const { samples, labelSpace } = await openDataset({ name })
+    expect([labelSpace, samples.map(({ labels }) => labels)]).toEqual(['own', [[0], [1], [2]]])
+    const classes = join(root, 'own.txt')
+    writeFileSync(classes, 'thing\nanimal\n')
+    const table = join(root, 'own.csv')
+    writeFileSync(table, `image,label\n${wnids[0]!}.JPEG,0\n${wnids[1]!}.JPEG,animal\n`)
+    expect((await openDataset({ name: table, classes })).samples).toHaveLength(2)
   })
 })
 

@@ -15,7 +15,14 @@ import {
   type Labelling,
   type LabelsOption,
 } from './labelMap.ts'
-import { imagenetIndices, imagenetSpace, normalizeLabel, numberedName, ownSpace } from './labels.ts'
+import {
+  imagenetIndices,
+  imagenetSpace,
+  type LabelSpace,
+  normalizeLabel,
+  numberedName,
+  ownSpace,
+} from './labels.ts'
 
 /** What the class indices of a file accept. */
 export interface IndexLabelling extends Pick<Labelling, 'space' | 'labelMap'> {
@@ -187,11 +194,15 @@ function unambiguous(name: string, indices: readonly number[]): readonly number[
 }
 
 /**
- * Refuses class indices that contradict the wnids in the samples' ids, as ImageNet's files have them in their names: they
- * count from 1 or in another order. Ids without a wnid of ImageNet's 1,000 are passed over.
+ * Refuses labels of ImageNet's classes that contradict the wnids in the samples' ids, as ImageNet's files have them in their names:
+ * they count from 1 or in another order. Ids without a wnid of ImageNet's 1,000 are passed over, and so are classes of one's own.
  * @throws GeogapError `labels-contradict-names`
  */
-export function refuseContradictedIndices(samples: readonly Sample[]): void {
+export function refuseContradictedIndices(
+  samples: readonly Sample[],
+  { kind }: Pick<LabelSpace, 'kind'>,
+): void {
+  if (kind !== 'imagenet-1k') return
   const named = samples.flatMap(({ id, labels, label }) => {
     const [wnid = ''] = /(?<![a-z\d])n\d{8}(?!\d)/.exec(id) ?? []
     const index = indexOfWnid(wnid)
