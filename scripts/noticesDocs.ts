@@ -101,7 +101,12 @@ export const shippedData: readonly {
     terms: 'Apache-2.0; facts',
   },
   {
-    files: ['src/models/timmTags.tsv', 'src/models/costs.tsv'],
+    files: [
+      'src/models/timmTags.tsv',
+      'src/models/timmHeadTags.tsv',
+      'src/models/imagenetHeads.tsv',
+      'src/models/costs.tsv',
+    ],
     holds: 'names, preprocessing and licences of published weights',
     source: 'timm 1.0.31',
     terms: 'Apache-2.0',

@@ -2,6 +2,28 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { normalizations } from '../src/models/recipes.ts'
 
+/** A tag of timm's registry. */
+export interface PretrainedTag {
+  name: string
+  tag: string
+  default?: boolean
+  hf_hub_id?: string
+  /** Where the weights are if no hub repository has them. */
+  url?: string
+  num_classes?: number
+  input_size: [channels: number, rows: number, columns: number]
+  interpolation: string
+  crop_pct: number
+  crop_mode: string
+  mean: number[]
+  std: number[]
+  license?: string
+  test_input_size?: [channels: number, rows: number, columns: number]
+  test_crop_pct?: number
+  fixed_input_size?: boolean
+  params?: number
+}
+
 /** Reads the tags of a registry: a JSON file whose `pretrained` lists them. */
 export async function readPretrainedTags<Tag>(file: string): Promise<Tag[]> {
   const { pretrained } = JSON.parse(await readFile(file, 'utf8')) as { pretrained: Tag[] }
@@ -28,4 +50,31 @@ export async function writeTagTable(
   const head = Object.keys(rows[0]!).join('\t')
   const file = new URL(`../src/models/${name}`, import.meta.url)
   await writeFile(file, `${[head, ...lines].join('\n')}\n`)
+}
+
+/** Returns a tag's row of `timmTags.tsv`; `published` has the lines of timm's results by model. */
+export function tagRow(
+  tag: PretrainedTag,
+  published: ReadonlyMap<string | undefined, readonly string[][]>,
+): Readonly<Record<string, string | number>> {
+  const { test_input_size: testInput, test_crop_pct: testCropPct } = tag
+  const model = `${tag.name}.${tag.tag}`
+  const place = tag.hf_hub_id ?? tag.url!
+  const hasTest = testInput !== undefined || testCropPct !== undefined
+  return {
+    model,
+    normalization: normalizationName(tag),
+    interpolation: tag.interpolation,
+    cropPct: tag.crop_pct,
+    size: tag.input_size[1],
+    resize: tag.crop_mode === 'squash' ? 'squash' : 'short side',
+    licence: tag.license ?? 'unknown',
+    parameters: tag.params ?? '',
+    place: place === `timm/${model}` ? '' : place,
+    testSize: hasTest ? (testInput ?? tag.input_size)[1] : '',
+    testCropPct: hasTest ? (testCropPct ?? tag.crop_pct) : '',
+    inputSize: tag.fixed_input_size ? 'fixed' : '',
+    classes: tag.num_classes === 1000 ? '' : (tag.num_classes ?? ''),
+    imagenet: (published.get(model) ?? []).map(([, size, top1]) => `${size}:${top1}`).join(' '),
+  }
 }

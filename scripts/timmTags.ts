@@ -9,28 +9,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { groupByKey } from '../src/lib/tally.ts'
 import { architectures } from '../src/models/architectures.ts'
-import { normalizationName, readPretrainedTags, writeTagTable } from './tagTables.ts'
-
-interface PretrainedTag {
-  name: string
-  tag: string
-  default?: boolean
-  hf_hub_id?: string
-  /** Where the weights are if no hub repository has them. */
-  url?: string
-  num_classes?: number
-  input_size: [channels: number, rows: number, columns: number]
-  interpolation: string
-  crop_pct: number
-  crop_mode: string
-  mean: number[]
-  std: number[]
-  license?: string
-  test_input_size?: [channels: number, rows: number, columns: number]
-  test_crop_pct?: number
-  fixed_input_size?: boolean
-  params: number
-}
+import { type PretrainedTag, readPretrainedTags, tagRow, writeTagTable } from './tagTables.ts'
 
 const [file] = process.argv.slice(2)
 if (file === undefined) {
@@ -44,29 +23,6 @@ const [, ...results] = (await readFile(join(dirname(file), 'timm-results-imagene
   .map(line => line.split(','))
 const published = groupByKey(results, ([model]) => model)
 
-const rowOf = (tag: PretrainedTag) => {
-  const { test_input_size: testInput, test_crop_pct: testCropPct } = tag
-  const model = `${tag.name}.${tag.tag}`
-  const place = tag.hf_hub_id ?? tag.url!
-  const hasTest = testInput !== undefined || testCropPct !== undefined
-  return {
-    model,
-    normalization: normalizationName(tag),
-    interpolation: tag.interpolation,
-    cropPct: tag.crop_pct,
-    size: tag.input_size[1],
-    resize: tag.crop_mode === 'squash' ? 'squash' : 'short side',
-    licence: tag.license ?? 'unknown',
-    parameters: tag.params,
-    place: place === `timm/${model}` ? '' : place,
-    testSize: hasTest ? (testInput ?? tag.input_size)[1] : '',
-    testCropPct: hasTest ? (testCropPct ?? tag.crop_pct) : '',
-    inputSize: tag.fixed_input_size ? 'fixed' : '',
-    classes: tag.num_classes === 0 ? 0 : '',
-    imagenet: (published.get(model) ?? []).map(([, size, top1]) => `${size}:${top1}`).join(' '),
-  }
-}
-
 const pretrained = await readPretrainedTags<PretrainedTag>(file)
 const built = pretrained.filter(
   ({ name, num_classes, hf_hub_id, url }) =>
@@ -79,5 +35,8 @@ const ordered = names.flatMap(name => {
   const tags = built.filter(tag => tag.name === name)
   return [...tags.filter(tag => tag.default), ...tags.filter(tag => !tag.default)]
 })
-await writeTagTable('timmTags.tsv', ordered.map(rowOf))
+await writeTagTable(
+  'timmTags.tsv',
+  ordered.map(tag => tagRow(tag, published)),
+)
 process.stdout.write(`${ordered.length} tags of ${names.length} architectures\n`)

@@ -6,6 +6,7 @@ import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { openStorage } from '../lib/storage/open.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { version } from '../lib/version.ts'
+import { evaluationNote } from '../models/headClasses.ts'
 import { checkDevice } from '../models/runtime/devices.ts'
 import { recordOwnImageFolders } from '../results/imageSources.ts'
 import { recordDataset, recordFailures } from '../results/records.ts'
@@ -69,7 +70,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const failures = [...unusableFailures(plan), ...preparationFailures(failed, parts)]
   await recordModelNotes(
     dir,
-    prepared.map(({ spec }) => spec),
+    prepared.map(({ spec }) => ({ name: spec.name, note: evaluationNote(spec) })),
   )
   const work: DatasetEvaluation[] = []
   const place = await openStorage(out)

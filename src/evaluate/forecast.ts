@@ -3,6 +3,7 @@ import { loadCosts, secondsPerImage } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { modelCost } from '../models/cost.ts'
+import { evaluationNote } from '../models/headClasses.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { intersectRanges } from '../lib/ranges.ts'
 import { totalLength } from '../lib/ranges.ts'
@@ -74,7 +75,7 @@ export async function forecast(
       download: await bytesToDownload(spec, 4 * parameters),
       seconds: before.seconds + (images * secondsPerImage(cost)) / cores,
       measured: cost.measured,
-      note: spec.note ?? null,
+      note: evaluationNote(spec) ?? null,
       disk: before.disk + images * (bytesPerRow + keptBytesPerImage(spec, dataset, keep)),
     })
   }
@@ -113,7 +114,7 @@ export async function forecastPending(
         download: await bytesToDownload(spec, 4 * parameters),
         seconds: images === null ? null : (images * secondsPerImage(cost)) / cores,
         measured: cost.measured,
-        note: spec.note ?? null,
+        note: evaluationNote(spec) ?? null,
         disk: images === null ? null : images * bytesPerRow,
       })
     }

@@ -23,9 +23,11 @@ function catalog(): Catalog {
 function buildCatalog(all: readonly ModelSpec[]): Catalog {
   const models = new Map(all.map(spec => [spec.name, spec]))
   const aliases = new Map(testbed().map(({ name, model }) => [name.toLowerCase(), model]))
-  const named = (one: ModelSpec): boolean => one.classes === 'imagenet-1k'
+  const named = (one: ModelSpec): boolean => one.classes === 'imagenet-1k' && !one.headClasses
+  const large = (one: ModelSpec): boolean => one.headClasses !== undefined
   const headless = (one: ModelSpec): boolean => one.classes.length === 0
-  for (const { name, architecture } of [...all.filter(named), ...all.filter(headless)])
+  const ordered = [named, headless, large].flatMap(kind => all.filter(kind))
+  for (const { name, architecture } of ordered)
     if (!aliases.has(architecture)) aliases.set(architecture, name)
   return { models, aliases }
 }
@@ -94,12 +96,13 @@ function suggestNames(name: string): string[] {
 
 /** Returns a model with the weights of `file`, whose name is added to the architecture's. */
 const modelWithFile = (
-  { architecture, classes, recipe, testRecipe, fixedSize }: ModelSpec,
+  { architecture, classes, headClasses, recipe, testRecipe, fixedSize }: ModelSpec,
   file: string,
 ): ModelSpec => ({
   name: `${architecture}@${basename(file, extname(file))}`,
   architecture,
   classes,
+  headClasses,
   recipe,
   testRecipe,
   fixedSize,

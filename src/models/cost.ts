@@ -47,16 +47,22 @@ export function modelCost(spec: ModelSpec): ModelCost {
   return { parameters, multiplyAdds: 200 * parameters }
 }
 
-/** Returns the name of a model's row in the table of costs: its architecture, without its head if the weights have none. */
-export const costName = ({ architecture, classes }: ModelSpec): string =>
-  classes.length === 0 ? `${architecture} without head` : architecture
+/**
+ * Returns the name of a model's row in the table of costs: its architecture, without its head or with another one if the
+ * weights have these.
+ */
+export function costName({ architecture, classes, headClasses }: ModelSpec): string {
+  if (headClasses !== undefined) return `${architecture} with ${headClasses} classes`
+  return classes.length === 0 ? `${architecture} without head` : architecture
+}
 
 /** Counts parameters and multiply-adds in the graph of a catalogued architecture. */
-export function countCost({ architecture: name, recipe, classes }: ModelSpec): ModelCost {
+export function countCost(spec: ModelSpec): ModelCost {
+  const { architecture: name, recipe, classes, headClasses } = spec
   const graph = createGraph()
   const w = parameterScope(graph)
   const known = findArchitecture(name)
-  const own = Array.isArray(classes) ? classes.length : 1000
+  const own = headClasses ?? (Array.isArray(classes) ? classes.length : 1000)
   imageTower(w, known, { size: recipe.size, classes: own })
   const adds = multiplyAdds(graph)
   if (known.kind === 'dual') textTower(w, known)

@@ -10,6 +10,7 @@ import { areImagenetLabels } from '../datasets/labels/classNames.ts'
 import { GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
 import { hubFile, type HubFile, type HubOptions, type HubSource } from '../lib/hub/hub.ts'
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
+import { headListOf } from './headClasses.ts'
 import { hubRecipe, timmRecipe } from './hubPreprocessing.ts'
 import { type GraphUse, type ModelSpec, type TextTower } from './spec.ts'
 
@@ -54,7 +55,7 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
   return {
     ...common,
     graph: graphUseOf(found.data, file),
-    classes: isClassifier(found.data, file) ? classesOf(found.data, repo) : [],
+    ...(isClassifier(found.data, file) ? classesOf(found.data, repo) : { classes: [] }),
     weights: { from: 'hub', repo, file, revision },
   }
 }
@@ -154,18 +155,26 @@ function graphUseOf(found: HubConfig, file: string): GraphUse {
     : { ...feed, output: 'pooler_output', kind: 'embedding' }
 }
 
-/** Returns the classes that `id2label` or timm's `label_names` names; timm's 1,000 without names are ImageNet's. */
-function classesOf(config: HubConfig, repo: string): ModelSpec['classes'] {
+/**
+ * Returns the classes that `id2label` or timm's `label_names` names; timm's 1,000 without names are ImageNet's. Of ImageNet's
+ * after a background class, and of timm's heads over the lists of ImageNet-12k to -22k, the 1,000 are picked.
+ */
+function classesOf(config: HubConfig, repo: string): Pick<ModelSpec, 'classes' | 'headClasses'> {
   const { id2label, label_names: listed, num_classes: count, pretrained_cfg: timm } = config
   const names =
     listed ??
     Array.from({ length: Object.keys(id2label ?? {}).length }, (_, i) => id2label?.[String(i)])
-  if (names.length === 0 && timm && count === 1000) return 'imagenet-1k'
+  if (names.length === 0 && timm && count === 1000) return { classes: 'imagenet-1k' }
+  const isWnids = names.every(name => /^n\d{8}/.test(name ?? ''))
+  if (timm && count && count > 1001 && headListOf(count) && (names.length === 0 || isWnids))
+    return { classes: 'imagenet-1k', headClasses: count }
   if (names.length < 2 || names.some(name => name === undefined))
     throw inputError(
       'bad-hub-model',
       `id2label in config.json of ${repo} does not name classes 0, 1, 2 …`,
     )
   const labels = names as string[]
-  return areImagenetLabels(labels) ? 'imagenet-1k' : labels
+  if (labels.length === 1001 && areImagenetLabels(labels.slice(1)))
+    return { classes: 'imagenet-1k', headClasses: 1001 }
+  return { classes: areImagenetLabels(labels) ? 'imagenet-1k' : labels }
 }

@@ -102,6 +102,8 @@ export interface ModelSpec {
   text?: TextTower | undefined
   /** ImageNet's 1,000 in wnid order, the model's own class names (none if it gives features alone), or any names given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
+  /** Classes of a head over more than ImageNet's 1,000, whose logits are picked by wnid. */
+  headClasses?: number | undefined
   /** A classifier that replaces the model's own head. */
   head?: TrainedHead
   /** Preprocessing that the weights were trained for. */
@@ -142,6 +144,8 @@ export interface LocalModel {
   headFile?: string | undefined
   /** Size of its own classifier; 0 for a model without one. */
   classes: number
+  /** Whether the logits of ImageNet's 1,000 are picked from those of a larger head. */
+  picksImagenet?: boolean | undefined
   files: readonly string[]
   /** Whether its table of positions is resized to the images. */
   resizePositions?: boolean | undefined

@@ -4,8 +4,14 @@ import { tagRecipe } from './recipes.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 
-/** Returns timm's tags with 1,000 classes or without a head; an architecture's default tag precedes its others. */
-export function timmModels(): ModelSpec[] {
+/**
+ * Returns timm's tags with 1,000 classes, without a head, and last those with a head over more classes; of those with 1,000 an
+ * architecture's default tag precedes its others.
+ */
+export const timmModels = (): ModelSpec[] =>
+  ['timmTags.tsv', 'timmHeadTags.tsv'].flatMap(readTimmTags)
+
+function readTimmTags(file: string): ModelSpec[] {
   type Column =
     | 'model'
     | 'normalization'
@@ -20,7 +26,7 @@ export function timmModels(): ModelSpec[] {
     | 'inputSize'
     | 'classes'
     | 'imagenet'
-  return readTsv<Column>(new URL('./timmTags.tsv', import.meta.url)).map(row => ({
+  return readTsv<Column>(new URL(`./${file}`, import.meta.url)).map(row => ({
     name: row.model,
     architecture: Object.hasOwn(architectures, row.model) ? row.model : row.model.split('.', 1)[0]!,
     classes: row.classes === '0' ? [] : 'imagenet-1k',
@@ -36,6 +42,7 @@ export function timmModels(): ModelSpec[] {
       .map(text => text.split(':').map(Number))
       .map(([size, top1]) => ({ size: size!, top1: top1! })),
     weights: timmWeights(row.model, row.place),
+    headClasses: Number(row.classes) > 0 ? Number(row.classes) : undefined,
     licence: row.licence,
     source: 'timm',
   }))

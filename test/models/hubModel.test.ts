@@ -113,6 +113,16 @@ describe('hf:owner/repo', () => {
     })
   })
 
+  it('picks ImageNet’s classes of a head with a background class', () => {
+    const names = ['background', ...imagenetClasses.map(({ synonyms }) => synonyms.join(', '))]
+    const config = { ...classifier, id2label: Object.fromEntries(names.entries()) }
+    return withHub({ classes: 1001 }, config, async () => {
+      const spec = await loadModelSpec(`hf:${repo}`)
+      expect(spec).toMatchObject({ classes: 'imagenet-1k', headClasses: 1001 })
+      expect((await prepareModel(spec)).model).toMatchObject({ classes: 1001, picksImagenet: true })
+    })
+  })
+
   it('says which outputs there are where the expected one is not', () =>
     withHub({}, { architectures: ['Dinov2Model'] }, async () => {
       const spec = await loadModelSpec(`hf:${repo}`)

@@ -8,6 +8,7 @@ import { type Failure, recordDataset, recordFailures } from '../../results/recor
 import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import { withRunRecord } from '../../results/runRecords.ts'
 import { readMissingRanges } from '../../results/store.ts'
+import { evaluationNote } from '../../models/headClasses.ts'
 import { recordModelNotes } from '../../results/modelNotes.ts'
 import { openRun, type Run } from '../../results/run.ts'
 import { followRun, type FollowedRun, type FollowOptions } from './followRun.ts'
@@ -28,7 +29,10 @@ export async function evaluateByQueue(
     await recordDataset(dir, target.dataset, target.opened)
     await recordOwnImageFolders(target.dataset)
   }
-  await recordModelNotes(dir, made.request.models)
+  await recordModelNotes(
+    dir,
+    made.request.models.map(spec => ({ name: spec.name, note: evaluationNote(spec) })),
+  )
   const place = await openStorage(made.place)
   // A resumed run keeps its units, although models may have been measured since.
   const plan = (await place.create(planPath(made.id), JSON.stringify(made)))

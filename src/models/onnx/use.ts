@@ -44,7 +44,7 @@ export async function bindGraphUse(
 export const describeUse = ({ input, layout, dtype, output, kind }: BoundGraphUse): string =>
   `${input} ${layout} ${dtype}, ${output} ${kind}`
 
-type NamedSpec = Pick<ModelSpec, 'name' | 'classes'>
+type NamedSpec = Pick<ModelSpec, 'name' | 'classes' | 'headClasses'>
 
 const mismatchError = ({ name }: NamedSpec, what: string): GeogapError =>
   weightsError('graph-mismatch', `${name} is not as described: ${what}`)
@@ -92,7 +92,7 @@ function fixedSizes(
 }
 
 function checkClasses(spec: NamedSpec, { kind, output }: GraphUse, { shape }: OnnxValue): void {
-  const wanted = spec.classes === 'imagenet-1k' ? 1000 : spec.classes.length
+  const wanted = spec.headClasses ?? (spec.classes === 'imagenet-1k' ? 1000 : spec.classes.length)
   const width = shape.slice(1).find(size => size !== 1)
   if (kind !== 'embedding' && typeof width === 'number' && width !== wanted)
     throw mismatchError(

@@ -9,6 +9,7 @@ import {
 } from '../../lib/onnx/graph.ts'
 import { toHalfPrecision } from '../../lib/onnx/half.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
+import { headListOf, pickImagenetLogits } from '../headClasses.ts'
 import { loadForeignGraph } from './foreignGraph.ts'
 import { createSession, type ModelSession, type OutputName } from './session.ts'
 import { foreignTextEncoder } from './textEncoder.ts'
@@ -61,6 +62,17 @@ export interface LoadModelOptions extends TextEmbeddingOptions {
  * @throws GeogapError `no-precision`, `no-head`, and the errors of reading weights
  */
 export async function loadModel(
+  model: LocalModel,
+  steps: readonly PreprocessingStep[],
+  options: LoadModelOptions,
+): Promise<ModelSession> {
+  const session = await loadWholeHead(model, steps, options)
+  const list =
+    model.picksImagenet && model.headFile === undefined ? headListOf(model.classes) : undefined
+  return list ? pickImagenetLogits(session, list) : session
+}
+
+async function loadWholeHead(
   model: LocalModel,
   steps: readonly PreprocessingStep[],
   options: LoadModelOptions,

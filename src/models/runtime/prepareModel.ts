@@ -5,6 +5,7 @@ import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/download.ts'
 import { modelCost } from '../cost.ts'
+import { describeHead, headListOf } from '../headClasses.ts'
 import { loadHead } from './head.ts'
 import { eitherHubFile, hubFile, type HubSource } from '../../lib/hub/hub.ts'
 import { fetchHubGraph } from '../onnx/hubGraph.ts'
@@ -55,8 +56,11 @@ export async function prepareModel(
   if (admitted) hashes.push(describeUse(admitted.graph))
   if (texts) hashes.push(describeTextTower(texts.text))
   const { name, architecture, head } = spec
-  const classes = classCount(head ? head.base : spec.classes)
+  const list = spec.headClasses === undefined ? undefined : headListOf(spec.headClasses)
+  const classes = list?.classes ?? classCount(head ? head.base : spec.classes)
   const model: LocalModel = { name, architecture, classes, files }
+  if (list) model.picksImagenet = true
+  if (list) hashes.push(describeHead(list))
   if (admitted) model.graph = admitted.graph
   if (texts) model.text = texts.text
   if (spec.sizeOf !== undefined) model.resizePositions = true
