@@ -11,7 +11,12 @@ import {
 import { finiteInterval } from '../metrics/anytime.ts'
 import { defaultMinN, disparity, type Disparity, pairDifference } from '../metrics/disparity.ts'
 import { type Estimate, type Interval } from '../metrics/intervals.ts'
-import { type HouseholdMoments, momentsBy, readHouseholdMoments } from './households.ts'
+import {
+  hasHouseholds,
+  type HouseholdMoments,
+  momentsBy,
+  readHouseholdMoments,
+} from './households.ts'
 import { pullResults } from './sync.ts'
 import { type CountsCell, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords } from './records.ts'
@@ -140,7 +145,7 @@ async function readStoredRun(
     const cells = await readCounts(results.entries, columns)
     const sets =
       columns === undefined
-        ? columnSets(['label', ...countedColumns(cells)])
+        ? columnSets(['label', ...countedColumns(cells)], results.entries)
         : [...columns.map(name => [name]), ...(columns.length > 1 ? [columns] : [])]
     return {
       dir,
@@ -155,14 +160,20 @@ async function readStoredRun(
   })
 }
 
+/** Predictions in households up to which a run reads the sums over households of all pairs of columns. */
+const maxPairedRows = 1_000_000
+
 /**
- * Returns each column alone and each pair of columns. Numbers that are cut into groups are in no pair: they would
- * make as many groups as there are images.
+ * Returns each column alone, and each pair of columns of a run that is not too large. Numbers that are cut into groups are in
+ * no pair: they would make as many groups as there are images.
  */
-function columnSets(columns: readonly string[]): string[][] {
+function columnSets(columns: readonly string[], entries: readonly StoredEvaluation[]): string[][] {
+  const singles = columns.map(name => [name])
+  const rows = entries.filter(hasHouseholds).reduce((sum, entry) => sum + entry.rows, 0)
+  if (rows > maxPairedRows) return singles
   const paired = columns.filter(name => !columns.includes(`${name}_group`))
   const pairs = paired.flatMap((one, i) => paired.slice(i + 1).map(other => [one, other]))
-  return [...columns.map(name => [name]), ...pairs]
+  return [...singles, ...pairs]
 }
 
 /** Returns the grouping columns that some cell has. */
@@ -283,7 +294,10 @@ function groupClusterings(
   const sums = momentsBy(moments, by)
   const isFractional = evaluationsOf(run, slot).some(hasFractions)
   const found = new Map(sums && (isFractional ? valueClusterings(sums) : groupClusteringsOf(sums)))
-  const reason = `no interval: households are not counted by ${by.join(' × ')}`
+  const reason =
+    by.length === 1
+      ? `no interval: households are not counted by ${by[0]!}`
+      : `no interval: households are counted by several columns on request alone, as geogap table --by ${by.join(' ')} does`
   return group => found.get(group) ?? { inflation: 1, reason }
 }
 
