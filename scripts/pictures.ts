@@ -57,7 +57,7 @@ try {
   run('figure', 'regions', 'results', '-o', resolve('docs/start/regions.png'), '--width', '720')
   await world('docs/start/world.png')
   const client = resolve('dist/client')
-  const server = await serve(join(folder, 'results'), { client })
+  const server = await serve(join(folder, 'demo/results'), { client })
   const browser = await openBrowser()
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 860 } })
