@@ -139,7 +139,7 @@ const visibleLines = (text: string, folder: string): string[] =>
     .replaceAll(folder, '.')
     .split('\n')
     .map(line => line.trimEnd())
-    .filter(line => !/[█░]|^\d+\/\d+ units/.test(line))
+    .filter(line => !/[█░]{24} {2}\d+\/\d+|^\d+\/\d+ units/.test(line))
 
 /** `…` alone on a line of a page stands for any lines. */
 const isGap = (line: string): boolean => line.trim() === '…'
