@@ -36,7 +36,15 @@ describe.skipIf(!chromium)('the browser checks find', () => {
     const { page } = await pageOf(
       `${clip}<p hidden>h</p><p style="width:900px;text-align:right">far</p>`,
     )
-    expect(await overlaps(page)).toEqual(['beyond the edge: far'])
+    expect(await overlaps(page)).toEqual(['beyond the edge: far', 'the page scrolls sideways'])
+  })
+
+  it('a text that its box cuts, and none that scrolls', async () => {
+    const { page } = await pageOf(
+      '<p style="width:40px;overflow:hidden;white-space:nowrap">a long name</p>' +
+        '<p tabindex="0" style="width:40px;overflow:auto;white-space:nowrap">another long name</p>',
+    )
+    expect(await overlaps(page)).toEqual(['cut: a long name'])
   })
 
   it('a console error, a script’s error and a missing label', async () => {

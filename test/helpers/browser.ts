@@ -31,7 +31,7 @@ export function consoleErrors(page: Page): string[] {
   return found
 }
 
-/** Pairs of visible texts that cover each other, and texts that reach beyond the page's right edge. */
+/** Pairs of visible texts that cover each other, texts that are cut or reach beyond the page's right edge, a page that scrolls sideways. */
 export const overlaps = async (page: Page): Promise<string[]> =>
   page.evaluate<string[]>(await readFile(new URL('./overlaps.page.js', import.meta.url), 'utf8'))
 

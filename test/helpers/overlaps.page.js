@@ -1,4 +1,4 @@
-// An expression that a page evaluates: which of its visible texts cover each other or leave the page on the right.
+// An expression that a page evaluates: which of its visible texts cover each other, are cut, or leave the page on the right.
 ;(() => {
   /** What scrolling and clipping ancestors leave of a box. */
   const clipped = (box, element) => {
@@ -14,6 +14,19 @@
     return result
   }
 
+  /** Whether an ancestor that does not scroll hides a side of a line. */
+  const isCut = ({ left, right }, element) => {
+    for (let above = element; above && above !== document.body; above = above.parentElement) {
+      if (above instanceof SVGElement) continue
+      const overflow = getComputedStyle(above).overflowX
+      if (overflow === 'auto' || overflow === 'scroll') return false
+      if (overflow === 'visible') continue
+      const frame = above.getBoundingClientRect()
+      if (left < frame.left - 1 || right > frame.right + 1) return true
+    }
+    return false
+  }
+
   /** A line of text without the empty space that a font keeps above and below its letters. */
   const lettersOf = (text, { left, right, top, bottom, height }) => ({
     ...{
@@ -26,6 +39,7 @@
   })
 
   const boxes = []
+  const cut = []
   const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
   while (texts.nextNode()) {
     const node = texts.currentNode
@@ -38,7 +52,11 @@
       continue
     const range = document.createRange()
     range.selectNodeContents(node)
-    for (const line of range.getClientRects()) boxes.push(clipped(lettersOf(text, line), element))
+    for (const line of range.getClientRects()) {
+      const letters = lettersOf(text, line)
+      if (isCut(letters, element)) cut.push(`cut: ${text}`)
+      boxes.push(clipped(letters, element))
+    }
   }
   const width = document.documentElement.clientWidth
   const seen = boxes
@@ -47,6 +65,8 @@
   const found = seen
     .filter(({ right }) => right > width + 1)
     .map(({ text }) => `beyond the edge: ${text}`)
+  if (document.documentElement.scrollWidth > width + 1) found.push('the page scrolls sideways')
+  found.push(...cut)
   for (const [i, a] of seen.entries()) {
     for (let j = i + 1; j < seen.length && seen[j].top < a.bottom; j++) {
       const b = seen[j]

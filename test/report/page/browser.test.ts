@@ -43,16 +43,22 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
   it.each(
     (
       [
-        [390, 'light'],
         [390, 'dark'],
+        [1024, 'light'],
         [1440, 'light'],
+        [2560, 'dark'],
+        [390, 'light'],
         [1440, 'dark'],
       ] as const
-    ).filter(([width, scheme]) => long || (width === 390) === (scheme === 'dark')),
+    ).slice(0, long ? 6 : 4),
   )(
-    'at %i pixels, %s: no error, no text on another or beyond the edge, open to all',
+    'at %i pixels, %s: no error, no text cut, on another or beyond the edge, open to all, folded or not',
     async (width, scheme) => {
       const [page, errors] = await opened(width, scheme)
+      expect(await overlaps(page)).toEqual([])
+      await page.evaluate(
+        'for (const part of document.querySelectorAll("details.fold")) part.open = true',
+      )
       expect(await overlaps(page)).toEqual([])
       expect(await axe(page)).toEqual([])
       expect(errors).toEqual([])
