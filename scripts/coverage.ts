@@ -22,6 +22,7 @@ import { joinOutcomes } from '../src/metrics/signFlip.ts'
 import { changeClusterings } from '../src/analysis/compare.ts'
 import { independentImages } from '../src/metrics/designEffect.ts'
 import { type PairedCounts } from '../src/analysis/imagePairs.ts'
+import { meanRows, partRows } from './coverageParts.ts'
 import { flipped, gateFails } from './coverageGate.ts'
 import {
   betaChance,
@@ -385,6 +386,14 @@ const kinds: Record<string, { head: string[]; rows: Rows }> = {
   income: {
     head: ['difference at equal income', 'one level', 'mean over levels'],
     rows: incomeRows,
+  },
+  parts: {
+    head: ['gap between two regions', 'gap', 'which objects', 'income', 'left'],
+    rows: partRows(() => new Tally()),
+  },
+  means: {
+    head: ['groups and their true accuracies', 'macro, as classes', 'worst group', 'worst fifth'],
+    rows: meanRows(() => new Tally()),
   },
 }
 

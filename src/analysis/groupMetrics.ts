@@ -57,6 +57,24 @@ export const groupMetrics: readonly GroupMetric[] = [
     needs: 'classes',
     note: 'share: of the images of the class in the group; intervals are of each share alone, and over images, not households',
   },
+  {
+    name: 'adjusted',
+    title: 'gap adjusted for what was photographed',
+    needs: 'classes, and incomes if the gap is to be split by them',
+    note: 'which objects, income: what the unequal mix of these makes, each by the mean over both orders; left: the gap at the mean mix of both groups (direct standardization); intervals are for other households (or images) of these places, which would photograph other things',
+  },
+  {
+    name: 'shrunken',
+    title: 'shrunken accuracy',
+    needs: 'cells with images',
+    note: 'drawn towards the mean of all cells of the model by as much as their counts say (beta-binomial, empirical Bayes), the worst first; the interval is the 95 % credible one of a cell alone',
+  },
+  {
+    name: 'income',
+    title: 'income and region',
+    needs: 'a column income or income_group',
+    note: 'differences in points within an income level and at equal income; slopes: points of accuracy per doubling of income (or level), by least squares over households; equal slopes: test of the interaction (Wald)',
+  },
 ]
 
 /** A value of one group, with its interval or the reason for none. */

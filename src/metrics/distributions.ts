@@ -174,6 +174,14 @@ export function binomialCdf(k: number, n: number, p: number): number {
   return betaTails({ a: n - k, b: k + 1, x: 1 - p, y: p })[0]
 }
 
+/** x with P(X ≤ x) = p of a beta distribution. */
+export const betaQuantile = (p: number, a: number, b: number): number =>
+  rootBetween(x => betaTails({ a, b, x, y: 1 - x })[0] - p, 0, 1)
+
+/** P(F ≥ f) of Fisher's F with d1 and d2 degrees of freedom. */
+export const fUpper = (f: number, d1: number, d2: number): number =>
+  betaTails({ a: d2 / 2, b: d1 / 2, x: d2 / (d2 + d1 * f), y: (d1 * f) / (d2 + d1 * f) })[0]
+
 /** Root of an increasing function on [low, ∞), by doubling `high` and then bracketing. */
 function increasingRoot(f: (x: number) => number, low: number, high: number): number {
   while (f(high) < 0 && high < 1e300) high = low + (high - low) * 2

@@ -37,6 +37,10 @@ export {
   type DisparityInferenceOptions,
   type InferredDisparity,
 } from './disparityInference.ts'
+export { gapParts, type GapParts, type StratumCounts } from './gapParts.ts'
+export { incomeSlopes, type IncomeSlopes } from './incomeSlopes.ts'
+export { macroEstimate, worstMean, type WorstMean } from './macroMean.ts'
+export { fitBetaPrior, shrunkenShare, type BetaPrior } from './shrinkage.ts'
 export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
 export { failureBias, type FailureBias } from './failureBias.ts'
 export { gapOpinions, type GapOpinions } from './gapOpinions.ts'

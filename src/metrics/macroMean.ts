@@ -5,7 +5,7 @@ import { type Counts } from './accuracy.ts'
 import { tQuantile } from './distributions.ts'
 import { type Estimate, type Interval, shareInterval, undefinedEstimate } from './intervals.ts'
 import { mean } from './numbers.ts'
-import { type GroupClustering } from './designEffect.ts'
+import { clusterMoments, type GroupClustering, groupClusterings } from './designEffect.ts'
 
 /** Counts of one class, or of the images of one class in one household. */
 export interface ClassCluster extends Counts {
@@ -16,7 +16,7 @@ export interface ClassCluster extends Counts {
 
 /**
  * Macro accuracy, the plain mean over the classes that have images, with its 95 % interval: the variance adds those of the classes, with
- * half a success added to both sides, or that of the households' deviations if these vary more. Its interval is that of a share with
+ * half a success added to both sides and widened by their households, or is that of the households' deviations if these vary more. Its interval is that of a share with
  * this variance. Errors: none; null without images.
  *
  * @example
@@ -32,12 +32,17 @@ export function macroEstimate(cells: readonly ClassCluster[]): Estimate {
   const count = classes.size
   if (count === 0) return undefinedEstimate('no class has images')
   const smooth = ({ n, hits }: { n: number; hits: number }): number => (hits + 0.5) / (n + 1)
-  let [value, independent] = [0, 0]
-  for (const own of classes.values()) {
+  const clusterings = classClusterings(cells)
+  let [value, separate] = [0, 0]
+  for (const [name, own] of classes) {
     const share = smooth(own)
+    const inflation = clusterings?.get(name)?.inflation ?? 1
     value += own.hits / own.n / count
-    independent += (share * (1 - share)) / (own.n * count * count)
+    separate += (inflation * share * (1 - share)) / (own.n * count * count)
   }
+  const reasons = [...(clusterings?.values() ?? [])].map(({ reason }) => reason)
+  if (reasons.length > 0 && !reasons.includes(null))
+    return { value, interval: null, reason: 'no interval: one household in each class' }
   const deviations = new Map<string, number>()
   for (const { class: name, n, top1, cluster } of cells) {
     if (n === 0 || cluster === undefined) continue
@@ -46,14 +51,21 @@ export function macroEstimate(cells: readonly ClassCluster[]): Estimate {
     deviations.set(cluster, (deviations.get(cluster) ?? 0) + deviation)
   }
   const { size } = deviations
-  if (size === 1) return { value, interval: null, reason: 'no interval: one household' }
-  let variance = independent
+  let variance = separate
   if (size > 1) {
     const squares = [...deviations.values()].reduce((sum, one) => sum + one * one, 0)
     const widened = (tQuantile(0.975, size - 1) / 1.96) ** 2
-    variance = Math.max(independent, ((squares * size) / (size - 1)) * widened)
+    variance = Math.max(separate, ((squares * size) / (size - 1)) * widened)
   }
   return { value, interval: varianceInterval(value, variance), reason: null }
+}
+
+/** Returns how households bear on each class; null for independent images. */
+function classClusterings(cells: readonly ClassCluster[]): Map<string, GroupClustering> | null {
+  const clusters = cells.flatMap(({ class: group, cluster, n, top1 }) =>
+    cluster === undefined ? [] : [{ group, cluster, n, top1 }],
+  )
+  return clusters.length === 0 ? null : groupClusterings(clusterMoments(clusters))
 }
 
 /** Returns the interval of a share that has this variance. */

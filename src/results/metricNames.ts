@@ -10,5 +10,8 @@ export const groupMetricNames = [
   'cvar',
   'recall',
   'confusion',
+  'adjusted',
+  'shrunken',
+  'income',
 ] as const
 export type GroupMetricName = (typeof groupMetricNames)[number]

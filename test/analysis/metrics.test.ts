@@ -199,3 +199,32 @@ describe('a metric of groups', () => {
     expect(fifth).toMatchObject({ value: 0.72, worst: 'Africa' })
   })
 })
+
+describe('what was photographed', () => {
+  it('is taken out of a gap, with a sentence, over households', async () => {
+    const table = await groupMetricTable(run, 'adjusted', { by: ['region'], minN: 30 })
+    const rows = rowsOf(table).filter(row => row['model'] === 'm')
+    expect(rows.map(row => row['part'])).toEqual([
+      'gap',
+      'which objects',
+      'left at an equal mix (adjusted gap)',
+      'without counterpart',
+    ])
+    const value = (i: number): number => rows[i]!['value'] as number
+    expect(value(0)).toBeCloseTo(expected['Europe']!.top1 - expected['Africa']!.top1, 12)
+    expect(value(1) + value(2) + value(3)).toBeCloseTo(value(0), 12)
+    expect(table.notes[0]).toMatch(
+      /^m on world, Europe − Africa: of 2\.5 points: -?\d\.\d which objects, -?\d\.\d left; a gap is not shown at an equal mix/,
+    )
+  })
+
+  it('is shrunken by cell, the worst first; incomes are asked for', async () => {
+    const cells = rowsOf(
+      await groupMetricTable(run, 'shrunken', { by: ['label', 'region'], minN: 30 }),
+    ).filter(row => row['model'] === 'm')
+    expect(cells).toHaveLength(24)
+    const shrunken = cells.map(row => row['shrunken'] as number)
+    expect(shrunken).toEqual([...shrunken].sort((a, b) => a - b))
+    expect(rowsOf(await groupMetricTable(run, 'income', { by: ['region'], minN: 30 }))).toEqual([])
+  })
+})

@@ -41,7 +41,7 @@ const options = {
     default: 1000,
   },
   ...metricOption(
-    'top1, top5, mrr, probability (of the right class), or of groups: macro, calibration, worst, cvar, recall, confusion',
+    'top1, top5, mrr, probability (of the right class), or of groups: macro, calibration, worst, cvar, recall, confusion, adjusted (for what was photographed), shrunken, income',
     groupMetricNames,
   ),
   ...arrangeOptions,
@@ -145,8 +145,8 @@ async function groupMetricTables(
   metric: GroupMetricName,
   { by = [], exclude, disparity, minN }: Inputs,
 ): Promise<Table[]> {
-  const isWorst = metric === 'worst' || metric === 'cvar'
-  if (disparity || (isWorst && by.length !== 1))
+  const isOneColumn = ['worst', 'cvar', 'adjusted', 'income'].includes(metric)
+  if (disparity || (isOneColumn && by.length !== 1))
     throw inputError(
       'bad-option',
       disparity
@@ -155,7 +155,8 @@ async function groupMetricTables(
     )
   const { openRunByColumns } = await import('../../results/run.ts')
   const { groupMetricTable } = await import('../../report/page/metricTables.ts')
-  const columns = isWorst || by.includes('label') ? by : [...by, 'label']
+  const needsLabel = ['macro', 'recall', 'confusion'].includes(metric) && !by.includes('label')
+  const columns = needsLabel ? [...by, 'label'] : by
   const run = await openRunByColumns(dir, { columns, exclude })
   return withLeftOut(run, [await groupMetricTable(run, metric, { by, minN })])
 }

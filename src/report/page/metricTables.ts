@@ -1,4 +1,6 @@
 /** Tables of metrics of groups. */
+import { adjustedGaps, incomeRegionRows, shrunkenRows } from '../../analysis/adjustedGaps.ts'
+import { pNumber } from '../../lib/table/text.ts'
 import {
   calibrationRows,
   confusionRows,
@@ -50,6 +52,7 @@ export interface GroupMetricOptions {
 interface MetricContent {
   table: (about: Parameters<typeof createTable>[0]) => Table
   reasons: readonly (string | null)[]
+  sentences?: readonly string[]
 }
 
 type MetricReader = (run: Run, options: GroupMetricOptions) => Promise<MetricContent>
@@ -122,6 +125,40 @@ const readConfusion: MetricReader = async (run, { by }) => {
   ])
 }
 
+const readAdjusted: MetricReader = async (run, { by, minN }) => {
+  const { rows, sentences } = await adjustedGaps(run, { by: by[0]!, minN })
+  const columns = [
+    fieldColumn('pair'),
+    fieldColumn('part'),
+    shareColumn('value', 'points'),
+    ...intervalOf<(typeof rows)[number]>(),
+    reasonColumn,
+  ]
+  return { ...content(rows, columns), reasons: [], sentences }
+}
+
+const readShrunken: MetricReader = async (run, { by }) =>
+  content(await shrunkenRows(run, by), [
+    ...groupColumn(by),
+    ...numericColumns({ n: 'n' }),
+    shareColumn('accuracy', 'accuracy %'),
+    shareColumn('shrunken', 'shrunken %'),
+    ...intervalOf(),
+  ])
+
+const readIncome: MetricReader = async (run, { by, minN }) =>
+  content(await incomeRegionRows(run, { by: by[0]!, minN }), [
+    fieldColumn('what'),
+    ...numericColumns({ n: 'n' }),
+    shareColumn('value', 'points'),
+    ...intervalOf(),
+    {
+      ...fieldColumn('p', 'p', (p: number | null) => (p === null ? '–' : pNumber(p))),
+      type: 'number',
+    },
+    reasonColumn,
+  ])
+
 const readers: Readonly<Record<GroupMetric['name'], MetricReader>> = {
   macro: readMacro,
   worst: worstReader(0, 'worst group %'),
@@ -129,10 +166,13 @@ const readers: Readonly<Record<GroupMetric['name'], MetricReader>> = {
   calibration: readCalibrationTable,
   recall: readRecall,
   confusion: readConfusion,
+  adjusted: readAdjusted,
+  shrunken: readShrunken,
+  income: readIncome,
 }
 
 /** Metrics that counts by group suffice for. */
-const ofCounts: readonly GroupMetric['name'][] = ['worst', 'cvar']
+const ofCounts: readonly GroupMetric['name'][] = ['worst', 'cvar', 'shrunken', 'income']
 
 /** Returns the table of a metric of groups. */
 export async function groupMetricTable(
@@ -141,12 +181,13 @@ export async function groupMetricTable(
   options: GroupMetricOptions,
 ): Promise<Table> {
   const metric = groupMetrics.find(one => one.name === name)!
-  const { table, reasons } = await readers[name](run, options)
+  const { table, reasons, sentences = [] } = await readers[name](run, options)
   const by = options.by.length === 0 ? '' : ` by ${options.by.join(' × ')}`
   return table({
     name,
     title: `${metric.title.charAt(0).toUpperCase()}${metric.title.slice(1)}${by}`,
     notes: [
+      ...sentences,
       metric.note,
       ...new Set(reasons.flatMap(reason => reason ?? [])),
       ...(ofCounts.includes(name) ? [] : countedOnlyNotes(run, metric)),

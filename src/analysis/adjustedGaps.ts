@@ -1,0 +1,345 @@
+/** Gaps between groups adjusted for what was photographed, shrunken accuracies of cells, and incomes. */
+import { groupBy } from '../metrics/accuracy.ts'
+import { disparity } from '../metrics/disparity.ts'
+import { gapParts, type GapParts, type StratumCounts } from '../metrics/gapParts.ts'
+import { incomeControlled, type IncomeClusterCounts } from '../metrics/incomeControlled.ts'
+import { incomeSlopes, type IncomePoint } from '../metrics/incomeSlopes.ts'
+import { type Estimate, type Interval } from '../metrics/intervals.ts'
+import { fitBetaPrior, shrunkenShare } from '../metrics/shrinkage.ts'
+import { pointsText } from '../lib/table/text.ts'
+import { countByColumns } from '../results/counts.ts'
+import { countByHousehold } from '../results/households.ts'
+import { isOfCounts } from '../results/schema.ts'
+import { type EvaluationId, type StoredEvaluation } from '../results/store.ts'
+import { type Run } from '../results/run.ts'
+
+/** Counts of one combination of values, in one household if these are known. */
+interface CombinationCounts {
+  values: readonly string[]
+  cluster?: string
+  n: number
+  top1: number
+}
+
+/** Returns the counts by columns, and by household if the data set names them; images without a value are left out. */
+async function combinationsOf(
+  entry: StoredEvaluation,
+  columns: readonly string[],
+  run: Run,
+): Promise<CombinationCounts[]> {
+  const households = await countByHousehold(entry, columns, run.entries)
+  if (households)
+    return households.map(({ values, cluster, n, top1 }) => ({ values, cluster, n, top1 }))
+  const stored = columns.filter(column => column !== 'label')
+  return groupBy(await countByColumns(entry, stored), columns).groups.map(
+    ({ groups, n, top1 }) => ({ values: columns.map(column => String(groups[column])), n, top1 }),
+  )
+}
+
+const idOf = ({ identity: { model, dataset, preprocessing } }: StoredEvaluation): EvaluationId => ({
+  model,
+  dataset,
+  preprocessing,
+})
+
+/** Returns the columns that an evaluation has: its own, and `income_group` of quarters of a numeric `income`. */
+const incomeColumnOf = ({ shards }: StoredEvaluation): 'income_group' | null =>
+  ['income_group', 'income'].some(name => shards[0]!.columns.includes(name)) ? 'income_group' : null
+
+/** Returns Europe and Africa if a column has both with enough images, else the best and the worst group seen. */
+function pairOf(
+  groups: readonly { group: string; n: number; top1: number }[],
+  minN: number,
+): [string, string] | null {
+  const large = groups.filter(({ n }) => n >= minN).map(({ group }) => group)
+  if (large.includes('Europe') && large.includes('Africa')) return ['Europe', 'Africa']
+  const { best, worst } = disparity(groups, minN)
+  return best === null ? null : [best, worst!]
+}
+
+/** One part of a gap. */
+export interface GapPartRow extends EvaluationId, Estimate {
+  /** `Europe − Africa`. */
+  pair: string
+  part: string
+}
+
+/** A gap in parts, and its sentence. */
+export interface AdjustedGap {
+  rows: GapPartRow[]
+  sentences: string[]
+}
+
+const partNames: Readonly<Record<string, string>> = {
+  label: 'which objects',
+  income_group: 'income',
+}
+
+/** Returns the gaps of all evaluations, adjusted for classes and, if they are known, incomes. */
+export async function adjustedGaps(
+  run: Run,
+  { by, minN }: { by: string; minN: number },
+): Promise<AdjustedGap> {
+  const rows: GapPartRow[] = []
+  const sentences: string[] = []
+  for (const entry of run.entries) {
+    if (isOfCounts(entry.identity)) continue
+    const income = incomeColumnOf(entry)
+    const all = ['label', ...(income !== null && by !== income ? [income] : [])]
+    const cells = await combinationsOf(entry, [by, ...all], run)
+    const totals = groupBy(
+      cells.map(({ values, n, top1 }) => ({ groups: { [by]: values[0]! }, n, top1 })),
+      [by],
+    ).groups
+    const pair = pairOf(totals, minN)
+    if (!pair) continue
+    const { found, factors, note } = splitGap(cells, pair, all)
+    const id = { ...idOf(entry), pair: pair.join(' − ') }
+    rows.push(
+      { ...id, part: 'gap', ...found.gap },
+      ...found.parts.map((part, i) => ({ ...id, part: partNames[factors[i]!]!, ...part })),
+      { ...id, part: 'left at an equal mix (adjusted gap)', ...found.left },
+      {
+        ...id,
+        part: 'without counterpart',
+        value: found.unmatched,
+        interval: null,
+        reason: 'images of a kind that only one of the two has',
+      },
+    )
+    sentences.push(`${gapSentence(found, { ...id, factors })}${note}`)
+  }
+  return { rows, sentences }
+}
+
+/** Returns a gap by classes and incomes, or by classes alone if too few images have a counterpart of their income. */
+function splitGap(
+  cells: readonly CombinationCounts[],
+  pair: readonly [string, string],
+  factors: readonly string[],
+): { found: GapParts; factors: readonly string[]; note: string } {
+  const countsOf = (used: number): StratumCounts[] =>
+    cells.map(({ values: [group, ...strata], ...rest }) => ({
+      group: group!,
+      strata: strata.slice(0, used),
+      ...rest,
+    }))
+  const found = gapParts(countsOf(factors.length), pair)
+  if (factors.length === 1 || found.left.value !== null) return { found, factors, note: '' }
+  const note = `; not split by income: ${found.left.reason ?? ''}`
+  return { found: gapParts(countsOf(1), pair), factors: factors.slice(0, 1), note }
+}
+
+/** Returns `Europe − Africa: of 12.3 points: 4.1 which objects, …`, and whether the comparison turns around within classes. */
+function gapSentence(
+  { gap, parts, left, unmatched, ahead }: GapParts,
+  { model, dataset, pair, factors }: EvaluationId & { pair: string; factors: readonly string[] },
+): string {
+  if (left.value === null)
+    return `${model} on ${dataset}, ${pair}: ${pointsText(gap.value ?? 0)} points, which cannot be split; ${left.reason ?? ''}`
+  const points = (value: number | null): string => pointsText(value ?? 0).replace('+', '')
+  const named = [
+    ...parts.map((part, i) => `${points(part.value)} ${partNames[factors[i]!]!}`),
+    `${points(left.value)} left`,
+    ...(Math.abs(unmatched ?? 0) >= 0.0005 ? [`${points(unmatched)} without counterpart`] : []),
+  ]
+  const start = `${model} on ${dataset}, ${pair}: of ${points(gap.value)} points: ${named.join(', ')}`
+  return `${start}; ${leftText(left)}${simpsonText({ gap, left, ahead })}`
+}
+
+function leftText({ interval, reason }: Estimate): string {
+  if (interval === null) return reason ?? 'no interval'
+  const range = `95 % interval ${interval.map(pointsText).join(' to ')}`
+  const isShown = interval[0] > 0 || interval[1] < 0
+  return isShown
+    ? `a gap is shown at an equal mix (${range})`
+    : `a gap is not shown at an equal mix (${range})`
+}
+
+/** Says that a comparison turns around at an equal mix (Simpson's paradox). */
+function simpsonText({ gap, left, ahead }: Pick<GapParts, 'gap' | 'left' | 'ahead'>): string {
+  if (gap.value === null || left.value === null || gap.value * left.value >= 0) return ''
+  const [first, second] = gap.value > 0 ? ahead : ([ahead[1], ahead[0]] as const)
+  if (second <= first) return ''
+  const isShown = left.interval !== null && left.interval[0] * left.interval[1] > 0
+  return `; the comparison turns around: who is ahead overall is behind in ${second} of ${first + second} kinds of images${isShown ? '' : ', which may be chance'}`
+}
+
+/** The accuracy of a cell, as seen and shrunken. */
+export interface ShrunkenRow extends EvaluationId {
+  group: string
+  n: number
+  accuracy: number
+  shrunken: number
+  interval: Interval
+}
+
+/** Returns the cells of each evaluation by their shrunken accuracy, the worst first. */
+export async function shrunkenRows(run: Run, by: readonly string[]): Promise<ShrunkenRow[]> {
+  return run.entries.flatMap(entry => {
+    const id = idOf(entry)
+    const cells = run
+      .accuracy({ ...id, by })
+      .flatMap(({ group, n, top1 }) =>
+        n > 0 && top1 !== null ? { group, n, hits: Math.round(n * top1) } : [],
+      )
+    if (cells.length < 2) return []
+    const prior = fitBetaPrior(cells)
+    return cells
+      .map(({ group, n, hits }) => {
+        const { value, interval } = shrunkenShare({ n, hits }, prior)
+        return { ...id, group, n, accuracy: hits / n, shrunken: value, interval }
+      })
+      .sort((a, b) => a.shrunken - b.shrunken)
+  })
+}
+
+/** A number about income and region. */
+export interface IncomeRegionRow extends EvaluationId, Estimate {
+  what: string
+  n: number | null
+  p: number | null
+}
+
+/** Returns the differences at each income, at equal income, the slopes of regions and the test of their equality. */
+export async function incomeRegionRows(
+  run: Run,
+  { by, minN }: { by: string; minN: number },
+): Promise<IncomeRegionRow[]> {
+  const rows: IncomeRegionRow[] = []
+  for (const entry of run.entries) {
+    if (incomeColumnOf(entry) === null) continue
+    const id = idOf(entry)
+    const levels = await combinationsOf(entry, [by, 'income_group'], run)
+    const totals = groupBy(
+      levels.map(({ values, n, top1 }) => ({ groups: { [by]: values[0]! }, n, top1 })),
+      [by],
+    ).groups
+    const pair = pairOf(totals, minN)
+    if (pair) rows.push(...levelRows(levels, pair).map(row => ({ ...id, ...row })))
+    rows.push(...(await slopeRows(entry, by, { run, levels })).map(row => ({ ...id, ...row })))
+  }
+  return rows
+}
+
+type IncomeRegionValue = Omit<IncomeRegionRow, keyof EvaluationId>
+
+function levelRows(
+  levels: readonly CombinationCounts[],
+  [first, second]: [string, string],
+): IncomeRegionValue[] {
+  const clusters = levels.flatMap(({ values, cluster, n, top1 }): IncomeClusterCounts[] =>
+    cluster === undefined ? [] : [{ income: values[1]!, group: values[0]!, cluster, n, top1 }],
+  )
+  const counts = groupBy(
+    levels.map(({ values, n, top1 }) => ({
+      groups: { group: values[0]!, income: values[1]! },
+      n,
+      top1,
+    })),
+    ['income', 'group'],
+  ).groups.map(({ groups, n, top1 }) => ({
+    income: String(groups['income']),
+    group: String(groups['group']),
+    n,
+    top1,
+  }))
+  const found = incomeControlled(counts, {
+    first,
+    second,
+    clusters: clusters.length > 0 ? clusters : null,
+  })
+  const pair = `${first} − ${second}`
+  return [
+    ...found.rows.map(({ income, n, difference, interval, reason }) => ({
+      what: `${pair} at ${income}`,
+      n: n[0] + n[1],
+      value: difference,
+      interval,
+      p: null,
+      reason,
+    })),
+    { what: `${pair} at equal income`, n: null, p: null, ...found.controlled },
+  ]
+}
+
+async function slopeRows(
+  entry: StoredEvaluation,
+  by: string,
+  { run, levels }: { run: Run; levels: readonly CombinationCounts[] },
+): Promise<IncomeRegionValue[]> {
+  const numeric = await numericIncomes(entry, by, run)
+  const named = numeric ?? namedIncomes(levels)
+  const unit = numeric ? 'per doubling of income' : 'per income level'
+  if (!named)
+    return [
+      {
+        what: `slope ${unit}`,
+        n: null,
+        value: null,
+        interval: null,
+        p: null,
+        reason: `the order of these incomes is not known: ${[...new Set(levels.map(({ values }) => values[1]!))].slice(0, 4).join(', ')}`,
+      },
+    ]
+  const { slopes, interactionP, reason } = incomeSlopes(named)
+  return [
+    ...slopes.map(({ group, n, slope, interval, p, reason }) => ({
+      what: `${group}: slope ${unit}`,
+      n,
+      value: slope,
+      interval,
+      p,
+      reason,
+    })),
+    {
+      what: 'income × region: equal slopes',
+      n: null,
+      value: null,
+      interval: null,
+      p: interactionP,
+      reason,
+    },
+  ]
+}
+
+/** Returns the logarithms to base 2 of incomes in numbers; null if the evaluation has none. */
+async function numericIncomes(
+  entry: StoredEvaluation,
+  by: string,
+  run: Run,
+): Promise<IncomePoint[] | null> {
+  if (!entry.shards[0]!.columns.includes('income')) return null
+  const cells = await combinationsOf(entry, [by, 'income'], run)
+  const points = cells.map(({ values: [group, income], ...rest }) => ({
+    group: group!,
+    x: Math.log2(Number(income)),
+    ...rest,
+  }))
+  return points.every(({ x }) => Number.isFinite(x)) && new Set(points.map(({ x }) => x)).size > 4
+    ? points
+    : null
+}
+
+const incomeOrder = [
+  /^(low|poor)/i,
+  /^lower[- ]?middle/i,
+  /^middle/i,
+  /^upper[- ]?middle/i,
+  /^(high|rich)/i,
+]
+
+/** Returns income levels by their order, the poorest first: Q4 to Q1 as in the paper, or low to high; null for other names. */
+function namedIncomes(levels: readonly CombinationCounts[]): IncomePoint[] | null {
+  const rank = (name: string): number => {
+    const quarter = /^Q(\d)/.exec(name)?.[1]
+    if (quarter !== undefined) return 5 - Number(quarter)
+    return incomeOrder.findLastIndex(pattern => pattern.test(name))
+  }
+  const points = levels.map(({ values: [group, income], ...rest }) => ({
+    group: group!,
+    x: rank(income!),
+    ...rest,
+  }))
+  return points.every(({ x }) => x >= 0) ? points : null
+}

@@ -1,0 +1,101 @@
+/* How accuracy rises with income in each region, and whether it rises alike. */
+import { groupByKey } from '../lib/tally.ts'
+import { type Counts } from './accuracy.ts'
+import { fUpper, tQuantile, tTwoSided } from './distributions.ts'
+import { type Interval } from './intervals.ts'
+
+/** Counts of the images of one region at one income, in one household if these are known. */
+export interface IncomePoint extends Counts {
+  group: string
+  /** Income, such as its logarithm or the number of a level. */
+  x: number
+  cluster?: string
+}
+
+/** The slope of accuracy on income in one region. */
+export interface IncomeSlope {
+  group: string
+  n: number
+  /** Change of accuracy per unit of income; null with the reason. */
+  slope: number | null
+  standardError: number | null
+  interval: Interval | null
+  p: number | null
+  reason: string | null
+}
+
+/** Slopes of regions, with a test of whether they are equal. */
+export interface IncomeSlopes {
+  slopes: IncomeSlope[]
+  /** P-value of equal slopes in all regions that have one: the interaction of income and region. */
+  interactionP: number | null
+  reason: string | null
+}
+
+/** Fewest households (or images) by which the variance of a slope is estimated. */
+const fewestClusters = 5
+
+/**
+ * Fits a least-squares line of right and wrong answers on income in each region. Variances are over households (statsmodels'
+ * `OLS(…).fit(cov_type='cluster')`), with Student's t for their number less two. The interaction is Wald's test of equal slopes with
+ * Fisher's F and the degrees of freedom of the region with fewest households.
+ */
+export function incomeSlopes(points: readonly IncomePoint[]): IncomeSlopes {
+  const fits = [...groupByKey(points, ({ group }) => group)]
+    .map(([group, own]) => fitSlope(group, own))
+    .sort((a, b) => (a.group < b.group ? -1 : 1))
+  const slopes = fits.map(({ freedom: _, ...slope }) => slope)
+  const known = fits.filter(({ standardError }) => standardError !== null && standardError > 0)
+  if (known.length < 2)
+    return { slopes, interactionP: null, reason: 'fewer than two regions have a slope' }
+  const weights = known.map(({ standardError }) => standardError! ** -2)
+  const total = weights.reduce((sum, weight) => sum + weight, 0)
+  const center = known.reduce((sum, { slope }, i) => sum + weights[i]! * slope!, 0) / total
+  const spread = known.reduce((sum, { slope }, i) => sum + weights[i]! * (slope! - center) ** 2, 0)
+  const freedom = known.length - 1
+  const least = Math.min(...known.map(fit => fit.freedom))
+  return { slopes, interactionP: fUpper(spread / freedom, freedom, least), reason: null }
+}
+
+function fitSlope(
+  group: string,
+  points: readonly IncomePoint[],
+): IncomeSlope & { freedom: number } {
+  const sum = (of: (point: IncomePoint) => number): number =>
+    points.reduce((total, point) => total + of(point), 0)
+  const n = sum(point => point.n)
+  const empty = { group, n, standardError: null, interval: null, p: null, freedom: 0 }
+  const meanX = sum(point => point.n * point.x) / n
+  const sxx = sum(point => point.n * (point.x - meanX) ** 2)
+  if (!(sxx > 1e-12 * n)) return { ...empty, slope: null, reason: 'all images have one income' }
+  const meanY = sum(point => point.top1) / n
+  const slope = sum(point => (point.x - meanX) * (point.top1 - point.n * meanY)) / sxx
+  // Sums of the scores (1, x) × residual of each household; an image alone is a household of its own.
+  const scores = new Map<string, number>()
+  let [clusters, meat] = [0, 0]
+  for (const { x, n: images, top1, cluster } of points) {
+    const fitted = meanY + slope * (x - meanX)
+    if (cluster === undefined) {
+      meat += (x - meanX) ** 2 * (top1 * (1 - fitted) ** 2 + (images - top1) * fitted ** 2)
+      clusters += images
+    } else scores.set(cluster, (scores.get(cluster) ?? 0) + (x - meanX) * (top1 - images * fitted))
+  }
+  for (const score of scores.values()) meat += score * score
+  clusters += scores.size
+  if (clusters < fewestClusters)
+    return { ...empty, slope, reason: `no interval: ${clusters} households in ${group}` }
+  const correction = (clusters / (clusters - 1)) * ((n - 1) / (n - 2))
+  const standardError = Math.sqrt((correction * meat) / (sxx * sxx))
+  const freedom = clusters - 2
+  const half = tQuantile(0.975, freedom) * standardError
+  return {
+    group,
+    n,
+    slope,
+    standardError,
+    interval: [slope - half, slope + half],
+    p: standardError > 0 ? tTwoSided(slope / standardError, freedom) : null,
+    reason: null,
+    freedom,
+  }
+}
