@@ -1,6 +1,7 @@
 /** Chooses the evaluations that are compared with each other. */
 import { type OutcomeMetricName } from '../results/metricNames.ts'
-import { inputError, unknownNameError } from '../lib/errors.ts'
+import { inputError } from '../lib/errors.ts'
+import { findModelName } from '../models/findModelName.ts'
 import { pullResults } from '../results/sync.ts'
 import { type CurrentResults, readableResults, readCurrentResults } from '../results/current.ts'
 import { unusableNotes } from '../results/damage.ts'
@@ -85,9 +86,8 @@ function chooseModels(
   const second = distinctFieldValues(secondSide, 'model')
   const [a, b = a] = models
   if (a !== undefined && b !== undefined) {
-    if (!first.includes(a)) throw unknownNameError('model', a, first)
-    if (!second.includes(b)) throw unknownNameError('model', b, second)
-    if (!(isOneFolder && a === b)) return [a, b]
+    const names: [string, string] = [findModelName(a, first), findModelName(b, second)]
+    if (!(isOneFolder && names[0] === names[1])) return names
   } else if (isOneFolder) {
     if (first.length === 2) return [first[0]!, first[1]!]
   } else {

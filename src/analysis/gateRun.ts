@@ -1,14 +1,15 @@
 import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { shortList } from '../lib/table/text.ts'
 import { groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { countsNotes, isOfCounts } from '../results/schema.ts'
 import { clusterMoments, groupClusterings, independentImages } from '../metrics/designEffect.ts'
-import { splitBySize } from '../metrics/disparity.ts'
+import { defaultMinN, splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
-import { readableResults } from '../results/current.ts'
+import { type CurrentResults, readableResults } from '../results/current.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { changeClusterings, overallChangeClustering, pairedCountsByGroup } from './compare.ts'
@@ -44,8 +45,10 @@ export interface GateOptions {
   maxDisparity?: number
   /** Column of the groups. Default `region`. */
   by?: string
-  /** Groups with fewer images are listed and not judged. Default 100. */
+  /** Groups with fewer images are listed and not judged. Default 30. */
   minN?: number
+  /** Only results with this preprocessing, on both sides. */
+  preprocessing?: PreprocessingMode
   /** A slice whose images are left out on both sides. */
   exclude?: string
   /** What is right about an answer: `top1` (default) or `top5`. */
@@ -66,7 +69,7 @@ export interface GateResult {
   notes: string[]
 }
 
-const gateDefaults = { maxDrop: 0.02, by: 'region', minN: 100, alpha: defaultAlpha }
+const gateDefaults = { maxDrop: 0.02, by: 'region', minN: defaultMinN, alpha: defaultAlpha }
 
 /** Judges all evaluations in `dir`. Errors: nothing-to-judge, unknown-column, nothing-in-common, choose-models. */
 export async function judgeEvaluations(dir: string, options: GateOptions): Promise<GateResult> {
@@ -82,8 +85,9 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     'max-disparity': maxDisparity,
   })
   const alphaPerLimit = alpha / Math.max(1, Object.keys(limits).length)
-  const { entries, failures } = await readableResults(
-    await newestEvaluations(dir, options.exclude, metric),
+  const { entries, failures } = withPreprocessing(
+    await readableResults(await newestEvaluations(dir, options.exclude, metric)),
+    options.preprocessing,
   )
   const result: GateResult = {
     passed: true,
@@ -102,7 +106,10 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
       `Every number here is of ${outcomeMetric(metric).title}, not of top-1 accuracy.`,
     )
   if (baseline !== undefined && maxDrop !== undefined) {
-    const before = await readableResults(await newestEvaluations(baseline, options.exclude, metric))
+    const before = withPreprocessing(
+      await readableResults(await newestEvaluations(baseline, options.exclude, metric)),
+      options.preprocessing,
+    )
     result.notes.push(...unusableNotes(before.failures).map(note => `in the baseline, ${note}`))
     const drops = await pairedDrops(entries, before.entries, result)
     result.checks.push(...judgeDrops(drops, maxDrop, alphaPerLimit))
@@ -122,6 +129,33 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
         : `nothing to judge: no two groups by ${by} with at least ${minN} images in ${dir}`,
     )
   return { ...result, passed: result.checks.every(({ verdict }) => verdict !== 'broken') }
+}
+
+/** Keeps the evaluations with one preprocessing. Errors: unknown-preprocessing. */
+function withPreprocessing(results: CurrentResults, mode: string | undefined): CurrentResults {
+  if (mode === undefined) return results
+  const entries = results.entries.filter(({ identity }) => identity.preprocessing === mode)
+  if (entries.length === 0)
+    throw unknownNameError(
+      'preprocessing',
+      mode,
+      distinctFieldValues(results.entries, 'preprocessing'),
+    )
+  return { ...results, entries }
+}
+
+type EvaluationSubject = Pick<GateSubject, 'model' | 'dataset'>
+
+/** Returns the names of an evaluation in checks, with its preprocessing where the model has results with another on the data set. */
+function subjectOf(
+  { identity: { model, dataset, preprocessing } }: StoredEvaluation,
+  entries: readonly StoredEvaluation[],
+): EvaluationSubject {
+  const own = entries.filter(
+    ({ identity }) => identity.model === model && identity.dataset === dataset,
+  )
+  const hasOthers = own.some(({ identity }) => identity.preprocessing !== preprocessing)
+  return { model, dataset: hasOthers ? `${dataset}, ${preprocessing} preprocessing` : dataset }
 }
 
 /** Names the data sets whose images are judged by household. */
@@ -151,9 +185,9 @@ async function pairedDrops(
   const drops: GroupDrop[] = []
   for (const pair of pairWithBaseline(baseline, entries, notes)) {
     const { first, second, dataset } = pair
-    const subject = { model: second.identity.model, dataset }
+    const subject = subjectOf(second, entries)
     if ([first, second].some(({ identity }) => isOfCounts(identity))) {
-      drops.push(...(await countedDrops(pair, by, notes)))
+      drops.push(...(await countedDrops(pair, { by, notes, subject })))
       continue
     }
     notes.push(...(await uncoveredNotes(pair)))
@@ -186,10 +220,8 @@ const unpairedReason = 'no bound: counts by group do not say which images each s
 /** Returns the drops of counts by group, of which no bound can be given: images are not paired. Groups of other sizes are named. */
 async function countedDrops(
   { first, second, dataset }: EvaluationPair,
-  by: string,
-  notes: string[],
+  { by, notes, subject }: Pick<GateResult, 'by' | 'notes'> & { subject: EvaluationSubject },
 ): Promise<GroupDrop[]> {
-  const subject = { model: second.identity.model, dataset }
   const columns = by === 'label' ? [] : [by]
   const before = await countByColumns(first, columns)
   const after = await countByColumns(second, columns)
@@ -276,7 +308,7 @@ async function groupAccuracies(
 ): Promise<GroupedEvaluation[]> {
   const runs: GroupedEvaluation[] = []
   for (const entry of entries) {
-    const { model, dataset } = entry.identity
+    const { model, dataset } = subjectOf(entry, entries)
     const hasColumn = by === 'label' || entry.shards[0]!.columns.includes(by)
     const cells = hasColumn ? await countByColumns(entry, by === 'label' ? [] : [by]) : []
     const { groups } = groupBy(cells, [by])

@@ -5,6 +5,9 @@ import { defaultMinN } from '../metrics/disparity.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { type ImportedAccuracy, readImportedAccuracies } from '../results/importedAccuracies.ts'
 import { type Run } from '../results/run.ts'
+import { distinctFieldValues } from '../results/store.ts'
+import { type PreprocessingMode } from '../lib/pixels/steps.ts'
+import { findModelNames } from '../models/findModelName.ts'
 import { unusableNotes } from '../results/damage.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import { datasetRoles, placeColumn, publishedName, syntheticNotes } from './datasetRoles.ts'
@@ -19,14 +22,16 @@ import {
 } from './standing.ts'
 
 export interface StandingOptions {
-  /** `published`, a folder of results, or a pack. */
-  against: string
+  /** `published`, a folder of results, or a pack. Default: `published` if a model has an accuracy on ImageNet, else the run itself. */
+  against?: string | undefined
   /** Default: all evaluated models; if there are none, all models with imported accuracies. */
   models?: readonly string[]
   /** Groups with fewer images are not measured. Default 30. */
   minN?: number
   /** A slice whose images are left out of the run, not of the reference. */
   exclude?: string
+  /** Of the results of the run and of the reference. Default: native if there are any, else the commonest. */
+  preprocessing?: PreprocessingMode
 }
 
 /**
@@ -35,15 +40,18 @@ export interface StandingOptions {
  */
 export async function runStandings(
   dir: string,
-  { against, models, minN = defaultMinN, exclude }: StandingOptions,
+  { models, minN = defaultMinN, exclude, preprocessing, ...options }: StandingOptions,
 ): Promise<Standing[]> {
-  const { run, measures, imported } = await measureResults(dir, minN, exclude)
+  const asked = { minN, exclude, preprocessing }
+  const { run, measures, imported, modes } = await measureResults(dir, asked)
   const known = measures.map(({ model }) => model)
-  for (const name of models ?? [])
-    if (!known.includes(name)) throw unknownNameError('model', name, known)
-  const reference = await readReference(against, minN)
+  const isPublished = measures.some(({ values }) => values.has(referenceBenchmark))
+  const against = options.against ?? (isPublished ? 'published' : dir)
+  const reference = await readReference(against, minN, preprocessing)
   const evaluated = new Set(run.entries.map(({ identity }) => identity.model))
-  const wanted = models ?? known.filter(name => evaluated.size === 0 || evaluated.has(name))
+  const wanted = models
+    ? findModelNames(models, known)
+    : known.filter(name => evaluated.size === 0 || evaluated.has(name))
   const chosen = measures.filter(({ model }) => wanted.includes(model))
   const measurable = chosen.filter(({ values }) => values.has(reference.benchmark))
   const lacking = chosen.filter(one => !measurable.includes(one)).map(({ model }) => model)
@@ -57,6 +65,12 @@ export async function runStandings(
         .join('')}`,
     )
   const notes = [
+    ...(options.against === undefined && against === dir
+      ? [
+          `No model of ${dir} has an accuracy on ImageNet, so its models are compared with each other.`,
+        ]
+      : []),
+    ...modes,
     ...syntheticNotes(run),
     ...exclusionNotes(run.entries),
     ...unusableNotes(run.failures),
@@ -82,16 +96,25 @@ function importedNotes(used: readonly ImportedAccuracy[]): string[] {
   ]
 }
 
-/** Reads the reference models. Errors: no-results, bad-pack, no-reference. */
-export async function readReference(against: string, minN: number): Promise<StandingReference> {
+/**
+ * Reads the reference models. Their x axis is a standard benchmark or, where there is none, all images of the first data set with
+ * places. Errors: no-results, bad-pack, no-reference.
+ */
+export async function readReference(
+  against: string,
+  minN: number,
+  preprocessing?: PreprocessingMode,
+): Promise<StandingReference> {
   if (against === 'published') return publishedReference()
-  const { run, measures, imported } = await measureResults(against, minN)
-  const { reference } = datasetRoles(run)
-  const benchmark = reference === null ? referenceBenchmark : publishedName(reference)
+  const { run, measures, imported } = await measureResults(against, { minN, preprocessing })
+  const { reference, geographic } = datasetRoles(run)
+  const hasReference = measures.some(({ values }) => values.has(referenceBenchmark))
+  const axis = reference ?? (hasReference ? null : (geographic[0] ?? null))
+  const benchmark = axis === null ? referenceBenchmark : publishedName(axis)
   if (!measures.some(({ values }) => values.has(benchmark)))
     throw inputError(
       'no-reference',
-      `no model of ${against} has an accuracy on a standard benchmark; evaluate or import one`,
+      `no model of ${against} has an accuracy to compare by; evaluate or import one`,
     )
   return {
     title: against,
@@ -133,6 +156,8 @@ interface MeasuredResults {
   measures: ModelMeasures[]
   /** The imported accuracies among the measures. */
   imported: ImportedAccuracy[]
+  /** Names the preprocessing where the results have several. */
+  modes: string[]
 }
 
 /**
@@ -141,11 +166,21 @@ interface MeasuredResults {
  */
 async function measureResults(
   path: string,
-  minN: number,
-  exclude?: string,
+  {
+    minN,
+    exclude,
+    preprocessing: mode,
+  }: {
+    minN: number
+    exclude?: string | undefined
+    preprocessing?: PreprocessingMode | undefined
+  },
 ): Promise<MeasuredResults> {
   const run = await openResults(path, exclude)
-  const preprocessing = shownPreprocessing(run, ['native'])
+  const known = distinctFieldValues(run.entries, 'preprocessing')
+  if (mode !== undefined && known.length > 0 && !known.includes(mode))
+    throw unknownNameError('preprocessing', mode, known)
+  const preprocessing = mode ?? shownPreprocessing(run, ['native'])
   const values = new Map<string, Map<string, number>>()
   const valuesOf = (model: string): Map<string, number> => {
     const known = values.get(model) ?? new Map<string, number>()
@@ -179,5 +214,12 @@ async function measureResults(
     kind: zeroShot.get(model) ? 'zero-shot' : '1K',
     values: measured,
   }))
-  return { run, measures, imported }
+  const others = known.filter(name => name !== preprocessing)
+  const modes =
+    others.length === 0
+      ? []
+      : [
+          `Results with ${preprocessing} preprocessing; those with ${others.join(' and ')} are left out (--preprocessing).`,
+        ]
+  return { run, measures, imported, modes }
 }

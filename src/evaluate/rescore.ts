@@ -2,6 +2,7 @@
  * Kept outputs scored anew: other labels, choices, classes or prompts give the rows that a fresh evaluation would give, and
  * go to the place that it would give them, without reading an image or running a model on one.
  */
+import { findModelNames } from '../models/findModelName.ts'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
 import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
@@ -118,15 +119,14 @@ async function evaluationsWithKeptOutputs(
       `no kept outputs in ${dir}: evaluate with --keep logits or --keep features`,
     )
   const known = distinctFieldValues(all, 'model')
-  for (const name of models ?? [])
-    if (!known.includes(name)) throw unknownNameError('model', name, known)
+  const chosen = models && findModelNames(models, known)
   const sets = distinctFieldValues(all, 'dataset')
   if (dataset !== undefined && !sets.includes(dataset))
     throw unknownNameError('dataset', dataset, sets)
   return all
     .filter(
       ({ identity }) =>
-        (models?.includes(identity.model) ?? true) &&
+        (chosen?.includes(identity.model) ?? true) &&
         identity.dataset === (dataset ?? identity.dataset),
     )
     .map(({ folder }) => most.get(folder)!)

@@ -197,7 +197,13 @@ async function preprocessorRecipe(file: string): Promise<PreprocessingConfig> {
 }
 
 const guessNote = ({ guessed }: Pick<ModelDescription, 'guessed'>): string | undefined =>
-  guessed?.length ? `guessed and not checked: ${guessed.join(', ')}` : undefined
+  guessed?.length ? `${guessStart}${guessed.join(', ')}` : undefined
+
+const guessStart = 'guessed and not checked: '
+
+/** Whether a model's note says that a part of its description was guessed. */
+export const isGuessNote = (note: string | undefined): boolean =>
+  note?.startsWith(guessStart) ?? false
 
 const descriptionError = (file: string, what: string): GeogapError =>
   inputError('bad-model-file', `bad model description ${quoteForMessage(file, 300)}: ${what}`)

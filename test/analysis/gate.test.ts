@@ -141,7 +141,7 @@ describe('gate', () => {
   })
 
   it('lists groups that are too small, and judges nothing silently', async () => {
-    const found = await judgeEvaluations(join(folder, 'after'), { minWorst: 0.5 })
+    const found = await judgeEvaluations(join(folder, 'after'), { minN: 100, minWorst: 0.5 })
     expect(found.leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 60 }])
     await expect(judgeEvaluations(join(folder, 'after'), {})).rejects.toThrow(
       'nothing to judge: give --baseline',
@@ -196,6 +196,7 @@ describe('gate', () => {
     const { leftOut: small } = await judgeEvaluations(join(folder, 'few'), {
       maxDisparity: 0.5,
       by: 'country',
+      minN: 100,
     })
     expect(small).toEqual([{ model: 'first', dataset: 'world', group: 'Togo', n: 40 }])
   })

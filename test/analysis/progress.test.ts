@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { findModelName } from '../../src/analysis/modelNames.ts'
+import { findModelName } from '../../src/models/findModelName.ts'
 import { progressEvidence, publishedEvidence } from '../../src/analysis/progress/evidence.ts'
 import { compareProgress, headlinePairs } from '../../src/analysis/progress/progress.ts'
 import { progressSentences } from '../../src/analysis/progress/sentence.ts'

@@ -12,7 +12,7 @@ import {
 import { benchmarkNameOf, oodDatasets } from '../datasetRoles.ts'
 import { type LineModels } from '../modelRoles.ts'
 import { groupByKey } from '../../lib/tally.ts'
-import { findModelNames } from '../modelNames.ts'
+import { findModelNames } from '../../models/findModelName.ts'
 import { modelClusters, type ModelClustering, type ProgressEvidence } from './evidence.ts'
 
 /** Choices of a comparison of progress; what is not given is all, in linear axes, with families as clusters. */

@@ -112,6 +112,7 @@ export const command = defineCommand({
       process.stdout.write(`\n${profileTable(profiles)}`)
     }
     await printProblems(result, options.out)
+    await offerProbes(result, inputs)
   },
 })
 
@@ -151,6 +152,29 @@ async function printProblems(result: Run, out: string): Promise<void> {
   else {
     const by = ['region', 'country'].find(name => result.columns.includes(name)) ?? 'label'
     printNote(`next: geogap table ${shellWord(out)} --by ${by}, geogap report ${shellWord(out)}`)
+  }
+}
+
+/** Names the command that checks the preprocessing of each model that was guessed and has the data set's classes. */
+async function offerProbes({ modelNotes, entries }: Run, inputs: Inputs): Promise<void> {
+  const { isGuessNote, readOwnModel } = await import('../../models/ownModel.ts')
+  const { isZeroShot } = await import('../../results/schema.ts')
+  if (![...modelNotes.values()].some(isGuessNote)) return
+  const [dataset] = await datasetNames(inputs)
+  const data = (['data', 'classes', 'labels'] as const)
+    .flatMap(name => (inputs[name] === undefined ? [] : ` --${name} ${shellWord(inputs[name])}`))
+    .join('')
+  for (const word of inputs.model) {
+    const name = await readOwnModel(word).then(
+      own => own.name,
+      () => word,
+    )
+    const evaluated = entries.find(({ identity }) => identity.model === name)
+    if (!isGuessNote(modelNotes.get(name)) || !evaluated || isZeroShot(evaluated.identity)) continue
+    if (dataset === undefined || evaluated.rows === 0) continue
+    printNote(
+      `${name} may be wrong by its preprocessing alone; 100 evenly spaced images tell: geogap models probe ${shellWord(word)} --dataset ${shellWord(dataset)}${data}`,
+    )
   }
 }
 

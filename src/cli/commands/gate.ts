@@ -1,6 +1,12 @@
 import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
-import { excludeOption, metricOption, minNOption, textFormatOption } from './options.ts'
+import {
+  excludeOption,
+  metricOption,
+  minNOption,
+  preprocessingOption,
+  textFormatOption,
+} from './options.ts'
 import { fileEndingIn, share } from './parsers.ts'
 
 /** Exit code of a gate that failed. */
@@ -22,7 +28,8 @@ export const command = defineCommand({
       text: 'groups: region, country, label or any column',
       default: 'region',
     },
-    ...minNOption('are listed and not judged', 100),
+    ...minNOption('are listed and not judged'),
+    ...preprocessingOption('(default: all that both sides have)'),
     ...metricOption('top1 or top5, which are tested exactly'),
     '--junit <file>': { text: 'write the checks as a JUnit file', parse: fileEndingIn('.xml') },
     ...textFormatOption,

@@ -1,7 +1,13 @@
 import { inputError } from '../../lib/errors.ts'
 import { type Standing } from '../../analysis/standing.ts'
 import { defineCommand } from './command.ts'
-import { excludeOption, formatOption, minNOption, modelsOption } from './options.ts'
+import {
+  excludeOption,
+  formatOption,
+  minNOption,
+  modelsOption,
+  preprocessingOption,
+} from './options.ts'
 import { fileEndingIn } from './parsers.ts'
 import { printNote } from './terminal.ts'
 
@@ -10,12 +16,11 @@ export const command = defineCommand({
   text: 'Where a model stands among comparable ones of its ImageNet accuracy.',
   arguments: { '<run>': 'folder of results, or a pack' },
   options: {
-    '--against <what>': {
-      text: 'published, a folder of results, or a pack',
-      default: 'published',
-    },
+    '--against <what>':
+      'published, a folder of results, or a pack (default: published, for own images the run itself)',
     ...modelsOption('models to place (default: all)'),
     ...minNOption('are left out'),
+    ...preprocessingOption('(default: native)'),
     '--figure <file>': {
       text: 'draw the model among them: a file ending in .svg, .png, .pdf or .json',
       parse: fileEndingIn('.svg', '.png', '.pdf', '.json'),

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { inputError, nearestNames, unknownNameError } from '../../lib/errors.ts'
 import { buildCommand, type CommandEntry } from './command.ts'
 import { setTextWidth } from '../../lib/table/fit.ts'
 import { setQuiet } from './terminal.ts'
@@ -50,12 +50,41 @@ function addCommonOptions(command: Command, path: string): void {
       .replace(/^error: /, '')
       .replaceAll('\n', ' ')
       .replace(/\.$/, '')
+    const unknown = unknownOption(command)
+    const text =
+      unknown !== undefined && usageCodes.includes(error.code)
+        ? `unknown option '${unknown}'; nearest: ${nearestOptions(command, unknown)}`
+        : message
     const hint = error.code === 'commander.missingArgument' ? greedyOptionHint(command) : ''
-    throw inputError('bad-usage', `${message}${hint}; see ${path} --help`)
+    throw inputError('bad-usage', `${text}${hint}; see ${path} --help`)
   })
   command.configureOutput({ outputError: () => undefined })
   for (const inner of command.commands) addCommonOptions(inner, `${path} ${inner.name()}`)
 }
+
+/** Complaints that a mistyped option leads to. */
+const usageCodes = [
+  'commander.unknownOption',
+  'commander.missingMandatoryOptionValue',
+  'commander.excessArguments',
+]
+
+/** Returns the first word of the command line that looks like an option that the command does not have. */
+function unknownOption(command: Command): string | undefined {
+  let root = command
+  while (root.parent) root = root.parent
+  const { rawArgs } = root as unknown as { rawArgs: readonly string[] }
+  const end = rawArgs.indexOf('--')
+  return (end < 0 ? rawArgs : rawArgs.slice(0, end))
+    .map(word => word.split('=')[0]!)
+    .find(word => /^--[a-z]/.test(word) && !command.options.some(({ long }) => long === word))
+}
+
+const nearestOptions = (command: Command, name: string): string =>
+  nearestNames(
+    name,
+    command.options.flatMap(({ long }) => long ?? []),
+  ).join(', ')
 
 /** Returns a hint that an option with several values also takes the arguments after it. */
 function greedyOptionHint(command: Command): string {

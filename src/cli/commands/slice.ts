@@ -66,8 +66,8 @@ async function sliceRows(
   const { entries } = await newestEvaluations(dir)
   const models = distinctFieldValues(entries, 'model')
   const datasets = distinctFieldValues(entries, 'dataset')
-  const chosen = model ?? models[0]!
-  if (!models.includes(chosen)) throw unknownNameError('model', chosen, models)
+  const { findModelName } = await import('../../models/findModelName.ts')
+  const chosen = model === undefined ? models[0]! : findModelName(model, models)
   if (model === undefined && models.length > 1)
     throw inputError('choose-models', `choose with --model; there are ${models.join(', ')}`)
   if (dataset !== undefined && !datasets.includes(dataset))

@@ -1,4 +1,4 @@
-import { inputError } from '../../lib/errors.ts'
+import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { tableFormats } from '../../lib/table/columns.ts'
 import { type Table } from '../../lib/table/table.ts'
 import {
@@ -13,6 +13,7 @@ import {
   excludeOption,
   metricOption,
   minNOption,
+  modelsOption,
   preprocessingOption,
 } from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
@@ -27,7 +28,8 @@ const options = {
     'the disparity between groups alone (CSV, TSV, JSONL, LaTeX and Parquet hold one table)',
   '--paper <table>': "a table of the paper's: 1, 2, 3, 4, 8, 9, testbed, classmaps or claims",
   '--plugin <file>': 'a module whose default export is {name, columns, rows(run)}',
-  ...preprocessingOption('for --paper'),
+  ...preprocessingOption('(default: all; for --paper that of the paper)'),
+  ...modelsOption('only these models (default: all)'),
   '--format <format>': {
     text: `${tableFormats.join(', ')} or parquet (default: as -o ends)`,
     parse: oneOf([...tableFormats, 'parquet']),
@@ -65,15 +67,39 @@ export const command = defineCommand({
       await import('../../lib/table/write.ts')
     const format = chooseFormat(options.format, options.output)
     const { arrangeTables } = await import('../../lib/table/table.ts')
-    const tables = arrangeTables(
-      await tablesOf(dir, options, isSingleTableFormat(format)),
-      pick(options, ['columns', 'sort']),
-    )
+    const all = await tablesOf(dir, options, isSingleTableFormat(format))
+    const only = await chosenRows(all, options)
+    const tables = arrangeTables(all, { ...pick(options, ['columns', 'sort']), only })
     await writeTables(tables, format, options.output)
     if (!['text', 'markdown', 'json', 'html', 'latex'].includes(format))
       tables.flatMap(({ notes }) => notes).forEach(printNote)
   },
 })
+
+/** Returns the models and the preprocessing that rows must have. Errors: unknown-model, unknown-preprocessing. */
+async function chosenRows(
+  tables: readonly Table[],
+  { models, preprocessing, paper }: Inputs,
+): Promise<Record<string, readonly string[]>> {
+  const { findModelNames } = await import('../../models/findModelName.ts')
+  const valuesOf = (name: string): string[] => [
+    ...new Set(
+      tables.flatMap(({ columns, values }) => {
+        const at = columns.findIndex(column => column.name === name)
+        return at < 0 ? [] : values.map(row => String(row[at]))
+      }),
+    ),
+  ]
+  const only: Record<string, readonly string[]> = {}
+  if (models !== undefined) only['model'] = findModelNames(models, valuesOf('model'))
+  if (preprocessing !== undefined && paper === undefined) {
+    const known = valuesOf('preprocessing')
+    if (!known.includes(preprocessing))
+      throw unknownNameError('preprocessing', preprocessing, known)
+    only['preprocessing'] = [preprocessing]
+  }
+  return only
+}
 
 /** Adds notes to the tables: images left out of the data sets, and stored results that cannot be used. */
 async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
@@ -127,13 +153,8 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
   const [column] = by
   if (column !== undefined && by.length === 1 && (disparity || !isSingle)) {
     const { inferDisparities } = await import('../../analysis/disparityInference.ts')
-    const { minN, seed, draws } = how
     tables.push(
-      inferenceTable(
-        await inferDisparities(run, { by: column, minN, seed, draws }),
-        column,
-        outcome,
-      ),
+      inferenceTable(await inferDisparities(run, { ...how, by: column }), column, outcome),
     )
   }
   return withLeftOut(run, tables)

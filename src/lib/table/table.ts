@@ -22,6 +22,8 @@ export interface Table {
 export interface TableArrangement {
   columns?: readonly string[] | undefined
   sort?: string | undefined
+  /** Only the rows that have one of these texts in a column of this name. */
+  only?: Readonly<Record<string, readonly string[]>> | undefined
 }
 
 export function createTable<Row>(
@@ -39,12 +41,18 @@ export function createTable<Row>(
     })),
     values: rows.map(row => columns.map(({ value }) => value(row))),
     text: format => formatTable(columns, rows, format),
-    arrange: ({ columns: asked, sort }) =>
-      createTable(
-        { notes: [], ...about },
+    arrange: ({ columns: asked, sort, only = {} }) => {
+      const kept = rows.filter(row =>
+        Object.entries(only).every(([name, values]) =>
+          values.includes(String(findColumn(columns, name).value(row))),
+        ),
+      )
+      return createTable(
+        about,
         asked?.map(name => shownColumn(findColumn(columns, name))) ?? columns,
-        sort === undefined ? rows : sortRows(columns, rows, sort),
-      ),
+        sort === undefined ? kept : sortRows(columns, kept, sort),
+      )
+    },
   }
 }
 
@@ -87,12 +95,12 @@ function sortRows<Row>(
 }
 
 /**
- * Returns the tables with the columns that each of them has, and sorted where they have the column. A table without any of the
- * columns is left out. Errors: unknown-column for one that no table has.
+ * Returns the tables that have all of the columns, or else those that have some, with these alone and sorted where they have the
+ * column to sort by. Errors: unknown-column for one that no table has.
  */
 export function arrangeTables(
   tables: readonly Table[],
-  { columns, sort }: TableArrangement,
+  { columns, sort, only = {} }: TableArrangement,
 ): Table[] {
   const has = (table: Table, name: string): boolean =>
     table.columns.some(
@@ -104,12 +112,14 @@ export function arrangeTables(
     const names = tables.flatMap(table => table.columns.map(column => column.name))
     throw unknownNameError('column', name, [...new Set(names)])
   }
-  return tables
-    .filter(table => columns?.some(name => has(table, name)) ?? true)
-    .map(table =>
-      table.arrange({
-        columns: columns?.filter(name => has(table, name)),
-        sort: key !== undefined && has(table, key) ? sort : undefined,
-      }),
-    )
+  const complete = tables.filter(table => columns?.every(name => has(table, name)) ?? true)
+  const some = tables.filter(table => columns?.some(name => has(table, name)))
+  return (complete.length > 0 ? complete : some).map(table => ({
+    ...table.arrange({
+      columns: columns?.filter(name => has(table, name)),
+      sort: key !== undefined && has(table, key) ? sort : undefined,
+      only: Object.fromEntries(Object.entries(only).filter(([name]) => has(table, name))),
+    }),
+    notes: table.notes,
+  }))
 }

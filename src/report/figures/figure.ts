@@ -25,7 +25,7 @@ export interface FigureOptions {
   /** Only this data set's figure. */
   dataset?: string | undefined
   /** The model that is shown or marked. Default: the best. */
-  model?: string
+  model?: string | undefined
 }
 
 export interface FigureKind {

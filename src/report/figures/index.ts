@@ -1,5 +1,6 @@
 import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { findModelName } from '../../models/findModelName.ts'
 import { type Run } from '../../results/run.ts'
 import { classRegion } from './classRegion.ts'
 import { disparity } from './disparity.ts'
@@ -106,15 +107,14 @@ export function makeFigures(
 ): Figure[] {
   const kinds = figureKindsNamed(name)
   const results = runView(run, options)
-  const { model } = options
-  if (model !== undefined && !results.models.includes(model))
-    throw unknownNameError('model', model, results.models)
+  const model =
+    options.model === undefined ? undefined : findModelName(options.model, results.models)
   const about = results.roles.geographic.filter(
     dataset => benchmarkNameOf(dataset) === paperDataset[name],
   )
   const sets = options.dataset === undefined && about.length > 0 ? about : [options.dataset]
   const figures = kinds.flatMap(kind =>
-    sets.flatMap(dataset => drawFigures(kind, results, { ...options, dataset })),
+    sets.flatMap(dataset => drawFigures(kind, results, { model, dataset })),
   )
   const needs = kinds.map(kind => kind.needs).join('; ')
   if (figures.length === 0)

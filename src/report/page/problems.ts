@@ -1,5 +1,6 @@
 /** Returns the section of problems: failed models, images without a prediction, refused rows, incomparable results. */
 import { countText } from '../../lib/table/text.ts'
+import { modelWarnings } from '../../results/modelNotes.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { type DatasetRecord } from '../../results/records.ts'
 import { type StoredEvaluation } from '../../results/store.ts'
@@ -22,7 +23,11 @@ export function problemsSection(
   const problems = [...run.datasets.values()].flatMap(({ name, problems }) =>
     problems.map(problem => ({ dataset: title(name), ...problem })),
   )
-  const warnings = [...mixedContentWarnings(run.entries), ...incompleteWarnings(run.entries)]
+  const warnings = [
+    ...modelWarnings(run),
+    ...mixedContentWarnings(run.entries),
+    ...incompleteWarnings(run.entries),
+  ]
   const errors = run.accuracy().reduce((sum, row) => sum + row.errors, 0)
   const nothing =
     run.failures.length + problems.length + statuses.length + warnings.length + errors === 0

@@ -1,6 +1,6 @@
 /** Finds models among those with results by the names that people type. */
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { findModel } from '../models/catalog.ts'
+import { findModel } from './catalog.ts'
 
 /**
  * Returns the full name, among `known`, of the model that `name` stands for: the name itself, the catalogue's name for it
