@@ -127,6 +127,9 @@ async function csvError(file: string, error: unknown): Promise<Error> {
     )
   if (reasons.some(text => text.startsWith('Invalid unicode')))
     return new Error(`line ${line} is not UTF-8; save it as UTF-8`)
+  const limit = /Maximum line size of (\d+) bytes exceeded/.exec(reasons.join('\n'))?.[1]
+  if (limit !== undefined)
+    return new Error(`a line is longer than ${limit} bytes, or a quote in it is open`)
   const reason = reasons.find(text => /^(Expected|Invalid|Value)/.test(text)) ?? first
   return new Error(`line ${line}: ${reason}`)
 }

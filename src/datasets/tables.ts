@@ -247,14 +247,18 @@ export function parsePythonList(text: string): string[] {
   })
 }
 
-/** A cell as text, null when it is empty or no finite number. */
+/** Returns a cell as text, null when it is empty or no finite number. Errors: deep-value. */
 export function rawCellText(cell: unknown): string | null {
   if (cell === null || cell === undefined || cell === '') return null
   if (typeof cell === 'number' && !Number.isFinite(cell)) return null
   if (typeof cell === 'string') return cell
   if (cell instanceof Date) return cell.toISOString()
   if (typeof cell === 'bigint') return String(cell)
-  return JSON.stringify(cell, (_, value: unknown) =>
-    typeof value === 'bigint' ? Number(value) : value,
-  )
+  try {
+    return JSON.stringify(cell, (_, value: unknown) =>
+      typeof value === 'bigint' ? Number(value) : value,
+    )
+  } catch (cause) {
+    throw inputError('deep-value', 'a value of the table nests too deeply to be a text', cause)
+  }
 }

@@ -50,6 +50,8 @@ lay(root, {
   'path-object.jsonl': rows
     .map(row => JSON.stringify({ ...row, image: { path: row.image } }))
     .join('\n'),
+  'deep.json': `[{"image": "p/b.jpg", "label": 0, "x": ${'['.repeat(1e5)}${']'.repeat(1e5)}}]`,
+  'long-cell.csv': `image,label,region\np/b.jpg,0,${'x'.repeat(3e6)}\n`,
   'spaced.csv': 'image,label\n p/b.jpg ,0\n',
   'empty.csv': '',
   'names-alone.csv': 'image,label\n',
@@ -167,6 +169,8 @@ describe('a table of images', () => {
     ['text.json', 'not a JSON object'],
     ['coco.json', 'COCO annotations of objects, not a table of images: '],
     ['uneven.json', 'expected a list of objects, one for each image'],
+    ['deep.json', 'nests too deeply'],
+    ['long-cell.csv', 'a line is longer than 2000000 bytes'],
     ['empty.csv', 'no rows in '],
     ['names-alone.csv', 'no rows in '],
     ['twice.csv', 'twice.csv are called region: rename one'],
