@@ -133,7 +133,7 @@ function planJob(
     ? processesInMemory(memory, bytes, Math.min(cores, processesPerDevice))
     : processesForCores(cores, processesInMemory(memory, bytes, cores))
   const images = totalLength(missing)
-  const own = Math.min(atMost, shardSize(cost), evenShardSize(images, most))
+  const own = evenShardSize(images, most, Math.min(atMost, shardSize(cost)))
   const shards = interleaveShards(missing, size ?? own)
   const processes = Math.min(most, shards.length)
   const threads = Math.max(1, Math.floor(cores / processes))
@@ -149,10 +149,15 @@ function planJob(
   return { group, shards, processes, cost }
 }
 
-/** Images in a shard where there are few: one or two for each process, so that all end together, of 32 or more. */
-const evenShardSize = (images: number, processes: number): number => {
-  const each = Math.min(2, Math.max(1, Math.floor(images / (32 * processes))))
-  return Math.max(32, Math.ceil(images / (each * processes)))
+/**
+ * Returns the images of a shard, at most `largest`: whole eights, as many shards for each process, so that all end together. Few
+ * images make one or two shards for each process, of 32 or more.
+ */
+const evenShardSize = (images: number, processes: number, largest: number): number => {
+  const few = Math.min(2, Math.max(1, Math.floor(images / (32 * processes))))
+  const rounds = Math.max(few, Math.ceil(images / (largest * processes)))
+  const even = Math.ceil(images / (rounds * processes) / 8) * 8
+  return Math.min(largest, Math.max(32, even))
 }
 
 /** Processes that share a device: some read and crop while another one computes. */

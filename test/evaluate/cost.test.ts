@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -102,6 +103,45 @@ it('as many processes run as memory has room for, of models of any size, and the
     way(16, 1e9),
   ]
   expect(found).toEqual([[2, 1], [1, 2], [2, 2], [6, 1], [8, 2], [1, 16]]) // prettier-ignore
+})
+
+/** Time until the last process ends, over that of processes without any pause, if every image takes equally long. */
+function stretch({ shards, processes }: Pick<EvaluationJob, 'shards' | 'processes'>): number {
+  const ends = new Array<number>(processes).fill(0)
+  for (const { start, end } of shards) {
+    const next = ends.indexOf(Math.min(...ends))
+    ends[next]! += end - start
+  }
+  const images = shards.reduce((sum, { start, end }) => sum + end - start, 0)
+  return (Math.max(...ends) * processes) / images
+}
+
+const planTable = readFileSync(
+  new URL('../../docs/developers/performance.md', import.meta.url),
+  'utf8',
+)
+  .split('\n')
+  .flatMap(line => /^\| (\S+) \((\S+) MB, (\S+) GMAC\) \|(.*)\|$/.exec(line)?.slice(1) ?? [])
+
+it('machines of many cores are used as the page says, and no process waits for the last shard', () => {
+  const rows = Array.from({ length: planTable.length / 4 }, (_, i) =>
+    planTable.slice(4 * i, 4 * i + 4),
+  )
+  expect(rows.length).toBe(4)
+  for (const [name, megabytes, gmac, cells] of rows) {
+    const found = [4, 16, 64, 192].map(cores => {
+      const sized = {
+        ...task(undefined, Number(megabytes) * 1e6),
+        multiplyAdds: Number(gmac) * 1e9,
+      }
+      const all = { ...sized, missing: [{ start: 0, end: 50_000 }] }
+      const [job] = planJobs([all], 'all', { cores, memoryBytes: 2e9 * cores })
+      const { processes, group, shards } = job!
+      expect(stretch(job!), `${name} on ${cores} cores`).toBeLessThan(1.1)
+      return `${processes} × ${group.threads}, ${shards[0]!.end - shards[0]!.start}`
+    })
+    expect(`${name}: ${found.join(' | ')}`).toBe(`${name}: ${cells!.trim()}`)
+  }
 })
 
 it('a few images are cut so that all processes end together', () => {
