@@ -92,9 +92,11 @@ function refuseRepeatedColumns(file: string, columns: readonly string[], header:
   throw inputError('duplicate-column', `two columns of ${file} are called ${name}: rename one`)
 }
 
-/** Returns a comma, or the separator of a first line without one: spreadsheets write semicolons where commas are decimal. */
-const separatorOf = (header: string): string =>
-  [',', ';', '\t', '|'].find(separator => header.includes(separator)) ?? ','
+/** Returns the separator that a first line has most often: spreadsheets write semicolons where commas are decimal. */
+const separatorOf = (header: string): string => {
+  const count = (separator: string): number => header.split(separator).length
+  return [',', ';', '\t', '|'].reduce((most, one) => (count(one) > count(most) ? one : most))
+}
 
 /** Options that DuckDB would otherwise guess, such as which lines are comments. */
 const csvOptions = `comment = '', header = true, all_varchar = true, nullstr = ''`

@@ -210,14 +210,16 @@ function groupsOf(
   row: Readonly<Record<string, unknown>>,
   { roles, groups }: CountsLayout,
 ): GroupCountsRow['groups'] {
-  const values = [...groups].map(
-    ([column, source]) => [column, cellOf(row, source) ?? null] as const,
-  )
+  const values = [...groups].map(([column, source]) => [column, groupCell(row, source)] as const)
   if (!roles.has('column')) return Object.fromEntries(values)
   const written = cellOf(row, roles.get('column')!) ?? 'group'
   const column = groupColumnOf(written) ?? written
-  return Object.fromEntries([...values, [column, cellOf(row, roles.get('group') ?? '') ?? null]])
+  return Object.fromEntries([...values, [column, groupCell(row, roles.get('group') ?? '')]])
 }
+
+/** Returns a group without marks of footnotes. */
+const groupCell = (row: Readonly<Record<string, unknown>>, column: string): string | null =>
+  cellOf(row, column)?.replace(/\s*[*†‡§¹²³]+$/, '') ?? null
 
 function countsOfRow(
   textOf: (role: CountRole) => string | undefined,

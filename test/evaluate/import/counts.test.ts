@@ -52,6 +52,7 @@ describe('layouts of published tables', () => {
     [
       'model,dataset,group column,group,n,correct\nm,d,Country,Kenya,1200,636\nm,d,country,Ghana,80,41\n',
     ],
+    ['Country;Total;Top-1 accuracy, %\nKenya*;1.200;53,0\nGhana †;80;51,3\n'],
     ['group,n,correct\nKenya,1200,636\nGhana,80,41\n'],
     ['country,iso3,n,correct\nKenya,KEN,1200,636\nGhana,GHA,80,41\n'],
     ['model,Kenya,Ghana\nn,1200,80\nm,53.0,51.3\n'],
