@@ -132,11 +132,10 @@ function runLine(line: string, { folder, env, lacks }: LineContext): LineRun {
   return { command: line, outcome: isAbsent ? 'checked' : 'failed', text: `${status}: ${text}` }
 }
 
-/** What a reader sees when the command has ended: without lines of progress, and with the folder's name left out. */
+/** What a reader sees when the command has ended: without lines of progress, in a folder of their own. */
 const visibleLines = (text: string, folder: string): string[] =>
   text
-    .replaceAll(`${folder}/`, '')
-    .replaceAll(folder, '.')
+    .replaceAll(folder, '/home/you')
     .split('\n')
     .map(line => line.trimEnd())
     .filter(line => !/[█░]{24} {2}\d+\/\d+|^\d+\/\d+ units/.test(line))

@@ -1,10 +1,10 @@
 import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { percent, shellWord } from '../../lib/table/text.ts'
+import { shellWord } from '../../lib/table/text.ts'
 import { type Run } from '../../results/run.ts'
 import { defineCommand } from './command.ts'
 import { folder } from './parsers.ts'
-import { printNote, progressPrinter } from './terminal.ts'
+import { printNote, progressPrinter, terminalStyle } from './terminal.ts'
 
 export const command = defineCommand({
   name: 'demo',
@@ -34,27 +34,24 @@ ${disparityTableText(demo.run, 'region')}
 ${demo.studies}
 The real world, by accuracies that others published (geogap table published): progress rates
 ${publishedSummary()}
-Back in the made-up world: ${await headlineOf(demo.run)}
+Back in the made-up world (geogap show):
 
+${await answerOf(demo.run)}
 report: ${pathToFileURL(resolve(report)).href}
 dashboard: ${programCall(process.argv[1] ?? '')} serve ${shellWord(join(out, 'results'))}
 `)
   },
 })
 
-/** Returns a sentence on the best model: its accuracies by region, their disparity and how sure it is. */
-async function headlineOf(run: Run): Promise<string> {
-  const dataset = 'households'
-  const models = run.accuracy({ dataset })
-  const { model, top1 } = models.reduce((a, b) => ((b.top1 ?? 0) > (a.top1 ?? 0) ? b : a))
-  const { inferDisparities } = await import('../../analysis/disparityInference.ts')
-  const [found] = await inferDisparities(run, { dataset, model })
-  const { best, worst, bestAccuracy, worstAccuracy, disparity, interval, expected } = found!
-  return (
-    `${model}, the best of ${models.length} models, recognizes ${percent(top1)} % of the households' things: ` +
-    `${percent(bestAccuracy)} % in ${best!}, ${percent(worstAccuracy)} % in ${worst!}. That is a disparity of ` +
-    `${percent(disparity)} points (95 % interval ${percent(interval?.[0] ?? null)} to ${percent(interval?.[1] ?? null)}; ${percent(expected)} if the region did not matter).`
-  )
+/** Returns what `geogap show` prints of the run: its answer in words, regions as bars, progress. */
+async function answerOf(run: Run): Promise<string> {
+  const { firstScreen } = await import('../../analysis/firstScreen.ts')
+  const { progressEvidence } = await import('../../analysis/progress/evidence.ts')
+  const { runView } = await import('../../analysis/runView.ts')
+  const { firstScreenText } = await import('../print/show.ts')
+  const results = runView(run)
+  const screen = await firstScreen(results, { evidence: progressEvidence(results, []) })
+  return firstScreenText(screen, terminalStyle())
 }
 
 /** Returns how this program was called. */

@@ -2,7 +2,7 @@ import { jsonText } from '../../lib/table/text.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, minNOption, preprocessingOption } from './options.ts'
 import { oneOf } from './parsers.ts'
-import { printNote } from './terminal.ts'
+import { printNote, terminalStyle } from './terminal.ts'
 
 const options = {
   '--dataset <name>': 'the data set with places to show (default: the first)',
@@ -40,10 +40,4 @@ export const command = defineCommand({
       format === 'json' ? jsonText(screen) : firstScreenText(screen, terminalStyle()),
     )
   },
-})
-
-/** The width and colours of standard output; 80 columns and none where it is no terminal. */
-const terminalStyle = () => ({
-  width: process.stdout.columns || 80,
-  color: process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
 })

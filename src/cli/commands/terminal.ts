@@ -124,3 +124,9 @@ export function transferPrinter(stream: NodeJS.WriteStream = process.stderr) {
     show(() => ({ name, state: state() }), { fresh: false, last: done === total })
   }
 }
+
+/** Returns the width and colours of standard output; 80 columns and none where it is no terminal. */
+export const terminalStyle = () => ({
+  width: process.stdout.columns || 80,
+  color: process.stdout.isTTY && !process.env.NO_COLOR && process.env.TERM !== 'dumb',
+})
