@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { type Command, type Option } from 'commander'
 import { type ConfigFile, type ConfigValue } from '../../lib/config.ts'
@@ -38,7 +38,7 @@ export async function withConfig(
   const added = Object.entries(section ?? {}).flatMap(([key, value]) => {
     const option = optionOf(command, key, `${path} in ${file}`)
     if (isGiven(option, rest)) return []
-    if (named === undefined) checkUntrusted(option, value, file)
+    if (named === undefined) checkUntrusted({ command, option, value }, file)
     return optionWords(option, value, `${path}.${key} in ${file}`)
   })
   const end = words.indexOf('--')
@@ -67,7 +67,14 @@ function findConfigFile(folder: string): string | undefined {
   return find(dataConfigNames)
 }
 
-function checkUntrusted(option: Option, value: ConfigValue, file: string): void {
+interface ConfiguredOption {
+  command: Command
+  option: Option
+  value: ConfigValue
+}
+
+/** Errors: untrusted-config. */
+function checkUntrusted({ command, option, value }: ConfiguredOption, file: string): void {
   const name = option.attributeName()
   const refuse = (why: string): GeogapError =>
     inputError(
@@ -77,7 +84,9 @@ function checkUntrusted(option: Option, value: ConfigValue, file: string): void 
   if (trustedOptions.has(name))
     throw refuse('which a config that is found in the folder, not named, may not')
   const places = [value].flat().filter(place => typeof place === 'string')
-  if (writingOptions.has(name) && !places.every(place => isInside(place, dirname(file))))
+  // `fetch` writes what it downloads to its data folder, which other commands read.
+  const isWritten = writingOptions.has(name) || (name === 'data' && command.name() === 'fetch')
+  if (isWritten && !places.every(place => isInside(place, dirname(file))))
     throw refuse('a place outside of its folder')
 }
 
@@ -93,6 +102,7 @@ async function readConfig(file: string): Promise<ConfigFile> {
 }
 
 async function readContent(file: string): Promise<unknown> {
+  if (!(await stat(file)).isFile()) throw new Error('it is no file')
   const ending = extname(file)
   if (ending === '.json') return JSON.parse(await readFile(file, 'utf8'))
   if (ending === '.yaml' || ending === '.yml')

@@ -103,6 +103,7 @@ describe('a config file', () => {
       ['table', '{ "table": { "output": "outside/.profile" } }'],
       ['gate', '{ "gate": { "junit": "/etc/motd" } }'],
       ['compare', '{ "compare": { "flips": "../x.csv" } }'],
+      ['fetch', '{ "fetch": { "data": "/tmp/data" } }'],
     ])('is data of a stranger: %s %s is refused', async (command, text) => {
       await symlink(tmpdir(), join(folder, 'outside'))
       try {
