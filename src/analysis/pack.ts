@@ -44,13 +44,15 @@ export const packSchema = z.object({
       columns: z.array(z.string()),
       /** Grouping columns of the counts: label first, then these. */
       by: z.array(z.string()),
-      /** Sums over the households of the groups by each of the columns; empty if the data set names no households. */
+      /** Sums over the households of the groups by each of the columns and by pairs of them; empty if the data set names no households. */
       households: z.array(
         z.object({
           by: z.array(z.string()),
           groups: z.array(
             z.object({
               group: z.string(),
+              /** The value in each of several columns. */
+              values: z.array(z.string()).optional(),
               clusters: z.number(),
               n: z.number(),
               top1: z.number(),
@@ -79,10 +81,12 @@ export async function writePack(run: Run): Promise<Buffer> {
     datasets: [...run.datasets.values()].map(withoutPaths),
     evaluations: run.entries.map(entry => ({
       ...packEvaluation(entry, countsOf(run, entry.identity)),
-      // Sums by pairs of columns would make a pack larger than its counts.
-      households: (run.households.get(entry.key) ?? [])
-        .filter(({ by }) => by.length < 2)
-        .map(({ by, groups }) => ({ by: [...by], groups: [...groups] })),
+      households: (run.households.get(entry.key) ?? []).map(({ by, groups }) => ({
+        by: [...by],
+        groups: groups.map(({ values, ...sums }) =>
+          values ? { ...sums, values: [...values] } : sums,
+        ),
+      })),
     })),
   }
   return promisify(gzip)(JSON.stringify(pack), { level: 9 })

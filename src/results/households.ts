@@ -75,7 +75,7 @@ export interface GroupedMoments {
 
 /** Sums over the households of one group, with its value in each of the columns where these are several. */
 export interface GroupMoments extends ClusterMoments {
-  values?: readonly string[]
+  values?: readonly string[] | undefined
 }
 
 /** Sums over the households of groups, by the key of the evaluation; evaluations without households have none. */

@@ -122,7 +122,7 @@ function measuresSentences(run: Run, measures: CitedWork): string {
       ? ''
       : `, and the progress rate is the slope of the least-squares line of a data set's accuracy on that on ${datasetTitle(reference)}`
   return (
-    `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals (no narrower than exact ones near 0 and 1${householdDatasets(run).length > 0 ? "; for the number of independent images that would vary as much as the households' images" : ''}); images that could not be read are in no accuracy. ` +
+    `Accuracy is top-1, the mean over images, with 95 % Wilson score intervals (no narrower than exact ones near 0 and 1${householdDatasets(run).length > 0 ? "; for the number of independent images that would vary as much as the households' images" : ''}); images that could not be read are in no accuracy. Each interval is of its value alone, not adjusted for how many are shown. ` +
     `Geographic disparity is the largest difference of accuracy between groups of at least 30 images${rate}, as defined by Richards et al.${citeCommand([measures])}.`
   )
 }

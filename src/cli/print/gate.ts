@@ -40,9 +40,12 @@ export function gateSentence({ passed, checks }: GateResult): string {
     checks.filter(check => check.verdict === verdict).length
   const broken = checks.filter(({ verdict }) => verdict === 'broken')
   const undecided = of('undecided')
-  const more = undecided === 0 ? '' : `; ${undecided} need more images: geogap power`
+  const more =
+    undecided === 0
+      ? ''
+      : `; ${undecided} cannot be told with their images (geogap power says how many would do)`
   const tail = `${checks.length - undecided} of ${checks.length} checks decided, ${of('broken') || 'none'} broken${more}`
-  if (passed) return `gate passed; ${tail}`
+  if (passed) return `gate passed: no limit is shown to be broken; ${tail}`
   const named = broken
     .slice(0, 3)
     .map(check => `${check.group} (${check.model} on ${check.dataset}): ${gateCheckText(check)}`)
@@ -83,7 +86,7 @@ export function gateAnswer(gate: GateResult): Answer<GateCheck> {
   const broken = rows.filter(({ verdict }) => verdict === 'broken').length
   const shownRows = rows.slice(0, Math.max(maxShownChecks, broken))
   const notes = [
-    `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit. undecided: the data cannot tell; it does not fail the gate.`,
+    `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit, said of each check alone: one just beyond its limit is taken to hold in at most 5 % of runs. undecided: cannot be told with these images; it does not fail the gate, and does not say that the limit is kept.`,
     'Values in percent, drops and disparities in percentage points of top-1 accuracy. 95 % bound, of that check alone: what a drop or a disparity is at least, an accuracy at most. Drops are on the same images as the baseline.',
     ...(shownRows.length < rows.length
       ? [`${rows.length - shownRows.length} more checks that hold or are undecided.`]

@@ -48,7 +48,7 @@ export function powerAnswer(
     notes: [
       `Computed for one model with ${percent(accuracy, 0)} % accuracy on all other images (--accuracy), one group chosen beforehand against all others, a two-sided test at 5 % and an 80 % chance to find the drop.`,
       'others too few: all other groups together have too few images for that drop, however many this group gets.',
-      'Testing many groups at once needs more images. Images whose class no model names are not counted.',
+      'In the other groups such a drop cannot be told with their images: that none is found there does not say that there is none. Testing many groups at once needs more images. Images whose class no model names are not counted.',
       isHoused
         ? `Images of one household tell less: n images are worth n / (1 + (m - 1) · ${correlation}) independent ones, with m the mean household size weighted by size and a correlation of ${correlation} (--correlation). More images are meant in households of these sizes.`
         : 'The data set names no households: its images are taken as independent.',

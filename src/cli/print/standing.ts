@@ -24,8 +24,8 @@ function standingSentence({ measure, value, models, ...rest }: MeasureStanding):
   const than = `${pointsText(residual)} points from the trend of ${models} comparable models`
   const judgement =
     verdict === 'as expected'
-      ? 'within what models of its accuracy show'
-      : `${verdict === 'above' ? 'more' : 'less'} than models of its accuracy show`
+      ? 'not shown to differ from models of its accuracy'
+      : `${verdict === 'above' ? 'more' : 'less'} than 95 of 100 models of its accuracy would show`
   const range = `one more such model is expected between ${percent(interval[0])} and ${percent(interval[1])}`
   const far = beyond
     ? '; no comparable model is as accurate or as inaccurate, so the trend is extended'
