@@ -1,7 +1,7 @@
 import { inputError } from '../../lib/errors.ts'
 import { defineCommand } from './command.ts'
 import { excludeOption, metricOption, minNOption, preprocessingOption } from './options.ts'
-import { fileEndingIn, wholeNumber } from './parsers.ts'
+import { figureWidth, fileEndingIn, wholeNumber } from './parsers.ts'
 
 export const command = defineCommand({
   name: 'figure',
@@ -24,12 +24,16 @@ export const command = defineCommand({
     ...metricOption(
       'what accuracy stands for: top1, top5, mrr or probability (of the right class)',
     ),
-    '--width <pixels>': { text: 'about how wide', parse: wholeNumber(200), default: 720 },
+    '--width <size>': {
+      text: 'about how wide, in pixels or as 85mm (text then has 8 points)',
+      parse: figureWidth,
+      default: 720,
+    },
     ...excludeOption,
   },
   examples: [
     'geogap figure progress results -o progress.svg',
-    'geogap figure --paper 1 results -o one.pdf',
+    'geogap figure --paper 1 results -o one.pdf --width 170mm',
   ],
   run: async ({ paper, output, width, exclude, metric, ...options }) => {
     // With `--paper N` the only argument is the folder.

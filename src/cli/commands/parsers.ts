@@ -23,6 +23,18 @@ export const wholeNumber = (least = 1, most = Infinity): Parser<number> =>
     value => Number.isInteger(value) && value >= least && value <= most,
   )
 
+/** Millimetres of an inch, and pixels of one. */
+const [mmPerInch, pxPerInch] = [25.4, 96]
+
+/** Parses a width in pixels, or in millimetres: `720`, `85mm`. At least 200 pixels. */
+export const figureWidth: Parser<number> = (text, ...rest) => {
+  const [, mm] = /^([\d.]+) ?mm$/.exec(text.trim()) ?? []
+  return wholeNumber(200)(
+    mm === undefined ? text : String(Math.round((Number(mm) / mmPerInch) * pxPerInch)),
+    ...rest,
+  )
+}
+
 /** Parses a share from 0 to 1. */
 export const share = numberThat(
   'a share from 0 to 1 (0.02 is two points)',

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { memoize } from '../../lib/memoize.ts'
 
-interface CountryGeometry {
+/** A country of an atlas. */
+export interface CountryGeometry {
   type: string
   id?: string
   arcs: number[][] | number[][][]

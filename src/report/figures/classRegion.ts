@@ -1,5 +1,11 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  leadText,
+  modelAndImagesText,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type GroupPairAccuracy, modelToShow, type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
@@ -31,8 +37,8 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const name = results.titleOf(dataset)
   return {
     id: figureId('class-region', name),
-    title: `Accuracy per class and ${column} on ${name}`,
-    subtitle: modelAndImagesText(model, cells),
+    title: classTitle(cells, order[0]!) ?? `Accuracy per class and ${column} on ${name}`,
+    subtitle: `Accuracy per class and ${column} on ${name}: ${modelAndImagesText(model, cells)}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first.`,
@@ -53,6 +59,16 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
     })),
     spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
   }
+}
+
+/** The class whose places differ most, and how they do. */
+function classTitle(cells: readonly GroupPairAccuracy[], name: string): string | null {
+  const lead = leadText(
+    largeCells(cells).flatMap(({ row, column, accuracy }) =>
+      row === name && accuracy !== null ? [{ place: column, accuracy }] : [],
+    ),
+  )
+  return lead && `${name}: ${lead}`
 }
 
 const largeCells = (cells: readonly GroupPairAccuracy[]): GroupPairAccuracy[] =>

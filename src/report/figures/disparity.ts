@@ -157,6 +157,18 @@ function disparityPoints(
   )
 }
 
+/** How the disparity goes with the accuracy on the first benchmark. */
+function disparityTitle(drawing: DisparityDrawing, name: string): string {
+  const [first] = drawing.points
+  const panel = first && panelOf(first.benchmark, drawing)
+  const { slope, p } = panel ? fitPanelLine(panel.series[0]!.points) : { slope: null, p: null }
+  const { kind } = drawing.measured
+  const measure = kind === 'pair' ? 'Europe’s lead over Africa' : 'The largest difference'
+  if (!first || slope === null || p === null || p >= 0.05)
+    return `${measure} on ${name} shows no clear trend with accuracy on ${first?.benchmark ?? 'the reference'}`
+  return `${measure} on ${name} ${slope > 0 ? 'grows' : 'shrinks'} by ${Math.abs(slope).toFixed(2)} points per point on ${first.benchmark}`
+}
+
 function figureOf(
   results: RunView,
   { dataset, by }: Pick<DisparityRow, 'dataset' | 'by'>,
@@ -167,8 +179,8 @@ function figureOf(
   const name = results.titleOf(dataset)
   return {
     id: figureId('disparity', name),
-    title: `Disparity on ${name} against accuracy on standard benchmarks`,
-    subtitle: modelsAndImagesText(results, dataset, points),
+    title: disparityTitle(drawing, name),
+    subtitle: `Disparity against accuracy on standard benchmarks: ${modelsAndImagesText(results, dataset, points)}`,
     caption: figureCaption(
       results,
       kind === 'pair'

@@ -35,6 +35,22 @@ function panelOf(rows: readonly RegionLineRow[], region: string, reference: stri
   }
 }
 
+/** The rates of Europe and of the region that gains least. */
+function europeTitle(
+  panels: readonly LinePanel[],
+  { name, reference }: { name: string; reference: string },
+): string {
+  const rates = panels.flatMap(({ title, series: [europe, other] }) =>
+    europe?.line && other?.line
+      ? [{ region: title, europe: europe.line.slope, rate: other.line.slope }]
+      : [],
+  )
+  const [least] = rates.sort((a, b) => a.rate - b.rate)
+  if (!least) return `Europe against every other region of ${name}`
+  const region = least.region.replace(`${baseRegion} and `, '')
+  return `Per point on ${reference}, models gain ${signedText(least.europe, 2)} in Europe and ${signedText(least.rate, 2)} in ${region} (${name})`
+}
+
 export const europeAgainst: FigureKind = {
   name: 'europe-against',
   paper: ['9'],
@@ -52,8 +68,11 @@ export const europeAgainst: FigureKind = {
       ]
       return {
         id: figureId('europe-against', name),
-        title: `Europe against every other region of ${name}`,
-        subtitle: modelsAndImagesText(results, dataset, rows),
+        title: europeTitle(
+          others.map(region => panelOf(rows, region, reference)),
+          { name, reference },
+        ),
+        subtitle: `Europe against every other region: ${modelsAndImagesText(results, dataset, rows)}`,
         caption: figureCaption(
           results,
           `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,

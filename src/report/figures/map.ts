@@ -1,6 +1,12 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  leadText,
+  modelAndImagesText,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, differenceColor, hatchFill, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
@@ -171,10 +177,15 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const small = rows.filter(({ n }) => n < results.minN)
   if (rows.length === small.length) return null
   const name = results.titleOf(dataset)
+  const lead = leadText(
+    rows
+      .filter(({ n }) => n >= results.minN)
+      .map(({ country, accuracy }) => ({ place: country, accuracy })),
+  )
   return {
     id: figureId('map', name),
-    title: `Accuracy per country on ${name}`,
-    subtitle: `${modelAndImagesText(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
+    title: lead === null ? `Accuracy per country on ${name}` : `${lead} on ${name}`,
+    subtitle: `Accuracy per country: ${modelAndImagesText(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on each country’s images. Pale: countries without an image that was predicted.`,

@@ -21,13 +21,16 @@ interface SvgNode {
   text: string
 }
 
+/** A CSS pixel in points, so that text of 11 pixels has 8.25 points and 321 pixels are 85 mm. */
+const pointsPerPixel = 0.75
+
 /** The drawing as one page of its size; `title` is the document's. */
 export async function renderPdf(svg: string, title: string): Promise<Uint8Array> {
   const { default: Document } = await import('pdfkit')
   const root = parseSvg(svg)
   const size: [number, number] = [
-    parseNumber(root.attributes['width']),
-    parseNumber(root.attributes['height']),
+    pointsPerPixel * parseNumber(root.attributes['width']),
+    pointsPerPixel * parseNumber(root.attributes['height']),
   ]
   const [regular, bold] = fontFiles()
   const doc = new Document({ size, margin: 0, info: { Title: title } })
@@ -39,6 +42,7 @@ export async function renderPdf(svg: string, title: string): Promise<Uint8Array>
     doc.on('error', reject)
   })
   const nodesById = new Map(descendants(root).map(node => [node.attributes['id'] ?? '', node]))
+  doc.scale(pointsPerPixel)
   for (const child of root.children) drawNode({ doc, nodesById }, child, { fill: 'black' })
   doc.end()
   await done
@@ -129,7 +133,8 @@ function layPath(doc: PdfDocument, tag: string, at: SvgAttributes): boolean {
     parseNumber(at[name]),
   ) as RectangleBounds
   if (tag === 'path' && at['d']) doc.path(at['d'])
-  else if (tag === 'rect' && at['width'] === '100%') doc.rect(0, 0, doc.page.width, doc.page.height)
+  else if (tag === 'rect' && at['width'] === '100%')
+    doc.rect(0, 0, doc.page.width / pointsPerPixel, doc.page.height / pointsPerPixel)
   else if (tag === 'rect') doc.rect(x, y, width, height)
   else if (tag === 'circle')
     doc.circle(parseNumber(at['cx']), parseNumber(at['cy']), parseNumber(at['r']))
@@ -173,7 +178,7 @@ const hatchStep = 5
 
 /** Draws thin diagonal lines over an element's area. */
 function hatchPath(doc: PdfDocument, tag: string, attributes: SvgAttributes): void {
-  const { width, height } = doc.page
+  const [width, height] = [doc.page.width / pointsPerPixel, doc.page.height / pointsPerPixel]
   doc.save()
   if (layPath(doc, tag, attributes)) {
     doc.clip()

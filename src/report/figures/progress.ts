@@ -164,8 +164,9 @@ function progressFigure(
   const images = evidence.imageCount(dataset)
   return {
     id: figureId('progress', names.geographic),
-    title: `Progress on standard benchmarks and on ${names.geographic}`,
+    title: progressTitle(parts[0]!, names),
     subtitle: [
+      'Accuracy of each model',
       countText(models.length, 'model'),
       ...(images === null ? [] : [`n = ${countText(images, 'image')} of ${names.geographic}`]),
     ].join(', '),
@@ -190,6 +191,17 @@ function progressFigure(
     rows: withFittedLabel(all),
     spec: width => progressSpec(parts, names, width),
   }
+}
+
+/** What both benchmarks gain per point of the reference. */
+function progressTitle(
+  { title, lines: { standard, geographic } }: ProgressPanel,
+  names: ProgressNames,
+): string {
+  if (!standard || !geographic || (names.axis ?? 'linear') !== 'linear')
+    return `Progress on standard benchmarks and on ${names.geographic}`
+  const gains = title === names.reference ? '' : `${signedText(standard.slope, 2)} on ${title} and `
+  return `Per point on ${names.reference}, models gain ${gains}${signedText(geographic.slope, 2)} on ${names.geographic}`
 }
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */

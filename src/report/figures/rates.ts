@@ -51,8 +51,8 @@ export const rates: FigureKind = {
     return [
       {
         id: figureId('rates'),
-        title: `Progress rates against ${reference}`,
-        subtitle: countText(models, 'model'),
+        title: `${rows.at(-1)!.benchmark} gains least: ${signedText(rows.at(-1)!.rate, 2)} points per point of ${reference}`,
+        subtitle: `Progress rates of ${countText(models, 'model')}, fastest first`,
         caption: figureCaption(
           results,
           `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % interval by families of models; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,

@@ -1,3 +1,4 @@
+import { signedText } from '../../lib/table/values.ts'
 import {
   fittedModelsNote,
   figureCaption,
@@ -94,8 +95,8 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
   const many = order.length > maxNamedRegions
   return {
     id: figureId('region-lines', name),
-    title: `Accuracy per ${column} of ${name} against ${axis}`,
-    subtitle: modelsAndImagesText(results, dataset, rows),
+    title: linesTitle(regionLinesPanel(rows, order, { reference: axis, model }), { name, axis }),
+    subtitle: `Accuracy per ${column} against ${axis}: ${modelsAndImagesText(results, dataset, rows)}`,
     caption: figureCaption(
       results,
       `Each point is a model: top-1 accuracy on the images of one ${column} of ${name} against its accuracy on ${axis}, both in percent; lines are least squares, a rate is a line’s slope.`,
@@ -112,6 +113,18 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
         Math.min(width, 560),
       ),
   }
+}
+
+/** The places that gain most and least. */
+function linesTitle({ series }: LinePanel, { name, axis }: { name: string; axis: string }): string {
+  const rates = series
+    .flatMap(({ label, line }) =>
+      line && label[0] !== undefined ? [{ place: label[0], rate: line.slope }] : [],
+    )
+    .sort((a, b) => b.rate - a.rate)
+  if (rates.length < 2) return `Accuracy per place of ${name} against ${axis}`
+  const [most, least] = [rates[0]!, rates.at(-1)!]
+  return `${most.place} gains ${signedText(most.rate, 2)} points per point on ${axis}, ${least.place} ${signedText(least.rate, 2)} (${name})`
 }
 
 /** Groups of at least min-n images, for models that have the reference. */

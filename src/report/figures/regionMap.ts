@@ -1,6 +1,12 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import {
+  figureCaption,
+  figureId,
+  leadText,
+  modelAndImagesText,
+  drawPerGeographicDataset,
+} from './figure.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type MapShape, worldSpec } from './map.ts'
 import { regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
@@ -84,8 +90,8 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
       : `Europe − Africa: ${signedText(100 * value, 1)} points (95 % interval ${signedText(100 * interval[0], 1)} to ${signedText(100 * interval[1], 1)})`
   return {
     id: figureId('region-map', name),
-    title: `Map of accuracy per region on ${name}`,
-    subtitle: `${modelAndImagesText(model, rows)}; ${difference}`,
+    title: `${leadText(rows.map(({ region, accuracy }) => ({ place: region, accuracy })))!} on ${name}`,
+    subtitle: `Accuracy per region: ${modelAndImagesText(model, rows)}; ${difference}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % intervals. The countries of the data set have their region’s colour; pale ones have no images.`,

@@ -7,6 +7,7 @@ import {
   type FigureOptions,
   figureId,
   countModels,
+  leadText,
   drawPerGeographicDataset,
 } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
@@ -244,8 +245,8 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
   const drawn = sum(order.map(region => regionImages(large, region)))
   return {
     id: figureId('regions', name),
-    title: `Accuracy per ${column} on ${name}`,
-    subtitle: `${countText(models, 'model')}, n = ${countText(drawn, 'image')}`,
+    title: titleOf(large, { name, column, models }),
+    subtitle: `Accuracy per ${column}: ${countText(models, 'model')}, n = ${countText(drawn, 'image')}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy on the images of each ${column} of ${name}, as means over images in percent, with 95 % intervals; ${pluralOfPlace(column)} with the highest mean over the models first.`,
@@ -259,6 +260,21 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
     rows: large.map(row => ({ ...row })),
     spec: width => regionsSpec(large, order, width),
   }
+}
+
+/** The lead of one place over another in the best model, whose rows come first. */
+function titleOf(
+  rows: readonly RegionRow[],
+  { name, column, models }: { name: string; column: string; models: number },
+): string {
+  const [best] = rows
+  const lead = leadText(
+    rows
+      .filter(({ model }) => model === best?.model)
+      .map(({ region, accuracy }) => ({ place: region, accuracy })),
+  )
+  if (lead === null) return `Accuracy per ${column} on ${name}`
+  return `${lead} in ${models > 1 ? 'the best model' : best!.model} on ${name}`
 }
 
 /** Models in the order of their overall accuracy on the data set, best first. */

@@ -1,4 +1,5 @@
 import { type SizeGroup, sizeGroups } from '../../metrics/scaling.ts'
+import { modelYear } from '../../analysis/citing/bibliography.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { findModelRow } from '../../models/listing.ts'
 import { disparityMeasure } from './disparity.ts'
@@ -119,7 +120,10 @@ function panelOf(
   }))
   const [inner, height] = [axis.space - 58, Math.round(0.55 * axis.space)]
   const position = positionOf(axis, groups.length)
-  const labels = names.map((name, i) => [...name.split('\n'), `n ${groups[i]!.n}`])
+  const labels = names.map((name, i) => {
+    const { n } = groups[i]!
+    return [...name.split('\n'), n === 0 ? '–' : String(n), ...yearLines(rows, edges, i)]
+  })
   return {
     title: { text: fitText(title, inner, titleFont), frame: 'group' },
     width: inner,
@@ -132,8 +136,19 @@ function panelOf(
       },
       ...meanLayers(means, position),
       groupNames(labels, inner, height),
+      groupFacts(height),
     ],
   }
+}
+
+/** First and last year of the papers on the models of a size, in a line each; none if no year is known. */
+function yearLines(rows: readonly ScalingRow[], edges: readonly number[], step: number): string[] {
+  const years = rows
+    .filter(({ value }) => edges.filter(edge => value >= edge).length === step)
+    .flatMap(({ model }) => modelYear(model) ?? [])
+  if (years.length === 0) return []
+  const [first, last] = [Math.min(...years), Math.max(...years)]
+  return first === last ? [String(first)] : [String(first), `–${last}`]
 }
 
 const positionOf =
@@ -184,6 +199,13 @@ function groupNames(
   return pixelText(values, { align: 'center', fontSize: fontSizePx - 1, color: ink })
 }
 
+/** What the last two lines of the groups' names are, at the left of them. */
+const groupFacts = (height: number): UnitSpec =>
+  pixelText(
+    ['models', 'papers'].map((text, i) => ({ text, px: -6, py: height + 12 + 13 * (i + 2) })),
+    { align: 'right', fontSize: fontSizePx - 1, color: ink },
+  )
+
 export const scaling: FigureKind = {
   name: 'scaling',
   paper: ['3', '10'],
@@ -198,7 +220,7 @@ export function scalingRows(
   dataset: string,
 ): { measure: string; grey: string; sized: ScalingRow[] } {
   const { measure, description: says, rows } = disparityMeasure(results.disparitiesOn(dataset))
-  const grey = `Grey: each model’s ${says} of ${results.titleOf(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; n counts models.`
+  const grey = `Grey: each model’s ${says} of ${results.titleOf(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; the years are those of the papers on them.`
   return { measure, grey, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
 }
 

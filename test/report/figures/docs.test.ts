@@ -5,7 +5,7 @@ import { figureKinds } from '../../../src/report/figures/index.ts'
 
 it('every figure has its thumbnail in docs/reference/figures.md, as it is drawn now (npm run docs:figures)', async () => {
   const page = await readFile(new URL('../reference/figures.md', folder), 'utf8')
-  for (const { name } of figureKinds) expect(page).toContain(`](figures/${name}.png)`)
+  for (const { name } of figureKinds) expect(page).toContain(`](../figures/${name}.png)`)
   const kept: unknown = JSON.parse(await readFile(new URL('drawings.json', folder), 'utf8'))
   const drawn = [...(await drawings())].map(([name, svg]) => [name, hashOf(svg)])
   expect(kept).toEqual(Object.fromEntries(drawn))

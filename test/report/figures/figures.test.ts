@@ -127,7 +127,7 @@ describe('edges', () => {
     const blank = run.cells.map(cell => ({ ...cell, groups: { ...cell.groups, region: null } }))
     const results = runView(createRun({ ...run, cells: blank }))
     expect(makeFigures(results.run, 'regions').map(({ title }) => title)).toEqual([
-      'Accuracy per country on own (made-up data)',
+      'Spain leads Ghana by 25.3 points in the best model on own (made-up data)',
     ])
     const bare = run.cells.map(cell => ({ ...cell, groups: {} }))
     expect(runView(createRun({ ...run, cells: bare })).roles.geographic).toEqual([])

@@ -41,8 +41,9 @@ describe('PDF', () => {
       const lines = countOf(svg, /<(text|tspan)\b[^>]*>[^<]*[^<\s][^<]*</g)
       expect(countOf(drawn, /^BT$/gm)).toBe(lines)
       expect(countOf(drawn, /^W n$/gm)).toBe(countOf(svg, / clip-path=/g))
+      // A pixel is three quarters of a point, so that text has 8.25 points.
       const [width, height] = [/ width="(\d+)"/, / height="(\d+)"/].map(
-        pattern => pattern.exec(svg)![1],
+        pattern => 0.75 * Number(pattern.exec(svg)![1]),
       )
       expect(Buffer.from(pdf).toString('latin1')).toContain(`/MediaBox [0 0 ${width!} ${height!}]`)
     },
