@@ -112,6 +112,12 @@ export const shippedData: readonly {
     terms: 'Apache-2.0',
   },
   {
+    files: ['src/datasets/labels/countryLanguages.tsv'],
+    holds: 'the likely language of each country',
+    source: 'Unicode CLDR 48, likelySubtags',
+    terms: 'Unicode-3.0; facts',
+  },
+  {
     files: ['src/models/openclipTags.tsv'],
     holds: 'names, activation, preprocessing and licences of published weights',
     source: 'open_clip 3.3.0',

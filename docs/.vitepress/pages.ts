@@ -37,6 +37,7 @@ export const groups = [
       guide('history', 'Runs over time'),
       guide('probe', 'Find wrong preprocessing'),
       guide('keep', 'Rescore without the model'),
+      guide('languages', 'Names in other languages'),
       guide('until', 'Stop when sure'),
       guide('reproduce', 'Reproduce the paper'),
       guide('many-machines', 'Many machines'),

@@ -97,7 +97,7 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
 }
 
 /** Returns the current evaluations that keep outputs, each with the output that most of its images have. */
-async function evaluationsWithKeptOutputs(
+export async function evaluationsWithKeptOutputs(
   dir: string,
   { models, dataset, prompts }: RescoreOptions,
 ): Promise<Pick<RescoringTask, 'entry' | 'output'>[]> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
-import { promptNames, promptTemplates } from '../models/runtime/prompts.ts'
+import { promptNames, promptTexts } from '../models/runtime/prompts.ts'
 import { foreignTextEncoder } from '../models/runtime/textEncoder.ts'
 import {
   builtTextEncoder,
@@ -97,8 +97,8 @@ export async function findPrompts(
   classNames: readonly string[],
 ): Promise<string> {
   for (const name of promptNames) {
-    const templates = await promptTemplates(name, encoder)
-    if (hashPrompts({ tokenizer: '', templates, classNames }) === hash) return name
+    const texts = await promptTexts(name, encoder, classNames)
+    if (hashPrompts({ tokenizer: '', ...texts }) === hash) return name
   }
   throw inputError(
     'unknown-prompts',

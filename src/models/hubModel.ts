@@ -12,7 +12,7 @@ import { hubFile, type HubFile, type HubOptions, type HubSource } from '../lib/h
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { headListOf } from './headClasses.ts'
 import { hubRecipe, timmRecipe } from './hubPreprocessing.ts'
-import { type GraphUse, type ModelSpec, type TextTower } from './spec.ts'
+import { type GraphUse, type ModelSpec, type ForeignTextTower } from './spec.ts'
 
 const defaultFile = 'onnx/model.onnx'
 const textConfigSchema = z
@@ -124,7 +124,7 @@ const imageTowerUse = (config: HubConfig): GraphUse =>
  */
 const hubLogitScale = 100
 
-function textTowerOf(config: HubConfig, file: string): TextTower {
+function textTowerOf(config: HubConfig, file: string): ForeignTextTower {
   const isSigmoid = isSigmoidModel(config)
   const { max_position_embeddings: positions, pad_token_id: padding } = config.text_config ?? {}
   const usual = isSigmoid ? 64 : config.model_type === 'clip' ? 77 : undefined

@@ -37,7 +37,7 @@ export interface BoundGraphUse extends Required<Omit<GraphUse, 'otherwise'>> {
 }
 
 /** The text tower of a foreign encoder of images and texts, whose files lie where those of its image tower do. */
-export interface TextTower {
+export interface ForeignTextTower {
   /** The ONNX file. */
   file: string
   /** Name of the output to read, one row per text. */
@@ -99,7 +99,7 @@ export interface ModelSpec {
   /** The use of a foreign graph, the first file of `weights`. */
   graph?: GraphUse | undefined
   /** The text tower of a foreign graph that embeds images. */
-  text?: TextTower | undefined
+  text?: ForeignTextTower | undefined
   /** ImageNet's 1,000 in wnid order, the model's own class names (none if it gives features alone), or any names given as texts. */
   classes: 'imagenet-1k' | 'zero-shot' | readonly string[]
   /** Classes of a head over more than ImageNet's 1,000, whose logits are picked by wnid. */

@@ -20,6 +20,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     ['show', 'the answer of a run at one look', () => import('./show.ts')],
     ['progress', 'does progress reach places: rates and gaps', () => import('./progress.ts')],
     ['table', 'accuracy and disparity as tables', () => import('./table.ts')],
+    ['languages', 'English beside the languages of places', () => import('./languages.ts')],
     ['report', 'write a self-contained HTML report', () => import('./report.ts')],
     ['serve', 'look at results in a browser', () => import('./serve.ts')],
     ['figure', 'draw a figure as SVG, PNG, PDF or JSON', () => import('./figure.ts')],

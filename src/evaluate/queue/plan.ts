@@ -6,7 +6,7 @@ import { type DatasetSpec } from '../../datasets/open.ts'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { absolutePath, type Storage } from '../../lib/storage/storage.ts'
-import { promptNames } from '../../models/runtime/prompts.ts'
+import { isLanguagePrompts, promptNames } from '../../models/runtime/prompts.ts'
 import { type ModelSpec } from '../../models/spec.ts'
 import { type Failure } from '../../results/records.ts'
 import { type ResultKey } from '../../results/schema.ts'
@@ -145,7 +145,14 @@ function checkDescribed({ datasets }: EvaluateOptions): void {
 const absoluteSettings = (settings: EvaluationSettings): EvaluationSettings =>
   promptNames.includes(settings.prompts)
     ? settings
-    : { ...settings, prompts: resolve(settings.prompts) }
+    : { ...settings, prompts: absolutePrompts(settings.prompts) }
+
+/** Returns prompts with the path of their file made absolute. */
+function absolutePrompts(prompts: string): string {
+  if (!isLanguagePrompts(prompts)) return resolve(prompts)
+  const [, named = '', file] = /^(lang:[a-z]+)(?::(.+))?$/.exec(prompts) ?? []
+  return file === undefined ? prompts : `${named}:${resolve(file)}`
+}
 
 function absoluteModel(spec: ModelSpec): ModelSpec {
   if (spec.weights.from !== 'files') return spec

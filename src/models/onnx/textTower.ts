@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { parseJson } from '../../lib/archive/json.ts'
 import { type GeogapError, quoteForMessage, weightsError } from '../../lib/errors.ts'
-import { type BoundTextTower, type TextTower } from '../spec.ts'
+import { type BoundTextTower, type ForeignTextTower } from '../spec.ts'
 import { admitOnnx } from './admit.ts'
 import { type OnnxValue } from './inspect.ts'
 
@@ -22,7 +22,7 @@ export interface TextTowerFiles {
  */
 export async function bindTextTower(
   name: string,
-  tower: TextTower,
+  tower: ForeignTextTower,
   { graph, tokenizer, tokenizerConfig }: TextTowerFiles,
 ): Promise<{ files: string[]; text: BoundTextTower }> {
   const refuse = (what: string): GeogapError =>

@@ -17,7 +17,7 @@ import {
   type BoundTextTower,
   type LocalModel,
   type ModelSpec,
-  type TextTower,
+  type ForeignTextTower,
   type TrainedHead,
   type WeightSource,
 } from '../spec.ts'
@@ -73,7 +73,7 @@ export async function prepareModel(
 /** Brings a text tower to this machine and compares it with the image tower. @throws GeogapError `graph-mismatch` */
 async function admitTextTower(
   { name, weights }: ModelSpec,
-  tower: TextTower,
+  tower: ForeignTextTower,
   imageWidth: number | undefined,
 ): Promise<{ files: string[]; text: BoundTextTower }> {
   const bound = await bindTextTower(name, tower, await textTowerFiles(weights, tower))
@@ -86,7 +86,10 @@ async function admitTextTower(
   return bound
 }
 
-async function textTowerFiles(weights: WeightSource, tower: TextTower): Promise<TextTowerFiles> {
+async function textTowerFiles(
+  weights: WeightSource,
+  tower: ForeignTextTower,
+): Promise<TextTowerFiles> {
   const { file, tokenizer, tokenizerConfig } = tower
   if (weights.from !== 'hub') return { graph: file, tokenizer, tokenizerConfig }
   const ofRepository = async (name: string): Promise<string> =>

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { type LanguageTexts, languageTexts } from '../../datasets/labels/languages.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
 import { orIfMissing } from '../../lib/files.ts'
@@ -35,6 +36,25 @@ export async function promptTemplates(
     throw inputError('bad-prompts', `cannot use the prompts ${prompts}: ${what}`)
   }
   return templates
+}
+
+/** Returns whether prompts are named by a language: `lang:sw`, or `lang:sw:FILE` with names of the user's own. */
+export const isLanguagePrompts = (prompts: string): boolean => /^lang:[a-z]{2,3}(:|$)/.test(prompts)
+
+/**
+ * Returns the templates of prompts, and the class names that go into them: in the language that the prompts name, else as they
+ * are.
+ * @throws GeogapError those of `promptTemplates` and `languageTexts`
+ */
+export async function promptTexts(
+  prompts: string,
+  encoder: Pick<DualEncoder, 'prompt'>,
+  classNames: readonly string[],
+): Promise<LanguageTexts> {
+  if (!isLanguagePrompts(prompts))
+    return { templates: await promptTemplates(prompts, encoder), classNames }
+  const [, language = '', file] = /^lang:([a-z]+)(?::(.+))?$/.exec(prompts) ?? []
+  return languageTexts(language, classNames, file)
 }
 
 const classPlaceholder = /\{c?\}/

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
-import { promptTemplates } from './prompts.ts'
+import { promptTexts } from './prompts.ts'
 import { classEmbeddingsFile } from './zeroShotHead.ts'
 import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
@@ -23,11 +23,10 @@ export async function toZeroShotModel(
   { spec, model, hashes }: PreparedModel,
   { classNames, prompts, heads }: ZeroShotOptions,
 ): Promise<LocalModel> {
-  const templates = await promptTemplates(prompts, promptedEncoder(spec))
+  const texts = await promptTexts(prompts, promptedEncoder(spec), classNames)
   const task = {
     tokenizer: model.text?.tokenizer ?? (await tokenizerFile(spec, model.files)),
-    classNames,
-    templates,
+    ...texts,
   }
   const embeddingsFile = await classEmbeddingsFile(
     heads,

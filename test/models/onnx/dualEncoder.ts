@@ -6,7 +6,20 @@ import { createGraph, addInput, addOutput, constant } from '../../../src/lib/onn
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { gather, mean, mul, sum } from '../../../src/lib/onnx/ops.ts'
 
-export const words = ['[PAD]', '[UNK]', '[END]', 'red', 'green', 'blue', 'a', 'photo', 'of']
+export const words = [
+  '[PAD]',
+  '[UNK]',
+  '[END]',
+  'red',
+  'green',
+  'blue',
+  'a',
+  'photo',
+  'of',
+  'rojo',
+  'verde',
+  'azul',
+]
 const rows = [
   [0.3, -0.3, 0],
   [0, 0, 0],
@@ -17,6 +30,10 @@ const rows = [
   [0.02, 0.02, 0.02],
   [0.02, 0.02, 0.02],
   [0.02, 0.02, 0.02],
+  [1, 0, 0],
+  // A word that the tower learned wrongly.
+  [0.1, -0.1, 0.1],
+  [0, 0, 1],
 ]
 
 /** The bytes of `pixel_values` -> mean colours [n, 3], brought to the output's name. */
