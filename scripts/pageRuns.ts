@@ -76,7 +76,7 @@ export function runPage(page: string, folder: string, env: NodeJS.ProcessEnv): P
     const printed = visibleLines(runs.map(({ text }) => text).join('\n'), folder)
     const isKnown = runs.every(({ outcome }) => outcome !== 'checked')
     found.outputs.push(isKnown ? compareOutput(shown, printed) : unknownOutput(shown))
-    if (isKnown) replaced.push({ block: shown, lines: abridged(shown.lines, printed) })
+    if (isKnown) replaced.push({ block: shown, lines: renewed(shown.lines, printed) })
   }
   for (const { block, lines } of replaced.reverse())
     source.splice(block.line - 1, block.lines.length, ...lines)
@@ -150,6 +150,12 @@ function abridged(shown: readonly string[], printed: readonly string[]): readonl
   const after = shown.length - gap - 1
   return [...printed.slice(0, gap), '…', ...printed.slice(after === 0 ? printed.length : -after)]
 }
+
+/** The printed lines, but those of the page that differ from them in what is masked alone. */
+const renewed = (shown: readonly string[], printed: readonly string[]): readonly string[] =>
+  abridged(shown, printed).map((line, i) =>
+    masked(shown[i] ?? '') === masked(line) ? shown[i]! : line,
+  )
 
 function compareOutput(block: CodeBlock, printed: readonly string[]): OutputRun {
   const expected = block.lines
