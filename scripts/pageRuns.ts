@@ -73,7 +73,7 @@ export function runPage(page: string, folder: string, env: NodeJS.ProcessEnv): P
     found.lines.push(...runs)
     const shown = blocks[i + 1]
     if (!shown || !isOutputOf(block, shown, source)) continue
-    const printed = visibleLines(runs.map(({ text }) => text).join('\n'), folder)
+    const printed = visibleLines(runs.flatMap(({ text }) => text || []).join('\n'), folder)
     const isKnown = runs.every(({ outcome }) => outcome !== 'checked')
     found.outputs.push(isKnown ? compareOutput(shown, printed) : unknownOutput(shown))
     if (isKnown) replaced.push({ block: shown, lines: renewed(shown.lines, printed) })
