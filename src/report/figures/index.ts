@@ -19,6 +19,7 @@ import { regionMap } from './regionMap.ts'
 import { regions } from './regions.ts'
 import { type RunView, runView, type RunViewOptions } from '../../analysis/runView.ts'
 import { benchmarkNameOf } from '../../analysis/datasetRoles.ts'
+import { robustness } from './robustness.ts'
 import { scaling } from './scaling.ts'
 import { retraining, westernShare } from './studies.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
@@ -32,6 +33,7 @@ export const figureKinds: readonly FigureKind[] = [
   map,
   disparity,
   regionLines,
+  robustness,
   europeAgainst,
   scaling,
   families,

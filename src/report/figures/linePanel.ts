@@ -137,7 +137,8 @@ const panelHeading = ({ title, subtitle }: LinePanel, width: number) => ({
 
 const axisWithTicks = (title: string, { domain, values }: AxisDomain) => ({
   scale: { domain, nice: false, zero: false },
-  axis: { title, values },
+  // Ticks from 1,000 are years.
+  axis: { title, values, ...((values[0] ?? 0) >= 1000 && { format: 'd' }) },
 })
 
 const fractionOf = ({ domain: [low, high] }: AxisDomain, value: number): number =>

@@ -1,0 +1,184 @@
+import { groupByKey } from '../../lib/tally.ts'
+import { signedText } from '../../lib/table/values.ts'
+import { mean } from '../../metrics/numbers.ts'
+import { fitLine } from '../../metrics/regression.ts'
+import { architecturePaper } from '../../models/papers.ts'
+import { pretrainingData } from '../../models/pretraining.ts'
+import { lineModelsText } from '../../analysis/modelRoles.ts'
+import { placeColumn } from '../../analysis/datasetRoles.ts'
+import { type RunView } from '../../analysis/runView.ts'
+import {
+  countModels,
+  drawPerGeographicDataset,
+  type Figure,
+  figureCaption,
+  type FigureKind,
+  figureId,
+  modelsAndImagesText,
+} from './figure.ts'
+import { linePanelsSpec, type LinePanel } from './linePanel.ts'
+import { regionLineRows } from './regionLines.ts'
+import { regionsByAccuracy } from './regions.ts'
+import { mutedColor, seriesColor } from './theme.ts'
+
+/** A model's accuracy in one place beside what its reference accuracy lets expect. */
+interface RobustnessRow {
+  region: string
+  model: string
+  /** In percent. */
+  reference: number
+  /** Points above the line in logit axes. */
+  residual: number
+  pretraining: string
+  /** Year of the architecture's paper. */
+  year: number | null
+}
+
+/** Fewest models of a line, and most places that are drawn. */
+const minModels = 5
+const maxRegions = 8
+/** Pretraining data with colours of their own; the others are drawn together. */
+const maxGroups = 5
+
+export const robustness: FigureKind = {
+  name: 'robustness',
+  paper: [],
+  title: 'Accuracy per region beyond what the standard benchmark lets expect',
+  needs: 'five models with a standard benchmark and a data set with regions',
+  make: (results, options) =>
+    (['reference', 'year'] as const).flatMap(axis =>
+      drawPerGeographicDataset(results, options, (_, dataset, { model }) =>
+        figureOf(results, dataset, { axis, model }),
+      ),
+    ),
+}
+
+function figureOf(
+  results: RunView,
+  dataset: string,
+  { axis, model }: { axis: 'reference' | 'year'; model: string | undefined },
+): Figure | null {
+  const all = robustnessRows(results, dataset)
+  const rows = axis === 'year' ? all.filter(({ year }) => year !== null) : all
+  const regions = regionsByAccuracy(regionLineRows(results, dataset)).filter(region =>
+    rows.some(row => row.region === region),
+  )
+  const years = new Set(rows.map(({ year }) => year))
+  if (regions.length < 2 || regions.length > maxRegions) return null
+  if (axis === 'year' && years.size < 2) return null
+  const column = placeColumn(results.run, dataset)!
+  const reference = results.titleOf(results.roles.reference!)
+  const name = results.titleOf(dataset)
+  const isYear = axis === 'year'
+  const unknown = countModels(all) - countModels(rows)
+  return {
+    id: figureId('robustness', ...(isYear ? ['years'] : []), name),
+    title: isYear
+      ? `Effective robustness per ${column} of ${name} by the year of the architecture`
+      : `Effective robustness per ${column} of ${name}`,
+    subtitle: modelsAndImagesText(results, dataset, rows),
+    caption: figureCaption(
+      results,
+      `Each point is a model: how many points its accuracy on the images of one ${column} of ${name} is above (+) or below what its accuracy on ${reference} lets expect by the least-squares line in logit axes over the ${lineModelsText(results.lines[0]!)}.`,
+      'Colours are the pretraining data, with the mean of their models.',
+      isYear
+        ? `The year is that of the architecture’s paper; weights may be newer.${unknown > 0 ? ` ${unknown} models whose paper’s year is not in the table are left out.` : ''}`
+        : null,
+      `Only groups of at least ${results.minN} images are drawn.`,
+    ),
+    rows: rows.map(row => ({ ...row })),
+    spec: width =>
+      linePanelsSpec(
+        regions.map(region =>
+          panelOf(region, rows, {
+            x: isYear ? 'year of the paper' : `${reference} top-1 accuracy (%)`,
+            isYear,
+            model,
+          }),
+        ),
+        width,
+        { sharesScales: true },
+      ),
+  }
+}
+
+function panelOf(
+  region: string,
+  all: readonly RobustnessRow[],
+  { x, isYear, model }: { x: string; isYear: boolean; model: string | undefined },
+): LinePanel {
+  const groups = pretrainingOrder(all)
+  const rows = all.filter(row => row.region === region)
+  const series = groups.flatMap((name, i) => {
+    const own = rows.filter(({ pretraining }) => pretraining === name)
+    if (own.length === 0) return []
+    return {
+      label: [name, `mean ${signedText(mean(own.map(({ residual }) => residual)), 1)}`],
+      color: name === otherData ? mutedColor.light : seriesColor(i),
+      points: own.map(row => ({
+        model: row.model,
+        x: isYear ? row.year! : row.reference,
+        y: row.residual,
+      })),
+      line: null,
+    }
+  })
+  return {
+    title: region,
+    x,
+    y: 'points above the line',
+    series,
+    model,
+    startsAtZero: true,
+    maxX: isYear ? 2100 : 100,
+  }
+}
+
+const otherData = 'other or not known'
+
+/** Returns the pretraining data of most models first, all others together last. */
+function pretrainingOrder(rows: readonly RobustnessRow[]): string[] {
+  const counts = [...groupByKey(rows, ({ pretraining }) => pretraining)]
+    .filter(([name]) => name !== otherData)
+    .sort((a, b) => b[1].length - a[1].length)
+    .map(([name]) => name)
+  return [...counts, otherData]
+}
+
+function robustnessRows(results: RunView, dataset: string): RobustnessRow[] {
+  const rows = regionLineRows(results, dataset).filter(
+    ({ fitted, reference, accuracy }) =>
+      fitted && [reference, accuracy].every(value => value > 0 && value < 100),
+  )
+  const dataOf = commonData(rows.map(({ model }) => model))
+  return [...groupByKey(rows, ({ region }) => region)].flatMap(([region, own]) => {
+    const { slope, intercept } = fitLine(
+      own.map(({ reference }) => logit(reference)),
+      own.map(({ accuracy }) => logit(accuracy)),
+    )
+    if (own.length < minModels || slope === null || intercept === null) return []
+    return own.map(({ model, reference, accuracy }) => ({
+      region,
+      model,
+      reference,
+      residual: accuracy - 100 / (1 + Math.exp(-intercept - slope * logit(reference))),
+      pretraining: dataOf(model),
+      year: architecturePaper(model)?.year ?? null,
+    }))
+  })
+}
+
+const logit = (percent: number): number => Math.log(percent / (100 - percent))
+
+/** Returns what names a model's pretraining data: those of the most models by name. */
+function commonData(models: readonly string[]): (model: string) => string {
+  const known = [...new Set(models)].flatMap(model => pretrainingData(model) ?? [])
+  const most = [...groupByKey(known, name => name)]
+    .sort((a, b) => b[1].length - a[1].length)
+    .slice(0, maxGroups)
+    .map(([name]) => name)
+  return model => {
+    const data = pretrainingData(model)
+    return data !== null && most.includes(data) ? data : otherData
+  }
+}

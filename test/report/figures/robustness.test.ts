@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest'
+import { runView } from '../../../src/analysis/runView.ts'
+import { drawFigures } from '../../../src/report/figures/index.ts'
+import { robustness } from '../../../src/report/figures/robustness.ts'
+import { architecturePaper } from '../../../src/models/papers.ts'
+import { testbed } from '../../../src/models/testbed.ts'
+import { madeUpRun } from './world.ts'
+
+it('residuals from the line in logit axes average out, per region, and a second view has the years', () => {
+  const results = runView(madeUpRun({ models: 98, catalogue: true, geographic: ['geode'] }))
+  const [first, second] = drawFigures(robustness, results)
+  const rows = first!.rows.filter(({ region }) => region === 'Africa')
+  expect(rows).toHaveLength(98)
+  const mean = rows.reduce((total, { residual }) => total + Number(residual), 0) / 98
+  expect(Math.abs(mean)).toBeLessThan(0.2)
+  const widest = rows.reduce((a, b) => (Number(b.residual) > Number(a.residual) ? b : a))
+  const observed = results
+    .accuracyBy('region')
+    .find(
+      ({ model, dataset, group }) =>
+        model === widest.model && dataset === 'geode' && group === 'Africa',
+    )!
+  expect(100 * observed.top1!).toBeGreaterThan(Number(widest.residual))
+  expect(second!.title).toContain('by the year of the architecture')
+  for (const { year } of second!.rows) expect(Number(year)).toBeGreaterThan(2011)
+})
+
+it('is left out with few models and with many places', () => {
+  expect(drawFigures(robustness, runView(madeUpRun({ models: 4 })))).toEqual([])
+})
+
+it('the papers of the testbed are known, with their source', () => {
+  const unknown = testbed().filter(({ model }) => architecturePaper(model) === null)
+  expect(unknown.map(({ name }) => name)).toEqual([])
+  expect(architecturePaper('resnet50.a1_in1k')).toEqual({
+    year: 2015,
+    source: 'https://arxiv.org/abs/1512.03385',
+  })
+  expect(architecturePaper('nobody')).toBeNull()
+})
