@@ -4,7 +4,7 @@
  */
 import { z } from 'zod'
 import { type GeogapError, inputError, quoteForMessage, escapeForMessage } from '../lib/errors.ts'
-import { deviationsSchema, sideSchema, tripleSchema } from './ownModel.ts'
+import { deviationsSchema, sideSchema, tripleSchema } from './preprocessingSchemas.ts'
 import {
   type Interpolation,
   interpolations,

@@ -9,8 +9,9 @@ import { readText } from '../datasets/files.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { readClasses } from '../datasets/manifest.ts'
 import { type GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
-import { interpolations, type PreprocessingConfig } from '../lib/pixels/steps.ts'
+import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { stripControlCharacters } from '../lib/table/text.ts'
+import { recipeSchema, stepsSchema } from './preprocessingSchemas.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 
@@ -27,38 +28,6 @@ export const fileNameSchema = z
       message: "must name a file in the description's own folder",
     },
   )
-export const sideSchema = z.int().min(1).max(8192)
-export const tripleSchema = z.tuple([z.number(), z.number(), z.number()]).readonly()
-export const deviationsSchema = z
-  .tuple([z.number().positive(), z.number().positive(), z.number().positive()])
-  .readonly()
-/** RGB by default. */
-const channelsSchema = z.enum(['RGB', 'BGR']).optional()
-const interpolationSchema = z.enum(interpolations)
-const recipeSchema = z.strictObject({
-  mean: tripleSchema,
-  std: deviationsSchema,
-  channels: channelsSchema,
-  interpolation: interpolationSchema,
-  cropPct: z.number().positive().max(1),
-  size: sideSchema,
-  squash: z.boolean().optional(),
-})
-const stepsSchema = z.tuple([
-  z.strictObject({
-    step: z.literal('resize'),
-    size: sideSchema,
-    interpolation: interpolationSchema,
-    squash: z.boolean().optional(),
-  }),
-  z.strictObject({ step: z.literal('centerCrop'), size: sideSchema }),
-  z.strictObject({
-    step: z.literal('normalize'),
-    mean: tripleSchema,
-    std: deviationsSchema,
-    channels: channelsSchema,
-  }),
-])
 export const commonFields = {
   /** Name in results, by default the folder's. */
   name: z.string().min(1).max(200).optional(),

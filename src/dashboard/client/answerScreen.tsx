@@ -2,10 +2,9 @@
 import { type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
 import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
-import { type Screen } from '../screen.ts'
 import { type Overview } from '../views.ts'
 import { AnswerText } from './answerText.tsx'
-import { type Choice, choiceOf, choiceQuery, toggleLink } from './choice.ts'
+import { choiceOf, choiceQuery, type ScreenProps, toggleLink } from './choice.ts'
 import { Figure } from './figure.tsx'
 import { CountryMap } from './countryMap.tsx'
 import { DatasetSelect, emptyFilter, Filters, Name, Select, WhenLoaded } from './parts.tsx'
@@ -13,13 +12,6 @@ import { Photographs } from './photographs.tsx'
 import { ProgressFigure } from './progressFigure.tsx'
 import { linkTo, type Route } from './route.ts'
 import { useView } from './useView.ts'
-
-export interface ScreenProps {
-  overview: Overview
-  route: Route
-  choice: Choice
-  screen: Screen
-}
 
 export function AnswerScreen({ overview, route }: Pick<ScreenProps, 'overview' | 'route'>) {
   const choice = choiceOf(overview, route)

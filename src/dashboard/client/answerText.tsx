@@ -1,5 +1,5 @@
 import { findingSentence, placeSentence } from '../../analysis/answerSentences.ts'
-import { type ScreenProps } from './answerScreen.tsx'
+import { type ScreenProps } from './choice.ts'
 import { Name } from './parts.tsx'
 
 /** The answer in words, its percentages and points in bold. */

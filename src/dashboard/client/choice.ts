@@ -1,5 +1,6 @@
 /** What an address chooses: a model, a data set in one of its preprocessings, and a filter. */
 import { groupFilter, type GroupFilter } from '../../analysis/datasetCounts.ts'
+import { type Screen } from '../screen.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { datasetOf } from './parts.tsx'
 import { linkTo, type Route } from './route.ts'
@@ -8,6 +9,14 @@ export interface Choice {
   model: string
   dataset: DatasetFact
   filter: GroupFilter
+}
+
+/** What every part of a screen gets. */
+export interface ScreenProps {
+  overview: Overview
+  route: Route
+  choice: Choice
+  screen: Screen
 }
 
 /** Returns the choice of a route; by default the best model of the first geographic data set that has the model. */

@@ -1,7 +1,6 @@
 import { accuracyPercent } from '../../lib/table/values.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
-import { type ScreenProps } from './answerScreen.tsx'
-import { toggleLink } from './choice.ts'
+import { toggleLink, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
 import { Select } from './parts.tsx'
 

@@ -1,6 +1,5 @@
 import { useState } from 'preact/hooks'
-import { type ScreenProps } from './answerScreen.tsx'
-import { choiceQuery } from './choice.ts'
+import { choiceQuery, type ScreenProps } from './choice.ts'
 import { isBundle } from './data.ts'
 import { WhenLoaded, wholeNumberText } from './parts.tsx'
 import { PhotographTile, type PictureChoice, PictureDialog } from './picture.tsx'
