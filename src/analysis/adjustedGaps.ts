@@ -175,7 +175,7 @@ export interface ShrunkenRow extends EvaluationId {
 }
 
 /** Returns the cells of each evaluation by their shrunken accuracy, the worst first. */
-export async function shrunkenRows(run: Run, by: readonly string[]): Promise<ShrunkenRow[]> {
+export function shrunkenRows(run: Run, by: readonly string[]): ShrunkenRow[] {
   return run.entries.flatMap(entry => {
     const id = idOf(entry)
     const cells = run

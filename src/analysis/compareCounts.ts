@@ -19,7 +19,8 @@ export async function compareCounts(
   const { first, second, unmatched } = pair
   const rows: GroupChange[] = []
   const leftOut: EvaluationComparison['leftOut'] = []
-  const [before, after] = [await countByColumns(first, []), await countByColumns(second, [])]
+  const before = await countByColumns(first, [])
+  const after = await countByColumns(second, [])
   rows.push(countsChange('overall', [all(before), all(after)]))
   for (const by of columns) {
     const sides = [await groupsOf(first, by), await groupsOf(second, by)] as const

@@ -185,7 +185,7 @@ const isCells = (column: unknown): boolean =>
 function pandasRows(content: unknown): unknown[] | undefined {
   const { columns, schema, data } = (content ?? {}) as Record<string, unknown>
   if (!Array.isArray(data)) return undefined
-  if (typeof schema === 'object' && schema !== null) return data
+  if (typeof schema === 'object' && schema !== null) return data as unknown[]
   if (!Array.isArray(columns)) return undefined
   return data.map((row: unknown) =>
     Array.isArray(row)

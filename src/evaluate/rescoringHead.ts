@@ -113,7 +113,8 @@ async function createTextScorer(
 ): Promise<(features: Float32Array) => Promise<Float32Array>> {
   if (text) {
     const head = await zeroShotHead(foreignTextEncoder(text), task!)
-    return (await foreignFeatureScorer(text, { head, classes })).run
+    const session = await foreignFeatureScorer(text, { head, classes })
+    return features => session.run(features)
   }
   const encoder = dualEncoderOf(spec)
   const local = { encoder, files, imageSize: spec.recipe.size, resizePositions }

@@ -180,7 +180,7 @@ export async function resolveModels({
       specs.push(isOfHub(model) ? refuseClassless(spec) : spec)
     } catch (error) {
       if (!isOfHub(model) || models.length === 1 || !(error instanceof GeogapError)) throw error
-      unusable.push({ name: String(model), error })
+      unusable.push({ name: typeof model === 'string' ? model : model.name, error })
     }
   if (specs.length === 0) throw unusable[0]!.error
   return { specs: uniqueModels(specs), unusable }

@@ -79,7 +79,7 @@ export function comparisonAnswer(
   comparison: EvaluationComparison,
   all: readonly EvaluationComparison[],
 ): Answer<ComparisonRow> {
-  const { dataset, preprocessing, firstModel, secondModel, minN } = comparison
+  const { dataset, preprocessing, firstModel, secondModel } = comparison
   const rows = comparison.rows.map(row => ({ dataset, preprocessing, ...row }))
   const shownRows = rows.length <= maxShownRows ? rows : rows.filter(isShownGroup)
   const hidden = rows.length - shownRows.length

@@ -2,7 +2,6 @@
 import { type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
 import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
-import { type Overview } from '../views.ts'
 import { AnswerText } from './answerText.tsx'
 import { choiceOf, choiceQuery, type ScreenProps, toggleLink } from './choice.ts'
 import { Figure } from './figure.tsx'
@@ -10,7 +9,7 @@ import { CountryMap } from './countryMap.tsx'
 import { DatasetSelect, emptyFilter, Filters, Name, Select, WhenLoaded } from './parts.tsx'
 import { Photographs } from './photographs.tsx'
 import { ProgressFigure } from './progressFigure.tsx'
-import { linkTo, type Route } from './route.ts'
+import { linkTo } from './route.ts'
 import { useView } from './useView.ts'
 
 export function AnswerScreen({ overview, route }: Pick<ScreenProps, 'overview' | 'route'>) {

@@ -222,7 +222,7 @@ export async function featureScorer(
       bind: graph => bindEncoder(graph, local),
     },
   )
-  return session.run
+  return features => session.run(features)
 }
 
 /** Returns a session from features to logits for class embeddings whose cosines are multiplied by a number. */
