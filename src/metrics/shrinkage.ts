@@ -83,6 +83,12 @@ function maximumOf(f: (x: number) => number, low: number, high: number): number 
   return (a + b) / 2
 }
 
+/** Returns the mean of a cell's accuracy given its counts and the other cells. */
+export const shrunkenMean = (
+  { n, hits }: { n: number; hits: number },
+  { alpha, beta }: BetaPrior,
+): number => (hits + alpha) / (n + alpha + beta)
+
 /** Returns the shrunken accuracy of a cell, (hits + α) / (n + α + β), with its credible interval. */
 export function shrunkenShare(
   { n, hits }: { n: number; hits: number },

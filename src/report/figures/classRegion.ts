@@ -8,6 +8,7 @@ import {
 } from './figure.ts'
 import { heatSpec } from './heatMap.ts'
 import { type GroupPairAccuracy, modelToShow, type RunView } from '../../analysis/runView.ts'
+import { fitBetaPrior, shrunkenMean } from '../../metrics/shrinkage.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
 
 /** More rows than this, or more columns, are not drawn. */
@@ -29,7 +30,8 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const column = placeColumn(results.run, dataset)!
   const model = modelToShow(results, dataset, options)
   const cells = model === undefined ? [] : results.pairAccuracies(dataset, model, ['label', column])
-  const order = classesBySpread(cells)
+  const shrunken = shrunkenAccuracies(cells)
+  const order = classesBySpread(cells, shrunken)
   const places = placesByAccuracy(cells)
   if (model === undefined || largeCells(cells).length === 0 || places.length < 2) return null
   const [rows, columns] = [order.slice(0, maxClasses), places.slice(0, maxPlaces)]
@@ -41,7 +43,7 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
     subtitle: `Accuracy per class and ${column} on ${name}: ${modelAndImagesText(model, cells)}`,
     caption: figureCaption(
       results,
-      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first.`,
+      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first, by accuracies drawn towards the mean of all cells (empirical Bayes), so that few images do not lead.`,
       order.length > rows.length
         ? `Drawn: the first ${rows.length} of ${order.length} classes.`
         : null,
@@ -56,6 +58,7 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
       [column]: cell.column,
       n: cell.n,
       accuracy: cell.accuracy,
+      shrunken: shrunken.get(cell) ?? null,
     })),
     spec: width => heatSpec(shown, { rows, columns, minN: cellMinN }, width),
   }
@@ -74,10 +77,26 @@ function classTitle(cells: readonly GroupPairAccuracy[], name: string): string |
 const largeCells = (cells: readonly GroupPairAccuracy[]): GroupPairAccuracy[] =>
   cells.filter(({ n }) => n >= cellMinN)
 
-function classesBySpread(cells: readonly GroupPairAccuracy[]): string[] {
+/** Returns the accuracy in percent of each cell with images, drawn towards the mean of all by as much as their counts say. */
+function shrunkenAccuracies(
+  cells: readonly GroupPairAccuracy[],
+): ReadonlyMap<GroupPairAccuracy, number> {
+  const known = cells.flatMap(cell =>
+    cell.accuracy === null ? [] : [{ cell, n: cell.n, hits: (cell.n * cell.accuracy) / 100 }],
+  )
+  if (known.length < 2) return new Map(known.map(({ cell }) => [cell, cell.accuracy!]))
+  const prior = fitBetaPrior(known)
+  return new Map(known.map(({ cell, ...counts }) => [cell, 100 * shrunkenMean(counts, prior)]))
+}
+
+function classesBySpread(
+  cells: readonly GroupPairAccuracy[],
+  shrunken: ReadonlyMap<GroupPairAccuracy, number>,
+): string[] {
   const byClass = new Map<string, number[]>()
-  for (const { row, accuracy } of largeCells(cells)) {
-    if (accuracy !== null) byClass.set(row, [...(byClass.get(row) ?? []), accuracy])
+  for (const cell of largeCells(cells)) {
+    const accuracy = shrunken.get(cell)
+    if (accuracy !== undefined) byClass.set(cell.row, [...(byClass.get(cell.row) ?? []), accuracy])
   }
   const range = (name: string): number => {
     const values = byClass.get(name) ?? []
