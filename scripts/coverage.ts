@@ -23,6 +23,7 @@ import { changeClusterings } from '../src/analysis/compare.ts'
 import { independentImages } from '../src/metrics/designEffect.ts'
 import { type PairedCounts } from '../src/analysis/imagePairs.ts'
 import { meanRows, partRows } from './coverageParts.ts'
+import { percent, Tally } from './coverageTally.ts'
 import { flipped, gateFails } from './coverageGate.ts'
 import {
   betaChance,
@@ -35,35 +36,6 @@ import {
 } from './coverageWorlds.ts'
 
 const page = new URL('../docs/developers/coverage.md', import.meta.url)
-
-/** Counts of one kind of interval in one world. */
-class Tally {
-  private covered = 0
-  private known = 0
-  private width = 0
-  private refused = 0
-
-  add(interval: Interval | null, truth: number): void {
-    if (interval === null) {
-      this.refused++
-      return
-    }
-    const [low, high] = interval
-    this.known++
-    this.width += high - low
-    if (low <= truth + 1e-9 && truth - 1e-9 <= high) this.covered++
-  }
-
-  /** The share of the intervals that contain the truth and their mean width, with the share without an interval. */
-  text(digits: number, unit: number): string {
-    const all = this.known + this.refused
-    const none = this.refused === 0 ? '' : `, none in ${percent(this.refused / all)}`
-    if (this.known < all / 50) return `none`
-    return `${percent(this.covered / this.known)} (${((unit * this.width) / this.known).toFixed(digits)})${none}`
-  }
-}
-
-const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
 
 type Rows = (samples: number) => string[][]
 
@@ -389,11 +361,11 @@ const kinds: Record<string, { head: string[]; rows: Rows }> = {
   },
   parts: {
     head: ['gap between two regions', 'gap', 'which objects', 'income', 'left'],
-    rows: partRows(() => new Tally()),
+    rows: partRows,
   },
   means: {
     head: ['groups and their true accuracies', 'macro, as classes', 'worst group', 'worst fifth'],
-    rows: meanRows(() => new Tally()),
+    rows: meanRows,
   },
 }
 

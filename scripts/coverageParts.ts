@@ -2,16 +2,10 @@
 import { type Random, randomFrom } from '../src/lib/random.ts'
 import { clusterMoments, groupClusterings } from '../src/metrics/designEffect.ts'
 import { gapParts, type StratumCounts } from '../src/metrics/gapParts.ts'
-import { type Interval } from '../src/metrics/intervals.ts'
 import { macroEstimate, worstMean } from '../src/metrics/macroMean.ts'
 import { mean } from '../src/metrics/numbers.ts'
+import { Tally } from './coverageTally.ts'
 import { drawGroups, groupWorlds } from './coverageWorlds.ts'
-
-/** Counts of one kind of interval in one world. */
-interface CoverageTally {
-  add: (interval: Interval | null, truth: number) => void
-  text: (digits: number, unit: number) => string
-}
 
 /** Two regions with a stated probability for each class × region × income. */
 interface PartWorld {
@@ -146,45 +140,41 @@ const trueParts = ({ shares, incomes, chance }: StatedWorld): number[] =>
   )
 
 /** Rows of coverage of the gap, the class part, the income part and what is left. */
-export const partRows =
-  (newTally: () => CoverageTally) =>
-  (samples: number): string[][] =>
-    partWorlds.map(world => {
-      const stated = stateWorld(world, randomFrom(20_266))
-      const population = trueParts(stated)
-      const random = randomFrom(20_267)
-      const tallies = [newTally(), newTally(), newTally(), newTally()]
-      for (let i = 0; i < samples; i++) {
-        const places = world.areFixed ? randomFrom(20_268) : random
-        const { counts, expected } = drawParts(world, stated, { places, random })
-        const truth = world.areFixed ? valuesOf(expected) : population
-        const { gap, parts, left } = gapParts(counts, ['A', 'B'])
-        for (const [k, { interval }] of [gap, ...parts, left].entries())
-          tallies[k]!.add(interval, truth[k]!)
-      }
-      return [world.text, ...tallies.map(tally => tally.text(1, 100))]
-    })
+export const partRows = (samples: number): string[][] =>
+  partWorlds.map(world => {
+    const stated = stateWorld(world, randomFrom(20_266))
+    const population = trueParts(stated)
+    const random = randomFrom(20_267)
+    const tallies = [new Tally(), new Tally(), new Tally(), new Tally()]
+    for (let i = 0; i < samples; i++) {
+      const places = world.areFixed ? randomFrom(20_268) : random
+      const { counts, expected } = drawParts(world, stated, { places, random })
+      const truth = world.areFixed ? valuesOf(expected) : population
+      const { gap, parts, left } = gapParts(counts, ['A', 'B'])
+      for (const [k, { interval }] of [gap, ...parts, left].entries())
+        tallies[k]!.add(interval, truth[k]!)
+    }
+    return [world.text, ...tallies.map(tally => tally.text(1, 100))]
+  })
 
 /** Rows of coverage of macro accuracy, with groups as classes, of the worst group and of the worst fifth. */
-export const meanRows =
-  (newTally: () => CoverageTally) =>
-  (samples: number): string[][] =>
-    groupWorlds.map(setting => {
-      const random = randomFrom(20_269)
-      const tallies = [newTally(), newTally(), newTally()] as const
-      const sorted = [...setting.shares].sort((a, b) => a - b)
-      const truths = [mean(sorted), sorted[0]!, mean(sorted.slice(0, Math.ceil(sorted.length / 5)))]
-      for (let i = 0; i < samples; i++) {
-        const { groups, clusters } = drawGroups(setting, random)
-        const clusterings = clusters && groupClusterings(clusterMoments(clusters))
-        const clustered = groups.map(one => ({
-          ...one,
-          clustering: clusterings?.get(one.group) ?? null,
-        }))
-        const cells = (clusters ?? groups).map(one => ({ ...one, class: one.group }))
-        tallies[0].add(macroEstimate(cells).interval, truths[0]!)
-        tallies[1].add(worstMean(clustered, 0).interval, truths[1]!)
-        tallies[2].add(worstMean(clustered, 0.2).interval, truths[2]!)
-      }
-      return [setting.text, ...tallies.map(tally => tally.text(1, 100))]
-    })
+export const meanRows = (samples: number): string[][] =>
+  groupWorlds.map(setting => {
+    const random = randomFrom(20_269)
+    const tallies = [new Tally(), new Tally(), new Tally()] as const
+    const sorted = [...setting.shares].sort((a, b) => a - b)
+    const truths = [mean(sorted), sorted[0]!, mean(sorted.slice(0, Math.ceil(sorted.length / 5)))]
+    for (let i = 0; i < samples; i++) {
+      const { groups, clusters } = drawGroups(setting, random)
+      const clusterings = clusters && groupClusterings(clusterMoments(clusters))
+      const clustered = groups.map(one => ({
+        ...one,
+        clustering: clusterings?.get(one.group) ?? null,
+      }))
+      const cells = (clusters ?? groups).map(one => ({ ...one, class: one.group }))
+      tallies[0].add(macroEstimate(cells).interval, truths[0]!)
+      tallies[1].add(worstMean(clustered, 0).interval, truths[1]!)
+      tallies[2].add(worstMean(clustered, 0.2).interval, truths[2]!)
+    }
+    return [setting.text, ...tallies.map(tally => tally.text(1, 100))]
+  })

@@ -133,8 +133,12 @@ describe.skipIf(!hasRedis || !hasOpenssl)(
       environment = Object.fromEntries(
         Object.entries(worker.environment!).map(([name, value]) => [name, here(value)]),
       )
-      for (let code: number | null = 1; code !== 0; await delay(100))
-        ({ code } = await geogap(['queue', 'list'], { env: { ...process.env, ...environment } }))
+      let code: number | null = 1
+      while (code !== 0) {
+        const listed = await geogap(['queue', 'list'], { env: { ...process.env, ...environment } })
+        code = listed.code
+        await delay(100)
+      }
     }, 60_000)
     afterAll(async () => {
       const exited = once(server, 'exit')

@@ -43,15 +43,18 @@ const fewestClusters = 5
 export function incomeSlopes(points: readonly IncomePoint[]): IncomeSlopes {
   const fits = [...groupByKey(points, ({ group }) => group)]
     .map(([group, own]) => fitSlope(group, own))
-    .sort((a, b) => (a.group < b.group ? -1 : 1))
-  const slopes = fits.map(({ freedom: _, ...slope }) => slope)
-  const known = fits.filter(({ standardError }) => standardError !== null && standardError > 0)
+    .sort((a, b) => (a.line.group < b.line.group ? -1 : 1))
+  const slopes = fits.map(({ line }) => line)
+  const known = fits.filter(({ line }) => line.standardError !== null && line.standardError > 0)
   if (known.length < 2)
     return { slopes, interactionP: null, reason: 'fewer than two regions have a slope' }
-  const weights = known.map(({ standardError }) => standardError! ** -2)
+  const weights = known.map(({ line }) => line.standardError! ** -2)
   const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const center = known.reduce((sum, { slope }, i) => sum + weights[i]! * slope!, 0) / total
-  const spread = known.reduce((sum, { slope }, i) => sum + weights[i]! * (slope! - center) ** 2, 0)
+  const center = known.reduce((sum, { line }, i) => sum + weights[i]! * line.slope!, 0) / total
+  const spread = known.reduce(
+    (sum, { line }, i) => sum + weights[i]! * (line.slope! - center) ** 2,
+    0,
+  )
   const freedom = known.length - 1
   const least = Math.min(...known.map(fit => fit.freedom))
   return { slopes, interactionP: fUpper(spread / freedom, freedom, least), reason: null }
@@ -60,14 +63,15 @@ export function incomeSlopes(points: readonly IncomePoint[]): IncomeSlopes {
 function fitSlope(
   group: string,
   points: readonly IncomePoint[],
-): IncomeSlope & { freedom: number } {
+): { line: IncomeSlope; freedom: number } {
   const sum = (of: (point: IncomePoint) => number): number =>
     points.reduce((total, point) => total + of(point), 0)
   const n = sum(point => point.n)
-  const empty = { group, n, standardError: null, interval: null, p: null, freedom: 0 }
+  const empty = { group, n, standardError: null, interval: null, p: null }
   const meanX = sum(point => point.n * point.x) / n
   const sxx = sum(point => point.n * (point.x - meanX) ** 2)
-  if (!(sxx > 1e-12 * n)) return { ...empty, slope: null, reason: 'all images have one income' }
+  if (!(sxx > 1e-12 * n))
+    return { line: { ...empty, slope: null, reason: 'all images have one income' }, freedom: 0 }
   const meanY = sum(point => point.top1) / n
   const slope = sum(point => (point.x - meanX) * (point.top1 - point.n * meanY)) / sxx
   // Sums of the scores (1, x) × residual of each household; an image alone is a household of its own.
@@ -83,12 +87,15 @@ function fitSlope(
   for (const score of scores.values()) meat += score * score
   clusters += scores.size
   if (clusters < fewestClusters)
-    return { ...empty, slope, reason: `no interval: ${clusters} households in ${group}` }
+    return {
+      line: { ...empty, slope, reason: `no interval: ${clusters} households in ${group}` },
+      freedom: 0,
+    }
   const correction = (clusters / (clusters - 1)) * ((n - 1) / (n - 2))
   const standardError = Math.sqrt((correction * meat) / (sxx * sxx))
   const freedom = clusters - 2
   const half = tQuantile(0.975, freedom) * standardError
-  return {
+  const line: IncomeSlope = {
     group,
     n,
     slope,
@@ -96,6 +103,6 @@ function fitSlope(
     interval: [slope - half, slope + half],
     p: standardError > 0 ? tTwoSided(slope / standardError, freedom) : null,
     reason: null,
-    freedom,
   }
+  return { line, freedom }
 }

@@ -112,6 +112,8 @@ function familySums(
   ]
 }
 
+type Pair = readonly [number, number]
+
 /**
  * The fit of the fixed effects for the relative covariance L L' of the families' lines, L = [[a, 0], [b, c]] of `root`. With the
  * identity of Woodbury, only 2 × 2 matrices are inverted: V^-1 = I - Z L (I + L' Z'Z L)^-1 L' Z'.
@@ -132,27 +134,28 @@ function profile(
   let [s11, s12, s22, t1, t2, total, logs] = [0, 0, 0, 0, 0, 0, 0]
   const parts: [number, number, number][] = []
   for (const [m, z, zz, v, zv, vv] of sums) {
-    // The rows of L' Z'Z and L' Z'v.
-    const [p11, p12, p21, p22] = [a * m + b * z, a * z + b * zz, c * z, c * zz]
-    const [q1, q2] = [a * v + b * zv, c * zv]
-    const m11 = 1 + p11 * a + p12 * b
-    const m12 = p12 * c
-    const m22 = 1 + p22 * c
+    // The columns of L' Z'Z, and L' Z'v.
+    const p1: Pair = [a * m + b * z, c * z]
+    const p2: Pair = [a * z + b * zz, c * zz]
+    const q: Pair = [a * v + b * zv, c * zv]
+    const m11 = 1 + p1[0] * a + p2[0] * b
+    const m12 = p2[0] * c
+    const m22 = 1 + p2[1] * c
     const det = m11 * m22 - m12 * m12
-    const inner = (x1: number, x2: number, y1: number, y2: number): number =>
+    const inner = ([x1, x2]: Pair, [y1, y2]: Pair): number =>
       (m22 * x1 * y1 - m12 * (x1 * y2 + x2 * y1) + m11 * x2 * y2) / det
     const part: [number, number, number] = [
-      m - inner(p11, p21, p11, p21),
-      z - inner(p11, p21, p12, p22),
-      zz - inner(p12, p22, p12, p22),
+      m - inner(p1, p1),
+      z - inner(p1, p2),
+      zz - inner(p2, p2),
     ]
     parts.push(part)
     s11 += part[0]
     s12 += part[1]
     s22 += part[2]
-    t1 += v - inner(p11, p21, q1, q2)
-    t2 += zv - inner(p12, p22, q1, q2)
-    total += vv - inner(q1, q2, q1, q2)
+    t1 += v - inner(p1, q)
+    t2 += zv - inner(p2, q)
+    total += vv - inner(q, q)
     logs += Math.log(det)
   }
   const det = s11 * s22 - s12 * s12

@@ -115,10 +115,10 @@ describe('income and shrinkage', () => {
   })
 
   it('of independent images have errors that are robust to unequal variance', () => {
-    const all = points.map(({ cluster: _, ...point }) => ({ ...point, group: 'all' }))
+    const all = points.map(({ x, n, top1 }) => ({ x, n, top1, group: 'all' }))
     const [one] = incomeSlopes(all).slopes
     expect([one!.slope, one!.standardError]).toEqual(
-      golden.independent.map(value => expect.closeTo(value, 12)),
+      golden.independent.map(value => expect.closeTo(value, 12) as number),
     )
     expect(incomeSlopes(all.slice(0, 1)).slopes[0]!.reason).toBe('all images have one income')
   })

@@ -78,8 +78,8 @@ describe('accuracies of images that come in households', () => {
       reason,
     }: Pick<GroupAccuracyRow, 'top1' | 'low' | 'high' | 'reason'>) => ({
       top1,
-      low: low === null ? null : expect.closeTo(low, 6),
-      high: high === null ? null : expect.closeTo(high, 6),
+      low: low === null ? null : (expect.closeTo(low, 6) as number),
+      high: high === null ? null : (expect.closeTo(high, 6) as number),
       reason,
     })
     const view = modelView(counts, 'first', {})

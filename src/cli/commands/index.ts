@@ -62,7 +62,7 @@ export const commands: readonly CommandEntry[] = Object.values(commandGroups)
 export async function helpText(): Promise<string> {
   const { version } = await import('../../lib/version.ts')
   const parts = Object.entries(commandGroups).map(([title, rows]) =>
-    [title, ...rows.map(([name, summary]) => `  ${name.padEnd(12)}${summary}`)].join('\n'),
+    [title, ...rows.map(([name, summary]) => `  ${name.padEnd(14)}${summary}`)].join('\n'),
   )
   return `geogap ${version}: does progress on object-recognition benchmarks reach everyone?
 

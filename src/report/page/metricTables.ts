@@ -55,7 +55,10 @@ interface MetricContent {
   sentences?: readonly string[]
 }
 
-type MetricReader = (run: Run, options: GroupMetricOptions) => Promise<MetricContent>
+type MetricReader = (
+  run: Run,
+  options: GroupMetricOptions,
+) => MetricContent | Promise<MetricContent>
 
 const content = <Row extends EvaluationId & { reason?: string | null }>(
   rows: readonly Row[],
@@ -137,8 +140,8 @@ const readAdjusted: MetricReader = async (run, { by, minN }) => {
   return { ...content(rows, columns), reasons: [], sentences }
 }
 
-const readShrunken: MetricReader = async (run, { by }) =>
-  content(await shrunkenRows(run, by), [
+const readShrunken: MetricReader = (run, { by }) =>
+  content(shrunkenRows(run, by), [
     ...groupColumn(by),
     ...numericColumns({ n: 'n' }),
     shareColumn('accuracy', 'accuracy %'),

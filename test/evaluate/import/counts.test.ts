@@ -168,7 +168,7 @@ describe('stored counts', () => {
     const compared = await compareEvaluations(pair!)
     expect(compared.rows[0]).toMatchObject({
       by: 'overall',
-      change: expect.closeTo(-40 / 480, 12),
+      change: expect.closeTo(-40 / 480, 12) as number,
       p: null,
       gained: null,
     })

@@ -295,7 +295,7 @@ describe('per-image predictions', () => {
     await expect(importing).rejects.toThrow(message)
   })
 
-  it('a manifest of ids needs images as they are', async () => {
+  it('a manifest of ids needs images as they are', () => {
     const image = {
       kind: 'range',
       file: 'photos.zip',
