@@ -28,7 +28,7 @@ export type ThumbnailAnswer =
 type DecodeOutcome = ThumbnailAnswer | { type: 'ended'; reason: string }
 
 /** Longest side in pixels of a picture in a list, and of one that fills a window. */
-export const pictureSides = { small: 224, large: 1280 } as const
+const pictureSides = { small: 224, large: 1280 } as const
 export type PictureSize = keyof typeof pictureSides
 
 /** What the process is asked for. */

@@ -33,7 +33,7 @@ export interface OutcomeMetric {
   ofProbabilities?: (probabilities: Float64Array, labels: readonly number[]) => number
 }
 
-export const outcomeMetrics: readonly OutcomeMetric[] = [
+const outcomeMetrics: readonly OutcomeMetric[] = [
   {
     name: 'top1',
     title: 'top-1 accuracy',

@@ -14,7 +14,7 @@ export interface LoggedImage {
   groups: { region: string; household?: string }
 }
 
-export const metricClasses = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
+const metricClasses = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 
 export function metricWorld(seed: number, households: boolean): LoggedImage[] {
   const random = randomFrom(seed)

@@ -49,7 +49,7 @@ export interface ProgressTableRow {
 }
 
 /** Returns the rows of all lines of a comparison, with second opinions on each gap. */
-export const progressTableRows = (
+const progressTableRows = (
   { lines }: ProgressComparison,
   accuracies: AccuracyTable,
 ): ProgressTableRow[] =>

@@ -6,7 +6,7 @@ import { WhenLoaded } from './parts.tsx'
 import { useView } from './useView.ts'
 
 /** The thumbnail, or a note that there is none. */
-export function Picture({ address, label }: { address: string | null; label: string }) {
+function Picture({ address, label }: { address: string | null; label: string }) {
   const [failed, setFailed] = useState(false)
   if (address === null || failed) return <div class="picture quiet">no picture here</div>
   return (
@@ -107,7 +107,7 @@ function OtherAnswer({ query, id }: { query: Readonly<Record<string, string>>; i
   return <WhenLoaded of={view}>{answer => <TopClasses {...answer} named />}</WhenLoaded>
 }
 
-export function TopClasses({ model, correct, top, named }: ModelAnswer & { named: boolean }) {
+function TopClasses({ model, correct, top, named }: ModelAnswer & { named: boolean }) {
   const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
   return (
     <>

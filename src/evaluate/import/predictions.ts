@@ -58,7 +58,7 @@ const missingPrediction = 'missing-prediction'
 const refused = 'refused'
 
 /** Returns whether a table has free-text answers and nothing else to score. */
-export const hasAnswers = ({ columns }: Pick<RawTable, 'columns'>): boolean =>
+const hasAnswers = ({ columns }: Pick<RawTable, 'columns'>): boolean =>
   columns.includes('answer') && !columns.includes('top5') && !columns.includes('logits')
 
 type PredictionRow = Record<string, unknown>
