@@ -22,6 +22,7 @@ import {
   zeroShotModels,
 } from './modelRoles.ts'
 
+/** What a view of a run shows. */
 export interface RunViewOptions {
   /** Default: the mode of most evaluations, `native` if both have equally many. */
   preprocessing?: string

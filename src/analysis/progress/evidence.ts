@@ -27,8 +27,7 @@ import {
 import { imagesByModel, runView, type RunView } from '../runView.ts'
 
 /** What counts as one cluster of models whose deviations from a line may be alike. */
-const modelClusterings = ['family', 'pretraining', 'none'] as const
-export type ModelClustering = (typeof modelClusterings)[number]
+export type ModelClustering = 'family' | 'pretraining' | 'none'
 
 /** Accuracies of models on benchmarks, with all that lines over them need. */
 export interface ProgressEvidence {

@@ -12,7 +12,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
   Run: [
     ['demo', 'the whole main job on a small made-up world', () => import('./demo.ts')],
     ['evaluate', 'evaluate models on data sets', () => import('./evaluate.ts')],
-    ['rescore', 'score kept outputs with other labels, prompts', () => import('./rescore.ts')],
+    ['rescore', 'score kept outputs by other labels, prompts', () => import('./rescore.ts')],
     ['import', 'take in predictions or accuracies of others', () => import('./import.ts')],
     ['manifest', "write a data set's ids, to predict elsewhere", () => import('./manifest.ts')],
   ],
@@ -28,7 +28,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     ['slice', 'list images for relabelling or exclusion', () => import('./slice.ts')],
   ],
   Decide: [
-    ['compare', 'who gained and lost between two models or runs', () => import('./compare.ts')],
+    ['compare', 'who gained and lost between two models', () => import('./compare.ts')],
     ['place', 'a model among comparable ones', () => import('./place.ts')],
     ['gate', 'fail when a limit is broken', () => import('./gate.ts')],
     ['history', 'accuracy and disparity of runs over time', () => import('./history.ts')],
@@ -42,7 +42,7 @@ const commandGroups: Readonly<Record<string, readonly CommandRow[]>> = {
     ['finetune', 'fine-tune a whole network under western bias', () => import('./finetune.ts')],
     ['linear-probe', 'what features tell of places', () => import('./linearProbe.ts')],
     ['neighbours', 'where unlabelled images come from', () => import('./neighbours.ts')],
-    ['experiment', "the paper's experiments, theirs beside ours", () => import('./experiment.ts')],
+    ['experiment', "the paper's experiments beside ours", () => import('./experiment.ts')],
   ],
   Operate: [
     ['status', 'what is complete, running, failed or stale', () => import('./status.ts')],
