@@ -58,11 +58,7 @@ export async function runStandings(
   if (measurable.length === 0)
     throw inputError(
       'no-reference',
-      `no model of ${dir} has an accuracy on ${reference.benchmark}, the x axis of ${against}; evaluate or import one, or give other results with --against${unusableNotes(
-        run.failures,
-      )
-        .map(note => `; ${note}`)
-        .join('')}`,
+      `no model of ${dir} has an accuracy on ${reference.benchmark}, the x axis of ${against}; evaluate or import one, or give other results with --against${failuresText(run)}`,
     )
   const notes = [
     ...(options.against === undefined && against === dir
@@ -86,6 +82,11 @@ export async function runStandings(
     measureStandings: measureStandings(model, reference.models, reference.benchmark),
   }))
 }
+
+const failuresText = ({ failures }: Pick<Run, 'failures'>): string =>
+  unusableNotes(failures)
+    .map(note => `; ${note}`)
+    .join('')
 
 function importedNotes(used: readonly ImportedAccuracy[]): string[] {
   if (used.length === 0) return []
@@ -114,7 +115,7 @@ export async function readReference(
   if (!measures.some(({ values }) => values.has(benchmark)))
     throw inputError(
       'no-reference',
-      `no model of ${against} has an accuracy to compare by; evaluate or import one`,
+      `no model of ${against} has an accuracy to compare by; evaluate or import one${failuresText(run)}`,
     )
   return {
     title: against,

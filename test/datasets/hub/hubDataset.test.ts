@@ -344,7 +344,7 @@ describe('geogap fetch', () => {
     expect(again.map(({ file }) => file)).toEqual(first.map(({ file }) => file))
     expect(again.every(({ cached }) => cached)).toBe(true)
     await expect(fetchBenchmark('imagenet-1k', root, hubOptions)).rejects.toThrow(
-      /gated: accept its terms .*; imagenet-1k can be got by hand from https:\/\/image-net/,
+      /gated: accept its terms .*; imagenet-1k can be downloaded by hand .*https:\/\/image-net/,
     )
   })
 })
