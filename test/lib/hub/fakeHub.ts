@@ -205,7 +205,7 @@ async function writeBody(
   }
   if (fault.stallAfter !== undefined) return
   if (fault.cutAfter !== undefined && stopAt < size) {
-    await new Promise(done => setTimeout(done, 5))
+    await new Promise(done => setTimeout(done, 60))
     response.destroy()
   } else response.end()
 }
