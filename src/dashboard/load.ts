@@ -1,10 +1,21 @@
 /** Counts stored predictions for the dashboard, and adds the predictions that an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { ownValue } from '../lib/ownValue.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
-import { type ColumnQuarter, columnQuarters, countByColumns } from '../results/counts.ts'
+import {
+  type ColumnQuarter,
+  columnQuarters,
+  countEachByColumns,
+  type CountsCell,
+  evaluationsPerQuery,
+} from '../results/counts.ts'
 import { answerFromReadable } from '../results/current.ts'
-import { hasHouseholds, readCellMoments } from '../results/households.ts'
+import {
+  type EvaluationCellMoments,
+  hasHouseholds,
+  readCellMoments,
+} from '../results/households.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
   byCountName,
@@ -45,60 +56,88 @@ export const dimensionColumn = (
 export const evaluationStateOf = ({ key, rows, created }: StoredEvaluation): string =>
   `${key} ${rows} ${created}`
 
-/** Counts an evaluation's predictions unless they are counted already. */
-export async function countEvaluation(
+/**
+ * Counts the predictions of evaluations of one data set, except those that are counted already; `onCount` is told how many
+ * evaluations were done.
+ */
+export async function countDataset(
   counts: GrowingCounts,
-  entry: StoredEvaluation,
+  entries: readonly StoredEvaluation[],
+  onCount: (evaluations: number) => void,
 ): Promise<void> {
-  const { model } = entry.identity
-  const state = evaluationStateOf(entry)
-  if (counts.models.get(model)?.state === state) return
-  const { columns } = entry.shards[0]!
-  counts.isClustered ||= hasHouseholds(entry)
-  const income = incomeColumns.find(column => columns.includes(column))
-  const split = ['region', 'country', ...(income === undefined ? [] : [income])]
-  const cells = await answerFromReadable(
-    { entries: [entry], failures: [] },
-    async ({ entries: [readable] }) => {
-      if (!readable) return []
-      if (income !== undefined && !counts.income)
-        counts.income = { column: income, quarters: await columnQuarters(readable, income) }
-      return countByColumns(readable, split)
-    },
-  )
-  const positions = cells.map(({ groups, label }) =>
-    cellOf(counts, dimension =>
-      dimension === 'label'
-        ? label
-        : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
-    ),
-  )
-  const columnsOfCounts = byCountName(name => {
-    const sums = new Int32Array(counts.positions.size)
-    for (const [i, cell] of cells.entries()) sums[positions[i]!]! += cell[name] ?? 0
-    return sums
-  })
-  for (const [i, { n, top5 }] of cells.entries())
-    if (n > 0 && top5 === undefined) columnsOfCounts.top5[positions[i]!] = -1
-  const households = await householdColumns(counts, entry, income ?? null)
-  counts.models.set(model, { ...columnsOfCounts, households, state })
+  const isCounted = (entry: StoredEvaluation): boolean =>
+    counts.models.get(entry.identity.model)?.state === evaluationStateOf(entry)
+  const open = entries.filter(entry => !isCounted(entry))
+  onCount(entries.length - open.length)
+  const alike = groupByKey(open, ({ shards }) => JSON.stringify(shards[0]!.columns))
+  for (const members of alike.values())
+    for (let first = 0; first < members.length; first += evaluationsPerQuery) {
+      const some = members.slice(first, first + evaluationsPerQuery)
+      await countAlike(counts, some)
+      onCount(some.length)
+    }
 }
 
-/** Reads the sums over households of each cell, and of the classes of a place together in cells without a class. */
-async function householdColumns(
+/** Counts evaluations that have equal columns. */
+async function countAlike(
   counts: GrowingCounts,
-  entry: StoredEvaluation,
-  income: string | null,
-): Promise<ModelCounts['households']> {
-  const stored = ['region', 'country', ...(income === null ? [] : [income])].filter(column =>
-    entry.shards[0]!.columns.includes(column),
+  entries: StoredEvaluation[],
+): Promise<void> {
+  const { columns } = entries[0]!.shards[0]!
+  counts.isClustered ||= hasHouseholds(entries[0]!)
+  const income = incomeColumns.find(column => columns.includes(column))
+  const split = ['region', 'country', ...(income === undefined ? [] : [income])]
+  const stored = split.filter(column => columns.includes(column))
+  const found = await answerFromReadable(
+    { entries, failures: [] },
+    async ({ entries: readable }) => {
+      if (readable.length === 0) return new Map<string, EvaluationAnswers>()
+      if (income !== undefined && !counts.income)
+        counts.income = { column: income, quarters: await columnQuarters(readable[0]!, income) }
+      const cells = await countEachByColumns(readable, split)
+      const moments = await readCellMoments(readable, stored)
+      return new Map(
+        readable.map(({ key }, i) => [key, { cells: cells[i]!, moments: moments[i]! }]),
+      )
+    },
   )
-  const moments = await answerFromReadable(
-    { entries: [entry], failures: [] },
-    async ({ entries: [readable] }) => (readable ? readCellMoments(readable, stored) : null),
-  )
-  if (!moments) return null
-  const placed = [...moments.places, ...moments.classes].map(({ values, sums }) => ({
+  for (const entry of entries) {
+    const { cells, moments } = found.get(entry.key) ?? { cells: [], moments: null }
+    const positions = cells.map(({ groups, label }) =>
+      cellOf(counts, dimension =>
+        dimension === 'label'
+          ? label
+          : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
+      ),
+    )
+    const sums = byCountName(name => {
+      const column = new Int32Array(counts.positions.size)
+      for (const [i, cell] of cells.entries()) column[positions[i]!]! += cell[name] ?? 0
+      return column
+    })
+    for (const [i, { n, top5 }] of cells.entries())
+      if (n > 0 && top5 === undefined) sums.top5[positions[i]!] = -1
+    const households = moments && householdColumns(counts, moments, stored)
+    counts.models.set(entry.identity.model, {
+      ...sums,
+      households,
+      state: evaluationStateOf(entry),
+    })
+  }
+}
+
+interface EvaluationAnswers {
+  cells: CountsCell[]
+  moments: EvaluationCellMoments | null
+}
+
+/** Returns the sums over households of each cell, and of the classes of a place together in cells without a class. */
+function householdColumns(
+  counts: GrowingCounts,
+  { places, classes }: EvaluationCellMoments,
+  stored: readonly string[],
+): ModelCounts['households'] {
+  const placed = [...places, ...classes].map(({ values, sums }) => ({
     sums,
     position: cellOf(counts, dimension => {
       const column = dimension === 'label' ? 'label' : dimensionColumn(counts, dimension)

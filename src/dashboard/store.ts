@@ -7,6 +7,7 @@ import { byDimension, type Dimension } from '../analysis/datasetCounts.ts'
 import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { pretrainingData } from '../models/pretraining.ts'
 import { findModelRow } from '../models/listing.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { memoize } from '../lib/memoize.ts'
 import { sha256 } from '../lib/hash.ts'
 import { sum } from '../metrics/numbers.ts'
@@ -20,7 +21,7 @@ import { isZeroShot } from '../results/schema.ts'
 import { runStatus } from '../results/status.ts'
 import { version } from '../lib/version.ts'
 import { findingOf, progressFacts } from './findings.ts'
-import { countEvaluation, emptyGrowingCounts, type GrowingCounts } from './load.ts'
+import { countDataset, emptyGrowingCounts, type GrowingCounts } from './load.ts'
 import {
   compareNames,
   type DatasetFact,
@@ -60,7 +61,7 @@ interface StoreState {
 export interface DashboardStoreOptions {
   /** Folders to read images from, by default those of images that this machine evaluated itself. */
   images?: readonly string[]
-  /** Called after each evaluation that is counted. */
+  /** Called after evaluations are counted, with their number so far. */
   onCount?: ((done: number, of: number) => void) | undefined
   /** Whether a folder without results is accepted. */
   mayBeEmpty?: boolean
@@ -123,14 +124,15 @@ async function readState(
   const nameOf = createDatasetNamer(entries)
   const countsByDataset = new Map<string, GrowingCounts>()
   const evaluations = new Map<string, Map<string, StoredEvaluation>>()
-  for (const [i, entry] of entries.entries()) {
-    const name = nameOf(entry)
-    const counts = countsByDataset.get(name) ?? before.get(name) ?? emptyGrowingCounts()
+  let done = 0
+  for (const [name, own] of groupByKey(entries, nameOf)) {
+    const counts = before.get(name) ?? emptyGrowingCounts()
     countsByDataset.set(name, counts)
-    const models = evaluations.get(name) ?? new Map<string, StoredEvaluation>()
-    evaluations.set(name, models.set(entry.identity.model, entry))
-    await countEvaluation(counts, entry)
-    onCount?.(i + 1, entries.length)
+    evaluations.set(name, new Map(own.map(entry => [entry.identity.model, entry])))
+    await countDataset(counts, own, counted => {
+      done += counted
+      if (counted > 0) onCount?.(done, entries.length)
+    })
   }
   for (const [name, { models }] of countsByDataset)
     for (const model of models.keys()) if (!evaluations.get(name)!.has(model)) models.delete(model)

@@ -158,7 +158,13 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
 export const countByColumns = async (
   entry: StoredEvaluation,
   columns: readonly string[],
-): Promise<CountsCell[]> => (await countEvaluations([entry], ['label', ...columns], new Map()))[0]!
+): Promise<CountsCell[]> => (await countEachByColumns([entry], columns))[0]!
+
+/** Counts evaluations that have equal columns, each by class and `columns`, in one query. */
+export const countEachByColumns = (
+  entries: readonly StoredEvaluation[],
+  columns: readonly string[],
+): Promise<CountsCell[][]> => countEvaluations(entries, ['label', ...columns], new Map())
 
 /** Counts evaluations that have equal columns; cells with equal group values share one object of `shared`. */
 async function countEvaluations(

@@ -217,24 +217,35 @@ export interface CellMoments {
   sums: Omit<ClusterMoments, 'group'>
 }
 
+/** Sums over the households of the cells of one evaluation. */
+export interface EvaluationCellMoments {
+  places: CellMoments[]
+  classes: CellMoments[]
+}
+
 /**
- * Returns the sums over the households of each combination of values of `columns` (which may be null), of all classes together and
- * by class (the last value). Null if the data set names no household, or if one lies in several combinations, so that sums over
- * combinations would count it more than once.
+ * Returns, for each evaluation of one data set, the sums over the households of each combination of values of `columns` (which may
+ * be null), of all classes together and by class (the last value). Null if the data set names no household, or if one lies in
+ * several combinations, so that sums over combinations would count it more than once.
  */
 export async function readCellMoments(
-  entry: StoredEvaluation,
+  entries: readonly StoredEvaluation[],
   columns: readonly string[],
-): Promise<{ places: CellMoments[]; classes: CellMoments[] } | null> {
-  if (!hasHouseholds(entry)) return null
+): Promise<(EvaluationCellMoments | null)[]> {
+  if (!hasHouseholds(entries[0]!)) return entries.map(() => null)
   const sql = new Map([...columns, 'label'].map(name => [name, quoteIdentifier(name)]))
   const sets = [columns, [...columns, 'label'], []]
-  const rows = await householdSums([entry], { columns: sql, sets })
-  const of = (set: number): HouseholdSums[] => rows.filter(row => row.set === set)
-  // Without columns the first set is the last one.
-  const places = of(columns.length === 0 ? 2 : 0)
-  const [whole] = of(2)
-  const clusters = places.reduce((sum, row) => sum + row.sums.clusters, 0)
-  if (!whole?.known || whole.sums.clusters !== clusters) return null
-  return { places, classes: of(1) }
+  const rows = groupByKey(
+    await householdSums(entries, { columns: sql, sets }),
+    ({ entry }) => entry,
+  )
+  return entries.map(({ folder }) => {
+    const own = rows.get(basename(folder)) ?? []
+    const of = (set: number): HouseholdSums[] => own.filter(row => row.set === set)
+    // Without columns the first set is the last one.
+    const places = of(columns.length === 0 ? 2 : 0)
+    const [whole] = of(2)
+    const clusters = places.reduce((sum, row) => sum + row.sums.clusters, 0)
+    return whole?.known && whole.sums.clusters === clusters ? { places, classes: of(1) } : null
+  })
 }
