@@ -61,8 +61,12 @@ async function drawingsMarkup(figure: Figure): Promise<Markup> {
     return markup`<div class="drawing panels">${panels}</div> `
   }
   return markup`<div class="drawing wide">${await drawingMarkup(figure.spec(pageWidthPx), figure.title, `${figure.id}-wide`)}</div>
-    <div class="drawing narrow">${await drawingMarkup(figure.spec(narrowWidthPx), figure.title, `${figure.id}-narrow`)}</div> `
+    <div class="drawing narrow">${withoutHints(await drawingMarkup(figure.spec(narrowWidthPx), figure.title, `${figure.id}-narrow`))}</div> `
 }
+
+/** Leaves out the texts that appear under a pointer, which a phone does not have. */
+const withoutHints = ({ markup }: Markup): Markup =>
+  trustMarkup(markup.replace(/<title>[^<]*<\/title>/g, ''))
 
 function panelTitle({ title }: TopLevelSpec): string {
   const text = typeof title === 'object' && 'text' in title ? title.text : title
