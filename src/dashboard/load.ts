@@ -79,10 +79,7 @@ export async function countDataset(
 }
 
 /** Counts evaluations that have equal columns. */
-async function countAlike(
-  counts: GrowingCounts,
-  entries: StoredEvaluation[],
-): Promise<void> {
+async function countAlike(counts: GrowingCounts, entries: StoredEvaluation[]): Promise<void> {
   const { columns } = entries[0]!.shards[0]!
   counts.isClustered ||= hasHouseholds(entries[0]!)
   const income = incomeColumns.find(column => columns.includes(column))
