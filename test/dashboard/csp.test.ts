@@ -43,25 +43,25 @@ const images = 260
 
 /** Every field that results have, with a payload of its own. */
 async function storeHostile(out: string, hostile: readonly string[]): Promise<void> {
-  const any = (i: number): string => hostile[i % hostile.length]!
+  const hostileText = (i: number): string => hostile[i % hostile.length]!
   const correct = (seed: number) =>
     Array.from({ length: images }, (_, i) => (i === 5 ? null : (i * 7919 + seed) % 97 < 60))
   await storeRun(
     [0, 1].flatMap(m => [
-      { model: `model ${m} ${any(m)}`, dataset: 'imagenet-1k', correct: correct(m) },
+      { model: `model ${m} ${hostileText(m)}`, dataset: 'imagenet-1k', correct: correct(m) },
       {
-        model: `model ${m} ${any(m)}`,
-        dataset: `set ${any(2)}`,
+        model: `model ${m} ${hostileText(m)}`,
+        dataset: `set ${hostileText(2)}`,
         correct: correct(m + 40),
-        label: i => any(i % 4),
-        className: index => any(index),
-        id: i => `${i} ${any(i)}`,
-        image: i => ({ kind: 'file', file: `/${any(i)}/${i}.png` }),
+        label: i => hostileText(i % 4),
+        className: index => hostileText(index),
+        id: i => `${i} ${hostileText(i)}`,
+        image: i => ({ kind: 'file', file: `/${hostileText(i)}/${i}.png` }),
         groups: i => ({
-          region: any(3 + (i % 5)),
-          country: any(8 + (i % 4)),
-          income: any(i % 3),
-          household: `${i % 40} ${any(i)}`,
+          region: hostileText(3 + (i % 5)),
+          country: hostileText(8 + (i % 4)),
+          income: hostileText(i % 3),
+          household: `${i % 40} ${hostileText(i)}`,
         }),
       },
     ]),
@@ -81,7 +81,7 @@ async function storeHostile(out: string, hostile: readonly string[]): Promise<vo
     const record = JSON.parse(await readFile(file, 'utf8')) as object
     const notes = [...hostile]
     const problems = hostile.map(text => ({ id: text, code: text, message: text }))
-    await writeFile(file, JSON.stringify({ ...record, notes, problems, madeUp: any(1) }))
+    await writeFile(file, JSON.stringify({ ...record, notes, problems, madeUp: hostileText(1) }))
   }
 }
 
