@@ -66,6 +66,15 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     },
   )
 
+  it('opens lists of columns within a phone', async () => {
+    const [page] = await opened(390)
+    const widths = await page.evaluate(
+      'Array.from(document.querySelectorAll("details"), part => ((part.open = true), document.documentElement.scrollWidth))',
+    )
+    expect(new Set(widths as number[])).toEqual(new Set([390]))
+    await page.context().close()
+  })
+
   it('fits on paper', async () => {
     const [page] = await opened(700)
     await page.emulateMedia({ media: 'print' })
