@@ -12,8 +12,10 @@ export interface BenchmarkAccuracy {
   accuracy: number | null
 }
 
+export const accuracyAxes = ['linear', 'logit', 'probit'] as const
+
 /** Scale of both axes: accuracies as they are, ln(p / (1 - p)), or the normal quantile of p. */
-export type AccuracyAxis = 'linear' | 'logit' | 'probit'
+export type AccuracyAxis = (typeof accuracyAxes)[number]
 
 /** Benchmark that the paper draws on the x axis. */
 export const referenceBenchmark = 'imagenet-1k'

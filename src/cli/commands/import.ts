@@ -21,9 +21,8 @@ const options = {
     parse: oneOf(answerProtocols),
     default: 'first-mention',
   },
-  '--aliases <file>': {
-    text: 'further names of classes in free-text answers: a table with the columns class and alias',
-  },
+  '--aliases <file>':
+    'further names of classes in free-text answers: a table with the columns class and alias',
   '--partial': 'take predictions that miss some images; those count as failed',
   ...tagOption,
   '--example <framework>': {

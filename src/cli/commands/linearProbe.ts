@@ -1,19 +1,20 @@
-import { defineCommand, type Parser, pick } from './command.ts'
+import { defineCommand, pick } from './command.ts'
 import { formatOption, minNOption } from './options.ts'
-import { list, wholeNumber } from './parsers.ts'
-
-const shots: Parser<number[]> = (text, flag) =>
-  text.split(',').map(part => wholeNumber()(part, flag))
+import { list, wholeNumber, wholeNumbers } from './parsers.ts'
 
 export const command = defineCommand({
   name: 'linear-probe',
   text: "How well a model's features tell the region and country of a photograph, beside the model's disparity.",
   arguments: { '<dir>': 'results of evaluate --keep features' },
   options: {
-    '--target <columns>': { text: 'what is told', parse: list, default: ['region', 'country'] },
+    '--target <columns>': {
+      text: 'columns that the features are to tell',
+      parse: list,
+      default: ['region', 'country'],
+    },
     '--shots <numbers>': {
       text: 'photographs of each place to train on, besides all',
-      parse: shots,
+      parse: wholeNumbers,
       default: [1, 4, 16],
     },
     '--seeds <n>': {

@@ -1,20 +1,17 @@
 import { basename } from 'node:path'
 import { type Votes } from '../../experiments/origins.ts'
 import { type TableColumn, fieldColumn, shareColumn } from '../../lib/table/columns.ts'
-import { defineCommand, type Parser, pick } from './command.ts'
+import { defineCommand, pick } from './command.ts'
 import { experimentOptions } from './experimentOptions.ts'
 import { datasetSpecOf, deviceOption } from './options.ts'
-import { list, wholeNumber } from './parsers.ts'
+import { list, wholeNumbers } from './parsers.ts'
 import { printNote, progressPrinter, transferPrinter } from './terminal.ts'
-
-const numbers: Parser<number[]> = (text, flag) =>
-  text.split(',').map(part => wholeNumber()(part, flag))
 
 export const command = defineCommand({
   name: 'neighbours',
   text: 'Where unlabelled images come from, by their nearest images with a region (appendix F).',
   options: {
-    '--model <name>': 'embeds the images, references and queries alike',
+    '--model <name>': 'the model that embeds the images of references and queries',
     '--encoder <name>': 'the model that made .npy files',
     '--reference <name>': {
       text: 'images with regions, kept features, or a .npy file with a .parquet beside it',
@@ -25,7 +22,7 @@ export const command = defineCommand({
       parse: list,
       required: true,
     },
-    '--k <numbers>': { text: 'numbers of neighbours (default: 3,5,…,113)', parse: numbers },
+    '--k <numbers>': { text: 'numbers of neighbours (default: 3,5,…,113)', parse: wholeNumbers },
     ...deviceOption(', for the images'),
     ...experimentOptions('features'),
   },

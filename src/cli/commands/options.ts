@@ -28,6 +28,19 @@ export const formatOption = {
   },
 } as const
 
+/** For commands whose tables go to standard output or to the file of `-o`. */
+export const tableFileFormatOption = {
+  '--format <format>': {
+    text: `${tableFormats.join(', ')} or parquet (default: as -o ends)`,
+    parse: oneOf([...tableFormats, 'parquet']),
+  },
+} as const
+
+/** For commands that also read accuracies that others published. */
+export const resultsOrPublished = {
+  '<dir>': 'folder of results, or the word published for accuracies that others published',
+}
+
 /** Output with sentences: text, Markdown, or JSON. */
 export const textFormatOption = {
   '--format <format>': {

@@ -23,6 +23,10 @@ export const wholeNumber = (least = 1, most = Infinity): Parser<number> =>
     value => Number.isInteger(value) && value >= least && value <= most,
   )
 
+/** Parses whole numbers from 1, separated by commas, in their order. */
+export const wholeNumbers: Parser<number[]> = (text, flag) =>
+  text.split(',').map(part => wholeNumber()(part, flag))
+
 /** Millimetres of an inch, and pixels of one. */
 const [mmPerInch, pxPerInch] = [25.4, 96]
 

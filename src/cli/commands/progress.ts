@@ -1,9 +1,17 @@
 import { type OutputFormat } from '../../lib/table/write.ts'
-import { tableFormats } from '../../lib/table/columns.ts'
+import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { type ProgressEvidence } from '../../analysis/progress/evidence.ts'
 import { type ProgressComparison } from '../../analysis/progress/progress.ts'
+import { accuracyAxes } from '../../metrics/progress.ts'
 import { defineCommand, pick } from './command.ts'
-import { arrangeOptions, excludeOption, modelsOption, preprocessingOption } from './options.ts'
+import {
+  arrangeOptions,
+  excludeOption,
+  modelsOption,
+  preprocessingOption,
+  resultsOrPublished,
+  tableFileFormatOption,
+} from './options.ts'
 import { list, oneOf } from './parsers.ts'
 
 const figureEnding = /\.(svg|png|pdf)$/i
@@ -16,20 +24,17 @@ const options = {
   },
   ...modelsOption('models that the lines are fitted to (default: all)'),
   '--axis <scale>': {
-    text: 'scale of both axes: linear, logit or probit',
-    parse: oneOf(['linear', 'logit', 'probit']),
+    text: `scale of both axes: ${accuracyAxes.join(', ')}`,
+    parse: oneOf(accuracyAxes),
     default: 'linear',
   },
   '--cluster <what>': {
-    text: 'what makes models deviate alike: family, pretraining or none',
+    text: 'models that may deviate together, those of one: family, pretraining or none',
     parse: oneOf(['family', 'pretraining', 'none']),
     default: 'family',
   },
   ...preprocessingOption('(default: the commonest)'),
-  '--format <format>': {
-    text: `${tableFormats.join(', ')} or parquet (default: as -o ends)`,
-    parse: oneOf([...tableFormats, 'parquet']),
-  },
+  ...tableFileFormatOption,
   '-o, --output <file>':
     'write the table to a file, or a figure to one ending in .svg, .png or .pdf',
   ...arrangeOptions,
@@ -41,9 +46,7 @@ export const command = defineCommand({
   text:
     'How many points each standard benchmark and each geographic data set gained per point of ImageNet: ' +
     'rates, the gap between them and their ratio, over measured and imported accuracies.',
-  arguments: {
-    '<dir>': 'folder of results, or the word published for accuracies that others published',
-  },
+  arguments: resultsOrPublished,
   options,
   examples: [
     'geogap progress results',
@@ -67,7 +70,7 @@ export const command = defineCommand({
 
 async function evidenceOf(
   dir: string,
-  options: { preprocessing?: 'paper' | 'native'; exclude?: string },
+  options: { preprocessing?: PreprocessingMode; exclude?: string },
 ): Promise<ProgressEvidence> {
   const { publishedEvidence, readProgressEvidence } =
     await import('../../analysis/progress/evidence.ts')

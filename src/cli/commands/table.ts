@@ -1,5 +1,4 @@
 import { inputError, unknownNameError } from '../../lib/errors.ts'
-import { tableFormats } from '../../lib/table/columns.ts'
 import { type Table } from '../../lib/table/table.ts'
 import {
   type GroupMetricName,
@@ -15,6 +14,8 @@ import {
   minNOption,
   modelsOption,
   preprocessingOption,
+  resultsOrPublished,
+  tableFileFormatOption,
 } from './options.ts'
 import { list, oneOf, wholeNumber } from './parsers.ts'
 import { printNote } from './terminal.ts'
@@ -30,10 +31,7 @@ const options = {
   '--plugin <file>': 'a module whose default export is {name, columns, rows(run)}',
   ...preprocessingOption('(default: all; for --paper that of the paper)'),
   ...modelsOption('only these models (default: all)'),
-  '--format <format>': {
-    text: `${tableFormats.join(', ')} or parquet (default: as -o ends)`,
-    parse: oneOf([...tableFormats, 'parquet']),
-  },
+  ...tableFileFormatOption,
   '-o, --output <file>': 'write to a file',
   ...minNOption('are left out of the disparity and listed'),
   '--seed <n>': { text: 'of everything random', parse: wholeNumber(0), default: 1 },
@@ -57,9 +55,7 @@ export const command = defineCommand({
   text:
     'Accuracy by any column or pair of columns with 95 % intervals and the disparity between groups, ' +
     "or one of the paper's tables beside the paper's numbers, or an own metric.",
-  arguments: {
-    '<dir>': 'folder of results, or the word published for accuracies that others published',
-  },
+  arguments: resultsOrPublished,
   options,
   examples: ['geogap table results --by region --format markdown'],
   run: async ({ dir, ...options }) => {

@@ -4,6 +4,7 @@ import { executionText } from '../print/profile.ts'
 import {
   bytesText,
   durationText,
+  shortenText,
   stripControlCharacters,
   textWidth,
   timeText,
@@ -56,11 +57,8 @@ const progressLineText = ({ name, bar, state }: ProgressLine): string =>
 export function fitToWidth({ name, bar, state }: ProgressLine, width: number): string {
   const whole = progressLineText({ name, ...(bar !== undefined && { bar }), state })
   if (textWidth(whole) <= width) return whole
-  const letters = Array.from(stripControlCharacters(name))
-  let line = progressLineText({ name, state })
-  while (textWidth(line) > width && letters.pop() !== undefined)
-    line = progressLineText({ name: `${letters.join('')}…`, state })
-  return line
+  const room = width + 1 - textWidth(progressLineText({ name: '…', state }))
+  return progressLineText({ name: shortenText(stripControlCharacters(name), room), state })
 }
 
 /** Returns a function that shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere. */

@@ -6,7 +6,7 @@ import {
   significanceLevel,
 } from '../../analysis/compare.ts'
 import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
-import { groupList, pEquation, pointsText } from '../../lib/table/text.ts'
+import { groupList, pEquation, pointsText, upperFirst } from '../../lib/table/text.ts'
 import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { type Answer } from './answer.ts'
 
@@ -100,8 +100,6 @@ export function comparisonAnswer(
   const sentence = `${all.length > 1 ? `${subject}: ` : ''}${comparisonSentence(comparison)}`
   return { sentence, columns, shownColumns, rows, shownRows, notes }
 }
-
-const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
 /** Returns notes on the test behind the p-values, and on what their adjustment controls. */
 function testNote(comparison: EvaluationComparison): string {

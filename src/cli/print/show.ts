@@ -10,6 +10,7 @@ import {
   padText,
   percent,
   percentRange,
+  shortenText,
   stripControlCharacters,
   textWidth,
   wrapWords,
@@ -65,7 +66,7 @@ function placeLines({ places, finding }: FirstScreen, { width, color }: ScreenSt
     const drawn = barText(place, bar)
     // A colour says that best and worst can be told apart.
     const painted = color && isShown && end !== null ? `${end}${drawn}${colors.none}` : drawn
-    return `${padText(shortened(names[i]!, nameWidth), nameWidth, false)}  ${painted}  ${facts[i]!}`.trimEnd()
+    return `${padText(shortenText(names[i]!, nameWidth), nameWidth, false)}  ${painted}  ${facts[i]!}`.trimEnd()
   })
   if (isLong) {
     const left = places.length - maxPlaces
@@ -102,7 +103,7 @@ function progressLines(
     ...wrapWords(head, width),
     ...series.map(
       (one, i) =>
-        `${padText(shortened(names[i]!, nameWidth), nameWidth, false)}  ${sparkText(one, range)}  ${percent(one.accuracies[0]!)} to ${percent(one.accuracies.at(-1)!)} %`,
+        `${padText(shortenText(names[i]!, nameWidth), nameWidth, false)}  ${sparkText(one, range)}  ${percent(one.accuracies[0]!)} to ${percent(one.accuracies.at(-1)!)} %`,
     ),
   ]
 }
@@ -113,12 +114,4 @@ function sparkText({ accuracies }: ProgressSeries, [low, high]: readonly [number
   const step = (value: number): number =>
     high > low ? Math.min(7, Math.floor((8 * (value - low)) / (high - low))) : 0
   return accuracies.map(value => steps[step(value)]!).join('')
-}
-
-/** Returns a name cut to a width, with an ellipsis. */
-function shortened(name: string, width: number): string {
-  if (textWidth(name) <= width) return name
-  const letters = Array.from(name)
-  while (textWidth(`${letters.join('')}…`) > width) letters.pop()
-  return `${letters.join('')}…`
 }

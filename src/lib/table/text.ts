@@ -59,6 +59,17 @@ export function padText(text: string, width: number, right: boolean): string {
   return right ? fill + text : text + fill
 }
 
+/** Returns a text cut to `width` terminal columns, with an ellipsis where it was cut; at least the ellipsis stays. */
+export function shortenText(text: string, width: number): string {
+  if (textWidth(text) <= width) return text
+  const letters = Array.from(text)
+  while (letters.length > 0 && textWidth(`${letters.join('')}…`) > width) letters.pop()
+  return `${letters.join('')}…`
+}
+
+/** Returns a text with its first letter in upper case. */
+export const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
 /** Returns a text in lines of at most `width` terminal columns, broken at spaces or, in a longer word, anywhere; a line keeps its indent. */
 export function wrapWords(text: string, width: number): string[] {
   if (textWidth(text) <= width) return [text]

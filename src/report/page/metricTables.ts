@@ -1,6 +1,6 @@
 /** Tables of metrics of groups. */
 import { adjustedGaps, incomeRegionRows, shrunkenRows } from '../../analysis/adjustedGaps.ts'
-import { pNumber } from '../../lib/table/text.ts'
+import { pNumber, upperFirst } from '../../lib/table/text.ts'
 import {
   calibrationRows,
   confusionRows,
@@ -188,7 +188,7 @@ export async function groupMetricTable(
   const by = options.by.length === 0 ? '' : ` by ${options.by.join(' × ')}`
   return table({
     name,
-    title: `${metric.title.charAt(0).toUpperCase()}${metric.title.slice(1)}${by}`,
+    title: `${upperFirst(metric.title)}${by}`,
     notes: [
       ...sentences,
       metric.note,

@@ -8,7 +8,7 @@ import { htmlTable } from './htmlTable.ts'
 import { folded, markup, type Markup } from './markup.ts'
 import { accuracyColumns, inferenceColumns, withoutIntervalNotes } from './resultTables.ts'
 import { type TableColumn } from '../../lib/table/columns.ts'
-import { percent, percentRange } from '../../lib/table/text.ts'
+import { percent, percentRange, upperFirst } from '../../lib/table/text.ts'
 
 /** Longer tables show the rows of the best model alone; the download has all. */
 const maxTableRows = 1000
@@ -42,7 +42,7 @@ function accuracySection(results: RunView, by: readonly string[]): Markup {
 
 const captionOfReasons = (rows: readonly GroupAccuracyRow[]): string =>
   withoutIntervalNotes(rows)
-    .map(reason => ` ${reason.slice(0, 1).toUpperCase()}${reason.slice(1)}.`)
+    .map(reason => ` ${upperFirst(reason)}.`)
     .join('')
 
 const withDatasetTitles = <Row extends { dataset: string }>(

@@ -25,7 +25,7 @@ import {
   numericColumns,
   shareColumn,
 } from '../../lib/table/columns.ts'
-import { groupList, percent } from '../../lib/table/text.ts'
+import { groupList, percent, upperFirst } from '../../lib/table/text.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (
@@ -233,7 +233,7 @@ export function groupAccuracyTable(
 ): Table {
   const rows = run.accuracy({ by })
   const { title } = outcomeMetric(metric)
-  const what = metric === 'top1' ? 'Accuracy' : `${title.charAt(0).toUpperCase()}${title.slice(1)}`
+  const what = metric === 'top1' ? 'Accuracy' : upperFirst(title)
   return createTable(
     {
       name: 'accuracy',

@@ -55,6 +55,12 @@ describe('firstScreenText', () => {
     }
   })
 
+  it.each([10, 30])('keeps a short bar for each place on a terminal of %i columns', async width => {
+    const screen = await screenOf({ models: 5 })
+    const text = firstScreenText(screen, { width, color: false })
+    expect(text.match(/^… {2}[█▓▒·]{10} {2}/gm)).toHaveLength(screen.places.length)
+  })
+
   it('draws bars from 0 to 100 % with shaded intervals', async () => {
     const screen = await screenOf({ models: 5 })
     const text = firstScreenText(
