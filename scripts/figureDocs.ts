@@ -15,6 +15,9 @@ export const folder = new URL('../docs/figures/', import.meta.url)
 
 const thumbnailWidth = 400
 
+/** How sharp writes the small pictures of the pages. */
+export const pagePng = { palette: true, colours: 64, effort: 10 }
+
 /** The first drawing of every kind, by name. */
 export async function drawings(): Promise<Map<string, string>> {
   const results = runView(worlds['catalogue']!())
@@ -33,10 +36,7 @@ async function main(): Promise<void> {
   const drawn = await drawings()
   for (const [name, svg] of drawn) {
     const small = sharp(await renderPng(svg)).resize({ width: thumbnailWidth })
-    await writeFile(
-      new URL(`${name}.png`, folder),
-      await small.png({ palette: true, colours: 64, effort: 10 }).toBuffer(),
-    )
+    await writeFile(new URL(`${name}.png`, folder), await small.png(pagePng).toBuffer())
   }
   const hashes = Object.fromEntries([...drawn].map(([name, svg]) => [name, hashOf(svg)]))
   await writeFile(new URL('drawings.json', folder), `${JSON.stringify(hashes, null, 2)}\n`)

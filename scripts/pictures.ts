@@ -11,6 +11,7 @@ import { type Page } from 'playwright-core'
 import sharp from 'sharp'
 import { serve } from '../src/dashboard/serve.ts'
 import { openBrowser } from '../test/helpers/browser.ts'
+import { pagePng } from './figureDocs.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'geogap-pictures-'))
 const program = resolve('dist/cli/bin/geogap.js')
@@ -38,14 +39,14 @@ async function world(file: string): Promise<void> {
     create: { width: 8 * step - gap, height: 2 * step - gap, channels: 3, background },
   })
     .composite(tiles)
-    .png({ palette: true, colours: 64, effort: 10 })
+    .png(pagePng)
     .toFile(file)
 }
 
 async function screenshot(page: Page, url: string, file: string): Promise<void> {
   await page.goto(url, { waitUntil: 'networkidle' })
   const image = sharp(await page.screenshot())
-  await image.png({ palette: true, colours: 64, effort: 10 }).toFile(file)
+  await image.png(pagePng).toFile(file)
 }
 
 const models = ['lcnet_100.fitted_400', 'mobilenetv3_small_050.fitted_400']

@@ -52,12 +52,27 @@ it('the sidebar lists every page once', () => {
 
 describe('commands of the pages', async () => {
   const root = await buildProgram(commands)
+  /** `docs/reference/commands.md` describes these once for all commands. */
+  const common = ['--json', '--quiet', '--wide', '--config', '--debug']
 
   it.each(pages())('%s names commands and options that exist', async name => {
     for (const { text, synopsis } of commandsOf(name)) {
       if (synopsis) expect(unknownOptions(root, text), text).toEqual([])
       else for (const words of callsIn(text)) await parseOnly(root, words)
     }
+  })
+
+  it.each(root.commands)('the pages of commands name every option of geogap $_name', command => {
+    const name = command.name()
+    const sections = pages()
+      .filter(page => page.startsWith('docs/reference/commands/'))
+      .flatMap(page => read(page).split(/^## /m))
+      .filter(section => section.includes(`geogap ${name} `))
+      .join('\n')
+    const options = command.options
+      .map(({ long, short }) => (short === '-o' ? short : long!))
+      .filter(option => !common.includes(option))
+    expect(options.filter(option => !sections.includes(option))).toEqual([])
   })
 
   it('every command has a place in docs/reference/commands.md', () => {
