@@ -11,6 +11,7 @@ import { fileSizes, readText } from './files.ts'
 import { groupColumns, nearlyNumericNotes } from './labels/groupColumns.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { parseJson } from '../lib/archive/json.ts'
+import { imagenetNames } from './labels/imagenet.ts'
 import { fileLabelling, type LabelsOption } from './labels/labelMap.ts'
 import { refuseContradictedIndices } from './labels/classNames.ts'
 import {
@@ -43,6 +44,14 @@ export async function readClasses(file: string): Promise<string[]> {
     `not a list of class names: ${file}; expected one name a line, a JSON list, or a JSON object of names and indices`,
   )
 }
+
+/** Returns the class names that the option `classes` means: ImageNet's, or those of a file. */
+export const readClassList = async (classes: string): Promise<readonly string[]> =>
+  classes === 'imagenet-1k' ? imagenetNames : readClasses(classes)
+
+/** Returns the names of the columns that may hold labels, the preferred one first, after a column map. */
+export const labelColumnNames = (map: Readonly<Record<string, string>> = {}): string[] =>
+  ['labels', 'label'].map(name => map[name] ?? name)
 
 /** Returns the lines that are not empty, trimmed. */
 export const nonEmptyLines = (content: string): string[] =>

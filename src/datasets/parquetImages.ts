@@ -8,6 +8,7 @@ import type { LabelMap, Problem } from './dataset.ts'
 import { indexLabelling } from './labels/classNames.ts'
 import { imagenetSpace, normalizeLabel, parseLabels } from './labels/labels.ts'
 import {
+  labelColumnNames,
   labelRules,
   renameColumns,
   requireColumns,
@@ -17,7 +18,13 @@ import {
   type LocatedTable,
   type ReadManifestOptions,
 } from './manifest.ts'
-import { parquetColumns, type RawTable, tableReadError, wideIntegersAsText } from './tables.ts'
+import {
+  type ParquetColumn,
+  parquetColumns,
+  type RawTable,
+  tableReadError,
+  wideIntegersAsText,
+} from './tables.ts'
 import type { FileTree } from './tree.ts'
 
 /** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */
@@ -33,13 +40,23 @@ interface ImageColumn {
  */
 export async function findImageColumn(
   file: string,
-  map: ReadManifestOptions['map'] = {},
+  map?: ReadManifestOptions['map'],
 ): Promise<ImageColumn | undefined> {
-  const columns = await parquetColumns(file).catch((error: unknown) => {
+  return imageColumnOf(file, await columnsOf(file), map)
+}
+
+const columnsOf = (file: string): Promise<ParquetColumn[]> =>
+  parquetColumns(file).catch((error: unknown) => {
     throw tableReadError(file, error)
   })
+
+function imageColumnOf(
+  file: string,
+  columns: readonly ParquetColumn[],
+  map: Readonly<Record<string, string>> = {},
+): ImageColumn | undefined {
   const image = columns.find(({ name }) => name === (map['image'] ?? 'image'))
-  const holdsBytes = ({ type }: { type: string }): boolean =>
+  const holdsBytes = ({ type }: ParquetColumn): boolean =>
     type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB.*\)$/.test(type)
   const [found, ...others] = image ? [image].filter(holdsBytes) : columns.filter(holdsBytes)
   if (!found) return undefined
@@ -56,7 +73,7 @@ export async function findImageColumn(
 }
 
 interface ReadParquetOptions extends ReadManifestOptions {
-  /** Class names of the label column for files whose metadata has none. */
+  /** Class names of the label column; by default those in the metadata of the first file. */
   names?: readonly string[] | undefined
 }
 
@@ -107,7 +124,7 @@ async function parquetLabels(
 ): Promise<Pick<LocatedTable, 'space' | 'names'> & { labelMap?: LabelMap | undefined }> {
   const names =
     options.classes === undefined
-      ? ((await readClassNames(file, options.map)) ?? options.names)
+      ? (options.names ?? (await readClassNames(file, options.map)))
       : undefined
   const written = labelsInTable(table)
   if (names) {
@@ -168,11 +185,12 @@ const withoutImageColumn = (map: ReadManifestOptions['map'] = {}): Record<string
   Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
 
 async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
-  const column = await findImageColumn(file, map)
+  const described = await columnsOf(file)
+  const column = imageColumnOf(file, described, map)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
   const cell = (path: string): string => path.split('.').map(quoteIdentifier).join('.')
   const { columns, rows } = await select(
-    `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${await wideIntegersAsText(file)}, octet_length(${cell(column.bytes)}) AS "image bytes",
+    `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${wideIntegersAsText(described)}, octet_length(${cell(column.bytes)}) AS "image bytes",
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
     [literalPath(file)],
   )
@@ -196,7 +214,9 @@ export async function readClassNames(
   )
   const found = hubMetadataSchema.safeParse(row && parseJson(row.value))
   const features = new Map(Object.entries(found.data?.info.features ?? {}))
-  const feature = ['labels', 'label'].map(name => features.get(map[name] ?? name)).find(Boolean)
+  const feature = labelColumnNames(map)
+    .map(name => features.get(name))
+    .find(Boolean)
   return feature?.names ?? feature?.feature?.names
 }
 
@@ -244,8 +264,7 @@ export async function findParquetFiles(
 /** Returns whether some image of a Parquet file has a label. */
 async function hasLabels(file: string, map: Readonly<Record<string, string>>): Promise<boolean> {
   const columns = await parquetColumns(file)
-  const wanted = ['labels', 'label'].map(name => map[name] ?? name)
-  const column = wanted.find(label => columns.some(({ name }) => name === label))
+  const column = labelColumnNames(map).find(label => columns.some(({ name }) => name === label))
   if (column === undefined) return false
   const rows = await query<{ label: unknown }>(
     `SELECT DISTINCT ${quoteIdentifier(column)} AS label FROM ${parquetRows()}`,

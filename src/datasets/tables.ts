@@ -85,7 +85,7 @@ async function readParquetTable(file: string): Promise<RawTable> {
   )
   const count = Number(found?.count ?? 0)
   if (count > 4 * maxColumns) throw tooManyColumnsError(file, count)
-  return select(`SELECT *${await wideIntegersAsText(file)} FROM ${parquetRows()}`, [
+  return select(`SELECT *${wideIntegersAsText(await parquetColumns(file))} FROM ${parquetRows()}`, [
     literalPath(file),
   ])
 }
@@ -94,8 +94,7 @@ async function readParquetTable(file: string): Promise<RawTable> {
  * Returns SQL after `SELECT *` that reads integers of more than 53 bits as texts, for as numbers different ids would become equal;
  * DuckDB's library does that itself for signed ones of 64 bits.
  */
-export async function wideIntegersAsText(file: string): Promise<string> {
-  const columns = await parquetColumns(file)
+export function wideIntegersAsText(columns: readonly ParquetColumn[]): string {
   const casts = columns.flatMap(({ name, type }) =>
     /^(UBIGINT|DECIMAL\((1[6-9]|[23]\d),0\))$/.test(type)
       ? `CAST(${quoteIdentifier(name)} AS VARCHAR) AS ${quoteIdentifier(name)}`
@@ -104,8 +103,14 @@ export async function wideIntegersAsText(file: string): Promise<string> {
   return casts.length === 0 ? '' : ` REPLACE (${casts.join(', ')})`
 }
 
-/** Returns the columns of a Parquet file with DuckDB's names of their types. */
-export const parquetColumns = (file: string): Promise<{ name: string; type: string }[]> =>
+/** A column of a Parquet file with DuckDB's name of its type. */
+export interface ParquetColumn {
+  name: string
+  type: string
+}
+
+/** Returns the columns of a Parquet file. */
+export const parquetColumns = (file: string): Promise<ParquetColumn[]> =>
   query(
     `SELECT column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
     [literalPath(file)],
@@ -173,7 +178,7 @@ async function readJsonTable(file: string): Promise<RawTable> {
   )
 }
 
-/** Whether a value can be a column: a list or an object of values, none of which is an object itself. */
+/** Returns whether a value can be a column: a list or an object of values, none of which is an object itself. */
 const isCells = (column: unknown): boolean =>
   typeof column === 'object' &&
   column !== null &&

@@ -15,10 +15,9 @@ import {
   refuseContradictedIndices,
   type IndexLabelling,
 } from './labels/classNames.ts'
-import { imagenetNames } from './labels/imagenet.ts'
 import { normalizeLabel, parseLabels } from './labels/labels.ts'
 import { parseJson } from '../lib/archive/json.ts'
-import { nonEmptyLines, readClasses, type ReadManifestOptions } from './manifest.ts'
+import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
 import { rawCellText } from './tables.ts'
 import { openTree, readEntry, type FileTree } from './tree.ts'
@@ -97,10 +96,7 @@ async function findClassNames(
   classes: string | undefined,
 ): Promise<{ names: readonly string[]; folder: string }> {
   const here = resolve(tree.location)
-  if (classes !== undefined) {
-    const names = classes === 'imagenet-1k' ? imagenetNames : await readClasses(classes)
-    return { names, folder: here }
-  }
+  if (classes !== undefined) return { names: await readClassList(classes), folder: here }
   const entry = await tree.find('classnames.txt')
   if (entry)
     return { names: nonEmptyLines((await readEntry(entry)).toString('utf8')), folder: here }
@@ -123,12 +119,7 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
   const stated = await tree.find(`${prefix}nshards.txt`)
   const files = (await tree.subtree(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
   const count = stated ? Number((await readEntry(stated)).toString('utf8')) : files.length
-  if (files.length !== count) {
-    throw dataError(
-      'missing-shards',
-      `${tree.location} states ${count} shards and has ${files.length}`,
-    )
-  }
+  checkShardCount(tree.location, files.length, count)
   const paths = files.sort(compareShardNumbers).map(({ path, source }) => {
     if (source.kind === 'file') return source.file
     throw dataError(
@@ -137,6 +128,12 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
     )
   })
   return mapLimited(paths, 4, openTree)
+}
+
+/** @throws GeogapError `missing-shards` if a data set has another number of shards than it states */
+export function checkShardCount(location: string, found: number, stated: number): void {
+  if (found !== stated)
+    throw dataError('missing-shards', `${location} states ${stated} shards and has ${found}`)
 }
 
 /** Compares the names of shards by their numbers. */

@@ -1,4 +1,4 @@
-// Downloads a split of a data set's repository into the hub cache: chooses the split, says its terms, then brings its files.
+// Chooses a split of a data set's repository, reports its terms and downloads its files into the hub cache.
 import { open } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { inputError, storageError } from '../../lib/errors.ts'
@@ -14,6 +14,7 @@ import {
 import { literalPath, query } from '../../lib/sql.ts'
 import { bytesText, countText } from '../../lib/table/text.ts'
 import { withTempDir } from '../../lib/tempDir.ts'
+import { labelColumnNames } from '../manifest.ts'
 import { candidateSplits, type HubSplit, parseHubDatasetName } from './splits.ts'
 
 /** How data sets of the hub are downloaded. */
@@ -31,7 +32,7 @@ export interface HubSelection {
   source: HubRevision
   repository: HubRepository
   split: HubSplit
-  /** Whatever the choice of the split has to say. */
+  /** Sentences on the choice of the split, to show beside results. */
   notes: readonly string[]
   /** Files beside the images: class names, and the number of shards. */
   companions: readonly HubListedFile[]
@@ -41,8 +42,8 @@ export interface HubSelection {
 }
 
 /**
- * Returns the split that a name means, without downloading its images. Where the name gives none it is the only split with
- * labels, training splits counting where no other has any.
+ * Returns the split that a name means, without downloading its images. A name without a split means the only one with labels;
+ * training splits are considered only if no other split has labels.
  * @throws GeogapError `no-labelled-split`, `many-splits`, and those of `describeRepository` and `candidateSplits`
  */
 export async function selectHubSplit(
@@ -104,12 +105,12 @@ function splitName(name: string, { config, split }: HubSplit): string {
   return `${plain}:${config === 'default' ? split : `${config}/${split}`}`
 }
 
-/** Returns the columns that may hold the class: those that a map names, `label`, or the only one whose values the card names. */
+/** Returns the columns that may hold the class: the usual ones after a column map, then the only one whose values the card names. */
 export function labelColumns(
   { classColumns }: HubSplit,
   map: Readonly<Record<string, string>>,
 ): string[] {
-  const usual = ['labels', 'label'].map(name => map[name] ?? name)
+  const usual = labelColumnNames(map)
   const named = [...classColumns.keys()]
   return named.length === 1 ? [...usual, named[0]!] : usual
 }
@@ -171,6 +172,10 @@ async function writeFooter(
   }
 }
 
+/** Returns the bytes of files together. */
+export const totalSize = (files: readonly HubListedFile[]): number =>
+  files.reduce((sum, { size }) => sum + size, 0)
+
 /** The files beside shards that say what they hold. */
 const companionNames = ['classnames.txt', 'nshards.txt', 'dataset_type.txt']
 
@@ -184,8 +189,8 @@ function companionFiles({ files, form }: HubSplit, { files: all }: HubRepository
 }
 
 /**
- * Downloads what is missing of a split, after its terms were said. What is there is not downloaded again, and a file that was
- * cut is continued.
+ * Downloads the missing files of a split after reporting its terms. Files in the hub cache are not downloaded again, and
+ * interrupted downloads are continued.
  * @throws GeogapError `disk-full` before the first byte where the disk is too small, and those of `hubFile`
  */
 export async function downloadHubSplit(
@@ -194,8 +199,8 @@ export async function downloadHubSplit(
 ): Promise<void> {
   const { name, missing, source } = selection
   if (missing.length === 0) return
-  const total = missing.reduce((sum, { size }) => sum + size, 0)
-  const { cache, offline } = hubSettings(env)
+  const total = totalSize(missing)
+  const { cache, offline, endpoint } = hubSettings(env)
   if (!offline) {
     const free = await freeDiskBytes(cache)
     if (free !== null && free < total)
@@ -203,7 +208,7 @@ export async function downloadHubSplit(
         'disk-full',
         `${name} needs ${bytesText(total)}, and ${cache} has ${bytesText(free)} free; set HF_HOME to a folder on a larger disk`,
       )
-    onTerms?.(termsText(selection, hubSettings(env).endpoint))
+    onTerms?.(termsText(selection, endpoint))
   }
   let before = 0
   for (const { path, size } of missing) {
@@ -229,10 +234,9 @@ function termsText(
     return parts.length > 0 ? parts.join(', ').slice(0, maxTermsLength) : undefined
   }
   const licence = ['license', 'license_name', 'license_link'].flatMap(key => textOf(key) ?? [])
-  const bytes = missing.reduce((sum, { size }) => sum + size, 0)
   const page = pageUrl(source, endpoint)
   return [
-    `${name}: ${countText(missing.length, 'file')} of its split ${split.split} (${bytesText(bytes)}) at commit ${commit.slice(0, 12)}`,
+    `${name}: ${countText(missing.length, 'file')} of its split ${split.split} (${bytesText(totalSize(missing))}) at commit ${commit.slice(0, 12)}`,
     `terms: ${licence.length > 0 ? `${licence.join(', ')}, as its card says` : 'its card states no licence'}; see ${page}`,
     ...(gated ? [`gated: its terms were accepted at ${page} by the account of HF_TOKEN`] : []),
     ...['extra_gated_heading', 'extra_gated_prompt'].flatMap(key => textOf(key) ?? []),

@@ -1,16 +1,15 @@
 // Reads a data set of the hub: WebDataset shards or Parquet files of one split, from the hub cache.
 import { basename, join } from 'node:path'
 import { mapLimited } from '../../lib/concurrency.ts'
-import { dataError, inputError } from '../../lib/errors.ts'
-import { query, literalPath } from '../../lib/sql.ts'
+import { inputError } from '../../lib/errors.ts'
 import type { RawDataset } from '../build.ts'
 import { readText } from '../files.ts'
 import { areImagenetNames } from '../labels/classNames.ts'
-import { imagenetNames } from '../labels/imagenet.ts'
-import { nonEmptyLines, readClasses, type ReadManifestOptions } from '../manifest.ts'
+import { nonEmptyLines, readClassList, type ReadManifestOptions } from '../manifest.ts'
 import { readClassNames, readParquetImages } from '../parquetImages.ts'
+import { parquetColumns } from '../tables.ts'
 import { openTree } from '../tree.ts'
-import { compareShardNumbers, isGeographicSet, readShards } from '../webdataset.ts'
+import { checkShardCount, compareShardNumbers, isGeographicSet, readShards } from '../webdataset.ts'
 import {
   downloadHubSplit,
   type HubDatasetOptions,
@@ -58,8 +57,8 @@ async function readParquetSplit(
 ): Promise<RawDataset> {
   const files = split.files.map(({ path }) => join(folder, path)).sort()
   const { map = {} } = options
-  const columns = await columnNames(files[0]!)
-  const label = labelColumns(split, map).find(name => columns.includes(name))
+  const columns = await parquetColumns(files[0]!)
+  const label = labelColumns(split, map).find(wanted => columns.some(({ name }) => name === wanted))
   const isMapped =
     label === undefined || ['label', 'labels', map['label'], map['labels']].includes(label)
   const asked = isMapped ? map : { ...map, label }
@@ -70,13 +69,6 @@ async function readParquetSplit(
   return readParquetImages(files, { ...options, names, labels, map: asked })
 }
 
-async function columnNames(file: string): Promise<string[]> {
-  const rows = await query<{ name: string }>('SELECT name FROM parquet_schema($1)', [
-    literalPath(file),
-  ])
-  return rows.map(({ name }) => name)
-}
-
 async function readShardSplit(
   selection: HubSelection,
   { name, classes, labels }: HubDatasetSpec,
@@ -84,8 +76,7 @@ async function readShardSplit(
   const { split, folder, source } = selection
   const paths = [...split.files].sort(compareShardNumbers).map(({ path }) => join(folder, path))
   const stated = Number((await readCompanion(selection, 'nshards.txt')) ?? paths.length)
-  if (stated !== paths.length)
-    throw dataError('missing-shards', `${name} states ${stated} shards and has ${paths.length}`)
+  checkShardCount(name, paths.length, stated)
   const type = (await readCompanion(selection, 'dataset_type.txt'))?.trim() ?? 'classification'
   if (type !== 'classification')
     throw inputError('no-label', `${name} is a data set for ${type}, which has no classes`)
@@ -122,7 +113,7 @@ async function shardClassNames(
   selection: HubSelection,
   classes: string | undefined,
 ): Promise<readonly string[]> {
-  if (classes !== undefined) return classes === 'imagenet-1k' ? imagenetNames : readClasses(classes)
+  if (classes !== undefined) return readClassList(classes)
   const text = await readCompanion(selection, 'classnames.txt')
   if (text !== undefined) return nonEmptyLines(text)
   const [only, ...others] = selection.split.classColumns.values()

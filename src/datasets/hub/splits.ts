@@ -1,5 +1,5 @@
-// Finds the configurations and splits of a data set's repository by its card and its file names, as the library `datasets`
-// does: what the card's `configs` list, else what folders and file names say.
+// Finds the configurations and splits of a data set's repository as the library `datasets` does: by the `configs` of its
+// card, or by the names of folders and files if the card lists none.
 import { z } from 'zod'
 import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
 import { type HubListedFile, type HubRepository } from '../../lib/hub/repository.ts'
@@ -23,7 +23,7 @@ export interface HubSplit {
 export interface HubDatasetName {
   repo: string
   revision: string
-  /** `CONFIG/SPLIT`, or either of them; undefined where neither is given. */
+  /** `CONFIG/SPLIT`, or either of them; undefined if neither is given. */
   part?: string | undefined
 }
 
@@ -146,7 +146,7 @@ function globPattern(glob: string): RegExp {
   return new RegExp(`^${source}${glob.endsWith('/') ? '.*' : '(?:/.*)?'}$`)
 }
 
-/** The files of a repository whose card lists none: the hub's own conversion has `CONFIG/SPLIT/0000.parquet`. */
+/** Returns the files of a repository whose card lists none; the hub's own conversion has `CONFIG/SPLIT/0000.parquet`. */
 function plainFiles(data: readonly HubListedFile[]): ConfigFiles[] {
   const converted = /^([^/]+)\/(?:partial-)?([^/]+)\/\d{4}\.parquet$/
   if (data.length === 0 || !data.every(({ path }) => converted.test(path)))
@@ -169,11 +169,11 @@ const splitWords: readonly (readonly [string, readonly string[]])[] = [
   ['test', ['test', 'testing', 'eval', 'evaluation']],
 ]
 
-/** Returns the usual name of a split: `validation` of `val`; other names stay as they are. */
+/** Returns the usual name of a split, such as `validation` for `val`; other names stay unchanged. */
 const standardSplit = (name: string): string =>
   splitWords.find(([, words]) => words.includes(name.toLowerCase()))?.[0] ?? name
 
-/** Returns the split that a file's name or one of its folders tells, `train` where none does. */
+/** Returns the split that the name of a file or of one of its folders states; `train` if none does. */
 function splitOfPath(path: string): string {
   const parts = path.split('/').reverse()
   const [, counted] = /^(.+?)-\d{5}-of-\d{5}/.exec(parts[0]!) ?? []
@@ -200,8 +200,8 @@ function classColumnsOf(
 }
 
 /**
- * Returns the splits that a name may mean: the one that it gives, else all of the configuration that it gives or of the
- * default one.
+ * Returns the splits that a name may mean: the split that it gives, or all splits of the configuration that it gives or of the
+ * default configuration.
  * @throws GeogapError `no-images`, `unknown-split`, `many-configs`
  */
 export function candidateSplits(
@@ -232,7 +232,7 @@ export function candidateSplits(
   throw unknownNameError('split', part ?? '', texts)
 }
 
-/** Returns the configuration that the card calls the default, or that is called so, or that is the only one. */
+/** Returns the configuration that the card marks as the default, or the one named `default`, or the only one. */
 function defaultConfig(
   splits: readonly HubSplit[],
   card: HubRepository['card'],
