@@ -1,5 +1,5 @@
 import { type Dataset } from '../datasets/dataset.ts'
-import { selectHubSplit } from '../datasets/hub/download.ts'
+import { selectHubSplit, totalSize } from '../datasets/hub/download.ts'
 import { isHubDatasetName } from '../datasets/hub/splits.ts'
 import { inputError } from '../lib/errors.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
@@ -67,7 +67,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const specs = [...new Set(parts.flatMap(({ specs }) => specs))]
   const { prepared, failed } = await prepareModels(specs, options)
   if (specs.length === 1 && failed[0]) throw failed[0].error
-  const failures = [...unusableFailures(plan), ...preparationFailures(failed, parts)]
+  const unusable = unusableFailures(plan)
+  const failures = [...unusable, ...preparationFailures(failed, parts)]
   await recordModelNotes(
     dir,
     prepared.map(({ spec }) => ({ name: spec.name, note: evaluationNote(spec) })),
@@ -104,7 +105,6 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
       specs.map(({ name }) => ({ model: name, dataset: dataset.name })),
     )
     const share = shard && `-${shard.index}-of-${shard.count}`
-    const unusable = unusableFailures(plan).map(({ model, dataset }) => ({ model, dataset }))
     await recordFailures(dir, {
       failures: [...failures, ...incomplete],
       attempted: [...attempted, ...unusable],
@@ -145,19 +145,20 @@ function checkStoppingRule({ until = '', shard, out = defaultOut }: EvaluateOpti
  */
 export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   const { forecast, forecastPending, unusableForecast } = await import('./forecast.ts')
-  const pending = await findPendingDatasets(options)
-  const datasets = options.datasets.filter((_, i) => pending[i] === undefined)
+  const datasets: EvaluateOptions['datasets'][number][] = []
+  const pending: PendingDataset[] = []
+  for (const given of options.datasets) {
+    const found = await findPending(given)
+    if (found) pending.push(found)
+    else datasets.push(given)
+  }
   const { specs, unusable } = await resolveModels(options)
   const later = [
-    ...(await forecastPending(
-      pending.flatMap(one => one ?? []),
-      specs,
-      completeSettings(options),
-    )),
+    ...(await forecastPending(pending, specs, completeSettings(options))),
     ...unusable.map(({ name, error }) => unusableForecast(name, error.message)),
   ]
   if (datasets.length === 0 && later.length > 0) return later
-  const plan = await planEvaluation({ ...options, datasets })
+  const plan = await planEvaluation({ ...options, models: specs, weights: undefined, datasets })
   const { settings } = plan
   const stored = await readStoredLocally(options.out ?? defaultOut)
   const planned = planParts(plan, options.shard).flatMap(({ specs, dataset, part }) => {
@@ -177,27 +178,17 @@ export async function dryRun(options: EvaluateOptions): Promise<Forecast[]> {
   return [...(await forecast(planned, settings, options.keep)), ...later]
 }
 
-/** Returns, for each data set, what is to be downloaded of it first; undefined for those that are here. */
-async function findPendingDatasets({
-  datasets,
-}: EvaluateOptions): Promise<(PendingDataset | undefined)[]> {
-  const pending: (PendingDataset | undefined)[] = []
-  for (const given of datasets) {
-    const spec = typeof given === 'string' ? { name: given } : given
-    if ('samples' in spec || !isHubDatasetName(spec.name)) {
-      pending.push(undefined)
-      continue
-    }
-    const { missing, split } = await selectHubSplit(spec.name, spec.hub, spec.map)
-    const bytes = missing.reduce((sum, { size }) => sum + size, 0)
-    const images = Math.min(spec.limit ?? Infinity, split.rows ?? Infinity)
-    pending.push(
-      bytes === 0
-        ? undefined
-        : { name: spec.name, bytes, images: split.rows === undefined ? null : images },
-    )
-  }
-  return pending
+/** Returns what has to be downloaded of a data set first; undefined for a data set on this machine. */
+async function findPending(
+  given: EvaluateOptions['datasets'][number],
+): Promise<PendingDataset | undefined> {
+  const spec = typeof given === 'string' ? { name: given } : given
+  if ('samples' in spec || !isHubDatasetName(spec.name)) return undefined
+  const { missing, split } = await selectHubSplit(spec.name, spec.hub, spec.map)
+  const bytes = totalSize(missing)
+  if (bytes === 0) return undefined
+  const images = split.rows === undefined ? null : Math.min(spec.limit ?? Infinity, split.rows)
+  return { name: spec.name, bytes, images }
 }
 
 const readStoredLocally = async (out: string): Promise<StoredEvaluation[]> =>
