@@ -55,7 +55,7 @@ export function countryCode(place: string): string | undefined {
 }
 
 /** Returns the English name of a country given by an ISO code; undefined for a name or an unknown code. */
-export function countryName(code: string): string | undefined {
+export function isoCountryName(code: string): string | undefined {
   const text = code.trim()
   const isCode = /^[A-Za-z]{2,3}$/.test(text) || /^\d{1,3}$/.test(text)
   const known = isCode ? countryCode(text) : undefined

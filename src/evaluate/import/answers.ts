@@ -7,8 +7,8 @@ import { countText } from '../../lib/table/text.ts'
 import { groupByKey } from '../../lib/tally.ts'
 
 /**
- * How an answer becomes a class: `first-mention` takes the class whose name or alias comes first in the answer, of several
- * there the longest; `exact` takes the class whose name or alias is the whole answer.
+ * How an answer becomes a class: `first-mention` takes the class whose name or alias begins first in the answer, and the longest
+ * of several that begin at the same word; `exact` takes the class whose name or alias is the whole answer.
  */
 export const answerProtocols = ['first-mention', 'exact'] as const
 export type AnswerProtocol = (typeof answerProtocols)[number]
@@ -28,7 +28,7 @@ export function answerWords(text: string): string[] {
 
 const articles = new Set(['a', 'an', 'the'])
 
-/** Returns an English word without the ending of a plural; a name and an answer are changed alike. */
+/** Returns an English word without its plural ending, for names and answers. */
 function singular(word: string): string {
   if (word.length < 4 || /(ss|us|is)$/.test(word)) return word
   if (word.endsWith('ies')) return `${word.slice(0, -3)}y`
@@ -122,7 +122,7 @@ export interface AnswerSummary {
   answers: number
 }
 
-/** Counts what both protocols make of answers; `labels` are the accepted classes of each answer's image. */
+/** Counts how both protocols score answers; `labels` are the accepted classes of each answer's image. */
 export function summarizeAnswers(
   read: AnswerReader,
   answers: readonly { answer: string; labels: readonly number[] }[],

@@ -9,7 +9,7 @@ export interface PrintedNumber {
   isPercent: boolean
 }
 
-/** What stands beside a value: a standard error, an interval, a footnote's mark. */
+/** Text beside a value: a standard error, an interval, a footnote's mark. */
 const besideValue = /\s*(?:±|\+\/-|\+-|\(|\[|\*|†).*$/s
 const spaces = /[\s\u00a0\u2009\u202f'’_]/g
 const englishThousands = /^\d{1,3}(,\d{3})+(\.\d+)?$/
@@ -54,7 +54,7 @@ export function parseCountPair(text: string): { correct: number; n: number } | u
 export interface AccuracyUnit {
   /** 1 for shares, 100 for percent. */
   scale: 1 | 100
-  /** Why: for the reader. */
+  /** The reason, as a note for the reader. */
   text: string
 }
 

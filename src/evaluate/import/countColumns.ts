@@ -59,7 +59,7 @@ const codeNames = new Set(
   ),
 )
 
-/** Whether a column's name says that its values are in percent. */
+/** Returns whether a column's name says that its values are in percent. */
 export const saysPercent = (name: string): boolean => /%|percent|pct|prozent/i.test(name)
 
 const foldHeader = (name: string): string =>
@@ -67,15 +67,19 @@ const foldHeader = (name: string): string =>
     .replace(/percentage|percent|pct|prozent/g, '')
     .replace(/[^\p{L}\p{N}]/gu, '')
 
-/** Returns what a column holds; undefined for a group, or what has another name. */
+/** Returns what a column holds; undefined for a column of groups and for an unknown name. */
 export const roleOf = (name: string): CountRole | undefined => roles.get(foldHeader(name))
 
-/** Returns geogap's name of a column of groups; undefined for a name that is none of these. */
+/** Returns geogap's name of a column of groups; undefined for an unknown name. */
 export const groupColumnOf = (name: string): string | undefined =>
   groupColumnNames.get(foldHeader(name))
 
 /** Returns whether a column holds codes of countries, by its name. */
 export const isCodeColumn = (name: string): boolean => codeNames.has(foldHeader(name))
+
+/** Returns whether a column's name says what it holds. */
+export const isKnownColumn = (name: string): boolean =>
+  roleOf(name) !== undefined || groupColumnOf(name) !== undefined || isCodeColumn(name)
 
 const regionWords =
   /^(north(ern)?|south(ern)?|east(ern)?|west(ern)?|central|latin|sub-?saharan|middle|southeast(ern)?|the|\s|[-_&]|and|africa|asia|europe|americas?|oceania|caribbean|australasia)+$/i
@@ -83,7 +87,7 @@ const regionCore = /africa|asia|europe|america|oceania|middle\s*east|caribbean/i
 const incomePattern =
   /^(q[1-4]|quartile ?[1-4]|(low|lower|middle|lower[- ]middle|upper[- ]middle|upper|high|poor|rich)([- ]income)?)$/i
 
-/** Returns which column of groups a name is a value of, for tables with a column for each group; undefined if of none. */
+/** Returns the column of groups that a name is a value of, for tables with a column for each group; undefined for other names. */
 export function groupedBy(name: string): 'country' | 'region' | 'income_group' | undefined {
   const text = name.trim()
   if (regionCore.test(text) && regionWords.test(text.replace(/([a-z])([A-Z])/g, '$1 $2')))
@@ -94,11 +98,11 @@ export function groupedBy(name: string): 'country' | 'region' | 'income_group' |
     : undefined
 }
 
-/** A row that sums up the others. */
+/** Returns whether a group sums up others. */
 export const isTotalName = (group: string): boolean =>
   /^(all|overall|total|totals|sum|mean|average|avg\.?|global|world ?wide|micro.*|macro.*|all (images|groups|countries|regions)|grand total|gesamt)$/i.test(
     group.trim(),
   )
 
-/** A row of a table with a column for each group that holds the numbers of images. */
+/** Returns whether a row of a table with a column for each group holds the numbers of images, by its name. */
 export const isSizeRow = (name: string): boolean => roles.get(foldHeader(name)) === 'n'

@@ -14,6 +14,7 @@ import {
   groupColumnOf,
   groupedBy,
   isCodeColumn,
+  isKnownColumn,
   isTotalName,
   roleOf,
   saysPercent,
@@ -38,7 +39,7 @@ export interface CountsImport {
   notes: string[]
 }
 
-/** Names for what a table does not say itself. */
+/** Names that are used where a table has none. */
 export interface CountsNames {
   file: string
   model: string | undefined
@@ -82,7 +83,7 @@ export function readGroupCounts(table: RawTable, names: CountsNames): CountsImpo
 const listed = (what: string, names: readonly string[]): string[] =>
   names.length === 0 ? [] : [`${what}: ${shortList([...new Set(names)], 8)}`]
 
-/** Where a table holds what: the column of each role, and the source column of each column of groups. */
+/** The layout of a table: the column of each role, and the source column of each column of groups. */
 interface CountsLayout {
   roles: ReadonlyMap<CountRole, string>
   groups: ReadonlyMap<string, string>
@@ -101,16 +102,13 @@ function layoutOf({ columns, rows }: RawTable): CountsLayout | undefined {
   }
   const codes = columns.find(isCodeColumn)
   if (codes !== undefined && !groups.has('country')) groups.set('country', codes)
-  const isMeasured = ['correct', 'wrong', 'accuracy', 'n'].some(role =>
-    roles.has(role as CountRole),
-  )
+  const isMeasured = (['correct', 'wrong', 'accuracy', 'n'] as const).some(role => roles.has(role))
   const isCounted = roles.has('n') && roles.has('correct')
   if (!isMeasured || columns.includes('image')) return undefined
   if (groups.size === 0 && !roles.has('group') && !isCounted) return undefined
-  // Further columns of texts that differ are groups too.
+  // Other columns with several different texts are groups too.
   for (const column of columns) {
-    if (roleOf(column) !== undefined || groupColumnOf(column) !== undefined || isCodeColumn(column))
-      continue
+    if (isKnownColumn(column)) continue
     const texts = rows.flatMap(row => cellOf(row, column) ?? [])
     const isText = texts.some(text => parsePrinted(text) === undefined)
     if (isText && new Set(texts).size > 1) groups.set(column, column)
@@ -229,17 +227,16 @@ function countsOfRow(
   const pair = written === undefined ? undefined : parseCountPair(written)
   const whole = (role: CountRole): number | undefined => {
     const text = textOf(role)
-    const value = text === undefined || (pair && role === 'correct') ? undefined : parseCount(text)
-    if (text !== undefined && value === undefined && !(pair && role === 'correct'))
+    if (text === undefined) return undefined
+    const value = parseCount(text)
+    if (value === undefined)
       throw inputError('bad-counts', `${role} is ${text}, not a whole number: ${where}`)
     return value
   }
   const wrong = whole('wrong')
   const given = pair?.correct ?? whole('correct')
-  const n =
-    pair?.n ??
-    whole('n') ??
-    (given === undefined || wrong === undefined ? undefined : given + wrong)
+  const sum = given === undefined || wrong === undefined ? undefined : given + wrong
+  const n = pair?.n ?? whole('n') ?? sum
   if (n === undefined || n === 0) return undefined
   const share = shareOf(textOf('accuracy'), units.accuracy, where)
   const right = given ?? (wrong === undefined ? undefined : n - wrong)

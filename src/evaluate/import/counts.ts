@@ -1,26 +1,22 @@
 /** Stores counts by group that others published as rows of outcomes, so that every analysis of groups works on them. */
-import { basename } from 'node:path'
 import { buildDataset, type RawDataset } from '../../datasets/build.ts'
 import { benchmarks } from '../../datasets/benchmarks/benchmarks.ts'
 import { type Dataset, type Sample } from '../../datasets/dataset.ts'
-import { countryName } from '../../datasets/labels/countries.ts'
+import { isoCountryName } from '../../datasets/labels/countries.ts'
 import { normalizeGroups } from '../../datasets/labels/places.ts'
 import { applyRegions, readRegionScheme } from '../../datasets/labels/regions.ts'
 import { inputError } from '../../lib/errors.ts'
-import { hashFile } from '../../lib/hub/hashFile.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { ownValue } from '../../lib/ownValue.ts'
-import { folderStorage } from '../../lib/storage/folder.ts'
 import { countText } from '../../lib/table/text.ts'
 import { groupByKey } from '../../lib/tally.ts'
 import { findModel } from '../../models/catalog.ts'
 import { emptyPredictions, type Predictions } from '../../results/predictions.ts'
-import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import { writeDatasetRecord } from '../../results/records.ts'
-import { type RunTags, withRunRecord } from '../../results/runRecords.ts'
+import { type RunTags } from '../../results/runRecords.ts'
 import { createResultKey } from '../../results/schema.ts'
-import { commitShard } from '../../results/write.ts'
 import { type CountsImport, type GroupCountsRow } from './countTables.ts'
+import { describeFile, storeImported } from './store.ts'
 
 /** Where counts are stored. */
 export interface CountsImportOptions {
@@ -39,7 +35,7 @@ export async function importGroupCounts(
   { rows, notes }: CountsImport,
   options: CountsImportOptions,
 ): Promise<string> {
-  const source = `${basename(options.file)}, SHA-256 ${await hashFile(options.file, 'sha256')}`
+  const source = await describeFile(options.file)
   const said = new Set(notes)
   const done: string[] = []
   const sets = splitByColumns(rows)
@@ -88,7 +84,7 @@ function benchmarkName(written: string): string {
   return found?.name ?? written
 }
 
-const storedText = ({ dataset, columns, rows }: CountsSet): string => {
+function storedText({ dataset, columns, rows }: CountsSet): string {
   const total = (count: (row: GroupCountsRow) => number): number =>
     rows.reduce((sum, row) => sum + count(row), 0)
   return `${countText(rows.length, 'group')} by ${columns.join(' × ')} of ${rows[0]!.model} on ${dataset}: ${total(row => row.correct).toLocaleString('en-US')} of ${countText(
@@ -147,7 +143,8 @@ const beyondFive = 6
 function samplesOf({ groups, n }: GroupCountsRow, row: number): Sample[] {
   const { label, ...others } = groups
   const country = ownValue(others, 'country')
-  const values = country == null ? others : { ...others, country: countryName(country) ?? country }
+  const values =
+    country == null ? others : { ...others, country: isoCountryName(country) ?? country }
   return Array.from({ length: n }, (_, i) => ({
     id: `${row + 1}/${i + 1}`,
     image: { kind: 'file', file: '' },
@@ -161,7 +158,6 @@ async function storeCounts(
   evaluations: readonly ImportedCounts[],
   { out, preprocessing, tags, source }: CountsImportOptions & { source: string },
 ): Promise<void> {
-  const place = folderStorage(out)
   const keyed = evaluations.map(({ dataset, predictions }) => {
     const { model } = predictions
     const identity = createResultKey(
@@ -179,16 +175,7 @@ async function storeCounts(
     return { identity, dataset, predictions }
   })
   for (const { dataset } of keyed) await writeDatasetRecord(out, dataset)
-  const requested = { asked: keyed.map(({ identity }) => ({ identity })) }
-  await removeDamagedShards(place, requested)
-  const asked = keyed.map(({ identity }) => identity)
-  await withRunRecord(out, { asked, tags }, async generation => {
-    for (const content of keyed) {
-      const end = content.dataset.samples.length
-      await commitShard(place, { ...content, start: 0, end, seconds: 0, generation })
-    }
-    return findIncomplete(place, requested)
-  })
+  await storeImported(out, keyed, tags)
 }
 
 /** Returns whether a model chooses among texts: by the catalogue, else by its name. */

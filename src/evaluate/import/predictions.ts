@@ -4,14 +4,15 @@ import { type Dataset } from '../../datasets/dataset.ts'
 import { parseLabels } from '../../datasets/labels/labels.ts'
 import { type RawTable, rawCellText } from '../../datasets/tables.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
-import { type Predictions } from '../../results/predictions.ts'
-import { emptyPredictions, scoreRow, topCount } from '../../results/predictions.ts'
-import { hashFile } from '../../lib/hub/hashFile.ts'
+import {
+  emptyPredictions,
+  type Predictions,
+  scoreRow,
+  topCount,
+} from '../../results/predictions.ts'
 import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { recordDataset } from '../../results/records.ts'
 import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
-import { folderStorage } from '../../lib/storage/folder.ts'
-import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
 import {
   type AnswerProtocol,
   type AnswerReader,
@@ -23,9 +24,9 @@ import {
   summarizeAnswers,
 } from './answers.ts'
 import { unescapeFormula } from '../../lib/table/text.ts'
-import { withRunRecord, type RunTags } from '../../results/runRecords.ts'
-import { commitShard } from '../../results/write.ts'
+import { type RunTags } from '../../results/runRecords.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
+import { describeFile, storeImported } from './store.ts'
 
 export interface CoverageReport {
   images: number
@@ -34,7 +35,7 @@ export interface CoverageReport {
   /** Ids of images without a prediction, and ids that the data set does not have. */
   missing: string[]
   unknown: string[]
-  /** What protocols make of free-text answers. */
+  /** How the protocols score free-text answers. */
   answers?: AnswerSummary
 }
 
@@ -113,14 +114,7 @@ export async function importPredictions(
   const identity = await importedResultKey(dataset, options, read !== undefined)
   await recordDataset(options.out, dataset)
   await recordOwnImageFolders(dataset)
-  const place = folderStorage(options.out)
-  const requested = { asked: [{ identity }] }
-  await removeDamagedShards(place, requested)
-  const content = { identity, start: 0, end: dataset.samples.length, dataset, predictions }
-  await withRunRecord(options.out, { asked: [identity], tags: options.tags }, async generation => {
-    await commitShard(place, { ...content, seconds: 0, generation })
-    return findIncomplete(place, requested)
-  })
+  await storeImported(options.out, [{ identity, dataset, predictions }], options.tags)
   if (!read) return report
   const answers = dataset.samples.flatMap(({ id, labels }) => {
     const row = byId.get(id)
@@ -134,7 +128,7 @@ const answerOf = (row: PredictionRow): string => rawCellText(row['answer']) ?? '
 const firstIds = (ids: readonly string[]): string =>
   `${ids.slice(0, 3).join(', ')}${ids.length > 3 ? ', …' : ''}`
 
-/** Returns a text such as `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)`, and what became of answers. */
+/** Returns a text such as `9998 of 10000 images covered, 2 missing (a, b), 1 unknown (c)`, followed by the summary of answers. */
 export function coverageText(report: CoverageReport): string {
   const { images, covered, missing, unknown, answers } = report
   const coverage = [
@@ -245,7 +239,7 @@ async function importedResultKey(
   { file, model, preprocessing, protocol }: PredictionImportOptions,
   areAnswers: boolean,
 ): Promise<ResultKey> {
-  const source = `${basename(file)}, SHA-256 ${await hashFile(file, 'sha256')}`
+  const source = await describeFile(file)
   const origin: ModelKeyFields = {
     runtime: 'imported',
     model,

@@ -3,10 +3,10 @@ import { type RawTable, rawCellText } from '../../datasets/tables.ts'
 import { inputError } from '../../lib/errors.ts'
 import { parseCount, parseCountPair, parsePrinted } from './countCells.ts'
 import {
-  type CountRole,
   groupColumnOf,
   groupedBy,
   isCodeColumn,
+  isKnownColumn,
   isSizeRow,
   roleOf,
   saysPercent,
@@ -57,9 +57,7 @@ function fromGroupColumns(
   { columns, rows }: RawTable,
   { file, model }: { file: string; model: string | undefined },
 ): LongTable | undefined {
-  const isOther = (column: string): boolean =>
-    roleOf(column) !== undefined || groupColumnOf(column) !== undefined || isCodeColumn(column)
-  const found = columns.filter(column => !isOther(column)).flatMap(name => parseHeading(name) ?? [])
+  const found = columns.flatMap(name => (isKnownColumn(name) ? [] : (parseHeading(name) ?? [])))
   const groups = [...new Set(found.map(({ group }) => group))]
   if (groups.length < 2 || columns.some(column => groupColumnOf(column) !== undefined))
     return undefined
@@ -71,17 +69,19 @@ function fromGroupColumns(
     )
   const others = columns.filter(column => !found.some(one => one.column === column))
   const modelColumn = others.find(column => roleOf(column) === 'model') ?? others[0]
-  const nameOf = (row: Record<string, unknown>): string | undefined =>
-    modelColumn === undefined ? undefined : (rawCellText(row[modelColumn])?.trim() ?? undefined)
+  const nameOf = (row: CountsRow): string | undefined => cellText(row, modelColumn)?.trim()
+  const datasetColumn = others.find(column => roleOf(column) === 'dataset')
   const sizes = rows.find(row => isSizeRow(nameOf(row) ?? ''))
   const long = rows
     .filter(row => row !== sizes)
-    .flatMap(row => groups.map(group => longRow(row, { group, found, sizes })))
-    .map(({ row, ...cells }) => ({
-      model: nameOf(row) ?? model,
-      dataset: cellOfRole(row, others, 'dataset'),
-      ...cells,
-    }))
+    .flatMap(row =>
+      groups.map(group => ({
+        model: nameOf(row) ?? model,
+        dataset: cellText(row, datasetColumn),
+        group,
+        ...groupCells(row, { group, found, sizes }),
+      })),
+    )
   const kind = [...kinds][0]!
   const percent = found.some(one => one.role === 'accuracy' && saysPercent(one.column))
   const accuracyName = percent ? 'accuracy %' : 'accuracy'
@@ -110,38 +110,29 @@ function fromGroupColumns(
   }
 }
 
-const cellOfRole = (
-  row: Record<string, unknown>,
-  columns: readonly string[],
-  role: CountRole,
-): string | undefined => {
-  const column = columns.find(name => roleOf(name) === role)
-  return column === undefined ? undefined : (rawCellText(row[column]) ?? undefined)
-}
+type CountsRow = Readonly<Record<string, unknown>>
+
+const cellText = (row: CountsRow, column: string | undefined): string | undefined =>
+  column === undefined ? undefined : (rawCellText(row[column]) ?? undefined)
 
 /** Returns the numbers of one group in a row of a table with a column for each group. */
-function longRow(
-  row: Record<string, unknown>,
+function groupCells(
+  row: CountsRow,
   {
     group,
     found,
     sizes,
-  }: { group: string; found: readonly GroupColumn[]; sizes: Record<string, unknown> | undefined },
+  }: { group: string; found: readonly GroupColumn[]; sizes: CountsRow | undefined },
 ) {
   const own = found.filter(one => one.group === group)
-  const cell = (role: GroupColumn['role']): string | undefined => {
-    const column = own.find(one => one.role === role)?.column
-    return column === undefined ? undefined : (rawCellText(row[column]) ?? undefined)
-  }
+  const cell = (role: GroupColumn['role']): string | undefined =>
+    cellText(row, own.find(one => one.role === role)?.column)
   const value = cell('accuracy')
   const isPair = value !== undefined && parseCountPair(value) !== undefined
-  const sizeColumn = own.find(one => one.role !== 'n')?.column ?? ''
-  const size = own.find(one => one.n !== undefined)?.n
-  const sized = sizes && (rawCellText(sizes[sizeColumn]) ?? undefined)
+  const sized = sizes && cellText(sizes, own.find(one => one.role !== 'n')?.column)
+  const stated = own.find(one => one.n !== undefined)?.n
   return {
-    row,
-    group,
-    n: cell('n') ?? sized ?? (size === undefined ? undefined : String(size)),
+    n: cell('n') ?? sized ?? stated?.toString(),
     correct: isPair ? value : cell('correct'),
     accuracy: isPair ? undefined : value,
   }
@@ -149,20 +140,17 @@ function longRow(
 
 /** Reads a table with a row for each group and a column of accuracies or counts for each model. */
 function fromModelColumns({ columns, rows }: RawTable, file: string): LongTable | undefined {
-  const known = columns.filter(
-    column => roleOf(column) !== undefined || groupColumnOf(column) !== undefined,
-  )
-  const roles = known.map(roleOf)
+  const roles = new Set(columns.map(roleOf))
   const isComplete = (['model', 'correct', 'accuracy', 'wrong'] as const).some(role =>
-    roles.includes(role),
+    roles.has(role),
   )
   const isGrouped =
-    known.some(column => groupColumnOf(column) !== undefined || roleOf(column) === 'group') ||
-    columns.some(isCodeColumn)
-  if (isComplete || !isGrouped || !roles.includes('n')) return undefined
+    roles.has('group') ||
+    columns.some(column => groupColumnOf(column) !== undefined || isCodeColumn(column))
+  if (isComplete || !isGrouped || !roles.has('n')) return undefined
   const cells = (column: string): string[] => rows.flatMap(row => rawCellText(row[column]) ?? [])
   const models = columns.filter(column => {
-    const texts = known.includes(column) || isCodeColumn(column) ? [] : cells(column)
+    const texts = isKnownColumn(column) ? [] : cells(column)
     return texts.length > 0 && texts.every(text => parsePrinted(text) !== undefined)
   })
   if (models.length === 0) return undefined
