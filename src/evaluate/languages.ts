@@ -9,7 +9,10 @@ import { inputError } from '../lib/errors.ts'
 import { groupByKey, tally } from '../lib/tally.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { type Interval } from '../metrics/intervals.ts'
+import { pairCounts } from '../metrics/pairedTests.ts'
+import { languagePromptsName } from '../models/runtime/prompts.ts'
 import { type KeptOutputReader, openKeptOutputs } from '../results/keptOutputReader.ts'
+import { emptyPredictions, scoreRow } from '../results/predictions.ts'
 import { readDatasetRecords } from '../results/records.ts'
 import { evaluationsWithKeptOutputs, reopenDataset } from './rescore.ts'
 import { createRescoringHead } from './rescoringHead.ts'
@@ -48,7 +51,7 @@ export interface LanguageComparison {
   leftOut: ReadonlyMap<string, number>
 }
 
-/** What a sample was scored as in both languages. */
+/** A sample, and whether its prediction is right under English names and under names in its own language. */
 interface ScoredSample {
   region: string
   language: string
@@ -67,7 +70,7 @@ export async function compareLanguages(
   const { names, weights, data } = options
   const records = await readDatasetRecords(dir)
   const known = await languagesOf(names)
-  const kept = (await evaluationsWithKeptOutputs(dir, { ...options, prompts: 'paper' })).filter(
+  const kept = (await evaluationsWithKeptOutputs(dir, { ...options, prefer: 'features' })).filter(
     ({ entry, output }) => output === 'features' && entry.identity.prompts !== '',
   )
   if (kept.length === 0)
@@ -88,7 +91,11 @@ export async function compareLanguages(
       (await createRescoringHead(
         { identity, output },
         { dataset, evaluatedClasses: record!.classes },
-        { prompts: languagePrompts(language, names), out: dir, ...(weights && { weights }) },
+        {
+          prompts: languagePromptsName({ language, file: names }),
+          out: dir,
+          ...(weights && { weights }),
+        },
       ))!
     const english = await headOf(plainLanguage)
     const scored: ScoredSample[] = []
@@ -104,10 +111,6 @@ export async function compareLanguages(
   }
   return { rows, leftOut }
 }
-
-/** Returns the name of prompts in a language: `lang:sw`, or `lang:sw:FILE`. */
-const languagePrompts = (language: string, file: string | undefined): string =>
-  file === undefined ? `lang:${language}` : `lang:${language}:${file}`
 
 /** Groups the samples with a known language other than English, and counts the others by reason. */
 function splitByLanguage(
@@ -150,6 +153,12 @@ interface Scoring {
   dataset: Dataset
 }
 
+/** A sample with its kept features. */
+interface KeptRow {
+  sample: Sample
+  row: Float32Array
+}
+
 const samplesPerBatch = 64
 
 /** Scores samples whose features are kept; those that met an error are left out. */
@@ -159,34 +168,33 @@ async function scoreBoth(
 ): Promise<ScoredSample[]> {
   const scored: ScoredSample[] = []
   for (let first = 0; first < samples.length; first += samplesPerBatch) {
-    const some: { sample: Sample; row: Float32Array }[] = []
+    const some: KeptRow[] = []
     for (const sample of samples.slice(first, first + samplesPerBatch)) {
       const row = await reader.row(sample.id)
       if (row instanceof Float32Array && sample.labels.length > 0) some.push({ sample, row })
     }
     if (some.length === 0) continue
-    const rows = some.map(({ row }) => row)
-    const english = await heads.english.logits(rows)
-    const own = await heads.own.logits(rows)
+    const english = await findRight(heads.english, some, dataset)
+    const own = await findRight(heads.own, some, dataset)
     for (const [i, { sample }] of some.entries()) {
-      const isRight = (logits: Float32Array): boolean =>
-        sample.labels.includes(bestClass(logits, dataset.choices))
-      scored.push({
-        region: String(ownValue(sample.groups, 'region') ?? '(none)'),
-        language,
-        english: isRight(english[i]!),
-        own: isRight(own[i]!),
-      })
+      const region = String(ownValue(sample.groups, 'region') ?? '(none)')
+      scored.push({ region, language, english: english[i]!, own: own[i]! })
     }
   }
   return scored
 }
 
-function bestClass(logits: Float32Array, choices: Dataset['choices']): number {
-  const competing = choices === 'all' ? logits.keys() : choices
-  let best = -1
-  for (const index of competing) if (best < 0 || logits[index]! > logits[best]!) best = index
-  return best
+/** Returns, for each row of features, whether the class that a head ranks first is right. */
+async function findRight(
+  head: Head,
+  kept: readonly KeptRow[],
+  { choices }: Dataset,
+): Promise<boolean[]> {
+  const logits = await head.logits(kept.map(({ row }) => row))
+  const predictions = emptyPredictions('', kept.length)
+  for (const [i, { sample }] of kept.entries())
+    scoreRow(predictions, i, { logits: logits[i]!, labels: sample.labels, choices })
+  return Array.from(predictions.rank, rank => rank === 1)
 }
 
 function languageRow(
@@ -194,24 +202,21 @@ function languageRow(
   scored: readonly ScoredSample[],
 ): LanguageRow {
   const n = scored.length
-  const share = (test: (one: ScoredSample) => boolean): number =>
-    n === 0 ? 0 : scored.filter(test).length / n
+  const outcomes = pairCounts(
+    scored.map(one => Number(one.english)),
+    scored.map(one => Number(one.own)),
+  )
+  const share = (right: number): number => (n === 0 ? 0 : right / n)
+  const english = share(outcomes.both + outcomes.onlyFirst)
+  const own = share(outcomes.both + outcomes.onlySecond)
   const counts = [...tally(scored.map(({ language }) => language))].sort((a, b) => b[1] - a[1])
-  const both = scored.filter(one => one.english && one.own).length
-  const onlyFirst = scored.filter(one => one.english && !one.own).length
-  const onlySecond = scored.filter(one => !one.english && one.own).length
   return {
     ...named,
     languages: counts.map(([language, count]) => `${language} ${count}`).join(', '),
     n,
-    english: share(one => one.english),
-    own: share(one => one.own),
-    difference: share(one => one.own) - share(one => one.english),
-    interval: pairedInterval({
-      both,
-      onlyFirst,
-      onlySecond,
-      neither: n - both - onlyFirst - onlySecond,
-    }),
+    english,
+    own,
+    difference: own - english,
+    interval: pairedInterval(outcomes),
   }
 }

@@ -2,6 +2,7 @@
  * Kept outputs scored anew: other labels, choices, classes or prompts give the rows that a fresh evaluation would give, and
  * go to the place that it would give them, without reading an image or running a model on one.
  */
+import { isDeepStrictEqual } from 'node:util'
 import { findModelNames } from '../models/findModelName.ts'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
@@ -71,7 +72,8 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
   const { change = {}, out = dir, tags } = options
   const records = await readDatasetRecords(dir)
   const tasks: RescoringTask[] = []
-  for (const { entry, output } of await evaluationsWithKeptOutputs(dir, options)) {
+  const prefer = options.prompts === undefined ? 'logits' : 'features'
+  for (const { entry, output } of await evaluationsWithKeptOutputs(dir, { ...options, prefer })) {
     const record = records.get(entry.identity.content)
     const opened = await reopenDataset(entry, record, change)
     const dataset = shuffleWithinRegions(opened.dataset)
@@ -96,13 +98,18 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
   return openRun(out)
 }
 
+interface KeptOutputRequest extends Pick<RescoreOptions, 'models' | 'dataset'> {
+  /** The output to take of evaluations that keep both of as many images. */
+  prefer: KeptOutput
+}
+
 /** Returns the current evaluations that keep outputs, each with the output that most of its images have. */
 export async function evaluationsWithKeptOutputs(
   dir: string,
-  { models, dataset, prompts }: RescoreOptions,
+  { models, dataset, prefer }: KeptOutputRequest,
 ): Promise<Pick<RescoringTask, 'entry' | 'output'>[]> {
   const most = new Map<string, { entry: StoredEvaluation; output: KeptOutput; rows: number }>()
-  for (const output of prompts === undefined ? keptOutputs : [...keptOutputs].reverse())
+  for (const output of new Set([prefer, ...keptOutputs]))
     for (const entry of await readStoredEvaluations(dir, output)) {
       const keeping = entry.shards.filter(({ kept }) => kept?.output === output)
       const rows = keeping.reduce((sum, shard) => sum + shard.rows, 0)
@@ -158,7 +165,7 @@ export async function reopenDataset(
       `${identity.dataset} is not what was evaluated: its images, labels or groups differ`,
     )
   const spec = absoluteSpec({ ...source, ...change })
-  return { dataset: await openDataset(spec), spec }
+  return { dataset: isDeepStrictEqual(spec, source) ? before : await openDataset(spec), spec }
 }
 
 const rowsPerShard = 4096

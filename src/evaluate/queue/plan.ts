@@ -6,7 +6,11 @@ import { type DatasetSpec } from '../../datasets/open.ts'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { absolutePath, type Storage } from '../../lib/storage/storage.ts'
-import { isLanguagePrompts, promptNames } from '../../models/runtime/prompts.ts'
+import {
+  languagePromptsName,
+  parseLanguagePrompts,
+  promptNames,
+} from '../../models/runtime/prompts.ts'
 import { type ModelSpec } from '../../models/spec.ts'
 import { type Failure } from '../../results/records.ts'
 import { type ResultKey } from '../../results/schema.ts'
@@ -149,9 +153,10 @@ const absoluteSettings = (settings: EvaluationSettings): EvaluationSettings =>
 
 /** Returns prompts with the path of their file made absolute. */
 function absolutePrompts(prompts: string): string {
-  if (!isLanguagePrompts(prompts)) return resolve(prompts)
-  const [, named = '', file] = /^(lang:[a-z]+)(?::(.+))?$/.exec(prompts) ?? []
-  return file === undefined ? prompts : `${named}:${resolve(file)}`
+  const named = parseLanguagePrompts(prompts)
+  if (!named) return resolve(prompts)
+  const { language, file } = named
+  return file === undefined ? prompts : languagePromptsName({ language, file: resolve(file) })
 }
 
 function absoluteModel(spec: ModelSpec): ModelSpec {

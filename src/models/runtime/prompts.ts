@@ -38,12 +38,25 @@ export async function promptTemplates(
   return templates
 }
 
-/** Returns whether prompts are named by a language: `lang:sw`, or `lang:sw:FILE` with names of the user's own. */
-export const isLanguagePrompts = (prompts: string): boolean => /^lang:[a-z]{2,3}(:|$)/.test(prompts)
+/** Prompts in a language: `lang:sw` with the shipped names, or `lang:sw:FILE` with the user's own. */
+export interface LanguagePrompts {
+  language: string
+  file?: string | undefined
+}
+
+/** Returns the language that prompts name; undefined for other prompts. */
+export function parseLanguagePrompts(prompts: string): LanguagePrompts | undefined {
+  const [, language, file] = /^lang:([a-z]{2,3})(?::(.+))?$/.exec(prompts) ?? []
+  return language === undefined ? undefined : { language, file }
+}
+
+/** Returns the name of prompts in a language, which `parseLanguagePrompts` takes. */
+export const languagePromptsName = ({ language, file }: LanguagePrompts): string =>
+  file === undefined ? `lang:${language}` : `lang:${language}:${file}`
 
 /**
- * Returns the templates of prompts, and the class names that go into them: in the language that the prompts name, else as they
- * are.
+ * Returns the templates of prompts and the class names that go into them, in the language that the prompts name; other prompts
+ * leave the class names unchanged.
  * @throws GeogapError those of `promptTemplates` and `languageTexts`
  */
 export async function promptTexts(
@@ -51,10 +64,10 @@ export async function promptTexts(
   encoder: Pick<DualEncoder, 'prompt'>,
   classNames: readonly string[],
 ): Promise<LanguageTexts> {
-  if (!isLanguagePrompts(prompts))
-    return { templates: await promptTemplates(prompts, encoder), classNames }
-  const [, language = '', file] = /^lang:([a-z]+)(?::(.+))?$/.exec(prompts) ?? []
-  return languageTexts(language, classNames, file)
+  const named = parseLanguagePrompts(prompts)
+  return named
+    ? languageTexts(named.language, classNames, named.file)
+    : { templates: await promptTemplates(prompts, encoder), classNames }
 }
 
 const classPlaceholder = /\{c?\}/
