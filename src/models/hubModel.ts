@@ -8,7 +8,13 @@ import { z } from 'zod'
 import { parseJson } from '../lib/archive/json.ts'
 import { areImagenetLabels } from '../datasets/labels/classNames.ts'
 import { GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
-import { hubFile, type HubFile, type HubOptions, type HubSource } from '../lib/hub/hub.ts'
+import {
+  findHubFile,
+  hubFile,
+  type HubFile,
+  type HubOptions,
+  type HubSource,
+} from '../lib/hub/hub.ts'
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { headListOf } from './headClasses.ts'
 import { hubRecipe, timmRecipe } from './hubPreprocessing.ts'
@@ -71,13 +77,8 @@ async function readRecipe(
 ): Promise<PreprocessingConfig> {
   try {
     const file = 'preprocessor_config.json'
-    const content = await hubFile({ ...source, file }, options)
-      .then(readJson)
-      .catch((error: unknown) => {
-        const isAbsent = error instanceof GeogapError && error.code === 'hub-not-found'
-        if (isAbsent && timm) return undefined
-        throw error
-      })
+    const found = await (timm ? findHubFile : hubFile)({ ...source, file }, options)
+    const content = found && (await readJson(found))
     const isTimm = content === undefined || timmProcessorSchema.safeParse(content).success
     return isTimm && timm ? timmRecipe(timm) : hubRecipe(content)
   } catch (error) {
@@ -156,8 +157,8 @@ function graphUseOf(found: HubConfig, file: string): GraphUse {
 }
 
 /**
- * Returns the classes that `id2label` or timm's `label_names` names; timm's 1,000 without names are ImageNet's. Of ImageNet's
- * after a background class, and of timm's heads over the lists of ImageNet-12k to -22k, the 1,000 are picked.
+ * Returns the classes that `id2label` or timm's `label_names` names; timm's 1,000 without names are ImageNet's. From
+ * ImageNet's 1,000 after a background class, and from timm's heads over ImageNet-12k to -22k, the 1,000 are picked.
  */
 function classesOf(config: HubConfig, repo: string): Pick<ModelSpec, 'classes' | 'headClasses'> {
   const { id2label, label_names: listed, num_classes: count, pretrained_cfg: timm } = config

@@ -89,6 +89,16 @@ interface Hub extends HubSettings, Pick<HubOptions, 'progress'> {
   network: NetworkSettings
 }
 
+/** Returns a file of a repository; undefined if the repository has no such file. @throws GeogapError the others of `hubFile` */
+export const findHubFile = (
+  source: HubSource,
+  options?: HubOptions,
+): Promise<HubFile | undefined> =>
+  hubFile(source, options).catch((error: unknown) => {
+    if (error instanceof GeogapError && error.code === 'hub-not-found') return undefined
+    throw error
+  })
+
 /**
  * Returns the file `source`, or `other` where the repository has no such file. Where the hub may not or cannot be asked,
  * returns whichever is in the cache.

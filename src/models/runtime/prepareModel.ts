@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
-import { GeogapError, quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
+import { quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/download.ts'
 import { modelCost } from '../cost.ts'
 import { describeHead, headListOf } from '../headClasses.ts'
 import { loadHead } from './head.ts'
-import { eitherHubFile, hubFile, type HubSource } from '../../lib/hub/hub.ts'
+import { eitherHubFile, findHubFile, hubFile, type HubSource } from '../../lib/hub/hub.ts'
 import { fetchHubGraph } from '../onnx/hubGraph.ts'
 import { bindTextTower, describeTextTower, type TextTowerFiles } from '../onnx/textTower.ts'
 import { describeUse, bindGraphUse } from '../onnx/use.ts'
@@ -92,19 +92,14 @@ async function textTowerFiles(
 ): Promise<TextTowerFiles> {
   const { file, tokenizer, tokenizerConfig } = tower
   if (weights.from !== 'hub') return { graph: file, tokenizer, tokenizerConfig }
-  const ofRepository = async (name: string): Promise<string> =>
-    (await hubFile({ ...weights, file: name })).path
   const config =
     tokenizerConfig === undefined
       ? undefined
-      : await ofRepository(tokenizerConfig).catch((error: unknown) => {
-          if (error instanceof GeogapError && error.code === 'hub-not-found') return undefined
-          throw error
-        })
+      : await findHubFile({ ...weights, file: tokenizerConfig })
   return {
     graph: await fetchHubGraph({ ...weights, file }, {}),
-    tokenizer: await ofRepository(tokenizer),
-    tokenizerConfig: config,
+    tokenizer: (await hubFile({ ...weights, file: tokenizer })).path,
+    tokenizerConfig: config?.path,
   }
 }
 
