@@ -1,9 +1,10 @@
 /*
  * Linear probes for places, as newer evaluations of cultural diversity have them: how well a linear classifier on a model's features
- * tells where a photograph was taken, from a few photographs of each place or from all of them.
+ * predicts where a photograph was taken, trained on a few photographs of each place or on all of them.
  */
 import { splitByHousehold } from '../datasets/benchmarks/splits.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
+import { mean } from '../metrics/numbers.ts'
 import { nesterov } from '../lib/onnx/optimizers.ts'
 import { inputError } from '../lib/errors.ts'
 import { memoize } from '../lib/memoize.ts'
@@ -15,15 +16,15 @@ import { openRunByColumns, type Run } from '../results/run.ts'
 import { type FeatureSet, openFeaturesIn } from './features.ts'
 import { retrainHead } from './lastLayer.ts'
 
-/** How well places are told by a linear classifier on the features of one model. */
+/** Accuracy of a linear classifier that predicts places from the features of one model. */
 export interface LinearProbeRow {
   model: string
   dataset: string
-  /** The column whose values are told: `region` or `country`. */
+  /** The column whose values are predicted: `region` or `country`. */
   target: string
   /** Training photographs of each place; null for all of them. */
   shots: number | null
-  /** Places that are told apart. */
+  /** Number of places. */
   places: number
   /** Photographs of each test part, on average. */
   n: number
@@ -31,9 +32,9 @@ export interface LinearProbeRow {
   accuracy: number | null
   lowest: number | null
   highest: number | null
-  /** Mean over the places of the share of their own photographs that are told right. */
+  /** Mean over the places of the accuracy on their photographs. */
   balanced: number | null
-  /** Share of the place with the most test photographs: what always naming it gives. */
+  /** Share of the place with the most test photographs: the accuracy of always predicting it. */
   chance: number | null
   /** Disparity between the same places of the model's own predictions; null if it has none here. */
   disparity: number | null
@@ -185,8 +186,9 @@ interface SplitTask {
   seed: number
 }
 
-/** Rows of a step; and the number of steps. */
-const [batch, steps] = [2048, 500]
+/** Rows of a training step. */
+const batch = 2048
+const steps = 500
 
 /** Trains on one split and scores its test part; a text says why it cannot. */
 async function probeSplit(task: SplitTask): Promise<SplitResult | string> {
@@ -195,10 +197,11 @@ async function probeSplit(task: SplitTask): Promise<SplitResult | string> {
   const chosen = drawShots(train, task)
   if (typeof chosen === 'string') return chosen
   if (test.length === 0) return 'no photograph is left to test: all are of one household'
-  const rowsOf = (some: readonly PlacedImage[]): FeatureMatrix => {
-    const positions = some.map(({ row }) => row)
-    return selectRows(features, positions)
-  }
+  const rowsOf = (some: readonly PlacedImage[]): FeatureMatrix =>
+    selectRows(
+      features,
+      some.map(({ row }) => row),
+    )
   const training = rowsOf(chosen)
   const means = meanRow(training)
   const shown = minus(training, means)
@@ -256,7 +259,7 @@ function scoreSplit(test: readonly PlacedImage[], told: readonly string[]): Spli
   return {
     n: test.length,
     accuracy: isRight.filter(Boolean).length / test.length,
-    balanced: shares.reduce((sum, share) => sum + share, 0) / shares.length,
+    balanced: mean(shares),
     chance: Math.max(...[...positions.values()].map(own => own.length)) / test.length,
   }
 }
@@ -296,8 +299,6 @@ function largestVariance({ width, data }: FeatureMatrix): number {
 function meanOf(
   splits: readonly SplitResult[],
 ): Pick<LinearProbeRow, 'n' | 'accuracy' | 'lowest' | 'highest' | 'balanced' | 'chance'> {
-  const mean = (values: readonly number[]): number =>
-    values.reduce((sum, value) => sum + value, 0) / values.length
   const accuracies = splits.map(({ accuracy }) => accuracy)
   return {
     n: Math.round(mean(splits.map(({ n }) => n))),

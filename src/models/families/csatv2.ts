@@ -33,6 +33,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CsatV2Config {
@@ -172,14 +173,11 @@ function toYCbCr(image: Tensor): Tensor {
   const difference = (factor: number, channel: number): number[] =>
     luma.map((share, i) => factor * ((i === channel ? 1 : 0) - share))
   const mixes = [[...luma], difference(0.564, 2), difference(0.713, 0)]
-  const [means, deviations] = [
-    [0.485, 0.456, 0.406],
-    [0.229, 0.224, 0.225],
-  ] as const
-  const weight = mixes.flatMap(mix => mix.map((share, i) => share * 255 * deviations[i]!))
+  const weight = mixes.flatMap(mix => mix.map((share, i) => share * 255 * imagenetStd[i]!))
   const bias = mixes.map(
     (mix, k) =>
-      (k === 0 ? 0 : 128) + mix.reduce((total, share, i) => total + share * 255 * means[i]!, 0),
+      (k === 0 ? 0 : 128) +
+      mix.reduce((total, share, i) => total + share * 255 * imagenetMean[i]!, 0),
   )
   return conv2d(image, {
     weight: constant(image.graph, Float32Array.from(weight), [3, 3, 1, 1]),

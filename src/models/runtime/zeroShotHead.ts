@@ -27,6 +27,7 @@ import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors
 import { readTensor } from '../../lib/tensors/tensors.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { sha256 } from '../../lib/hash.ts'
+import { groupByKey } from '../../lib/tally.ts'
 import { imageTower, textTower } from '../towers.ts'
 import { classText, fillTemplate } from './prompts.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
@@ -116,27 +117,19 @@ const batchSize = 64
 const lengthStep = 4
 
 /**
- * Groups prompts by the length that they are padded to: a multiple of `lengthStep`, or the context length. A tower that takes
- * any length has all in one group.
+ * Groups prompts by the length that they are padded to: a multiple of `lengthStep`, or the context length. For a tower that
+ * takes any length they make one group.
  */
 function groupByLength(
   prompts: readonly TokenizedPrompt[],
-  { tokenizer, isLengthFree }: TextEncoder,
+  { tokenizer: { contextLength, padded }, isLengthFree }: TextEncoder,
 ): Map<number, TokenizedPrompt[]> {
-  const { contextLength, padded } = tokenizer
-  if (isLengthFree) {
-    const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0)
-    return new Map([[padded ? contextLength : longest, [...prompts]]])
-  }
-  const groups = new Map<number, TokenizedPrompt[]>()
-  for (const prompt of prompts) {
-    const fitting = Math.ceil(prompt.ids.length / lengthStep) * lengthStep
-    const length = padded ? contextLength : Math.min(contextLength, fitting)
-    const group = groups.get(length)
-    if (group) group.push(prompt)
-    else groups.set(length, [prompt])
-  }
-  return groups
+  const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0)
+  return groupByKey(prompts, ({ ids }) => {
+    if (padded) return contextLength
+    if (isLengthFree) return longest
+    return Math.min(contextLength, Math.ceil(ids.length / lengthStep) * lengthStep)
+  })
 }
 
 async function readEmbeddings(file: string): Promise<Float32Array> {
