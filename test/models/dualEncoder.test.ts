@@ -8,7 +8,7 @@ import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { type BoundTextTower } from '../../src/models/spec.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
-import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
+import { bytesContent, type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
 import {
   dualTokenizer,
   imageTowerBytes,
@@ -28,10 +28,6 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true })
 })
 
-const bytesContent = (bytes: Uint8Array): Content => ({
-  size: bytes.length,
-  part: (from, to) => Buffer.from(bytes.subarray(from, to)),
-})
 const half = [0.5, 0.5, 0.5]
 const preprocessing = {
   image_processor_type: 'CLIPImageProcessor',

@@ -11,7 +11,7 @@ import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeWorld } from '../helpers/world.ts'
-import { type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
+import { bytesContent, type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
 import { colourGraph, type Form, headBytes } from './onnx/foreignGraph.ts'
 
 let home: string
@@ -28,10 +28,6 @@ afterEach(async () => {
 const half = [0.5, 0.5, 0.5]
 const vit = { image_processor_type: 'ViTImageProcessor', image_mean: half, image_std: half }
 const preprocessing = { ...vit, resample: 2, size: { height: 32, width: 32 } }
-const bytesContent = (bytes: Uint8Array): Content => ({
-  size: bytes.length,
-  part: (from, to) => Buffer.from(bytes.subarray(from, to)),
-})
 
 const id2label = { 0: 'red', 1: 'green', 2: 'blue' }
 const classifier = { architectures: ['ViTForImageClassification'], id2label }

@@ -4,7 +4,7 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import {
-  type Content,
+  bytesContent,
   digest,
   type Fault,
   listen,
@@ -37,10 +37,6 @@ export const goodToken = 'hf_good'
 export const poorToken = 'hf_poor'
 
 const pageSize = 3
-const bytesContent = (bytes: Uint8Array): Content => ({
-  size: bytes.length,
-  part: (from, to) => Buffer.from(bytes.subarray(from, to)),
-})
 const isLarge = (path: string): boolean => /\.(tar|parquet)$/.test(path)
 const etagOf = (path: string, bytes: Uint8Array): string =>
   digest(bytesContent(bytes), isLarge(path) ? 'sha256' : 'git-sha1')

@@ -35,10 +35,12 @@ function stamp(bytes: Buffer, at: number, index: number): void {
     if (at + i >= 0 && at + i < bytes.length) bytes[at + i] = (index >> (8 * i)) & 255
 }
 
-export const textContent = (text: string): Content => ({
-  size: Buffer.byteLength(text),
-  part: (from, to) => Buffer.from(text).subarray(from, to),
+export const bytesContent = (bytes: Uint8Array): Content => ({
+  size: bytes.length,
+  part: (from, to) => Buffer.from(bytes.subarray(from, to)),
 })
+
+export const textContent = (text: string): Content => bytesContent(Buffer.from(text))
 
 export function digest(content: Content, kind: 'sha256' | 'git-sha1'): string {
   const hash = createHash(kind === 'sha256' ? 'sha256' : 'sha1')

@@ -1,10 +1,11 @@
 /**
- * Tiny ONNX encoders of images and texts as others might have made them: an image is its mean colours, a text the sum of its
- * words' rows, so that the text `red` goes with red images.
+ * Tiny foreign ONNX encoders of images and texts: an image becomes its mean colours and a text the sum of its words' rows, so
+ * that the text `red` goes with red images.
  */
 import { createGraph, addInput, addOutput, constant } from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { gather, mean, mul, sum } from '../../../src/lib/onnx/ops.ts'
+import { tokenizerStart } from '../runtime/wordPiece.ts'
 
 export const words = [
   '[PAD]',
@@ -74,18 +75,7 @@ export function textTowerBytes({
 
 /** A tokenizer.json of whole words with an end token. */
 export const dualTokenizer = JSON.stringify({
-  version: '1.0',
-  truncation: null,
-  padding: null,
-  added_tokens: words.slice(0, 3).map((content, id) => ({
-    id,
-    content,
-    single_word: false,
-    lstrip: false,
-    rstrip: false,
-    normalized: false,
-    special: true,
-  })),
+  ...tokenizerStart(words.slice(0, 3)),
   normalizer: { type: 'Lowercase' },
   pre_tokenizer: { type: 'Whitespace' },
   post_processor: {

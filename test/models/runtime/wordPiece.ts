@@ -1,11 +1,12 @@
 /** A WordPiece tokenizer.json in BERT's form with these words, an id each. */
 export const wordPieces = '[PAD] [UNK] [CLS] [SEP] a photo of sto ##ve ##s / the cafe ,'.split(' ')
 
-export const wordPieceJson = JSON.stringify({
+/** The start of a tokenizer.json with these special tokens. */
+export const tokenizerStart = (special: readonly string[]) => ({
   version: '1.0',
   truncation: null,
   padding: null,
-  added_tokens: wordPieces.slice(0, 4).map((content, id) => ({
+  added_tokens: special.map((content, id) => ({
     id,
     content,
     single_word: false,
@@ -14,6 +15,10 @@ export const wordPieceJson = JSON.stringify({
     normalized: false,
     special: true,
   })),
+})
+
+export const wordPieceJson = JSON.stringify({
+  ...tokenizerStart(wordPieces.slice(0, 4)),
   normalizer: {
     type: 'BertNormalizer',
     clean_text: true,
