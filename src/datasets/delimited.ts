@@ -56,7 +56,7 @@ async function readHeader(file: string): Promise<TableStart> {
   return { header, skipped: Math.max(0, skipped), quote }
 }
 
-/** Returns a single quote for a text without double ones whose every line, but for its first, has a value in single quotes. */
+/** Returns a single quote if the text has no double quotes and every line but the first has a value in single quotes. */
 function quoteOf(text: string): '"' | "'" {
   const lines = text.split(/\r?\n/).slice(0, 101)
   const first = lines.findIndex(line => !line.startsWith('#'))

@@ -29,7 +29,7 @@ export interface FetchedFile {
  * Downloads a benchmark's files below `data`, where `openDataset` finds them, or a data set of the hub into the hub cache: one
  * that is named `hf:OWNER/NAME`, or the copy of a benchmark whose official source is not a direct download. What is there is
  * not downloaded again.
- * @throws GeogapError `by-hand`, with what to do, for a benchmark whose copy the hub does not give
+ * @throws GeogapError `by-hand`, with instructions, for a benchmark whose copy the hub does not give
  * @example
  * await fetchBenchmark('imagenet-v2', './data')
  */

@@ -16,8 +16,8 @@ export interface Forecast {
   model: string
   dataset: string
   /**
-   * Images to do, and those that have a stored row under this model's name, for these images, labels and settings. The images
-   * of a data set that has to be downloaded are null where its card does not state their number; so are time and disk.
+   * Images to do, and those that have a stored row under this model's name, for these images, labels and settings. If the
+   * data set has to be downloaded and its card does not state the number of images, the images, time and disk are null.
    */
   images: number | null
   stored: number
@@ -82,10 +82,10 @@ export async function forecast(
   return [...rows.values()]
 }
 
-/** A forecast for a data set that is here. */
+/** A forecast for a data set on this machine. */
 type OpenedForecast = Forecast & { images: number; seconds: number; disk: number }
 
-/** A data set of the hub that is not here, with the number of its images where its card states it. */
+/** A data set of the hub that is not on this machine, with the number of its images if its card states it. */
 export interface PendingDataset {
   name: string
   bytes: number

@@ -4,7 +4,7 @@ import { findModel } from './catalog.ts'
 
 /**
  * Returns the full name, among `known`, of the model that `name` stands for: the name itself, the catalogue's name for it
- * (`resnet50`, or the paper's), or the only one that it begins or ends at a tag or a folder (`ViT-B-32` of `clip:ViT-B-32/openai`).
+ * (`resnet50`, or the paper's), or the only model whose name it is without tag, folder or prefix (`ViT-B-32` of `clip:ViT-B-32/openai`).
  * Errors: unknown-model with the nearest names, ambiguous-model.
  */
 export function findModelName(name: string, known: readonly string[]): string {
@@ -28,7 +28,7 @@ export const findModelNames = (
   known: readonly string[],
 ): readonly string[] => [...new Set(names.map(name => findModelName(name, known)))]
 
-/** Returns the names in small letters that a full name can be shortened to: without its folder or prefix, its file's ending, its tag. */
+/** Returns the lower-case names that a full name can be shortened to: without its folder or prefix, file ending or tag. */
 function shortNames(model: string): string[] {
   const whole = model.toLowerCase()
   const base = whole.split(/[\\/]/).at(-1)!

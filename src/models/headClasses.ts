@@ -24,14 +24,14 @@ export const headLists = (): readonly HeadList[] =>
 
 let knownLists: readonly HeadList[] | undefined
 
-/** Returns the list that a head of so many classes is over; undefined for any other number. */
+/** Returns the list of a head with this number of classes; undefined for an unknown number. */
 export const headListOf = (classes: number): HeadList | undefined =>
   headLists().find(list => list.classes === classes)
 
 /** Returns the number of ImageNet's classes that a list lacks. */
 const missingClasses = ({ places }: HeadList): number => places.filter(place => place < 0).length
 
-/** Returns what makes a model's results doubtful, and which of ImageNet's classes its head lacks. */
+/** Returns the reasons to doubt a model's results, and how many of ImageNet's classes its head lacks; undefined without any. */
 export function evaluationNote({ note, headClasses }: ModelSpec): string | undefined {
   const list = headClasses === undefined ? undefined : headListOf(headClasses)
   const missing = list ? missingClasses(list) : 0

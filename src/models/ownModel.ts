@@ -170,7 +170,7 @@ const guessNote = ({ guessed }: Pick<ModelDescription, 'guessed'>): string | und
 
 const guessStart = 'guessed and not checked: '
 
-/** Whether a model's note says that a part of its description was guessed. */
+/** Returns whether a model's note says that a part of its description was guessed. */
 export const isGuessNote = (note: string | undefined): boolean =>
   note?.startsWith(guessStart) ?? false
 

@@ -7,7 +7,7 @@ export interface ArchitecturePaper {
   source: string
 }
 
-/** Papers by the start of an architecture's name, as the sources of timm, OpenCLIP and transformers cite them; the first that fits counts. */
+/** Papers by the start of an architecture's name, as the sources of timm, OpenCLIP and transformers cite them; the first match is used. */
 const papers: readonly (readonly [start: RegExp, arxiv: string])[] = [
   [/^clip:/, '2103.00020'],
   [/^eva/, '2211.07636'],

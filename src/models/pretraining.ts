@@ -3,7 +3,7 @@ import { findModel } from './catalog.ts'
 import { splitInputSize } from './inputSize.ts'
 import { testbed } from './testbed.ts'
 
-/** Data sets by the word that a tag of timm or OpenCLIP has for them; of several words in a tag the first row here counts. */
+/** Data sets by the word that a tag of timm or OpenCLIP has for them; if a tag has several, the first row is used. */
 const dataByWord: readonly (readonly [word: RegExp, data: string])[] = [
   [/laion_aesthetic|laiona/, 'LAION-Aesthetic'],
   [/laion5b/, 'LAION-5B'],
@@ -32,8 +32,8 @@ const dataByWord: readonly (readonly [word: RegExp, data: string])[] = [
 ]
 
 /**
- * Returns the data set that a model was pretrained on, or trained on if it saw only one: the testbed's, else what the tag in its
- * name says. Null where neither says it.
+ * Returns the data set that a model was pretrained on, or trained on if it saw only one: as the testbed states it, or by the tag
+ * in the model's name. Returns null if neither states it.
  *
  * @example
  * pretrainingData('vit_base_patch16_224.augreg2_in21k_ft_in1k') // 'ImageNet-21k'

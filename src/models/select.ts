@@ -8,7 +8,7 @@ import { testbed } from './testbed.ts'
 /**
  * Expands words to model names: `testbed` (the paper's 98), `family:clip` (an architecture group of the testbed), a pattern
  * with `*` (of the testbed, or of all models with classes if none of it matches), `@FILE` (one name a line), or plain names.
- * With `:test` or `:N` behind it, a word means its models at that size, those without a test size left out.
+ * A word followed by `:test` or `:N` means its models at that size; models without a test size are left out.
  *
  * @example
  * const names = await selectModels(['family:clip', 'resnet50'])

@@ -46,7 +46,7 @@ export interface ForeignTextTower {
   otherwise?: readonly string[] | undefined
   /** The file `tokenizer.json`. */
   tokenizer: string
-  /** Transformers' `tokenizer_config.json`, whose settings go before those given here; it may be missing. */
+  /** Transformers' `tokenizer_config.json`, whose settings take precedence over those given here; it may be missing. */
   tokenizerConfig?: string | undefined
   /** Most tokens of a text. */
   contextLength?: number | undefined
@@ -56,11 +56,11 @@ export interface ForeignTextTower {
   padded?: boolean | undefined
   /** The factor from cosine similarities to logits. */
   logitScale: number
-  /** The prompt where no other is asked for; `{}` stands for the class name. */
+  /** The default prompt; `{}` stands for the class name. */
   prompt: string
 }
 
-/** A text tower with what its file and its tokenizer fix. */
+/** A text tower completed by its file and its tokenizer. */
 export interface BoundTextTower {
   /** Path of the graph. */
   file: string
@@ -70,7 +70,7 @@ export interface BoundTextTower {
   contextLength: number
   padding: number
   padded: boolean
-  /** What the mask says, if the graph takes one: the text's length, or that all tokens count. */
+  /** The mask that the graph takes: none, ones for all tokens, or ones for the tokens of the text. */
   mask: 'none' | 'ones' | 'length'
   oneAtATime: boolean
   integers: 'int32' | 'int64'

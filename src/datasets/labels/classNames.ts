@@ -195,7 +195,8 @@ function unambiguous(name: string, indices: readonly number[]): readonly number[
 
 /**
  * Refuses labels of ImageNet's classes that contradict the wnids in the samples' ids, as ImageNet's files have them in their names:
- * they count from 1 or in another order. Ids without a wnid of ImageNet's 1,000 are passed over, and so are classes of one's own.
+ * they count from 1 or in another order. Ids without a wnid of ImageNet's 1,000 are passed over, and so are data sets with classes
+ * of their own.
  * @throws GeogapError `labels-contradict-names`
  */
 export function refuseContradictedIndices(

@@ -25,7 +25,7 @@ interface Translations {
   nameOf: (language: string, label: string) => string | undefined
 }
 
-/** Where a row of a file of names has its English name. */
+/** The column of a table of names with the English name. */
 const labelColumn = 'label'
 const templateLabel = '{}'
 
@@ -51,7 +51,7 @@ function indexNames(source: string, rows: readonly Record<string, unknown>[]): T
 
 /**
  * Reads a table of names: a column `label` with the English ones, a column for each language by its ISO 639 code, and a row
- * `{}` with the prompts. The shipped table where no file is given.
+ * `{}` with the prompts. The default is the shipped table.
  * @throws GeogapError `bad-names`
  */
 async function readTranslations(file: string | undefined): Promise<Translations> {
@@ -76,7 +76,7 @@ export const languagesOf = async (file?: string): Promise<readonly string[]> => 
 ]
 
 /**
- * Returns class names and prompts in a language. English ones are the data set's own where the table has none.
+ * Returns class names and prompts in a language. English class names are the data set's own if the table has no English column.
  * @throws GeogapError `unknown-language`, `no-translation` with the classes that have no name
  */
 export async function languageTexts(

@@ -1,4 +1,4 @@
-/** Names for people of what data sets write as codes: countries and ImageNet's classes. */
+/** Readable names of the codes that data sets use for countries and ImageNet's classes. */
 import { countryCode } from './countries.ts'
 import { imagenetNames, indexOfWnid } from './imagenet.ts'
 

@@ -1,4 +1,4 @@
-/* The text tower of a foreign encoder of images and texts: what its file, its tokenizer and their settings say together. */
+/* Describes the text tower of a foreign encoder of images and texts by its file, its tokenizer and their settings. */
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { parseJson } from '../../lib/archive/json.ts'
@@ -11,7 +11,7 @@ import { type OnnxValue } from './inspect.ts'
 export interface TextTowerFiles {
   graph: string
   tokenizer: string
-  /** Transformers' `tokenizer_config.json`, where there is one. */
+  /** Transformers' `tokenizer_config.json`, if it exists. */
   tokenizerConfig?: string | undefined
 }
 
@@ -104,7 +104,7 @@ const tokenizerSchema = z.object({
 /** Lengths above this mean that a tokenizer states none. */
 const maxContextLength = 100_000
 
-/** Returns the most tokens of a text and the token that fills it up, as a tokenizer's files state them. */
+/** Returns the largest number of tokens of a text and the padding token, as a tokenizer's files state them. */
 async function readTokenizerSettings(
   file: string,
   configFile: string | undefined,

@@ -8,7 +8,7 @@ import { padTokens } from './tokenizer.ts'
 /** A tower that embeds texts. */
 export interface TextEncoder {
   tokenizer: TokenizerSettings
-  /** Whether one session takes texts of any length, so that all texts are padded alike. */
+  /** Whether one session takes texts of any length, so that all texts are padded to one length. */
   isLengthFree: boolean
   /** Opens a session for texts that are padded to `length` tokens. */
   open: (length: number, options: SessionOptions) => Promise<TextSession>

@@ -36,7 +36,7 @@ export async function toZeroShotModel(
   return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile } }
 }
 
-/** Returns what says a model's own prompt. @throws GeogapError `no-text-tower` */
+/** Returns the text tower or built encoder that has a model's own prompt. @throws GeogapError `no-text-tower` */
 export function promptedEncoder(spec: ModelSpec): { prompt: string } {
   return spec.text ?? dualEncoderOf(spec)
 }
