@@ -4,6 +4,7 @@
  */
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { languageOfCountry, languagesOf, plainLanguage } from '../datasets/labels/languages.ts'
+import { createPromiseCache } from '../lib/memoize.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { inputError } from '../lib/errors.ts'
 import { groupByKey, tally } from '../lib/tally.ts'
@@ -15,7 +16,7 @@ import { type KeptOutputReader, openKeptOutputs } from '../results/keptOutputRea
 import { emptyPredictions, scoreRow } from '../results/predictions.ts'
 import { readDatasetRecords } from '../results/records.ts'
 import { evaluationsWithKeptOutputs, reopenDataset } from './rescore.ts'
-import { createRescoringHead } from './rescoringHead.ts'
+import { createTextHead, prepareEvaluatedModel, type RescoringHead } from './rescoringHead.ts'
 
 export interface CompareLanguagesOptions {
   /** Models and data set by their names in the results; all with kept features by default. */
@@ -78,25 +79,22 @@ export async function compareLanguages(
       'no-zero-shot',
       `no zero-shot model in ${dir} has kept features: evaluate one with --keep features`,
     )
+  const opened = createPromiseCache<{ dataset: Dataset }>()
   const rows: LanguageRow[] = []
   const leftOut = new Map<string, number>()
   for (const { entry, output } of kept) {
     const { identity } = entry
-    const record = records.get(identity.content)
-    const { dataset } = await reopenDataset(entry, record, data === undefined ? {} : { data })
+    const { dataset } = await opened.load(identity.content, () =>
+      reopenDataset(entry, records.get(identity.content), { data }),
+    )
     const { compared, others } = splitByLanguage(dataset, known)
     for (const [reason, count] of others) leftOut.set(`${dataset.name}: ${reason}`, count)
     const reader = await openKeptOutputs(entry, output)
-    const headOf = async (language: string) =>
-      (await createRescoringHead(
-        { identity, output },
-        { dataset, evaluatedClasses: record!.classes },
-        {
-          prompts: languagePromptsName({ language, file: names }),
-          out: dir,
-          ...(weights && { weights }),
-        },
-      ))!
+    const prepared = await prepareEvaluatedModel(identity, weights)
+    const headOf = (language: string): Promise<RescoringHead> => {
+      const prompts = languagePromptsName({ language, file: names })
+      return createTextHead(prepared, dataset.classes, { prompts, out: dir })
+    }
     const english = await headOf(plainLanguage)
     const scored: ScoredSample[] = []
     for (const [language, samples] of compared) {
@@ -144,11 +142,9 @@ function splitByLanguage(
   }
 }
 
-type Head = NonNullable<Awaited<ReturnType<typeof createRescoringHead>>>
-
 interface Scoring {
   language: string
-  heads: { english: Head; own: Head }
+  heads: { english: RescoringHead; own: RescoringHead }
   reader: KeptOutputReader
   dataset: Dataset
 }
@@ -186,7 +182,7 @@ async function scoreBoth(
 
 /** Returns, for each row of features, whether the class that a head ranks first is right. */
 async function findRight(
-  head: Head,
+  head: RescoringHead,
   kept: readonly KeptRow[],
   { choices }: Dataset,
 ): Promise<boolean[]> {

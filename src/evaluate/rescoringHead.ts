@@ -13,7 +13,7 @@ import {
 import { type LocalModel, type ModelSpec } from '../models/spec.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
-import { prepareModel } from '../models/runtime/prepareModel.ts'
+import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { dualEncoderOf, promptedEncoder, toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
 import { type KeptOutput, type ResultKey } from '../results/schema.ts'
 
@@ -70,20 +70,34 @@ export async function createRescoringHead(
       'no-logits',
       `features of ${name} were kept, which need its own head: evaluate with --keep logits`,
     )
-  const spec = await loadModelWithWeights(name, weights)
-  const prepared = await prepareModel(spec)
-  if (prepared.hashes.join() !== identity.weights.join())
+  const prepared = await prepareEvaluatedModel(identity, weights)
+  const texts =
+    prompts ?? (await findPrompts(promptedEncoder(prepared.spec), identity, evaluatedClasses))
+  return createTextHead(prepared, dataset.classes, { prompts: texts, out })
+}
+
+/** Brings the weights of an evaluation's model to this machine. @throws GeogapError `other-weights` */
+export async function prepareEvaluatedModel(
+  { model: name, weights: hashes }: Pick<ResultKey, 'model' | 'weights'>,
+  weights: string | undefined,
+): Promise<PreparedModel> {
+  const prepared = await prepareModel(await loadModelWithWeights(name, weights))
+  if (prepared.hashes.join() !== hashes.join())
     throw inputError(
       'other-weights',
       `the weights of ${name} are not those of the evaluation; give them with --weights`,
     )
-  const texts = prompts ?? (await findPrompts(promptedEncoder(spec), identity, evaluatedClasses))
-  const model = await toZeroShotModel(prepared, {
-    classNames: dataset.classes,
-    prompts: texts,
-    heads: join(out, 'heads'),
-  })
-  const score = await createTextScorer(spec, model)
+  return prepared
+}
+
+/** Creates the head of class names in prompts, whose embeddings are stored below `out`. */
+export async function createTextHead(
+  prepared: PreparedModel,
+  classNames: readonly string[],
+  { prompts, out }: { prompts: string; out: string },
+): Promise<RescoringHead> {
+  const model = await toZeroShotModel(prepared, { classNames, prompts, heads: join(out, 'heads') })
+  const score = await createTextScorer(prepared.spec, model)
   return {
     hash: hashPrompts(model.zeroShot!),
     logits: async rows => splitRows(await score(concatRows(rows)), rows.length),

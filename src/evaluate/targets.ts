@@ -16,7 +16,7 @@ export interface EvaluationRequest {
   /** Folder that holds the benchmarks; `./data` by default. */
   data?: string
   /** Weights of the model, when there is only one. */
-  weights?: string
+  weights?: string | undefined
   /** At most this many images of each data set, evenly spaced. */
   limit?: number
 }

@@ -192,7 +192,7 @@ async function rerunShards(
   { model, record, scratch, output, data, signal, onProgress }: RerunOptions,
 ): Promise<StoredEvaluation> {
   const { identity, shards } = entry
-  const { dataset } = await reopenDataset(entry, record, data === undefined ? {} : { data })
+  const { dataset } = await reopenDataset(entry, record, { data })
   const preprocessing = identity.preprocessing === 'paper' ? 'paper' : 'native'
   const settings = completeSettings(
     identity.prompts === ''

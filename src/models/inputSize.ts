@@ -1,5 +1,5 @@
 import { type GeogapError, inputError } from '../lib/errors.ts'
-import { memoize } from '../lib/memoize.ts'
+import { memoize, memoizeByObject } from '../lib/memoize.ts'
 import { createGraph, type Graph, parameterScope } from '../lib/onnx/graph.ts'
 import { positionGrids } from '../lib/tensors/bind.ts'
 import { findArchitecture } from './architectures.ts'
@@ -46,7 +46,7 @@ export function withInputSize(spec: ModelSpec, size: InputSize): ModelSpec | Geo
 }
 
 /** Returns whether a model's weights, with a table of positions resized, fit images of a size: `takesSize(spec)(size)`. */
-const takesSize = memoize(({ architecture, recipe, graph, fixedSize = false }: ModelSpec) =>
+const takesSize = memoizeByObject(({ architecture, recipe, graph, fixedSize = false }: ModelSpec) =>
   memoize((size: number): boolean => {
     if (graph) return false
     const { family } = findArchitecture(architecture)
