@@ -1,5 +1,6 @@
 import {
-  alignedLine,
+  columnGap,
+  columnWidths,
   type FittedTable,
   fitTable,
   type TableCells,
@@ -14,7 +15,6 @@ import {
   percent,
   percentRange,
   stripControlCharacters,
-  textWidth,
 } from './text.ts'
 
 export type CellValue = string | number | null
@@ -141,9 +141,9 @@ function textTable(all: TableCells): string {
   const width = textWidthLimit()
   const { cells, numeric, headLines, note }: FittedTable =
     width === null ? { ...all, headLines: 1, note: null } : fitTable(all, width)
-  const widths = columnWidths(cells, numeric)
-  const lines = cells.map(row => alignedLine(row, widths, numeric))
-  const rule = widths.map(each => '─'.repeat(each)).join('  ')
+  const widths = columnWidths({ cells, numeric })
+  const lines = cells.map(row => paddedCells(row, widths, numeric).join(columnGap))
+  const rule = widths.map(each => '─'.repeat(each)).join(columnGap)
   const text = [...lines.slice(0, headLines), rule, ...lines.slice(headLines)]
   const table = `${text.map(line => line.trimEnd()).join('\n')}\n`
   return note === null ? table : `${table}${wrapToTerminal(note)}\n`
@@ -151,21 +151,20 @@ function textTable(all: TableCells): string {
 
 function markdownTable({ cells, numeric }: TableCells): string {
   const escaped = cells.map(row => row.map(cell => cell.replace(/[\\|<>*_`[\]]/g, '\\$&')))
-  const widths = columnWidths(escaped, numeric)
-  const [head, ...lines] = escaped.map(row =>
-    row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!)).join(' | '),
-  )
+  const widths = columnWidths({ cells: escaped, numeric })
+  const [head, ...lines] = escaped.map(row => paddedCells(row, widths, numeric).join(' | '))
   const rule = widths
     .map((width, i) => (numeric[i] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)))
     .join(' | ')
   return `${[head!, rule, ...lines].map(text => `| ${text} |`).join('\n')}\n`
 }
 
-const columnWidths = (
-  cells: readonly (readonly string[])[],
+/** Pads the cells of a line to the widths of their columns. */
+const paddedCells = (
+  row: readonly string[],
+  widths: readonly number[],
   numeric: readonly boolean[],
-): number[] =>
-  numeric.map((_, i) => cells.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
+): string[] => row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!))
 
 /** Delimited values by RFC 4180: a text with a delimiter, a quote or a line end is quoted. */
 function delimitedText<Row>(

@@ -1,5 +1,5 @@
 /** Fits text tables to the width of a terminal. Text that goes elsewhere has no width and stays complete. */
-import { padText, textWidth, wrapWords } from './text.ts'
+import { textWidth, wrapWords } from './text.ts'
 
 let terminalWidth: number | null = null
 
@@ -43,12 +43,17 @@ export interface FittedTable extends TableCells {
   note: string | null
 }
 
-const gap = 2
+/** What separates the columns of a line. */
+export const columnGap = '  '
 /** Text columns are wrapped to no fewer columns than their longest word has, and that within these bounds. */
 const narrowest = 12
 const longestUnbroken = 40
 /** Columns that are never dropped, as they name the row. */
 const kept = 2
+
+/** Returns the width of each column. */
+export const columnWidths = ({ cells, numeric }: TableCells): number[] =>
+  numeric.map((_, i) => cells.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
 
 /**
  * Returns a table that is at most `width` columns wide: columns without a value go; where that is not enough, text columns with one
@@ -61,32 +66,37 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
     rows.length > 0 && valuesOf(i).every(value => value === '' || value === '–') ? i : [],
   )
   let left = head.flatMap((_, i) => (empty.includes(i) ? [] : i))
-  const widthOf = (i: number): number =>
-    cells.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3)
-  const total = (columns: readonly number[], of = widthOf): number =>
-    columns.reduce((sum, i) => sum + of(i) + gap, -gap)
+  const complete = columnWidths({ cells, numeric })
+  const wrapped = complete.map((each, i) =>
+    numeric[i]
+      ? each
+      : Math.min(
+          each,
+          longestUnbroken,
+          cells.reduce((most, row) => Math.max(most, longestWord(row[i]!)), narrowest),
+        ),
+  )
+  const fits = (widths: readonly number[]): boolean =>
+    left.reduce((sum, i) => sum + widths[i]!, 0) <= roomFor(left.length, width)
   const same: number[] = []
   for (const i of [...left].reverse()) {
-    if (total(left) <= width) break
+    if (fits(complete)) break
     const [first, ...others] = valuesOf(i)
     if (others.length === 0 || numeric[i] || !others.every(value => value === first)) continue
     same.unshift(i)
     left = left.filter(other => other !== i)
   }
-  const wrapped = (i: number): number =>
-    numeric[i]
-      ? widthOf(i)
-      : Math.min(
-          widthOf(i),
-          longestUnbroken,
-          Math.max(narrowest, ...cells.map(row => longestWord(row[i]!))),
-        )
   const dropped: number[] = []
-  while (total(left, wrapped) > width && left.length > kept) dropped.unshift(left.pop()!)
+  while (!fits(wrapped) && left.length > kept) dropped.unshift(left.pop()!)
   // Where even the names of the rows have no room, they are broken anywhere.
-  const least = (i: number): number =>
-    total(left, wrapped) > width && !numeric[i] ? Math.min(widthOf(i), narrowest) : wrapped(i)
-  const widths = shareWidth(left.map(widthOf), left.map(least), width)
+  const least = fits(wrapped)
+    ? wrapped
+    : complete.map((each, i) => (numeric[i] ? each : Math.min(each, narrowest)))
+  const widths = shareWidth(
+    left.map(i => complete[i]!),
+    left.map(i => least[i]!),
+    roomFor(left.length, width),
+  )
   const lines = cells.map(row =>
     wrapRow(
       left.map(i => row[i]!),
@@ -105,12 +115,14 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
   }
 }
 
+/** Returns the width that is left to so many columns beside the gaps between them. */
+const roomFor = (columns: number, width: number): number => width - columnGap.length * (columns - 1)
+
 const longestWord = (text: string): number => Math.max(...text.split(' ').map(textWidth))
 
-/** Takes width from the widest columns that can be wrapped until all fit. */
-function shareWidth(wanted: readonly number[], least: readonly number[], width: number): number[] {
+/** Takes width from the widest columns that can be wrapped until all fit into `room`. */
+function shareWidth(wanted: readonly number[], least: readonly number[], room: number): number[] {
   const widths = [...wanted]
-  const room = width - gap * (widths.length - 1)
   const used = (): number => widths.reduce((sum, each) => sum + each, 0)
   while (used() > room) {
     const free = widths.map((each, i) => (each > least[i]! ? each : 0))
@@ -142,10 +154,3 @@ function noteOf({
   ]
   return parts.length === 0 ? null : `(${parts.join('; ')}: --wide shows all columns)`
 }
-
-/** Pads the cells of a line to the widths of their columns. */
-export const alignedLine = (
-  row: readonly string[],
-  widths: readonly number[],
-  numeric: readonly boolean[],
-): string => row.map((cell, i) => padText(cell, widths[i]!, numeric[i]!)).join(' '.repeat(gap))

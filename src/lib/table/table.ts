@@ -57,10 +57,7 @@ export function createTable<Row>(
 }
 
 function findColumn<Row>(columns: readonly TableColumn<Row>[], name: string): TableColumn<Row> {
-  const lower = name.toLowerCase()
-  const found = columns.find(
-    column => column.name === name || column.heading.toLowerCase() === lower,
-  )
+  const found = columns.find(column => isNamed(column, name))
   if (found) return found
   throw unknownNameError(
     'column',
@@ -68,6 +65,10 @@ function findColumn<Row>(columns: readonly TableColumn<Row>[], name: string): Ta
     columns.map(column => column.name),
   )
 }
+
+/** Whether a column has this name, or this heading in any case. */
+const isNamed = (column: Readonly<Record<'name' | 'heading', string>>, asked: string): boolean =>
+  column.name === asked || column.heading.toLowerCase() === asked.toLowerCase()
 
 /** Returns a column that readers see, as it was asked for. */
 const shownColumn = <Row>(column: TableColumn<Row>): TableColumn<Row> => ({
@@ -103,9 +104,7 @@ export function arrangeTables(
   { columns, sort, only = {} }: TableArrangement,
 ): Table[] {
   const has = (table: Table, name: string): boolean =>
-    table.columns.some(
-      column => column.name === name || column.heading.toLowerCase() === name.toLowerCase(),
-    )
+    table.columns.some(column => isNamed(column, name))
   const key = sort?.replace(/^-/, '')
   for (const name of [...(columns ?? []), ...(key === undefined ? [] : [key])]) {
     if (tables.some(table => has(table, name))) continue
