@@ -19,7 +19,7 @@ import {
   checkBusy,
   type DownloadProgress,
   downloadTo,
-  totalOfBody,
+  readBody,
 } from './transfer.ts'
 
 export interface UrlOptions {
@@ -179,17 +179,7 @@ export async function downloadBytes(
     const answer = await request(url, { method: 'GET', followsOtherOrigins: true }, network)
     checkBusy(answer)
     if (answer.status !== 200) throw failed(`the server answered ${answer.status}`)
-    const total = totalOfBody(answer.headers)
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of answer.chunks()) {
-      size += chunk.length
-      if (size > maxBytes) throw failed(`it is larger than ${maxBytes} bytes`)
-      chunks.push(chunk)
-    }
-    if (size < (total ?? 0))
-      throw new NetworkFault(`the connection ended after ${size} of ${total} bytes`)
-    return Buffer.concat(chunks)
+    return readBody(answer, maxBytes, () => failed(`it is larger than ${maxBytes} bytes`))
   }
   return retryTransient(attempt, network).catch((error: unknown) => {
     throw error instanceof NetworkFault ? failed(error.message) : error

@@ -30,7 +30,7 @@ import {
   request,
   retryTransient,
 } from './http.ts'
-import { asStorageError, checkBusy, downloadFailedError } from './transfer.ts'
+import { asStorageError, checkBusy, downloadFailedError, readBody } from './transfer.ts'
 
 const listedFileSchema = z.object({ path: z.string(), size: z.number().min(0) })
 const repositorySchema = z.object({
@@ -233,18 +233,10 @@ async function requestBytes(
       checkBusy(answer)
       throw refusal(answer)
     }
-    const chunks: Uint8Array[] = []
-    let size = 0
-    for await (const chunk of answer.chunks()) {
-      size += chunk.length
-      if (size > maxBytes)
-        throw networkError('hub-refused', `${url.href} has more than ${maxBytes} bytes`)
-      chunks.push(chunk)
-    }
-    const total = Number(answer.headers.get('content-length') ?? 0)
-    if (size < total && !answer.headers.has('content-encoding'))
-      throw new NetworkFault(`the connection ended after ${size} of ${total} bytes`)
-    return { answer, bytes: Buffer.concat(chunks) }
+    const bytes = await readBody(answer, maxBytes, () =>
+      networkError('hub-refused', `${url.href} has more than ${maxBytes} bytes`),
+    )
+    return { answer, bytes }
   }
   return retryTransient(attempt, network).catch((error: unknown) => {
     throw error instanceof NetworkFault ? downloadFailedError(url, error) : error

@@ -195,7 +195,29 @@ export function checkBusy({ status, headers }: HttpAnswer): void {
   if (fault) throw fault
 }
 
-export function totalOfBody(headers: Headers): number | undefined {
+/**
+ * Reads the body of an answer into memory.
+ * @throws what `tooLarge` returns for more than `maxBytes`; NetworkFault where the connection ends early
+ */
+export async function readBody(
+  answer: HttpAnswer,
+  maxBytes: number,
+  tooLarge: () => GeogapError,
+): Promise<Buffer> {
+  const total = totalOfBody(answer.headers)
+  const chunks: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of answer.chunks()) {
+    size += chunk.length
+    if (size > maxBytes) throw tooLarge()
+    chunks.push(chunk)
+  }
+  if (size < (total ?? 0))
+    throw new NetworkFault(`the connection ended after ${size} of ${total} bytes`)
+  return Buffer.concat(chunks)
+}
+
+function totalOfBody(headers: Headers): number | undefined {
   const length = headers.get('content-length')
   return length === null || headers.has('content-encoding') ? undefined : Number(length)
 }
