@@ -1,6 +1,6 @@
 /** Metrics of groups that are no mean over images: macro accuracy, calibration, the worst groups, recall and confusions. */
 import { groupByKey } from '../lib/tally.ts'
-import { groupBy, joinedName } from '../metrics/accuracy.ts'
+import { groupBy, groupName } from '../metrics/accuracy.ts'
 import { clusterMoments, groupClusterings } from '../metrics/designEffect.ts'
 import { splitBySize } from '../metrics/disparity.ts'
 import { type Estimate } from '../metrics/intervals.ts'
@@ -109,19 +109,17 @@ async function classCells(
   by: readonly string[],
 ): Promise<(ClassCluster & { group: string })[]> {
   const columns = [...by, 'label']
-  const nameOf = (values: readonly (string | number)[]): string =>
-    by.length === 0 ? 'all' : joinedName(values)
   const households = await countByHousehold(entry, columns, run.entries)
   if (households)
     return households.map(({ values, cluster, n, top1 }) => ({
-      group: nameOf(values.slice(0, -1)),
+      group: groupName(values.slice(0, -1)),
       class: values.at(-1)!,
       cluster,
       n,
       top1,
     }))
   return groupBy(countsOf(run, idOf(entry)), columns).groups.map(({ groups, n, top1 }) => ({
-    group: nameOf(by.map(column => groups[column]!)),
+    group: groupName(by.map(column => groups[column]!)),
     class: String(groups['label']),
     n,
     top1,
@@ -207,7 +205,7 @@ export async function recallRows(run: Run, by: readonly string[]): Promise<Recal
   return run
     .accuracy({ by: [...by, 'label'] })
     .map(({ model, dataset, preprocessing, groups, n, top1, low, high, reason }) => {
-      const group = by.length === 0 ? 'all' : joinedName(by.map(column => groups[column]!))
+      const group = groupName(by.map(column => groups[column]!))
       const label = String(groups['label'])
       const [most] =
         confusions.get(JSON.stringify([model, dataset, preprocessing, group, label])) ?? []

@@ -8,7 +8,7 @@ import {
   columnQuarters,
   countEachByColumns,
   type CountsCell,
-  evaluationsPerQuery,
+  queryBatches,
 } from '../results/counts.ts'
 import { answerFromReadable } from '../results/current.ts'
 import {
@@ -71,8 +71,7 @@ export async function countDataset(
   onCount(entries.length - open.length)
   const alike = groupByKey(open, ({ shards }) => JSON.stringify(shards[0]!.columns))
   for (const members of alike.values())
-    for (let first = 0; first < members.length; first += evaluationsPerQuery) {
-      const some = members.slice(first, first + evaluationsPerQuery)
+    for (const some of queryBatches(members)) {
       await countAlike(counts, some)
       onCount(some.length)
     }
@@ -83,15 +82,16 @@ async function countAlike(counts: GrowingCounts, entries: StoredEvaluation[]): P
   const { columns } = entries[0]!.shards[0]!
   counts.isClustered ||= hasHouseholds(entries[0]!)
   const income = incomeColumns.find(column => columns.includes(column))
-  const split = ['region', 'country', ...(income === undefined ? [] : [income])]
-  const stored = split.filter(column => columns.includes(column))
+  const stored = ['region', 'country', ...(income === undefined ? [] : [income])].filter(column =>
+    columns.includes(column),
+  )
   const found = await answerFromReadable(
     { entries, failures: [] },
     async ({ entries: readable }) => {
       if (readable.length === 0) return new Map<string, EvaluationAnswers>()
       if (income !== undefined && !counts.income)
         counts.income = { column: income, quarters: await columnQuarters(readable[0]!, income) }
-      const cells = await countEachByColumns(readable, split)
+      const cells = await countEachByColumns(readable, stored)
       const moments = await readCellMoments(readable, stored)
       return new Map(
         readable.map(({ key }, i) => [key, { cells: cells[i]!, moments: moments[i]! }]),
@@ -100,24 +100,9 @@ async function countAlike(counts: GrowingCounts, entries: StoredEvaluation[]): P
   )
   for (const entry of entries) {
     const { cells, moments } = found.get(entry.key) ?? { cells: [], moments: null }
-    const positions = cells.map(({ groups, label }) =>
-      cellOf(counts, dimension =>
-        dimension === 'label'
-          ? label
-          : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
-      ),
-    )
-    const sums = byCountName(name => {
-      const column = new Int32Array(counts.positions.size)
-      for (const [i, cell] of cells.entries()) column[positions[i]!]! += cell[name] ?? 0
-      return column
-    })
-    for (const [i, { n, top5 }] of cells.entries())
-      if (n > 0 && top5 === undefined) sums.top5[positions[i]!] = -1
-    const households = moments && householdColumns(counts, moments, stored)
     counts.models.set(entry.identity.model, {
-      ...sums,
-      households,
+      ...countColumns(counts, cells),
+      households: moments && householdColumns(counts, moments, stored),
       state: evaluationStateOf(entry),
     })
   }
@@ -128,6 +113,28 @@ interface EvaluationAnswers {
   moments: EvaluationCellMoments | null
 }
 
+/** Returns the counts of one evaluation by the position of the cell; `top5` is -1 where it is not known. */
+function countColumns(
+  counts: GrowingCounts,
+  cells: readonly CountsCell[],
+): Omit<ModelCounts, 'households'> {
+  const positions = cells.map(({ groups, label }) =>
+    cellOf(counts, dimension =>
+      dimension === 'label'
+        ? label
+        : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
+    ),
+  )
+  const sums = byCountName(name => {
+    const column = new Int32Array(counts.positions.size)
+    for (const [i, cell] of cells.entries()) column[positions[i]!]! += cell[name] ?? 0
+    return column
+  })
+  for (const [i, { n, top5 }] of cells.entries())
+    if (n > 0 && top5 === undefined) sums.top5[positions[i]!] = -1
+  return sums
+}
+
 /** Returns the sums over households of each cell, and of the classes of a place together in cells without a class. */
 function householdColumns(
   counts: GrowingCounts,
@@ -136,10 +143,10 @@ function householdColumns(
 ): ModelCounts['households'] {
   const placed = [...places, ...classes].map(({ values, sums }) => ({
     sums,
-    position: cellOf(counts, dimension => {
-      const column = dimension === 'label' ? 'label' : dimensionColumn(counts, dimension)
-      return values[[...stored, 'label'].indexOf(column)] ?? null
-    }),
+    position: cellOf(
+      counts,
+      dimension => values[[...stored, 'label'].indexOf(dimensionColumn(counts, dimension))] ?? null,
+    ),
   }))
   return byMomentName(name => {
     const column = new Float64Array(counts.positions.size)

@@ -136,6 +136,10 @@ export function groupBy(cells: readonly CountsRow[], columns: readonly string[])
 /** Returns the name of a group of several columns: `Africa × Q4`. */
 export const joinedName = (values: readonly (string | number)[]): string => values.join(' × ')
 
+/** Returns the name of a group by its value in each column; without columns all images are one group, `all`. */
+export const groupName = (values: readonly (string | number)[]): string =>
+  values.length === 0 ? 'all' : joinedName(values)
+
 interface OpenGroup {
   values: readonly (string | number)[]
   sum: CountsSum

@@ -42,7 +42,13 @@ interface ComputedColumn {
 }
 
 /** Evaluations counted by one query. One query for each evaluation takes three times as long. */
-export const evaluationsPerQuery = 16
+const evaluationsPerQuery = 16
+
+/** Returns evaluations in the parts that one query reads. */
+export const queryBatches = (entries: readonly StoredEvaluation[]): StoredEvaluation[][] =>
+  Array.from({ length: Math.ceil(entries.length / evaluationsPerQuery) }, (_, i) =>
+    entries.slice(i * evaluationsPerQuery, (i + 1) * evaluationsPerQuery),
+  )
 
 /** The SQL of the folder name of the evaluation that a row of `namedRows` is from. */
 export const entryFolderSql = `regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1)`
@@ -68,8 +74,7 @@ export async function readCounts(
   const cells = new Map<StoredEvaluation, CountsCell[]>()
   for (const [members, all] of splits) {
     const split = all.filter(column => !asked || asked.includes(splitColumnName(column)))
-    for (let first = 0; first < members.length; first += evaluationsPerQuery) {
-      const some = members.slice(first, first + evaluationsPerQuery)
+    for (const some of queryBatches(members)) {
       for (const [i, counted] of (await countEvaluations(some, split, groups)).entries())
         cells.set(some[i]!, counted)
     }
@@ -90,6 +95,21 @@ export async function groupSql(
   if (name === 'label' || entry.shards[0]!.columns.includes(name)) return quoteIdentifier(name)
   const first = entries.find(other => columnSetKey(other) === columnSetKey(entry)) ?? entry
   return (await incomeGroupColumns(first)).find(computed => computed.name === name)?.sql
+}
+
+/** Returns the SQL of several grouping columns; undefined if the evaluation lacks one. */
+export async function groupColumnsSql(
+  entry: StoredEvaluation,
+  names: readonly string[],
+  entries: readonly StoredEvaluation[],
+): Promise<string[] | undefined> {
+  const columns: string[] = []
+  for (const name of names) {
+    const sql = await groupSql(entry, name, entries)
+    if (sql === undefined) return undefined
+    columns.push(sql)
+  }
+  return columns
 }
 
 /** A column that cells are split by: `label`, a grouping column, or a computed one. */

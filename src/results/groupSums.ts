@@ -1,13 +1,13 @@
 /** Reads what metrics of groups need beyond counts: confidences by bin, and the classes that are predicted instead. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { parquetRows, query } from '../lib/sql.ts'
-import { joinedName } from '../metrics/accuracy.ts'
+import { groupName } from '../metrics/accuracy.ts'
 import { clusterMoments, type GroupClustering, groupClusterings } from '../metrics/designEffect.ts'
 import { sum } from '../metrics/numbers.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { groupByKey } from '../lib/tally.ts'
-import { groupSql } from './counts.ts'
-import { hasHouseholds } from './households.ts'
+import { groupColumnsSql } from './counts.ts'
+import { clusterSql } from './households.ts'
 import { isOfCounts } from './schema.ts'
 import { shardPaths, type StoredEvaluation } from './store.ts'
 
@@ -30,18 +30,14 @@ const bins = 15
 
 type GroupCells = Record<`g${number}`, GroupValue>
 
-/** Returns the SQL of the columns of groups; null if the evaluation lacks one. */
-async function groupColumnsSql(
+/** Returns the parts of queries by grouping columns `g0`, `g1` …; null if the evaluation lacks a column. */
+async function groupQueryParts(
   entry: StoredEvaluation,
   by: readonly string[],
   entries: readonly StoredEvaluation[],
 ): Promise<{ select: string; where: string; positions: string } | null> {
-  const columns: string[] = []
-  for (const name of by) {
-    const sql = await groupSql(entry, name, entries)
-    if (sql === undefined) return null
-    columns.push(sql)
-  }
+  const columns = await groupColumnsSql(entry, by, entries)
+  if (!columns) return null
   return {
     select: columns.map((sql, i) => `${sql} AS g${i}, `).join(''),
     where: columns.map(sql => ` AND ${sql} IS NOT NULL`).join(''),
@@ -49,8 +45,8 @@ async function groupColumnsSql(
   }
 }
 
-const groupName = (row: GroupCells, by: readonly string[]): string =>
-  by.length === 0 ? 'all' : joinedName(by.map((_, i) => row[`g${i}`] as string | number))
+const groupNameOf = (row: GroupCells, by: readonly string[]): string =>
+  groupName(by.map((_, i) => row[`g${i}`] as string | number))
 
 /** Returns the calibration of each group; null values with the reason if probabilities are not stored. */
 export async function readCalibration(
@@ -58,19 +54,18 @@ export async function readCalibration(
   by: readonly string[],
   entries: readonly StoredEvaluation[],
 ): Promise<GroupCalibration[]> {
-  const sql = await groupColumnsSql(entry, by, entries)
+  const sql = await groupQueryParts(entry, by, entries)
   if (!sql || isOfCounts(entry.identity)) return []
-  const household = hasHouseholds(entry) ? `coalesce(household::VARCHAR, 'image ' || id)` : 'id'
   const rows = await query<GroupCells & CalibrationCell>(
     `SELECT ${sql.positions}household, bin, count(*)::DOUBLE AS n, count(confidence)::DOUBLE AS known, count_if(correct1)::DOUBLE AS hits,
        coalesce(sum(confidence), 0) AS confidence, coalesce(sum((confidence - correct1::INTEGER) ** 2), 0) AS squares
-     FROM (SELECT ${sql.select}${household} AS household, correct1, probabilities[1]::DOUBLE AS confidence,
+     FROM (SELECT ${sql.select}${clusterSql(entry)} AS household, correct1, probabilities[1]::DOUBLE AS confidence,
          greatest(0, ceil(probabilities[1]::DOUBLE * ${bins}) - 1)::DOUBLE AS bin
        FROM ${parquetRows()} WHERE correct1 IS NOT NULL${sql.where})
      GROUP BY ALL ORDER BY ALL`,
     [shardPaths(entry)],
   )
-  const groups = groupByKey(rows, row => groupName(row, by))
+  const groups = groupByKey(rows, row => groupNameOf(row, by))
   const clusterings = groupClusterings(
     clusterMoments(
       [...groups].flatMap(([group, own]) =>
@@ -154,7 +149,7 @@ export async function readConfusions(
   by: readonly string[],
   entries: readonly StoredEvaluation[],
 ): Promise<GroupConfusion[]> {
-  const sql = await groupColumnsSql(entry, by, entries)
+  const sql = await groupQueryParts(entry, by, entries)
   if (!sql) return []
   const rows = await query<GroupCells & { label: string; first: number; n: number; taken: number }>(
     `SELECT ${sql.positions}label, first, max(n) AS n, count(*)::DOUBLE AS taken
@@ -165,7 +160,7 @@ export async function readConfusions(
     [shardPaths(entry)],
   )
   return rows.map(({ label, first, n, taken, ...row }) => ({
-    group: groupName(row, by),
+    group: groupNameOf(row, by),
     label,
     n,
     first,

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { groupByKey } from '../lib/tally.ts'
 import { type GroupValue } from '../datasets/dataset.ts'
-import { joinedName } from '../metrics/accuracy.ts'
+import { groupName, joinedName } from '../metrics/accuracy.ts'
 import {
   type ClusterMoments,
   type GroupClustering,
@@ -9,7 +9,7 @@ import {
 } from '../metrics/designEffect.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { parquetRows, query, quoteIdentifier } from '../lib/sql.ts'
-import { entryFolderSql, evaluationsPerQuery, groupSql, namedRows } from './counts.ts'
+import { entryFolderSql, groupColumnsSql, groupSql, namedRows, queryBatches } from './counts.ts'
 import { hasFractions } from './outcomeMetrics.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
@@ -19,11 +19,11 @@ const householdColumn = 'household'
 export const hasHouseholds = ({ shards }: Pick<StoredEvaluation, 'shards'>): boolean =>
   shards[0]!.columns.includes(householdColumn)
 
-/** SQL of the household of an image; an image without one is a household of its own. */
-const clusterSql = (entry: Pick<StoredEvaluation, 'shards'>): string =>
+/** Returns the SQL of the household of an image; an image without one is a household of its own. */
+export const clusterSql = (entry: Pick<StoredEvaluation, 'shards'>): string =>
   hasHouseholds(entry) ? "coalesce(household::VARCHAR, 'image ' || id)" : 'id'
 
-/** SQL of whether the household of an image is known; true for values between 0 and 1, whose variance is always estimated. */
+/** Returns the SQL of whether the household of an image is known; true for values between 0 and 1, whose variance is always estimated. */
 const knownSql = (entry: Pick<StoredEvaluation, 'shards' | 'identity'>): string =>
   hasFractions(entry) ? 'true' : 'household IS NOT NULL'
 
@@ -45,8 +45,8 @@ export async function countByHousehold(
   const columns = [by].flat()
   if (columns.includes(householdColumn) || !(hasHouseholds(entry) || hasFractions(entry)))
     return null
-  const groups: string[] = []
-  for (const column of columns) groups.push((await groupSql(entry, column, entries)) ?? 'NULL')
+  const groups = await groupColumnsSql(entry, columns, entries)
+  if (!groups) return null
   const named = groups.map((sql, i) => `${sql} AS g${i}`)
   const rows = await query<
     Omit<ClusterCounts, 'group'> & { known: boolean } & Record<`g${number}`, GroupValue>
@@ -122,8 +122,7 @@ export async function readHouseholdMoments(
       if (sql !== undefined) columns.set(name, sql)
     }
     const held = sets.filter(by => by.every(name => columns.has(name)))
-    for (let first = 0; first < members.length; first += evaluationsPerQuery) {
-      const some = members.slice(first, first + evaluationsPerQuery)
+    for (const some of queryBatches(members)) {
       const rows = await householdSums(some, { columns, sets: held })
       const byEntry = groupByKey(rows, ({ entry }) => entry)
       for (const { folder, key } of some) {
@@ -151,10 +150,8 @@ function groupMoments(
   sums: Omit<ClusterMoments, 'group'>,
 ): GroupMoments {
   const texts = values.map(String)
-  if (texts.length === 0) return { group: 'all', ...sums }
-  return texts.length === 1
-    ? { group: texts[0]!, ...sums }
-    : { group: joinedName(texts), values: texts, ...sums }
+  const group = groupName(texts)
+  return texts.length > 1 ? { group, values: texts, ...sums } : { group, ...sums }
 }
 
 /** Sums over the households of one group of one evaluation. */

@@ -82,8 +82,8 @@ export const hasFractions = ({ identity }: Pick<StoredEvaluation, 'identity'>): 
 export const metricNotStored = 'metric-not-stored'
 
 /**
- * Returns the evaluations with what each image counts for under a metric in place of whether its first class is right. An evaluation
- * of which that is not known for every image has no value, and a failure that says why.
+ * Returns the evaluations with what each image counts for under a metric in place of whether its first class is right. If that is
+ * not known for every image of an evaluation, no image of it has a value, and a failure says why.
  */
 export async function withMetric(
   entries: readonly StoredEvaluation[],
@@ -94,7 +94,7 @@ export async function withMetric(
   const failures: Failure[] = []
   const changed: StoredEvaluation[] = []
   for (const [i, entry] of entries.entries()) {
-    const found = await measureEvaluation(entry, outcomeMetric(name), join(folder, String(i)))
+    const found = await measureEvaluation(entry, name, join(folder, String(i)))
     changed.push(found.entry)
     if (found.reason !== null) {
       const { model, dataset } = entry.identity
@@ -106,40 +106,39 @@ export async function withMetric(
 
 async function measureEvaluation(
   entry: StoredEvaluation,
-  metric: OutcomeMetric,
+  name: Exclude<OutcomeMetricName, 'top1'>,
   folder: string,
 ): Promise<{ entry: StoredEvaluation; reason: string | null }> {
   await mkdir(folder)
+  const metric = outcomeMetric(name)
   const paths = shardPaths(entry)
-  const target = join(folder, 'rows.parquet')
-  const read = (value: string) =>
-    `SELECT * REPLACE (CASE WHEN correct1 IS NOT NULL THEN ${value} END AS correct1, NULL::BOOLEAN AS correct5)`
+  const file = 'rows.parquet'
+  const copyRows = (value: string, joined = '', files: readonly string[] = []): Promise<void> =>
+    copyQueryToParquet(
+      join(folder, file),
+      `SELECT a.* REPLACE (CASE WHEN correct1 IS NOT NULL THEN ${value} END AS correct1, NULL::BOOLEAN AS correct5)
+       FROM ${parquetRows()} a ${joined}`,
+      [paths, ...files],
+    )
   const [unknown] = await query<{ n: number; of: number }>(
     `SELECT count(*)::DOUBLE AS n, (SELECT count(correct1)::DOUBLE FROM ${parquetRows()}) AS "of"
      FROM ${parquetRows()} WHERE correct1 IS NOT NULL AND (${metric.sql}) IS NULL`,
     [paths],
   )
-  const identity: ResultKey = { ...entry.identity }
-  if (metric.name !== 'top1') identity.metric = metric.name
-  const shard = { ...entry.shards[0]!, start: 0, end: entry.rows, file: 'rows.parquet' }
+  const identity: ResultKey = { ...entry.identity, metric: name }
+  const shard = { ...entry.shards[0]!, start: 0, end: entry.rows, file }
   const copied: StoredEvaluation = { ...entry, identity, folder, shards: [shard] }
   if (unknown!.n === 0) {
-    await copyQueryToParquet(target, `${read(metric.sql)} FROM ${parquetRows()}`, [paths])
+    await copyRows(metric.sql)
     return { entry: copied, reason: null }
   }
   const values = metric.ofProbabilities && (await valuesFromLogits(entry, metric, folder))
   if (values !== undefined) {
-    await copyQueryToParquet(
-      target,
-      `${read('v.value')} FROM ${parquetRows()} a LEFT JOIN (SELECT id AS value_id, value FROM ${parquetRows(2)}) v ON a.id = v.value_id`.replace(
-        'SELECT *',
-        'SELECT a.*',
-      ),
-      [paths, literalPath(values)],
-    )
+    const named = `(SELECT id AS value_id, value FROM ${parquetRows(2)}) v`
+    await copyRows('v.value', `LEFT JOIN ${named} ON a.id = v.value_id`, [literalPath(values)])
     return { entry: copied, reason: null }
   }
-  await copyQueryToParquet(target, `${read('NULL::DOUBLE')} FROM ${parquetRows()}`, [paths])
+  await copyRows('NULL::DOUBLE')
   const what = isOfCounts(entry.identity)
     ? 'counts by group have no single images'
     : `not known for ${unknown!.n} of ${unknown!.of} images`

@@ -6,7 +6,7 @@ import { AnswerText } from './answerText.tsx'
 import { choiceOf, choiceQuery, type ScreenProps, toggleLink } from './choice.ts'
 import { Figure } from './figure.tsx'
 import { CountryMap } from './countryMap.tsx'
-import { DatasetSelect, emptyFilter, Filters, Name, Select, WhenLoaded } from './parts.tsx'
+import { DatasetSelect, emptyFilter, Filters, Name, nameOf, Select, WhenLoaded } from './parts.tsx'
 import { Photographs } from './photographs.tsx'
 import { ProgressFigure } from './progressFigure.tsx'
 import { linkTo } from './route.ts'
@@ -43,6 +43,7 @@ export function AnswerScreen({ overview, route }: Pick<ScreenProps, 'overview' |
 
 function ChoiceForm({ overview, route, choice }: ScreenProps) {
   const { model, dataset, filter } = choice
+  const { names } = overview
   const chosen = Object.entries(filter) as [keyof typeof filter, string][]
   return (
     <form class="filters">
@@ -61,9 +62,9 @@ function ChoiceForm({ overview, route, choice }: ScreenProps) {
             <a
               key={dimension}
               href={toggleLink(route, dimension, value)}
-              aria-label={`Remove the filter ${overview.names[value] ?? value}`}
+              aria-label={`Remove the filter ${nameOf(names, value)}`}
             >
-              {overview.names[value] ?? value} ×
+              {nameOf(names, value)} ×
             </a>
           ))}
         </p>
@@ -81,17 +82,18 @@ function PlacesFigure({ overview, route, choice, screen }: ScreenProps) {
   const country = places.country.find(({ group }) => group === filter.country)
   const rows = by === 'region' && country ? [...byAccuracy(known), country] : byAccuracy(known)
   const shown = rows.slice(0, maxPlaces)
-  const nameOf = (group: string): string => overview.names[group] ?? group
   const points = shown.map(({ group, n, errors, ...row }) => ({
     model,
-    region: nameOf(group),
+    region: nameOf(overview.names, group),
     n,
     errors,
     ...accuracyPercent(row),
   }))
   if (points.length === 0) return null
   const pick = (about: string): void => {
-    const row = shown.find(({ group }) => about.startsWith(`${model}, ${nameOf(group)}: `))
+    const row = shown.find(({ group }) =>
+      about.startsWith(`${model}, ${nameOf(overview.names, group)}: `),
+    )
     if (row) location.hash = toggleLink(route, row === country ? 'country' : by, row.group)
   }
   return (

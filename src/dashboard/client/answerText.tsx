@@ -1,6 +1,6 @@
 import { findingSentence, placeSentence } from '../../analysis/answerSentences.ts'
 import { type ScreenProps } from './choice.ts'
-import { Name } from './parts.tsx'
+import { Name, nameOf } from './parts.tsx'
 
 /** The answer in words, its percentages and points in bold. */
 export function AnswerText(props: ScreenProps) {
@@ -25,17 +25,16 @@ const Strong = ({ text }: { text: string }) => (
 function answerSentences({ overview, choice, screen }: ScreenProps): string {
   const { model, dataset, filter } = choice
   const { chosen, everywhere, disparity } = screen
-  const nameOf = (value: string): string => overview.names[value] ?? value
   const { region, country, ...rest } = filter
-  const within = Object.values(rest).map(nameOf)
+  const within = Object.values(rest).map(value => nameOf(overview.names, value))
   const title = within.length > 0 ? `${dataset.title} (${within.join(', ')})` : dataset.title
   const overall = { ...chosen, of: null }
   const progress = dataset.progress?.sentence ?? ''
   const place = country ?? region
   if (place !== undefined)
-    return `${placeSentence({ model, title, place: nameOf(place), overall, everywhere: everywhere.top1 })} ${progress}`
+    return `${placeSentence({ model, title, place: nameOf(overview.names, place), overall, everywhere: everywhere.top1 })} ${progress}`
   const placeOf = (group: string | null, top1: number | null) =>
-    group === null ? null : { group: nameOf(group), top1 }
+    group === null ? null : { group: nameOf(overview.names, group), top1 }
   const sentence = findingSentence({
     model,
     title,

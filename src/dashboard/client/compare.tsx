@@ -17,6 +17,7 @@ import {
   DatasetSelect,
   emptyFilter,
   Filters,
+  nameOf,
   presentDimensions,
   Select,
   DataTable,
@@ -112,7 +113,7 @@ function Changes({ data, by, route, pair, names }: ChangesProps) {
     {
       name: by,
       heading: by,
-      value: row => (row.by === 'overall' ? 'all images' : (names[row.group] ?? row.group)),
+      value: row => (row.by === 'overall' ? 'all images' : nameOf(names, row.group)),
       hint: row => row.group,
     },
     ...changeColumns,

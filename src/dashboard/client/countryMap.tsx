@@ -2,22 +2,24 @@ import { accuracyPercent } from '../../lib/table/values.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
 import { toggleLink, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
-import { Select } from './parts.tsx'
+import { nameOf, Select } from './parts.tsx'
 
 /** Each country's accuracy, or how far it is from that of all images; a click filters everything. */
 export function CountryMap({ overview, route, choice, screen }: ScreenProps) {
   const measure = route.query['measure'] === 'gap' ? 'gap' : 'accuracy'
   const all = screen.everywhere.top1 ?? 0
-  const nameOf = (group: string): string => overview.names[group] ?? group
+  const { names } = overview
   const rows = screen.places.country.flatMap(row => {
     const id = overview.countries[row.group]
     if (row.top1 === null || id === undefined) return []
-    return [{ country: nameOf(row.group), id, n: row.n, ...accuracyPercent(row) }]
+    return [{ country: nameOf(names, row.group), id, n: row.n, ...accuracyPercent(row) }]
   })
   if (rows.length === 0) return null
   const chosen = screen.places.country.find(({ group }) => group === choice.filter.country)
   const pick = (about: string): void => {
-    const row = screen.places.country.find(({ group }) => about.startsWith(`${nameOf(group)}: `))
+    const row = screen.places.country.find(({ group }) =>
+      about.startsWith(`${nameOf(names, group)}: `),
+    )
     if (row) location.hash = toggleLink(route, 'country', row.group)
   }
   const small = rows.some(({ n }) => n < defaultMinN)
@@ -46,7 +48,7 @@ export function CountryMap({ overview, route, choice, screen }: ScreenProps) {
             from: measure === 'gap' ? 100 * all : null,
           })
         }
-        chosen={chosen && `${nameOf(chosen.group)}: `}
+        chosen={chosen && `${nameOf(names, chosen.group)}: `}
         onPick={pick}
       />
     </section>

@@ -1,6 +1,7 @@
 import { type Dimension } from '../../analysis/datasetCounts.ts'
+import { groupByKey } from '../../lib/tally.ts'
 import { type ModelView } from '../views.ts'
-import { TableFrame, wholeNumberText } from './parts.tsx'
+import { nameOf, TableFrame, wholeNumberText } from './parts.tsx'
 
 type LabelRegionCell = ModelView['cells'][number]
 
@@ -13,8 +14,7 @@ interface HeatTableProps {
 /** A table of accuracy by label (rows) and region (columns), the largest difference first. Each cell links to its images. */
 export function HeatTable({ names, cells, link }: HeatTableProps) {
   const regions = [...new Set(cells.map(({ region }) => region))].sort()
-  const labels = new Map<string, LabelRegionCell[]>()
-  for (const cell of cells) labels.set(cell.label, [...(labels.get(cell.label) ?? []), cell])
+  const labels = groupByKey(cells, ({ label }) => label)
   const rows = [...labels].sort((a, b) => spreadOf(b[1]) - spreadOf(a[1]))
   return (
     <TableFrame
@@ -35,7 +35,7 @@ export function HeatTable({ names, cells, link }: HeatTableProps) {
         {rows.map(([label, row]) => (
           <tr key={label}>
             <th scope="row">
-              <span title={label}>{names[label] ?? label}</span>
+              <span title={label}>{nameOf(names, label)}</span>
             </th>
             {regions.map(region => (
               <HeatCell

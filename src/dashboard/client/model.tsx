@@ -1,3 +1,4 @@
+import { defaultMinN } from '../../metrics/disparity.ts'
 import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
 import { fieldColumn } from '../../lib/table/columns.ts'
@@ -5,20 +6,20 @@ import { percent, percentRange } from '../../lib/table/text.ts'
 import {
   type Dimension,
   dimensions,
-  groupFilter,
   type AccuracyEstimate,
   type GroupAccuracyEstimate,
 } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
+import { choiceOf, choiceQuery } from './choice.ts'
 import { useView } from './useView.ts'
 import { Figure } from './figure.tsx'
 import { HeatTable } from './heat.tsx'
 import {
   WhenLoaded,
-  datasetOf,
   DatasetSelect,
   Filters,
   emptyFilter,
+  nameOf,
   rateColumns,
   Select,
   DataTable,
@@ -29,14 +30,11 @@ import { linkTo, type Route } from './route.ts'
 /** One model on one data set: where it fails. */
 export function ModelView({ overview, route }: { overview: Overview; route: Route }) {
   const model = route.query['model'] ?? overview.models[0]!.name
-  const own = overview.datasets.filter(({ models }) => models.includes(model))
-  const dataset = datasetOf(
-    { ...overview, datasets: own.length > 0 ? own : overview.datasets },
-    route.query['dataset'],
-  )
-  const view = useView('model', { model, dataset: dataset.name, ...groupFilter(route.query) })
+  const choice = choiceOf(overview, { ...route, query: { ...route.query, model } })
+  const { dataset } = choice
+  const view = useView('model', choiceQuery(choice))
   const link = (more: Partial<Record<Dimension, string>>): string =>
-    linkTo('gallery', { model, dataset: dataset.name, ...groupFilter(route.query), ...more })
+    linkTo('gallery', { ...choiceQuery(choice), ...more })
   return (
     <>
       <h1 tabIndex={-1}>
@@ -53,7 +51,7 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
           route={route}
           name="dataset"
           dataset={dataset}
-          datasets={own}
+          datasets={overview.datasets.filter(({ models }) => models.includes(model))}
           reset={{ ...emptyFilter, by: '' }}
         />
         <Filters overview={overview} route={route} dataset={dataset} />
@@ -134,7 +132,7 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
           {
             name: 'group',
             heading: by,
-            value: ({ group }) => overview.names[group] ?? group,
+            value: ({ group }) => nameOf(overview.names, group),
             hint: ({ group }) => group,
             link: ({ group }) => link({ [by]: group }),
           },
@@ -184,8 +182,6 @@ function IntervalFigure({ rows, model, by, id, pick }: IntervalFigureProps) {
   )
 }
 
-const minN = 30
-
 interface CountryMapProps extends GroupFigureProps, Pick<Overview, 'countries'> {}
 
 function CountryMapFigure({ rows, countries, id, pick }: CountryMapProps) {
@@ -196,14 +192,14 @@ function CountryMapFigure({ rows, countries, id, pick }: CountryMapProps) {
       ? []
       : [{ country: row.group, id, n: row.n, ...accuracyPercent(row) }]
   })
-  if (!known.some(({ n }) => n >= minN)) return null
+  if (!known.some(({ n }) => n >= defaultMinN)) return null
   return (
     <Figure
       id={`map ${id}`}
       label="World map of accuracy by country; the table below has the numbers"
-      caption={`Top-1 accuracy in percent on each country’s images; hatched: fewer than ${minN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
+      caption={`Top-1 accuracy in percent on each country’s images; hatched: fewer than ${defaultMinN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
       spec={async width =>
-        (await import('../../report/figures/map.ts')).countryMapSpec(known, minN, { width })
+        (await import('../../report/figures/map.ts')).countryMapSpec(known, defaultMinN, { width })
       }
       onPick={pick}
     />

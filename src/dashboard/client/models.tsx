@@ -15,6 +15,7 @@ import {
   datasetOf,
   DatasetSelect,
   inPreprocessing,
+  nameOf,
   Filters,
   Select,
   DataTable,
@@ -154,7 +155,7 @@ interface ModelColumnsOptions extends Pick<Overview, 'names'> {
 
 function modelColumns({ link, names, x, y }: ModelColumnsOptions): PageColumn<ListedModel>[] {
   const hasPlaces = placeDimension(y) !== null
-  const placeOf = (place: string | null = null): string | null => place && (names[place] ?? place)
+  const placeOf = (place: string | null = null): string | null => place && nameOf(names, place)
   return [
     { ...fieldColumn('model'), link: row => link(row.model) },
     {

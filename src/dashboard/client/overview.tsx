@@ -4,7 +4,7 @@ import { fieldColumn, fieldColumns, intervalColumns } from '../../lib/table/colu
 import { durationText, percent } from '../../lib/table/text.ts'
 import { pollMs, useView } from './useView.ts'
 import { choiceOf } from './choice.ts'
-import { DataTable, inPreprocessing, WhenLoaded, wholeNumberText } from './parts.tsx'
+import { DataTable, inPreprocessing, nameOf, WhenLoaded, wholeNumberText } from './parts.tsx'
 import { type PageColumn } from '../../report/page/htmlTable.ts'
 import { linkTo, type Route } from './route.ts'
 import { AnswerScreen } from './answerScreen.tsx'
@@ -113,7 +113,7 @@ const placeText = (
   names: Overview['names'],
   place: string | null = null,
   accuracy: number | null = null,
-): string | null => place && `${names[place] ?? place} ${percent(accuracy)}`
+): string | null => place && `${nameOf(names, place)} ${percent(accuracy)}`
 
 const gainText = (gain: Finding['gain']): string => {
   if (!gain) return '–'

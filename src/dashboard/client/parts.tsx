@@ -11,6 +11,7 @@ import {
   shareColumn,
   type TableColumn,
 } from '../../lib/table/columns.ts'
+import { ownValue } from '../../lib/ownValue.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { linkTo, type Route } from './route.ts'
 import { type ViewState } from './useView.ts'
@@ -28,6 +29,10 @@ export const Name = ({ text }: { text: string }) => (
     ))}
   </>
 )
+
+/** Returns the name of a country or label that a data set writes as a code; other values are their own names. */
+export const nameOf = (names: Overview['names'], value: string): string =>
+  ownValue(names, value) ?? value
 
 /** Renders its children with the data once these have loaded, or the error. */
 export function WhenLoaded<T>({
@@ -141,7 +146,7 @@ export const Filters = ({ overview: { names }, route, dataset }: FiltersProps) =
         value={route.query[dimension] ?? ''}
         options={[
           ['', 'all'],
-          ...dataset.values[dimension].map(value => [value, names[value] ?? value] as const),
+          ...dataset.values[dimension].map(value => [value, nameOf(names, value)] as const),
         ]}
       />
     ))}

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { choiceQuery, type ScreenProps } from './choice.ts'
 import { isBundle } from './data.ts'
-import { WhenLoaded, wholeNumberText } from './parts.tsx'
+import { nameOf, WhenLoaded, wholeNumberText } from './parts.tsx'
 import { PhotographTile, type PictureChoice, PictureDialog } from './picture.tsx'
 import { linkTo } from './route.ts'
 import { useView } from './useView.ts'
@@ -22,7 +22,7 @@ export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'rou
   return (
     <section class="photographs" aria-labelledby="photographs-title">
       <h2 id="photographs-title">
-        Wrong{place === undefined ? '' : ` in ${overview.names[place] ?? place}`}
+        Wrong{place === undefined ? '' : ` in ${nameOf(overview.names, place)}`}
       </h2>
       <WhenLoaded of={view}>
         {({ total, items }) => {

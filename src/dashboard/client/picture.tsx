@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { percent } from '../../lib/table/text.ts'
 import { type GalleryItem, type ModelAnswer } from '../pages.ts'
-import { WhenLoaded } from './parts.tsx'
+import { nameOf, WhenLoaded } from './parts.tsx'
 import { useView } from './useView.ts'
 
 /** The thumbnail, or a note that there is none. */
@@ -29,8 +29,8 @@ interface TileProps {
 /** A thumbnail with its truth and what each model answered; it opens large. */
 export function PhotographTile({ item, names, onOpen }: TileProps) {
   const { image, label, answers, country, region, status } = item
-  const truth = names[label] ?? label
-  const place = country === null ? region : (names[country] ?? country)
+  const truth = nameOf(names, label)
+  const place = country === null ? region : nameOf(names, country)
   return (
     <button type="button" class="tile" onClick={onOpen} title={`${label}, ${item.id}`}>
       <Picture address={image} label={truth} />
@@ -66,8 +66,8 @@ export function PictureDialog({ item, query, other, names, onClose }: PictureDia
   const dialog = useRef<HTMLDialogElement>(null)
   useEffect(() => dialog.current?.showModal(), [])
   const { id, large, label, accepted, region, country, income, status, answers } = item
-  const truth = names[label] ?? label
-  const place = [country && (names[country] ?? country), region, income]
+  const truth = nameOf(names, label)
+  const place = [country && nameOf(names, country), region, income]
     .filter(text => text !== null)
     .join(', ')
   const others = accepted.filter(name => name !== truth)
@@ -87,7 +87,7 @@ export function PictureDialog({ item, query, other, names, onClose }: PictureDia
           {place !== '' && <p>{place}</p>}
           {status !== 'ok' && <p class="wrong">{status}</p>}
           {answers.map(answer => (
-            <TopClasses key={answer.model} {...answer} named />
+            <TopClasses key={answer.model} {...answer} />
           ))}
           {answers.length === 1 && other !== undefined && (
             <OtherAnswer query={{ ...query, model: other }} id={id} />
@@ -104,18 +104,16 @@ export function PictureDialog({ item, query, other, names, onClose }: PictureDia
 
 function OtherAnswer({ query, id }: { query: Readonly<Record<string, string>>; id: string }) {
   const view = useView('answer', { ...query, id })
-  return <WhenLoaded of={view}>{answer => <TopClasses {...answer} named />}</WhenLoaded>
+  return <WhenLoaded of={view}>{answer => <TopClasses {...answer} />}</WhenLoaded>
 }
 
-function TopClasses({ model, correct, top, named }: ModelAnswer & { named: boolean }) {
+function TopClasses({ model, correct, top }: ModelAnswer) {
   const verdict = correct === null ? 'not judged' : correct ? 'right' : 'wrong'
   return (
     <>
-      {named && (
-        <p class={verdict}>
-          {model}: {verdict}
-        </p>
-      )}
+      <p class={verdict}>
+        {model}: {verdict}
+      </p>
       <ol class="top">
         {top.map(({ label, p, accepted }, i) => (
           <li key={i} class={accepted ? 'right' : ''}>

@@ -4,7 +4,7 @@ import { drawnLine, type ProgressRow, progressSpec } from '../../report/figures/
 import { type DatasetFact, type Overview, type ProgressFact, type ScatterRow } from '../views.ts'
 import { choiceQuery, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
-import { WhenLoaded } from './parts.tsx'
+import { nameOf, WhenLoaded } from './parts.tsx'
 import { linkTo } from './route.ts'
 import { useView } from './useView.ts'
 
@@ -54,7 +54,7 @@ function FilteredProgress(props: DrawingProps) {
 function ProgressDrawing({ overview, choice, progress, reference, filtered }: DrawingProps) {
   const { model, dataset, filter } = choice
   const rows = progressRows(overview, { dataset, progress, filtered })
-  const where = Object.values(filter).map(value => overview.names[value] ?? value)
+  const where = Object.values(filter).map(value => nameOf(overview.names, value))
   const names = { reference, geographic: [dataset.title, ...where].join(', '), model }
   const lines = filtered ? { ...progress.lines, geographic: geographicLine(rows) } : progress.lines
   if (rows.length < 2) return <p>Too few models have images of this choice.</p>

@@ -1,4 +1,5 @@
 /** The one renderer of tables in pages: the report writes its markup, the dashboard puts it into its views. */
+import { groupByKey } from '../../lib/tally.ts'
 import { markup, type Markup } from './markup.ts'
 import {
   type TableColumn,
@@ -47,9 +48,7 @@ export function htmlTable<Row>({
     ({ column: { heading, isHidden }, isNumeric }) =>
       markup`<th scope="col"${isNumeric && markup` class="number"`}${isHidden && markup` data-hidden`}>${heading}</th>`,
   )
-  const groups = new Map<string, Row[]>()
-  for (const row of shown) groups.set(groupOf(row), [...(groups.get(groupOf(row)) ?? []), row])
-  const bodies = [...groups].map(([group, own]) => {
+  const bodies = [...groupByKey(shown, groupOf)].map(([group, own]) => {
     const heading =
       group !== '' &&
       markup`<tr class="group"><th scope="rowgroup" colspan="${readable.length}">${group} <span>${own.length}</span></th></tr>`
