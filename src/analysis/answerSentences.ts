@@ -1,6 +1,6 @@
 /** Says the accuracy of a model and its disparity in words, for the terminal, the dashboard and the report. */
 import { countText, pEquation, percent } from '../lib/table/text.ts'
-import { intervalText, signedText } from '../lib/table/values.ts'
+import { bracketedInterval, inPoints, signedText } from '../lib/table/values.ts'
 import { type GroupAccuracyRow } from '../results/run.ts'
 import { type InferenceRow } from './disparityInference.ts'
 
@@ -54,10 +54,7 @@ export function placeSentence({ model, title, place, overall, everywhere }: Plac
   if (overall.top1 === null || everywhere === null)
     return `${model} has no prediction for an image of ${title} in ${place}.`
   const { low, high } = overall
-  const range =
-    low === null || high === null
-      ? ''
-      : ` (95 % interval ${intervalText({ low: 100 * low, high: 100 * high }, 1)})`
+  const range = low === null || high === null ? '' : bracketedInterval(inPoints([low, high]), 1)
   const points = signedText(100 * Math.abs(overall.top1 - everywhere), 1)
   const order = overall.top1 < everywhere ? 'fewer' : 'more'
   return `${model} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} in ${place} right${range}, ${points} points ${order} than the ${percent(everywhere)} % of all places.`
@@ -73,9 +70,7 @@ export const isBeyondChance = ({ interval, p }: Pick<InferenceRow, 'interval' | 
 
 /** Returns the interval of a disparity, and whether it can be told from chance. */
 function disparityText({ interval, p, reason }: DisparityFacts): string {
-  const range = interval
-    ? ` (95 % interval ${intervalText({ low: 100 * interval[0], high: 100 * interval[1] }, 1)})`
-    : ''
+  const range = bracketedInterval(interval && inPoints(interval), 1)
   const isShown = isBeyondChance({ interval, p })
   const chance =
     p === null

@@ -16,7 +16,7 @@ import { compareProgress, headlinePairs } from '../analysis/progress/progress.ts
 import { pairSentence } from '../analysis/progress/sentence.ts'
 import { imagesByModel } from '../analysis/runView.ts'
 import { accuracyTable } from '../metrics/progress.ts'
-import { drawnLine } from '../report/figures/progress.ts'
+import { panelLine } from '../report/figures/linePanel.ts'
 import { type Run } from '../results/run.ts'
 import { modelDisparity } from './screen.ts'
 import { type DatasetFact, type ProgressFact, scatterRows } from './views.ts'
@@ -89,7 +89,7 @@ export function progressFacts(
           sentence: pairSentence(comparison, pair),
           reference: comparison.reference.name,
           standard: { title: standard.title, datasets: standard.datasets },
-          lines: { standard: drawnLine(gap.standard), geographic: drawnLine(gap.geographic) },
+          lines: { standard: panelLine(gap.standard), geographic: panelLine(gap.geographic) },
           models: line!.models,
         },
       ],

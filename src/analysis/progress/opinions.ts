@@ -1,5 +1,5 @@
 /** Second opinions on progress gaps: without a family, by a mixed model, corrected for errors of the reference. */
-import { intervalText, signedText } from '../../lib/table/values.ts'
+import { endsText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { gapOpinions, type GapOpinions } from '../../metrics/gapOpinions.ts'
 import { type AccuracyTable } from '../../metrics/progress.ts'
@@ -19,7 +19,7 @@ export const pairOpinions = (
  *
  * @example
  * opinionsText(comparison, pair, pairOpinions(evidence.accuracies, line, pair))
- * // 'second opinions on the gap of ImageNet-Sketch and GeoDE, 0.62: 0.58 (without vit) to 0.66 (without resnet) …'
+ * // 'second opinions on the gap between ImageNet-Sketch and GeoDE, 0.62: 0.58 (without vit) to 0.66 (without resnet) …'
  */
 export function opinionsText(
   { reference, cluster }: Pick<ProgressComparison, 'reference' | 'cluster'>,
@@ -53,4 +53,4 @@ const clusterNouns: Readonly<Record<ModelClustering, string>> = {
 const number = (value: number): string => signedText(value, 2)
 
 const intervalInBrackets = (interval: Interval | null): string =>
-  interval === null ? '' : ` (${intervalText({ low: interval[0], high: interval[1] }, 2)})`
+  interval === null ? '' : ` (${endsText(interval, 2)})`

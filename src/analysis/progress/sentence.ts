@@ -1,6 +1,6 @@
 /** Says progress in words, as far as the intervals bear it. */
 import { countText } from '../../lib/table/text.ts'
-import { intervalText, signedText } from '../../lib/table/values.ts'
+import { endsText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { type ProgressRate } from '../../metrics/progress.ts'
 import {
@@ -56,8 +56,8 @@ function outcomeText({ geographic, gap }: ProgressPair, { axis }: Axes): string 
   return `: ${gap.ratio!.toFixed(1)} times (${rangeText(ratio, 1)}; ${models})`
 }
 
-const rangeText = ([low, high]: Interval, digits: number): string =>
-  `95 % interval ${intervalText({ low, high }, digits)}`
+const rangeText = (interval: Interval, digits: number): string =>
+  `95 % interval ${endsText(interval, digits)}`
 
 /** Returns the sentence on a line's standard benchmarks where there is no geographic data set. */
 function ratesSentence(axes: Axes, { rates, models }: LineProgress): string {

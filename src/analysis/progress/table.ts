@@ -10,7 +10,6 @@ import { createTable, type Table } from '../../lib/table/table.ts'
 import { intervalText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { type GapOpinions } from '../../metrics/gapOpinions.ts'
-import { type AccuracyTable } from '../../metrics/progress.ts'
 import { datacompEnding } from '../datasetRoles.ts'
 import { type ModelClustering, type ProgressEvidence, unknownPretraining } from './evidence.ts'
 import {
@@ -48,14 +47,17 @@ export interface ProgressTableRow {
   opinions: GapOpinions | null
 }
 
+/** The second opinions on each pair of a comparison. */
+type OpinionsByPair = ReadonlyMap<ProgressPair, GapOpinions>
+
 /** Returns the rows of all lines of a comparison, with second opinions on each gap. */
 const progressTableRows = (
   { lines }: ProgressComparison,
-  accuracies: AccuracyTable,
+  opinions: OpinionsByPair,
 ): ProgressTableRow[] =>
   lines.flatMap(line =>
     line.pairs.length > 0
-      ? line.pairs.map(pair => pairRow(line.kind, pair, pairOpinions(accuracies, line, pair)))
+      ? line.pairs.map(pair => pairRow(line.kind, pair, opinions.get(pair)!))
       : line.rates.map(rate => rateRow(line.kind, rate)),
   )
 
@@ -115,16 +117,17 @@ type RowField<T> = {
   [K in keyof ProgressTableRow]: ProgressTableRow[K] extends T ? K : never
 }[keyof ProgressTableRow]
 
-/** Returns the column of a number with fixed digits. */
+/** Returns the column of a number with fixed digits; `factor` is between the value and what readers see. */
 const numberColumn = (
   field: RowField<number | null>,
   { name, heading, digits }: { name: string; heading: string; digits: number },
+  factor = 1,
 ): TableColumn<ProgressTableRow> => ({
   name,
   heading,
   type: 'number',
   value: row => row[field],
-  show: row => (row[field] === null ? '–' : signedText(row[field], digits)),
+  show: row => (row[field] === null ? '–' : signedText(factor * row[field], digits)),
 })
 
 /** Returns the columns of an interval: one for readers, both ends for programs. */
@@ -148,20 +151,12 @@ const endsColumns = (
   ]
 }
 
-const shareAsPoints = (share: number | null): string =>
-  share === null ? '–' : signedText(100 * share, 1)
-
+/** Returns the column of a difference of shares, shown in points. */
 const improvementColumn = (
   field: RowField<number | null>,
   name: string,
   heading: string,
-): TableColumn<ProgressTableRow> => ({
-  name,
-  heading,
-  type: 'number',
-  value: row => row[field],
-  show: row => shareAsPoints(row[field]),
-})
+): TableColumn<ProgressTableRow> => numberColumn(field, { name, heading, digits: 1 }, 100)
 
 /** Columns for programs; readers have the opinions on the main pairs in the notes. */
 const opinionColumns: TableColumn<ProgressTableRow>[] = (
@@ -246,7 +241,12 @@ export function progressTable(
   comparison: ProgressComparison,
   evidence: Pick<ProgressEvidence, 'accuracies' | 'notes' | 'syntheticNote'>,
 ): Table {
-  const rows = progressTableRows(comparison, evidence.accuracies)
+  const opinions: OpinionsByPair = new Map(
+    comparison.lines.flatMap(line =>
+      line.pairs.map(pair => [pair, pairOpinions(evidence.accuracies, line, pair)] as const),
+    ),
+  )
+  const rows = progressTableRows(comparison, opinions)
   const sentences = comparison.lines.flatMap(line => progressSentences(comparison, line))
   return createTable(
     {
@@ -254,7 +254,7 @@ export function progressTable(
       sentences,
       title: `Progress against ${comparison.reference.title}`,
       notes: [
-        ...opinionNotes(comparison, evidence.accuracies),
+        ...opinionNotes(comparison, opinions),
         ...meaningNotes(comparison, rows),
         evidence.syntheticNote ?? [],
         evidence.notes,
@@ -266,11 +266,9 @@ export function progressTable(
 }
 
 /** Returns the second opinions on the pairs that the sentences are about. */
-const opinionNotes = (comparison: ProgressComparison, accuracies: AccuracyTable): string[] =>
+const opinionNotes = (comparison: ProgressComparison, opinions: OpinionsByPair): string[] =>
   comparison.lines.flatMap(line =>
-    headlinePairs(line).flatMap(
-      pair => opinionsText(comparison, pair, pairOpinions(accuracies, line, pair)) ?? [],
-    ),
+    headlinePairs(line).flatMap(pair => opinionsText(comparison, pair, opinions.get(pair)!) ?? []),
   )
 
 /** Returns what the columns mean and what restricts them. */

@@ -1,6 +1,7 @@
 import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
-import { drawnLine, type ProgressRow, progressSpec } from '../../report/figures/progress.ts'
+import { panelLine } from '../../report/figures/linePanel.ts'
+import { type ProgressRow, progressSpec } from '../../report/figures/progress.ts'
 import { type DatasetFact, type Overview, type ProgressFact, type ScatterRow } from '../views.ts'
 import { choiceQuery, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
@@ -120,7 +121,7 @@ const accuraciesOf = (dataset: DatasetFact | undefined): ReadonlyMap<string, num
 
 function geographicLine(rows: readonly ProgressRow[]) {
   const fitted = rows.filter(row => row.fitted)
-  return drawnLine(
+  return panelLine(
     fitLine(
       fitted.map(({ reference }) => reference / 100),
       fitted.map(({ geographic }) => geographic / 100),

@@ -29,3 +29,17 @@ export const intervalText = (
   digits: number,
 ): string =>
   low === null || high === null ? '–' : `${signedText(low, digits)} to ${signedText(high, digits)}`
+
+/** The low and the high end of an interval. */
+type Ends = readonly [low: number, high: number]
+
+/** `0.41 to 0.65` */
+export const endsText = ([low, high]: Ends, digits: number): string =>
+  intervalText({ low, high }, digits)
+
+/** ` (95 % interval 0.41 to 0.65)`; empty without an interval. */
+export const bracketedInterval = (interval: Ends | null, digits: number): string =>
+  interval ? ` (95 % interval ${endsText(interval, digits)})` : ''
+
+/** Returns an interval of shares in percentage points. */
+export const inPoints = ([low, high]: Ends): Ends => [100 * low, 100 * high]

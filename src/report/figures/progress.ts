@@ -8,8 +8,7 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
-import { linePanelsSpec, type LinePanel, type PanelSeries } from './linePanel.ts'
-import { type Line } from '../../metrics/regression.ts'
+import { linePanelsSpec, type LinePanel, panelLine, type PanelSeries } from './linePanel.ts'
 import { type AccuracyAxis, type ProgressGap, pointsOf } from '../../metrics/progress.ts'
 import { progressEvidence, type ProgressEvidence } from '../../analysis/progress/evidence.ts'
 import {
@@ -223,13 +222,7 @@ function progressPanels(
       geographic: at(dataset, model),
       fitted: line.models.includes(model),
     }))
-    const lines = { standard: drawnLine(gap.standard), geographic: drawnLine(gap.geographic) }
+    const lines = { standard: panelLine(gap.standard), geographic: panelLine(gap.geographic) }
     return rows.length < 2 ? [] : [{ title, subtitle: gapText(gap), rows, lines }]
   })
 }
-
-export const drawnLine = ({
-  slope,
-  intercept,
-}: Pick<Line, 'slope' | 'intercept'>): ProgressPanel['lines']['standard'] =>
-  slope === null || intercept === null ? null : { slope, intercept }

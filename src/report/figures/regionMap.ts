@@ -12,7 +12,13 @@ import { type MapShape, worldSpec } from './map.ts'
 import { regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { fontSizePx, ink } from './theme.ts'
-import { percentValue, range95, signedText } from '../../lib/table/values.ts'
+import {
+  bracketedInterval,
+  inPoints,
+  percentValue,
+  range95,
+  signedText,
+} from '../../lib/table/values.ts'
 import { pixelText, type TopLevelSpec } from './vegaLite.ts'
 
 /** A country of the data set and the region that it belongs to there. */
@@ -87,7 +93,7 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const difference =
     value === null || !interval
       ? `${rows[0]!.region} − ${rows.at(-1)!.region}: ${signedText(rows[0]!.accuracy - rows.at(-1)!.accuracy, 1)} points`
-      : `Europe − Africa: ${signedText(100 * value, 1)} points (95 % interval ${signedText(100 * interval[0], 1)} to ${signedText(100 * interval[1], 1)})`
+      : `Europe − Africa: ${signedText(100 * value, 1)} points${bracketedInterval(inPoints(interval), 1)}`
   return {
     id: figureId('region-map', name),
     title: `${leadText(rows.map(({ region, accuracy }) => ({ place: region, accuracy })))!} on ${name}`,

@@ -1,13 +1,12 @@
 import { type RunView } from '../../analysis/runView.ts'
 import { type DatasetFinding, datasetFinding } from '../../analysis/runSentence.ts'
-import { countText } from '../../lib/table/text.ts'
-import { signedText } from '../../lib/table/values.ts'
+import { countText, percent } from '../../lib/table/text.ts'
+import { endsText, inPoints, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { folded, markup, type Markup } from './markup.ts'
 import { drawnUnitText } from './resultTables.ts'
-import { percent } from '../../lib/table/text.ts'
 
 /** Returns the main numbers, then sentences that rules write from the results. */
 export async function summarySection(results: RunView): Promise<Markup> {
@@ -49,7 +48,7 @@ function tiles(
       [
         'disparity',
         `${pointsNumber(disparity.disparity)} points`,
-        disparity.interval ? pointsIntervalText(disparity.interval) : '',
+        disparity.interval ? endsText(inPoints(disparity.interval), 1) : '',
       ],
     )
   }
@@ -57,9 +56,7 @@ function tiles(
   if (widest) {
     const { gap, standard } = widest
     const { difference } = gap.intervals
-    const more = difference
-      ? `${signedText(difference[0], 2)} to ${signedText(difference[1], 2)}`
-      : ''
+    const more = difference ? endsText(difference, 2) : ''
     numbers.push([`progress gap to ${standard}`, signedText(gap.difference!, 2), more])
   }
   return markup`<dl class="tiles">${numbers.map(
@@ -92,9 +89,7 @@ function disparitySentences(finding: DatasetFinding): (Markup | string)[] {
   const start = `${models > 1 ? `The best of ${models} models, ${model},` : model} reaches ${accuracyWithInterval(overall)}`
   if (!best || !worst || disparity.disparity === null)
     return [`${start}. No disparity: ${disparity.reason ?? ''}.`]
-  const range = disparity.interval
-    ? ` (95 % interval ${pointsIntervalText(disparity.interval)})`
-    : ''
+  const range = bracketedInterval(disparity.interval && inPoints(disparity.interval), 1)
   const first = markup`${start}, from ${accuracyWithInterval(best)} for ${best.group} to ${accuracyWithInterval(worst)} for ${worst.group}: a disparity of <strong>${pointsNumber(disparity.disparity)} points</strong>${range}. ${europeAfricaSentence(finding)}`
   const { warning } = disparity
   const failures = warning === null ? '' : `Read it with care: ${warning}.`
@@ -113,7 +108,7 @@ function chanceSentence({ disparity }: DatasetFinding): string {
 function europeAfricaSentence({ disparity }: DatasetFinding): string {
   const { europeMinusAfrica: value, europeMinusAfricaInterval: interval } = disparity
   if (value === null || !interval) return ''
-  return `Europe minus Africa: ${signedText(100 * value, 1)} points (95 % interval ${pointsIntervalText(interval)}).`
+  return `Europe minus Africa: ${signedText(100 * value, 1)} points${bracketedInterval(inPoints(interval), 1)}.`
 }
 
 function acrossModelsSentence(
@@ -148,10 +143,8 @@ function gapSentence(
 const isClear = (interval: Interval | null): boolean =>
   interval !== null && (interval[0] > 0 || interval[1] < 0)
 
-const bracketedInterval = (interval: Interval | null | undefined, digits: number): string =>
-  interval
-    ? ` (95 % interval ${signedText(interval[0], digits)} to ${signedText(interval[1], digits)})`
-    : ''
+const bracketedInterval = (interval: Interval | null, digits: number): string =>
+  interval ? ` (95 % interval ${endsText(interval, digits)})` : ''
 
 function trendSentences(results: RunView, dataset: string): Markup[] {
   const found = trendFinding(results, dataset)
@@ -189,9 +182,6 @@ function errorSentence({ run, accuracyBy: by }: RunView): string {
 }
 
 const pointsNumber = (share: number): string => (100 * share).toFixed(1)
-
-const pointsIntervalText = ([low, high]: Interval): string =>
-  `${signedText(100 * low, 1)} to ${signedText(100 * high, 1)}`
 
 const accuracyIntervalText = ({ low, high, reason }: DatasetFinding['overall']): string =>
   low === null ? (reason ?? '') : `${percent(low)} to ${percent(high)}`
