@@ -5,8 +5,8 @@ import { mean } from '../metrics/numbers.ts'
 import { distinctFieldValues } from '../results/store.ts'
 import { findModelName } from '../models/findModelName.ts'
 import { type ProgressEvidence } from './progress/evidence.ts'
-import { compareProgress, headlinePairs } from './progress/progress.ts'
-import { type DatasetFinding, runSentence } from './runSentence.ts'
+import { headlinePairs } from './progress/progress.ts'
+import { type DatasetFinding, type DatasetProgress, runSentence } from './runSentence.ts'
 import { modelToShow, type RunView } from './runView.ts'
 
 /** The accuracy of a model in one place. */
@@ -69,13 +69,13 @@ export async function firstScreen(
     name === undefined
       ? modelToShow(results, about)
       : findModelName(name, [...(results.accuracies.get(about)?.keys() ?? [])])
-  const { sentence, finding } = await runSentence(results, { dataset, model, evidence })
+  const { sentence, finding, progress } = await runSentence(results, { dataset, model, evidence })
   return {
     sentence,
     finding,
     places: finding === null ? [] : placesOf(results, finding),
     small: finding?.disparity.leftOut ?? [],
-    progress: dataset === undefined ? null : progressOf(evidence, dataset),
+    progress: progress && progressOf(evidence, progress),
     others: geographic.filter(other => other !== dataset),
     preprocessing: {
       shown: results.preprocessing,
@@ -110,13 +110,12 @@ function placesOf(results: RunView, { dataset, model, by }: DatasetFinding): Pla
 }
 
 /** Returns the series of the standard benchmark that stands for the others and of the data set; null with fewer than three models. */
-function progressOf(evidence: ProgressEvidence, dataset: string): FirstScreen['progress'] {
-  if (evidence.roles.reference === null) return null
-  const { lines, reference } = compareProgress(evidence, { geographic: [dataset] })
-  const line = lines.find(({ pairs }) => pairs.length > 0)
-  const [pair] = line ? headlinePairs(line) : []
-  if (!pair) return null
-  const at = (name: string, model: string): number => evidence.accuracies.get(name)!.get(model)!
+function progressOf(
+  { accuracies }: Pick<ProgressEvidence, 'accuracies'>,
+  { comparison: { reference }, line }: DatasetProgress,
+): FirstScreen['progress'] {
+  const pair = headlinePairs(line)[0]!
+  const at = (name: string, model: string): number => accuracies.get(name)!.get(model)!
   const models = pair.gap.standard.models.toSorted(
     (a, b) => at(reference.name, a) - at(reference.name, b),
   )

@@ -6,7 +6,7 @@ import { findingSentence, imagesText } from './answerSentences.ts'
 import { placeColumn } from './datasetRoles.ts'
 import { inferDisparities, type InferenceRow } from './disparityInference.ts'
 import { progressEvidence, type ProgressEvidence } from './progress/evidence.ts'
-import { compareProgress } from './progress/progress.ts'
+import { compareProgress, type LineProgress, type ProgressComparison } from './progress/progress.ts'
 import { progressSentences } from './progress/sentence.ts'
 import { modelToShow, type RunView } from './runView.ts'
 
@@ -91,6 +91,15 @@ export interface RunAnswer {
   sentence: string
   /** The numbers behind the first part; null if no data set has places. */
   finding: DatasetFinding | null
+  /** The numbers behind the progress; null if it cannot be compared. */
+  progress: DatasetProgress | null
+}
+
+/** Progress on one geographic data set. */
+export interface DatasetProgress {
+  comparison: ProgressComparison
+  /** The first line of models that has accuracies on the data set. */
+  line: LineProgress
 }
 
 /** What a run's answer is about. */
@@ -116,11 +125,15 @@ export async function runSentence(
   const { dataset = results.roles.geographic[0], model } = options
   const finding = dataset === undefined ? null : await datasetFinding(results, dataset, { model })
   const evidence = options.evidence ?? progressEvidence(results)
+  const progress = dataset === undefined ? null : datasetProgress(evidence, dataset)
   return {
     finding,
+    progress,
     sentence: [
       finding === null ? plainSentence(results, model) : findingSentence(finding),
-      ...progressText(evidence, dataset),
+      ...(progress && progress.line.models.length > 1
+        ? progressSentences(progress.comparison, progress.line)
+        : []),
     ].join(' '),
   }
 }
@@ -135,10 +148,9 @@ function plainSentence(results: RunView, asked: string | undefined): string {
   return `${overall.model} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${results.titleOf(reference)} right; no data set has regions or countries, so nothing is known of places.`
 }
 
-/** Returns the sentence on the progress gap to a data set, of the first line that has one. */
-function progressText(evidence: ProgressEvidence, dataset: string | undefined): string[] {
-  if (evidence.roles.reference === null || dataset === undefined) return []
+function datasetProgress(evidence: ProgressEvidence, dataset: string): DatasetProgress | null {
+  if (evidence.roles.reference === null) return null
   const comparison = compareProgress(evidence, { geographic: [dataset] })
   const line = comparison.lines.find(({ pairs }) => pairs.length > 0)
-  return line && line.models.length > 1 ? progressSentences(comparison, line) : []
+  return line ? { comparison, line } : null
 }
