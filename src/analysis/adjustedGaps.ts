@@ -7,50 +7,23 @@ import { incomeSlopes, type IncomePoint } from '../metrics/incomeSlopes.ts'
 import { type Estimate, type Interval } from '../metrics/intervals.ts'
 import { fitBetaPrior, shrunkenShare } from '../metrics/shrinkage.ts'
 import { pointsText } from '../lib/table/text.ts'
-import { countByColumns } from '../results/counts.ts'
-import { countByHousehold } from '../results/households.ts'
 import { isOfCounts } from '../results/schema.ts'
-import { type EvaluationId, type StoredEvaluation } from '../results/store.ts'
+import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
 import { type Run } from '../results/run.ts'
+import { type CombinationCounts, countCombinations } from './combinationCounts.ts'
 
-/** Counts of one combination of values, in one household if these are known. */
-interface CombinationCounts {
-  values: readonly string[]
-  cluster?: string
-  n: number
-  top1: number
-}
-
-/** Returns the counts by columns, and by household if the data set names them; images without a value are left out. */
-async function combinationsOf(
-  entry: StoredEvaluation,
-  columns: readonly string[],
-  run: Run,
-): Promise<CombinationCounts[]> {
-  const households = await countByHousehold(entry, columns, run.entries)
-  if (households)
-    return households.map(({ values, cluster, n, top1 }) => ({ values, cluster, n, top1 }))
-  const stored = columns.filter(column => column !== 'label')
-  return groupBy(await countByColumns(entry, stored), columns).groups.map(
-    ({ groups, n, top1 }) => ({ values: columns.map(column => String(groups[column])), n, top1 }),
-  )
-}
-
-const idOf = ({ identity: { model, dataset, preprocessing } }: StoredEvaluation): EvaluationId => ({
-  model,
-  dataset,
-  preprocessing,
-})
-
-/** Returns the columns that an evaluation has: its own, and `income_group` of quarters of a numeric `income`. */
+/** Returns the column of incomes that an evaluation has: its own, or `income_group` of quarters of a numeric `income`. */
 const incomeColumnOf = ({ shards }: StoredEvaluation): 'income_group' | null =>
   ['income_group', 'income'].some(name => shards[0]!.columns.includes(name)) ? 'income_group' : null
 
-/** Returns Europe and Africa if a column has both with enough images, else the best and the worst group seen. */
-function pairOf(
-  groups: readonly { group: string; n: number; top1: number }[],
-  minN: number,
-): [string, string] | null {
+/**
+ * Returns Europe and Africa if the first of the columns has both with enough images, else the best and the worst group seen in it.
+ */
+function pairOf(cells: readonly CombinationCounts[], minN: number): [string, string] | null {
+  const { groups } = groupBy(
+    cells.map(({ values, n, top1 }) => ({ groups: { group: values[0]! }, n, top1 })),
+    ['group'],
+  )
   const large = groups.filter(({ n }) => n >= minN).map(({ group }) => group)
   if (large.includes('Europe') && large.includes('Africa')) return ['Europe', 'Africa']
   const { best, worst } = disparity(groups, minN)
@@ -86,15 +59,11 @@ export async function adjustedGaps(
     if (isOfCounts(entry.identity)) continue
     const income = incomeColumnOf(entry)
     const all = ['label', ...(income !== null && by !== income ? [income] : [])]
-    const cells = await combinationsOf(entry, [by, ...all], run)
-    const totals = groupBy(
-      cells.map(({ values, n, top1 }) => ({ groups: { [by]: values[0]! }, n, top1 })),
-      [by],
-    ).groups
-    const pair = pairOf(totals, minN)
+    const cells = await countCombinations(entry, [by, ...all], { run })
+    const pair = pairOf(cells, minN)
     if (!pair) continue
     const { found, factors, note } = splitGap(cells, pair, all)
-    const id = { ...idOf(entry), pair: pair.join(' − ') }
+    const id = { ...evaluationIdOf(entry), pair: pair.join(' − ') }
     rows.push(
       { ...id, part: 'gap', ...found.gap },
       ...found.parts.map((part, i) => ({ ...id, part: partNames[factors[i]!]!, ...part })),
@@ -177,7 +146,7 @@ export interface ShrunkenRow extends EvaluationId {
 /** Returns the cells of each evaluation by their shrunken accuracy, the worst first. */
 export function shrunkenRows(run: Run, by: readonly string[]): ShrunkenRow[] {
   return run.entries.flatMap(entry => {
-    const id = idOf(entry)
+    const id = evaluationIdOf(entry)
     const cells = run
       .accuracy({ ...id, by })
       .flatMap(({ group, n, top1 }) =>
@@ -209,13 +178,9 @@ export async function incomeRegionRows(
   const rows: IncomeRegionRow[] = []
   for (const entry of run.entries) {
     if (incomeColumnOf(entry) === null) continue
-    const id = idOf(entry)
-    const levels = await combinationsOf(entry, [by, 'income_group'], run)
-    const totals = groupBy(
-      levels.map(({ values, n, top1 }) => ({ groups: { [by]: values[0]! }, n, top1 })),
-      [by],
-    ).groups
-    const pair = pairOf(totals, minN)
+    const id = evaluationIdOf(entry)
+    const levels = await countCombinations(entry, [by, 'income_group'], { run })
+    const pair = pairOf(levels, minN)
     if (pair) rows.push(...levelRows(levels, pair).map(row => ({ ...id, ...row })))
     rows.push(...(await slopeRows(entry, by, { run, levels })).map(row => ({ ...id, ...row })))
   }
@@ -310,7 +275,7 @@ async function numericIncomes(
   run: Run,
 ): Promise<IncomePoint[] | null> {
   if (!entry.shards[0]!.columns.includes('income')) return null
-  const cells = await combinationsOf(entry, [by, 'income'], run)
+  const cells = await countCombinations(entry, [by, 'income'], { run })
   const points = cells.map(({ values: [group, income], ...rest }) => ({
     group: group!,
     x: Math.log2(Number(income)),

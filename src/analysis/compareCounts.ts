@@ -16,18 +16,12 @@ export async function compareCounts(
   columns: readonly string[],
   minN: number,
 ): Promise<CountsComparison> {
-  const { first, second, unmatched } = pair
-  const rows: GroupChange[] = []
+  const { all } = await countBothSides(pair, null)
+  const rows = [countsChange('overall', all)]
   const leftOut: EvaluationComparison['leftOut'] = []
-  const before = await countByColumns(first, [])
-  const after = await countByColumns(second, [])
-  rows.push(countsChange('overall', [all(before), all(after)]))
   for (const by of columns) {
-    const sides = [await groupsOf(first, by), await groupsOf(second, by)] as const
-    const changed = sides[0].flatMap(one => {
-      const other = sides[1].find(({ group }) => group === one.group)
-      return other ? countsChange(by, [one, other]) : []
-    })
+    const { groups } = await countBothSides(pair, by)
+    const changed = groups.map(counts => countsChange(by, counts))
     const isLarge = ({ n }: GroupChange): boolean => n >= Math.max(1, minN)
     rows.push(...changed.filter(isLarge).sort((a, b) => a.change - b.change))
     leftOut.push(...changed.filter(row => !isLarge(row)).map(({ group, n }) => ({ by, group, n })))
@@ -40,25 +34,37 @@ export async function compareCounts(
     minN,
     households: null,
     coverage: { common: 0, ...none },
-    notes: [...exclusionNotes([first]), ...unmatched, ...sizeNotes(rows[0]!, before, after)],
+    notes: [...exclusionNotes([pair.first]), ...pair.unmatched, ...sizeNotes(all)],
   }
 }
 
-const all = (cells: Awaited<ReturnType<typeof countByColumns>>): GroupCounts => ({
-  group: 'all',
-  ...sumCounts(cells),
-})
+/** Counts of one group on both sides. */
+type CountsOfBoth = readonly [first: GroupCounts, second: GroupCounts]
 
-const groupsOf = async (
-  entry: EvaluationPair['first'],
-  by: string,
-): Promise<readonly GroupCounts[]> =>
-  groupBy(await countByColumns(entry, by === 'label' ? [] : [by]), [by]).groups
+/** Returns the counts of all images, and of each group by a column that both sides have. */
+export async function countBothSides(
+  { first, second }: Pick<EvaluationPair, 'first' | 'second'>,
+  by: string | null,
+): Promise<{ all: CountsOfBoth; groups: CountsOfBoth[] }> {
+  const columns = by === null || by === 'label' ? [] : [by]
+  const before = await countByColumns(first, columns)
+  const after = await countByColumns(second, columns)
+  const groupsOf = (cells: typeof before): readonly GroupCounts[] =>
+    by === null ? [] : groupBy(cells, [by]).groups
+  const others = groupsOf(after)
+  return {
+    all: [
+      { group: 'all', ...sumCounts(before) },
+      { group: 'all', ...sumCounts(after) },
+    ],
+    groups: groupsOf(before).flatMap((one): CountsOfBoth[] => {
+      const other = others.find(({ group }) => group === one.group)
+      return other ? [[one, other]] : []
+    }),
+  }
+}
 
-function countsChange(
-  by: string,
-  [first, second]: readonly [GroupCounts, GroupCounts],
-): GroupChange {
+function countsChange(by: string, [first, second]: CountsOfBoth): GroupChange {
   const { difference, interval, accuracy } = accuracyDifference(second, first, 0.95)
   return {
     by,
@@ -78,15 +84,9 @@ function countsChange(
   }
 }
 
-function sizeNotes(
-  overall: GroupChange,
-  before: Parameters<typeof sumCounts>[0],
-  after: Parameters<typeof sumCounts>[0],
-): string[] {
-  const [first, second] = [sumCounts(before).n, sumCounts(after).n]
-  return first === second
+const sizeNotes = ([first, second]: CountsOfBoth): string[] =>
+  first.n === second.n
     ? []
     : [
-        `The sides count ${first} and ${second} images, so they did not see the same ones; n is the smaller number (${overall.n}).`,
+        `The sides count ${first.n} and ${second.n} images, so they did not see the same ones; n is the smaller number (${Math.min(first.n, second.n)}).`,
       ]
-}

@@ -2,7 +2,7 @@ import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { shortList } from '../lib/table/text.ts'
-import { groupBy, sumCounts } from '../metrics/accuracy.ts'
+import { groupBy } from '../metrics/accuracy.ts'
 import { countsNotes, isOfCounts } from '../results/schema.ts'
 import { clusterMoments, groupClusterings, independentImages } from '../metrics/designEffect.ts'
 import { defaultMinN, splitBySize } from '../metrics/disparity.ts'
@@ -12,6 +12,7 @@ import { countByColumns } from '../results/counts.ts'
 import { type CurrentResults, readableResults } from '../results/current.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { countBothSides } from './compareCounts.ts'
 import { changeClusterings, overallChangeClustering, pairedCountsByGroup } from './compare.ts'
 import {
   type GateCheck,
@@ -219,38 +220,32 @@ const unpairedReason = 'no bound: counts by group do not say which images each s
 
 /** Returns the drops of counts by group, of which no bound can be given: images are not paired. Groups of other sizes are named. */
 async function countedDrops(
-  { first, second, dataset }: EvaluationPair,
+  pair: EvaluationPair,
   { by, notes, subject }: Pick<GateResult, 'by' | 'notes'> & { subject: EvaluationSubject },
 ): Promise<GroupDrop[]> {
-  const columns = by === 'label' ? [] : [by]
-  const before = await countByColumns(first, columns)
-  const after = await countByColumns(second, columns)
-  const sides = [before, after].map(cells => [
-    { group: 'all images', ...sumCounts(cells) },
-    ...groupBy(cells, [by]).groups,
-  ])
-  const changed = sides[0]!.flatMap(one => {
-    const other = sides[1]!.find(({ group }) => group === one.group)
-    return other ? { one, other } : []
-  })
-  const unequal = changed.filter(({ one, other }) => one.n !== other.n)
+  const { all, groups } = await countBothSides(pair, by)
+  const changed = [
+    { group: 'all images', before: all[0], after: all[1] },
+    ...groups.map(([before, after]) => ({ group: before.group, before, after })),
+  ]
+  const unequal = changed.filter(({ before, after }) => before.n !== after.n)
   if (unequal.length > 0)
     notes.push(
-      `${subject.model} on ${dataset}: the two runs count different numbers of images in ${shortList(
-        unequal.map(({ one }) => one.group),
+      `${subject.model} on ${pair.dataset}: the two runs count different numbers of images in ${shortList(
+        unequal.map(({ group }) => group),
         5,
       )}, of which no drop is judged.`,
     )
   return changed
-    .filter(({ one, other }) => one.n === other.n)
-    .map(({ one, other }) => ({
+    .filter(({ before, after }) => before.n === after.n)
+    .map(({ group, before, after }) => ({
       ...subject,
-      group: one.group,
+      group,
       counts: {
-        both: Math.min(one.top1, other.top1),
-        onlyFirst: Math.max(0, one.top1 - other.top1),
-        onlySecond: Math.max(0, other.top1 - one.top1),
-        neither: one.n - Math.max(one.top1, other.top1),
+        both: Math.min(before.top1, after.top1),
+        onlyFirst: Math.max(0, before.top1 - after.top1),
+        onlySecond: Math.max(0, after.top1 - before.top1),
+        neither: before.n - Math.max(before.top1, after.top1),
       },
       inflation: 1,
       reason: unpairedReason,

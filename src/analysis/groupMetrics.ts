@@ -9,8 +9,9 @@ import { countByHousehold } from '../results/households.ts'
 import { type GroupCalibration, readCalibration, readConfusions } from '../results/groupSums.ts'
 import { type GroupMetricName } from '../results/metricNames.ts'
 import { isOfCounts } from '../results/schema.ts'
-import { type EvaluationId, type StoredEvaluation } from '../results/store.ts'
+import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
 import { countsOf, evaluationsOf, type Run } from '../results/run.ts'
+import { countCombinations } from './combinationCounts.ts'
 
 /** What a metric of groups needs, and what it says. */
 export interface GroupMetric {
@@ -83,12 +84,6 @@ export interface GroupMetricRow extends EvaluationId, Estimate {
   n: number
 }
 
-const idOf = ({ identity: { model, dataset, preprocessing } }: StoredEvaluation): EvaluationId => ({
-  model,
-  dataset,
-  preprocessing,
-})
-
 /** Returns the macro accuracy of each group; without columns of all images. */
 export async function macroRows(run: Run, by: readonly string[]): Promise<GroupMetricRow[]> {
   const rows: GroupMetricRow[] = []
@@ -96,7 +91,7 @@ export async function macroRows(run: Run, by: readonly string[]): Promise<GroupM
     const cells = await classCells(run, entry, by)
     for (const [group, own] of groupByKey(cells, cell => cell.group)) {
       const n = own.reduce((sum, cell) => sum + cell.n, 0)
-      rows.push({ ...idOf(entry), group, n, ...macroEstimate(own) })
+      rows.push({ ...evaluationIdOf(entry), group, n, ...macroEstimate(own) })
     }
   }
   return rows
@@ -108,21 +103,12 @@ async function classCells(
   entry: StoredEvaluation,
   by: readonly string[],
 ): Promise<(ClassCluster & { group: string })[]> {
-  const columns = [...by, 'label']
-  const households = await countByHousehold(entry, columns, run.entries)
-  if (households)
-    return households.map(({ values, cluster, n, top1 }) => ({
-      group: groupName(values.slice(0, -1)),
-      class: values.at(-1)!,
-      cluster,
-      n,
-      top1,
-    }))
-  return groupBy(countsOf(run, idOf(entry)), columns).groups.map(({ groups, n, top1 }) => ({
-    group: groupName(by.map(column => groups[column]!)),
-    class: String(groups['label']),
-    n,
-    top1,
+  const cells = countsOf(run, evaluationIdOf(entry))
+  const counts = await countCombinations(entry, [...by, 'label'], { run, cells })
+  return counts.map(({ values, ...rest }) => ({
+    group: groupName(values.slice(0, -1)),
+    class: values.at(-1)!,
+    ...rest,
   }))
 }
 
@@ -140,7 +126,7 @@ export async function worstRows(
 ): Promise<WorstGroupsRow[]> {
   const rows: WorstGroupsRow[] = []
   for (const entry of run.entries) {
-    const { groups } = groupBy(countsOf(run, idOf(entry)), [by])
+    const { groups } = groupBy(countsOf(run, evaluationIdOf(entry)), [by])
     if (groups.length === 0) continue
     const clusters = await countByHousehold(entry, by, run.entries)
     const clusterings = clusters && groupClusterings(clusterMoments(clusters))
@@ -149,7 +135,7 @@ export async function worstRows(
       clustering: clusterings?.get(counts.group) ?? null,
     }))
     const { worst, ...found } = worstMean(kept, part)
-    rows.push({ ...idOf(entry), by, ...found, worst: worst.join(', ') })
+    rows.push({ ...evaluationIdOf(entry), by, ...found, worst: worst.join(', ') })
   }
   return rows
 }
@@ -162,7 +148,7 @@ export async function calibrationRows(run: Run, by: readonly string[]): Promise<
   const rows: CalibrationRow[] = []
   for (const entry of run.entries)
     for (const row of await readCalibration(entry, by, run.entries))
-      rows.push({ ...idOf(entry), ...row })
+      rows.push({ ...evaluationIdOf(entry), ...row })
   return rows
 }
 
@@ -184,7 +170,7 @@ export async function confusionRows(run: Run, by: readonly string[]): Promise<Co
     if (isOfCounts(entry.identity)) continue
     const classes = run.datasets.get(entry.identity.content)?.classes
     for (const { first, ...row } of await readConfusions(entry, by, run.entries))
-      rows.push({ ...idOf(entry), ...row, instead: classes?.[first] ?? String(first) })
+      rows.push({ ...evaluationIdOf(entry), ...row, instead: classes?.[first] ?? String(first) })
   }
   return rows
 }

@@ -7,6 +7,7 @@
 import { type Counts } from './accuracy.ts'
 import { tQuantile } from './distributions.ts'
 import { type Estimate } from './intervals.ts'
+import { sum } from './numbers.ts'
 
 /** Counts of the images of one group that have equal values in the columns to adjust for, in one household if these are known. */
 export interface StratumCounts extends Counts {
@@ -70,7 +71,7 @@ export function gapParts(
     hits: top1,
   }))
   const table = tableOf(placed, strata.length)
-  const sizes = table.n.map(total)
+  const sizes = table.n.map(sum)
   const empty = pair.find((_, side) => sizes[side] === 0)
   if (empty !== undefined) return withoutParts(`no images in ${empty}`, strata[0]?.length ?? 1)
   const columns = strata[0]!.length
@@ -97,7 +98,7 @@ export function gapParts(
     gap,
     left,
     parts,
-    unmatched: whole - rest - explained.reduce((sum, part) => sum + part, 0),
+    unmatched: whole - rest - sum(explained),
     matched,
     ahead: countAhead(table),
   }
@@ -170,9 +171,7 @@ function measureParts(table: PairTable, keys: readonly Int32Array[]): number[] {
   return [gap, whole.within, (first + whole.mix - second) / 2, (second + whole.mix - first) / 2]
 }
 
-const shareOf = ({ n, hits }: PairTable, side: 0 | 1): number => total(hits[side]) / total(n[side])
-
-const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0)
+const shareOf = ({ n, hits }: PairTable, side: 0 | 1): number => sum(hits[side]) / sum(n[side])
 
 /** Returns what the mix of the values of `keyOf` makes among some combinations, and what differs within the values. */
 function kitagawa(
@@ -184,11 +183,11 @@ function kitagawa(
   const images: [number, number] = [0, 0]
   for (const i of combinations) {
     const key = keyOf(i)
-    const sum = sums.get(key) ?? { n: [0, 0], hits: [0, 0] }
-    sums.set(key, sum)
+    const known = sums.get(key) ?? { n: [0, 0], hits: [0, 0] }
+    sums.set(key, known)
     for (const side of [0, 1] as const) {
-      sum.n[side] += n[side][i]!
-      sum.hits[side] += hits[side][i]!
+      known.n[side] += n[side][i]!
+      known.hits[side] += hits[side][i]!
       images[side] += n[side][i]!
     }
   }
@@ -239,10 +238,11 @@ function jackknife({
   let freedom = -2
   for (const side of [0, 1] as const) {
     const own = units.filter(unit => unit.side === side)
-    const clusters = own.reduce((sum, { count }) => sum + count, 0)
-    const images = own.map(({ cells }) => cells.reduce((sum, { n }) => sum + n, 0))
-    const squares = images.reduce((sum, n, i) => sum + n * n * own[i]!.count, 0)
-    const effective = images.reduce((sum, n, i) => sum + n * own[i]!.count, 0) ** 2 / squares
+    const counts = own.map(({ count }) => count)
+    const clusters = sum(counts)
+    const images = own.map(({ cells }) => sum(cells.map(({ n }) => n)))
+    const squares = sum(images.map((n, i) => n * n * counts[i]!))
+    const effective = sum(images.map((n, i) => n * counts[i]!)) ** 2 / squares
     if (effective < 2 - 1e-9)
       return {
         variances,
@@ -251,11 +251,8 @@ function jackknife({
     freedom += effective
     const left = own.map(unit => measureWithout(unit, table, measure))
     for (let k = 0; k < size; k++) {
-      const center = left.reduce((sum, values, i) => sum + values[k]! * own[i]!.count, 0) / clusters
-      const spread = left.reduce(
-        (sum, values, i) => sum + (values[k]! - center) ** 2 * own[i]!.count,
-        0,
-      )
+      const center = sum(left.map((values, i) => values[k]! * counts[i]!)) / clusters
+      const spread = sum(left.map((values, i) => (values[k]! - center) ** 2 * counts[i]!))
       variances[k]! += ((clusters - 1) / clusters) * spread
     }
   }

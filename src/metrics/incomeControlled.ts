@@ -7,7 +7,7 @@ import {
 } from './accuracy.ts'
 import { clusteredInterval } from './disparity.ts'
 import { type ClusterCounts } from './permutation.ts'
-import { type Estimate, undefinedEstimate, zOf } from './intervals.ts'
+import { type Estimate, smoothedShare, undefinedEstimate, zOf } from './intervals.ts'
 import { checkFinite, quantile } from './numbers.ts'
 import { inputError } from '../lib/errors.ts'
 
@@ -140,7 +140,7 @@ function controlledDifference(strata: readonly Stratum[], confidence: number): E
     const weight = (n[0] + n[1]) / images
     value += weight * difference!
     for (const side of [0, 1] as const) {
-      const share = (accuracy[side]! * n[side] + 0.5) / (n[side] + 1)
+      const share = smoothedShare(accuracy[side]! * n[side], n[side])
       variance += (weight * weight * share * (1 - share) * inflation[side]) / n[side]
     }
   }

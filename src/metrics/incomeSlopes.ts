@@ -1,8 +1,9 @@
-/* How accuracy rises with income in each region, and whether it rises alike. */
+/* The slope of accuracy on income in each region, and a test of whether these slopes are equal. */
 import { groupByKey } from '../lib/tally.ts'
 import { type Counts } from './accuracy.ts'
 import { fUpper, tQuantile, tTwoSided } from './distributions.ts'
 import { type Interval } from './intervals.ts'
+import { sum } from './numbers.ts'
 
 /** Counts of the images of one region at one income, in one household if these are known. */
 export interface IncomePoint extends Counts {
@@ -49,12 +50,8 @@ export function incomeSlopes(points: readonly IncomePoint[]): IncomeSlopes {
   if (known.length < 2)
     return { slopes, interactionP: null, reason: 'fewer than two regions have a slope' }
   const weights = known.map(({ line }) => line.standardError! ** -2)
-  const total = weights.reduce((sum, weight) => sum + weight, 0)
-  const center = known.reduce((sum, { line }, i) => sum + weights[i]! * line.slope!, 0) / total
-  const spread = known.reduce(
-    (sum, { line }, i) => sum + weights[i]! * (line.slope! - center) ** 2,
-    0,
-  )
+  const center = sum(known.map(({ line }, i) => weights[i]! * line.slope!)) / sum(weights)
+  const spread = sum(known.map(({ line }, i) => weights[i]! * (line.slope! - center) ** 2))
   const freedom = known.length - 1
   const least = Math.min(...known.map(fit => fit.freedom))
   return { slopes, interactionP: fUpper(spread / freedom, freedom, least), reason: null }
@@ -64,16 +61,15 @@ function fitSlope(
   group: string,
   points: readonly IncomePoint[],
 ): { line: IncomeSlope; freedom: number } {
-  const sum = (of: (point: IncomePoint) => number): number =>
-    points.reduce((total, point) => total + of(point), 0)
-  const n = sum(point => point.n)
+  const total = (of: (point: IncomePoint) => number): number => sum(points.map(of))
+  const n = total(point => point.n)
   const empty = { group, n, standardError: null, interval: null, p: null }
-  const meanX = sum(point => point.n * point.x) / n
-  const sxx = sum(point => point.n * (point.x - meanX) ** 2)
+  const meanX = total(point => point.n * point.x) / n
+  const sxx = total(point => point.n * (point.x - meanX) ** 2)
   if (!(sxx > 1e-12 * n))
     return { line: { ...empty, slope: null, reason: 'all images have one income' }, freedom: 0 }
-  const meanY = sum(point => point.top1) / n
-  const slope = sum(point => (point.x - meanX) * (point.top1 - point.n * meanY)) / sxx
+  const meanY = total(point => point.top1) / n
+  const slope = total(point => (point.x - meanX) * (point.top1 - point.n * meanY)) / sxx
   // Sums of the scores (1, x) × residual of each household; an image alone is a household of its own.
   const scores = new Map<string, number>()
   let [clusters, meat] = [0, 0]

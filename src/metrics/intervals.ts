@@ -40,6 +40,9 @@ function scoreInterval(hits: number, n: number, z: number): Interval {
   return [hits === 0 ? 0 : Math.max(0, center - half), hits === n ? 1 : Math.min(1, center + half)]
 }
 
+/** Returns a share with half a success added to both sides, so that it is never 0 or 1 and has a variance. */
+export const smoothedShare = (hits: number, n: number): number => (hits + 0.5) / (n + 1)
+
 /** Shares of fewer images than this get Student's t instead of the normal quantile. */
 const fewImages = 100
 

@@ -3,8 +3,14 @@
  */
 import { type Counts } from './accuracy.ts'
 import { tQuantile } from './distributions.ts'
-import { type Estimate, type Interval, shareInterval, undefinedEstimate } from './intervals.ts'
-import { mean } from './numbers.ts'
+import {
+  type Estimate,
+  type Interval,
+  shareInterval,
+  smoothedShare,
+  undefinedEstimate,
+} from './intervals.ts'
+import { mean, sum } from './numbers.ts'
 import { clusterMoments, type GroupClustering, groupClusterings } from './designEffect.ts'
 
 /** Counts of one class, or of the images of one class in one household. */
@@ -26,16 +32,15 @@ export function macroEstimate(cells: readonly ClassCluster[]): Estimate {
   const classes = new Map<string, { n: number; hits: number }>()
   for (const { class: name, n, top1 } of cells) {
     if (n === 0) continue
-    const sum = classes.get(name) ?? { n: 0, hits: 0 }
-    classes.set(name, { n: sum.n + n, hits: sum.hits + top1 })
+    const known = classes.get(name) ?? { n: 0, hits: 0 }
+    classes.set(name, { n: known.n + n, hits: known.hits + top1 })
   }
   const count = classes.size
   if (count === 0) return undefinedEstimate('no class has images')
-  const smooth = ({ n, hits }: { n: number; hits: number }): number => (hits + 0.5) / (n + 1)
   const clusterings = classClusterings(cells)
   let [value, separate] = [0, 0]
   for (const [name, own] of classes) {
-    const share = smooth(own)
+    const share = smoothedShare(own.hits, own.n)
     const inflation = clusterings?.get(name)?.inflation ?? 1
     value += own.hits / own.n / count
     separate += (inflation * share * (1 - share)) / (own.n * count * count)
@@ -47,13 +52,13 @@ export function macroEstimate(cells: readonly ClassCluster[]): Estimate {
   for (const { class: name, n, top1, cluster } of cells) {
     if (n === 0 || cluster === undefined) continue
     const own = classes.get(name)!
-    const deviation = (top1 - n * smooth(own)) / (own.n * count)
+    const deviation = (top1 - n * smoothedShare(own.hits, own.n)) / (own.n * count)
     deviations.set(cluster, (deviations.get(cluster) ?? 0) + deviation)
   }
   const { size } = deviations
   let variance = separate
   if (size > 1) {
-    const squares = [...deviations.values()].reduce((sum, one) => sum + one * one, 0)
+    const squares = sum([...deviations.values()].map(one => one * one))
     const widened = (tQuantile(0.975, size - 1) / 1.96) ** 2
     variance = Math.max(separate, ((squares * size) / (size - 1)) * widened)
   }

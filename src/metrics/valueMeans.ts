@@ -3,6 +3,7 @@
  * same size, so a mean is as uncertain as a share of more images: the interval of a share for that many images keeps within 0 … 1
  * and is the one of a share where all values are 0 or 1.
  */
+import { smoothedShare } from './intervals.ts'
 import { type ClusterMoments, type GroupClustering, groupClusterings } from './designEffect.ts'
 
 /**
@@ -18,8 +19,8 @@ export function varianceRatio({
   sum: number
   squares: number
 }): number {
-  const mean = (sum + 0.5) / (n + 1)
-  const variance = (squares + 0.5) / (n + 1) - mean * mean
+  const mean = smoothedShare(sum, n)
+  const variance = smoothedShare(squares, n) - mean * mean
   return Math.min(1, variance / (mean * (1 - mean)))
 }
 

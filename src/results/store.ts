@@ -268,6 +268,11 @@ export interface EvaluationId {
   preprocessing: string
 }
 
+/** Returns what an evaluation is found by. */
+export const evaluationIdOf = ({
+  identity: { model, dataset, preprocessing },
+}: Pick<StoredEvaluation, 'identity'>): EvaluationId => ({ model, dataset, preprocessing })
+
 export const evaluationIdText = ({ model, dataset, preprocessing }: EvaluationId): string =>
   JSON.stringify([model, dataset, preprocessing])
 

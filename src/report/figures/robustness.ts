@@ -1,4 +1,5 @@
-import { groupByKey } from '../../lib/tally.ts'
+import { memoize } from '../../lib/memoize.ts'
+import { groupByKey, tally } from '../../lib/tally.ts'
 import { signedText } from '../../lib/table/values.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
@@ -17,7 +18,7 @@ import {
   modelsAndImagesText,
 } from './figure.ts'
 import { linePanelsSpec, type LinePanel } from './linePanel.ts'
-import { regionLineRows } from './regionLines.ts'
+import { type RegionLineRow, regionLineRows } from './regionLines.ts'
 import { regionsByAccuracy } from './regions.ts'
 import { mutedColor, seriesColor } from './theme.ts'
 
@@ -45,24 +46,37 @@ export const robustness: FigureKind = {
   paper: [],
   title: 'Accuracy per region beyond what the standard benchmark lets expect',
   needs: 'five models with a standard benchmark and a data set with regions',
-  make: (results, options) =>
-    (['reference', 'year'] as const).flatMap(axis =>
+  make: (results, options) => {
+    const rowsOf = memoize((dataset: string) => regionLineRows(results, dataset))
+    const robustnessOf = memoize((dataset: string) => robustnessRows(rowsOf(dataset)))
+    return (['reference', 'year'] as const).flatMap(axis =>
       drawPerGeographicDataset(results, options, (_, dataset, { model }) =>
-        figureOf(results, dataset, { axis, model }),
+        figureOf(results, dataset, {
+          regions: regionsByAccuracy(rowsOf(dataset)),
+          all: robustnessOf(dataset),
+          axis,
+          model,
+        }),
       ),
-    ),
+    )
+  },
+}
+
+interface RobustnessDrawing {
+  /** The places by accuracy. */
+  regions: readonly string[]
+  all: readonly RobustnessRow[]
+  axis: 'reference' | 'year'
+  model: string | undefined
 }
 
 function figureOf(
   results: RunView,
   dataset: string,
-  { axis, model }: { axis: 'reference' | 'year'; model: string | undefined },
+  { regions: places, all, axis, model }: RobustnessDrawing,
 ): Figure | null {
-  const all = robustnessRows(results, dataset)
   const rows = axis === 'year' ? all.filter(({ year }) => year !== null) : all
-  const regions = regionsByAccuracy(regionLineRows(results, dataset)).filter(region =>
-    rows.some(row => row.region === region),
-  )
+  const regions = places.filter(region => rows.some(row => row.region === region))
   const years = new Set(rows.map(({ year }) => year))
   if (regions.length < 2 || regions.length > maxRegions) return null
   if (axis === 'year' && years.size < 2) return null
@@ -138,15 +152,12 @@ const otherData = 'other or not known'
 
 /** Returns the pretraining data of most models first, all others together last. */
 function pretrainingOrder(rows: readonly RobustnessRow[]): string[] {
-  const counts = [...groupByKey(rows, ({ pretraining }) => pretraining)]
-    .filter(([name]) => name !== otherData)
-    .sort((a, b) => b[1].length - a[1].length)
-    .map(([name]) => name)
-  return [...counts, otherData]
+  const names = rows.map(({ pretraining }) => pretraining)
+  return [...mostFrequent(names.filter(name => name !== otherData)), otherData]
 }
 
-function robustnessRows(results: RunView, dataset: string): RobustnessRow[] {
-  const rows = regionLineRows(results, dataset).filter(
+function robustnessRows(all: readonly RegionLineRow[]): RobustnessRow[] {
+  const rows = all.filter(
     ({ fitted, reference, accuracy }) =>
       fitted && [reference, accuracy].every(value => value > 0 && value < 100),
   )
@@ -170,13 +181,14 @@ function robustnessRows(results: RunView, dataset: string): RobustnessRow[] {
 
 const logit = (percent: number): number => Math.log(percent / (100 - percent))
 
+/** Returns each name once, the most frequent first. */
+const mostFrequent = (names: readonly string[]): string[] =>
+  [...tally(names)].sort((a, b) => b[1] - a[1]).map(([name]) => name)
+
 /** Returns what names a model's pretraining data: those of the most models by name. */
 function commonData(models: readonly string[]): (model: string) => string {
   const known = [...new Set(models)].flatMap(model => pretrainingData(model) ?? [])
-  const most = [...groupByKey(known, name => name)]
-    .sort((a, b) => b[1].length - a[1].length)
-    .slice(0, maxGroups)
-    .map(([name]) => name)
+  const most = mostFrequent(known).slice(0, maxGroups)
   return model => {
     const data = pretrainingData(model)
     return data !== null && most.includes(data) ? data : otherData

@@ -16,17 +16,19 @@ const openKinds: readonly string[] = ['progress', 'regions', 'region-map', 'map'
 export async function figuresSection(results: RunView): Promise<Markup> {
   const open: Markup[] = []
   const more: Markup[] = []
+  // The page says once what is made up, so no caption does.
+  const unnoted = { ...results, syntheticNote: null }
   for (const kind of figureKinds) {
     const list = openKinds.includes(kind.name) ? open : more
-    for (const figure of withUniqueIds(kind.make(results, {})))
-      list.push(await figureMarkup(figure, results.syntheticNote))
+    for (const figure of withUniqueIds(kind.make(unnoted, {})))
+      list.push(await figureMarkup(figure))
   }
   if (open.length + more.length === 0) return markup`<p>The results are too few for a figure.</p>`
   return markup`<div class="figures">${open}</div>
     ${more.length > 0 && folded(`${more.length} more figures`, markup`<div class="figures">${more}</div>`)}`
 }
 
-async function figureMarkup(figure: Figure, madeUp: string | null): Promise<Markup> {
+async function figureMarkup(figure: Figure): Promise<Markup> {
   const { id, title, subtitle, caption, rows } = figure
   const names = [...new Set(rows.flatMap(row => Object.keys(row)))]
   const columns = names.map(name => ({
@@ -35,13 +37,11 @@ async function figureMarkup(figure: Figure, madeUp: string | null): Promise<Mark
     value: (row: (typeof rows)[number]) => row[name] ?? null,
   }))
   const isSpread = (separatePanels(figure.spec(pageWidthPx))?.length ?? 1) > 1
-  // The page says once what is made up.
-  const own = madeUp === null ? caption : caption.replace(` Made-up data: ${madeUp}`, '')
   return markup`<figure id="${id}"${isSpread && markup` class="spread"`}>
     <h3>${title}</h3>
     <p class="facts">${subtitle}</p>
     ${await drawingsMarkup(figure)}
-    <figcaption>${own}</figcaption>
+    <figcaption>${caption}</figcaption>
     <div class="tools">${csvDownload(id, columns, rows)}</div>
   </figure> `
 }
