@@ -26,9 +26,6 @@ export const jsonText = (value: unknown): string => `${JSON.stringify(value, nul
 export const shellWord = (text: string): string =>
   /^[\p{L}\p{M}\p{N}@%+=:,./_-]+$/u.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 
-/** Returns a text with its first letter in upper case. */
-export const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
-
 /** Formats 0.8054 as `80.5` and null as a dash. */
 export const percent = (share: number | null, digits = 1): string =>
   share === null ? '–' : (100 * share).toFixed(digits)
