@@ -9,19 +9,32 @@ const sums = memory.data(256, 16)
 
 /** Multiplies 64 coefficients by their steps, transforms, and stores 8 × 8 samples; the coefficients become zero. */
 export function inverse(block: usize, steps: usize, to: usize, stride: usize): void {
-  dequantize(block, steps)
-  columns(11)
+  if (dequantize(block, steps)) columns(11)
+  else flatColumns()
   transpose()
   columns(18)
   storeTransposed(to, stride)
 }
 
-/** Multiplies 64 coefficients by their steps into `work`; the coefficients become zero. */
-function dequantize(block: usize, steps: usize): void {
+/**
+ * Multiplies 64 coefficients by their steps into `work`; the coefficients become zero. Returns whether any of them below the
+ * first row was not zero.
+ */
+function dequantize(block: usize, steps: usize): bool {
+  let below = i64x2.splat(0)
   for (let at: usize = 0; at < 128; at += 16) {
-    v128.store(work + at, i16x8.mul(v128.load(block + at), v128.load(steps + at)))
+    const coefficients = v128.load(block + at)
+    if (at > 0) below = v128.or(below, coefficients)
+    v128.store(work + at, i16x8.mul(coefficients, v128.load(steps + at)))
     v128.store(block + at, i64x2.splat(0))
   }
+  return v128.any_true(below)
+}
+
+/** The transform of columns of which only the first value is not zero. Unlike that of `columns`, its result keeps 16 bits. */
+function flatColumns(): void {
+  const first = i16x8.shl(row(0), 2)
+  for (let at: usize = 0; at < 128; at += 16) v128.store(work + at, first)
 }
 
 /** Like `inverse`, for a block whose only coefficient is the first one. */

@@ -19,7 +19,7 @@ import {
   type ReadManifestOptions,
 } from './manifest.ts'
 import {
-  type ParquetColumn,
+  type TypedColumn,
   parquetColumns,
   type RawTable,
   tableReadError,
@@ -45,18 +45,18 @@ export async function findImageColumn(
   return imageColumnOf(file, await columnsOf(file), map)
 }
 
-const columnsOf = (file: string): Promise<ParquetColumn[]> =>
+const columnsOf = (file: string): Promise<TypedColumn[]> =>
   parquetColumns(file).catch((error: unknown) => {
     throw tableReadError(file, error)
   })
 
 function imageColumnOf(
   file: string,
-  columns: readonly ParquetColumn[],
+  columns: readonly TypedColumn[],
   map: Readonly<Record<string, string>> = {},
 ): ImageColumn | undefined {
   const image = columns.find(({ name }) => name === (map['image'] ?? 'image'))
-  const holdsBytes = ({ type }: ParquetColumn): boolean =>
+  const holdsBytes = ({ type }: TypedColumn): boolean =>
     type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB.*\)$/.test(type)
   const [found, ...others] = image ? [image].filter(holdsBytes) : columns.filter(holdsBytes)
   if (!found) return undefined

@@ -94,7 +94,7 @@ async function readParquetTable(file: string): Promise<RawTable> {
  * Returns SQL after `SELECT *` that reads integers of more than 53 bits as texts, for as numbers different ids would become equal;
  * DuckDB's library does that itself for signed ones of 64 bits.
  */
-export function wideIntegersAsText(columns: readonly ParquetColumn[]): string {
+export function wideIntegersAsText(columns: readonly TypedColumn[]): string {
   const casts = columns.flatMap(({ name, type }) =>
     /^(UBIGINT|DECIMAL\((1[6-9]|[23]\d),0\))$/.test(type)
       ? `CAST(${quoteIdentifier(name)} AS VARCHAR) AS ${quoteIdentifier(name)}`
@@ -104,13 +104,13 @@ export function wideIntegersAsText(columns: readonly ParquetColumn[]): string {
 }
 
 /** A column of a Parquet file with DuckDB's name of its type. */
-export interface ParquetColumn {
+export interface TypedColumn {
   name: string
   type: string
 }
 
 /** Returns the columns of a Parquet file. */
-export const parquetColumns = (file: string): Promise<ParquetColumn[]> =>
+export const parquetColumns = (file: string): Promise<TypedColumn[]> =>
   query(
     `SELECT column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
     [literalPath(file)],

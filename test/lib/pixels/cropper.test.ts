@@ -59,6 +59,8 @@ const jpegs = fc.record({
   gray: fc.boolean(),
 })
 
+const plain = { chromaSubsampling: '4:2:0' as const, gray: true }
+
 async function jpeg({
   width,
   height,
@@ -95,6 +97,31 @@ describe('crops of JPEG files', () => {
         expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
       }),
       { numRuns: 150 },
+    )
+  })
+
+  it('with steps too large for 16 bits are those of the general decoder', async () => {
+    const crop = await createCropper(steps)
+    const damage = fc.record({
+      places: fc.array(fc.nat(63), { minLength: 1, maxLength: 4 }),
+      step: fc.integer({ min: 100, max: 255 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(jpegs, damage, async (settings, { places, step }) => {
+        const bytes = await jpeg(settings)
+        const table = bytes.indexOf(Buffer.of(0xff, 0xdb)) + 5
+        for (const place of places) bytes[table + place] = step
+        expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
+      }),
+      {
+        numRuns: 60,
+        examples: [
+          [
+            { ...plain, width: 24, height: 50, seed: 298_095, quality: 32 },
+            { places: [0], step: 249 },
+          ],
+        ],
+      },
     )
   })
 
