@@ -24,6 +24,7 @@ const prediction = z
     top5: z.array(index).max(5),
     probabilities: z.array(z.number()).max(5),
     rank: z.number().int().min(1).nullable(),
+    target_probability: z.number().min(0).nullable().optional(),
     correct1: z.boolean().nullable(),
     correct5: z.boolean().nullable(),
     status: z.string().meta({ description: `ok, ${noAcceptedClass}, or an error code` }),

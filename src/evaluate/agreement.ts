@@ -12,6 +12,8 @@ export interface ShardRow {
   top5: readonly number[]
   probabilities: readonly number[]
   rank: number | null
+  /** Null in rows of versions that did not store it. */
+  target_probability: number | null
   correct1: boolean | null
   correct5: boolean | null
   status: string
@@ -39,7 +41,12 @@ export function compareRows(
   if (stored.status !== again.status) return not(`${stored.status}, now ${again.status}`)
   if (!isConsistent(stored)) return not('rank or correctness against its own classes')
   if (stored.top5.length !== again.top5.length) return not('number of classes')
-  const difference = Math.max(scoreMovement(stored, again), scoreMovement(again, stored)) / 2
+  const moved = [
+    scoreMovement(stored, again),
+    scoreMovement(again, stored),
+    targetMovement(stored, again),
+  ]
+  const difference = Math.max(...moved) / 2
   const first = stored.top5[0] === again.top5[0]
   if (difference > tolerance) return not(first ? 'scores' : 'top-1', difference)
   return { difference, tie: !first }
@@ -68,6 +75,12 @@ function scoreMovement(a: ShardRow, b: ShardRow): number {
   })
   return Math.max(0, ...moves)
 }
+
+/** Returns the movement of the accepted classes' probability; 0 if one of the rows does not have it. */
+const targetMovement = (a: ShardRow, b: ShardRow): number =>
+  a.target_probability === null || b.target_probability === null
+    ? 0
+    : Math.abs(logProbability(a.target_probability) - logProbability(b.target_probability))
 
 /** Steps of a float16 by which packing may move a logit. */
 const packingSteps = 8

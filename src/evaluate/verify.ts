@@ -16,7 +16,8 @@ import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
 import { readCurrentResults } from '../results/current.ts'
-import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
+import { rowsWithTarget } from '../results/outcomeMetrics.ts'
+import { type KeptOutput, type ShardManifest, targetProbabilityColumn } from '../results/schema.ts'
 import {
   differingFields,
   differingFieldsText,
@@ -31,7 +32,7 @@ import { findPrompts } from './rescoringHead.ts'
 import { runDatasetEvaluation, planDatasetEvaluation } from './evaluateDataset.ts'
 import { completeSettings, type ExecutionOptions } from './settings.ts'
 import { withTempDir } from '../lib/tempDir.ts'
-import { parquetRows, query } from '../lib/sql.ts'
+import { query } from '../lib/sql.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
@@ -301,7 +302,7 @@ async function compareKeptOutputs(
   return largest
 }
 
-const shardRowColumns = 'id, label, labels, top5, probabilities, rank, correct1, correct5, status'
+const shardRowColumns = `id, label, labels, top5, probabilities, rank, ${targetProbabilityColumn}, correct1, correct5, status`
 
 const readShardRows = (entry: StoredEvaluation): Promise<ShardRow[]> =>
-  query<ShardRow>(`SELECT ${shardRowColumns} FROM ${parquetRows()}`, [shardPaths(entry)])
+  query<ShardRow>(`SELECT ${shardRowColumns} FROM ${rowsWithTarget}`, [shardPaths(entry)])

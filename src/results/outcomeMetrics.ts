@@ -16,7 +16,7 @@ import { tempDir } from '../lib/tempDir.ts'
 import { type OutcomeMetricName } from './metricNames.ts'
 import { type Failure } from './records.ts'
 import { openKeptOutputs } from './keptOutputReader.ts'
-import { isOfCounts, type ResultKey } from './schema.ts'
+import { isOfCounts, type ResultKey, targetProbabilityColumn } from './schema.ts'
 import { shardPaths, type StoredEvaluation } from './store.ts'
 
 /** A metric that is a mean over images, in 0 … 1. */
@@ -60,10 +60,10 @@ const outcomeMetrics: readonly OutcomeMetric[] = [
     name: 'probability',
     title: 'probability of the right class',
     needs:
-      'the probability of the right class; only those of the first five classes are stored: evaluate with --keep logits',
+      'the probability of the right class, which evaluations store; those of earlier versions and imports without it have it of the first five classes alone: evaluate into another folder, or rescore kept logits',
     isBinary: false,
-    // One accepted class among the first five is known; with several, another may lie beyond them.
-    sql: `CASE WHEN len(list_filter(labels, l -> NOT list_contains(top5, l))) = 0 AND len(probabilities) = len(top5)
+    // Without the column an accepted class among the first five is known; of several, another may lie beyond them.
+    sql: `CASE WHEN ${targetProbabilityColumn} IS NOT NULL THEN least(1, ${targetProbabilityColumn}::DOUBLE) WHEN len(list_filter(labels, l -> NOT list_contains(top5, l))) = 0 AND len(probabilities) = len(top5)
       THEN list_sum([CASE WHEN list_contains(labels, top5[i]) THEN probabilities[i]::DOUBLE ELSE 0 END FOR i IN range(1, len(top5) + 1)]) END`,
     ofProbabilities: (probabilities, labels) =>
       labels.reduce((sum, index) => sum + (probabilities[index] ?? 0), 0),
@@ -104,6 +104,10 @@ export async function withMetric(
   return { entries: changed, failures }
 }
 
+/** The rows of the Parquet files of the first parameter; shards of earlier versions have NULL for the column that they lack. */
+export const rowsWithTarget = `(FROM ${parquetRows(1, 'union_by_name = true')}
+  UNION ALL BY NAME SELECT NULL::FLOAT AS ${targetProbabilityColumn} WHERE false)`
+
 async function measureEvaluation(
   entry: StoredEvaluation,
   name: Exclude<OutcomeMetricName, 'top1'>,
@@ -117,12 +121,12 @@ async function measureEvaluation(
     copyQueryToParquet(
       join(folder, file),
       `SELECT a.* REPLACE (CASE WHEN correct1 IS NOT NULL THEN ${value} END AS correct1, NULL::BOOLEAN AS correct5)
-       FROM ${parquetRows()} a ${joined}`,
+       FROM ${rowsWithTarget} a ${joined}`,
       [paths, ...files],
     )
   const [unknown] = await query<{ n: number; of: number }>(
     `SELECT count(*)::DOUBLE AS n, (SELECT count(correct1)::DOUBLE FROM ${parquetRows()}) AS "of"
-     FROM ${parquetRows()} WHERE correct1 IS NOT NULL AND (${metric.sql}) IS NULL`,
+     FROM ${rowsWithTarget} WHERE correct1 IS NOT NULL AND (${metric.sql}) IS NULL`,
     [paths],
   )
   const identity: ResultKey = { ...entry.identity, metric: name }

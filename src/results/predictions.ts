@@ -1,4 +1,5 @@
 import { type Choices } from '../datasets/dataset.ts'
+import { sum } from '../metrics/numbers.ts'
 
 /** One model's answers for some samples, column by column. Unused top-5 entries are -1. */
 export interface Predictions {
@@ -10,6 +11,8 @@ export interface Predictions {
   probabilities: Float32Array
   /** Position of the first accepted class, from 1; 0 without a prediction or an accepted class. */
   rank: Int32Array
+  /** Probability of the accepted classes together; NaN where it is not known. */
+  targetProbability: Float32Array
   /** The kept output, float32 [items × width]; rows without a prediction are zero. */
   kept?: Float32Array | undefined
 }
@@ -24,12 +27,13 @@ export function emptyPredictions(model: string, items: number): Predictions {
     top5: new Int32Array(items * topCount).fill(-1),
     probabilities: new Float32Array(items * topCount),
     rank: new Int32Array(items),
+    targetProbability: new Float32Array(items).fill(NaN),
   }
 }
 
 /** Returns the predictions for the first `items` samples. */
 export function firstPredictions(
-  { model, status, top5, probabilities, rank, kept }: Predictions,
+  { model, status, top5, probabilities, rank, targetProbability, kept }: Predictions,
   items: number,
 ): Predictions {
   return {
@@ -38,6 +42,7 @@ export function firstPredictions(
     top5: top5.slice(0, items * topCount),
     probabilities: probabilities.slice(0, items * topCount),
     rank: rank.slice(0, items),
+    targetProbability: targetProbability.slice(0, items),
     kept: kept?.slice(0, (items * kept.length) / rank.length),
   }
 }
@@ -50,6 +55,7 @@ export function joinPredictions(a: Predictions, b: Predictions): Predictions {
     top5: Int32Array.from([...a.top5, ...b.top5]),
     probabilities: Float32Array.from([...a.probabilities, ...b.probabilities]),
     rank: Int32Array.from([...a.rank, ...b.rank]),
+    targetProbability: Float32Array.from([...a.targetProbability, ...b.targetProbability]),
     kept: joinKeptRows(a, b),
   }
 }
@@ -90,10 +96,15 @@ export function scoreRow(
   }
   let total = 0
   for (const index of candidates) total += Math.exp(logits[index]! - largest)
+  const probabilityOf = (index: number): number => Math.exp(logits[index]! - largest) / total
   for (const [k, index] of topClasses(logits, candidates).entries()) {
     predictions.top5[at * topCount + k] = index
-    predictions.probabilities[at * topCount + k] = Math.exp(logits[index]! - largest) / total
+    predictions.probabilities[at * topCount + k] = probabilityOf(index)
   }
+  const accepted = labels.filter(
+    index => index < logits.length && (choices === 'all' || choices.includes(index)),
+  )
+  predictions.targetProbability[at] = Math.min(1, sum(accepted.map(probabilityOf)))
   predictions.rank[at] = rankOf(logits, labels, candidates)
 }
 

@@ -14,10 +14,14 @@ export const schemaVersion = 1
  *   top5 INTEGER[]        class indices, most probable first
  *   probabilities FLOAT[] softmax over the choices, as top5
  *   rank INTEGER          position of the first accepted class, from 1; null without prediction or accepted class
+ *   target_probability FLOAT   softmax of all accepted classes together; null where rank is or if it is not known
  *   correct1, correct5 BOOLEAN   null without prediction or accepted class
  *   status VARCHAR        'ok', 'no-accepted-class', or an error code
  * and the data set's grouping columns, VARCHAR or DOUBLE.
  */
+
+/** Column of the probability of the accepted classes together; shards of earlier versions lack it. */
+export const targetProbabilityColumn = 'target_probability'
 
 /** An image that no class of the model can get right is not an error and not part of any accuracy. */
 export const noAcceptedClass = 'no-accepted-class'

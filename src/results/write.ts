@@ -28,6 +28,7 @@ import {
   noAcceptedClass,
   type ResultKey,
   type ShardManifest,
+  targetProbabilityColumn,
 } from './schema.ts'
 import {
   evaluationPath,
@@ -152,7 +153,7 @@ function shardColumns({
   start,
   end,
   dataset: { samples, columns },
-  predictions: { status, top5, probabilities, rank },
+  predictions: { status, top5, probabilities, rank, targetProbability },
 }: ShardContent): ParquetColumn[] {
   const items = samples.slice(start, end)
   const numeric = numericColumns(samples, columns)
@@ -180,6 +181,9 @@ function shardColumns({
       type: 'INTEGER',
       values: scored.map((is, i) => (is && rank[i]! > 0 && !isCounted ? rank[i]! : null)),
     },
+    numberColumn(targetProbabilityColumn, scored, (is, i) =>
+      is && !Number.isNaN(targetProbability[i]!) ? targetProbability[i]! : null,
+    ),
     { name: 'correct1', type: 'BOOLEAN', values: within(1) },
     {
       name: 'correct5',
@@ -233,6 +237,7 @@ function projectionSql(columns: readonly string[]): string {
     `${given('class')}::INTEGER[] AS top5`,
     `${given('probability')}::FLOAT[] AS probabilities`,
     'rank',
+    `${targetProbabilityColumn}::FLOAT AS ${targetProbabilityColumn}`,
     'correct1',
     'correct5',
     'status',

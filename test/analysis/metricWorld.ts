@@ -1,4 +1,7 @@
 /** A world of random logits: 600 images of 8 classes in 3 regions and 60 households, some with two accepted classes. */
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { copyQueryToParquet, parquetRows } from '../../src/lib/sql.ts'
 import { type Sample } from '../../src/datasets/dataset.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
@@ -76,4 +79,23 @@ export async function storeLogged(
     keep: keep ? 'logits' : undefined,
     predictions,
   })
+}
+
+/** Takes the column of the accepted classes' probability out of all shards below a folder, as earlier versions stored them. */
+export async function removeTargetProbabilities(dir: string): Promise<void> {
+  const predictions = join(dir, 'predictions')
+  for (const name of await readdir(predictions, { recursive: true })) {
+    const manifest = join(predictions, name)
+    if (!name.endsWith('.json')) continue
+    const content = JSON.parse(await readFile(manifest, 'utf8')) as { file: string; bytes: number }
+    const file = join(manifest, '..', content.file)
+    await copyQueryToParquet(
+      `${file}.old`,
+      `SELECT * EXCLUDE target_probability FROM ${parquetRows()}`,
+      [file],
+    )
+    await writeFile(file, await readFile(`${file}.old`))
+    content.bytes = (await stat(file)).size
+    await writeFile(manifest, JSON.stringify(content))
+  }
 }

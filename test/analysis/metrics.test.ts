@@ -13,7 +13,7 @@ import { makeFigures } from '../../src/report/figures/index.ts'
 import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'
 import { type OutcomeMetricName } from '../../src/results/metricNames.ts'
 import { openRun, openRunByMetric, type Run } from '../../src/results/run.ts'
-import { metricWorld, storeLogged } from './metricWorld.ts'
+import { metricWorld, removeTargetProbabilities, storeLogged } from './metricWorld.ts'
 
 let folder: string
 let run: Run
@@ -22,6 +22,10 @@ beforeAll(async () => {
   await storeLogged(join(folder, 'kept'), metricWorld(7, true), { keep: true })
   await storeLogged(join(folder, 'kept'), metricWorld(8, true), { model: 'second', keep: true })
   await storeLogged(join(folder, 'bare'), metricWorld(7, false))
+  await storeLogged(join(folder, 'old'), metricWorld(7, false))
+  await storeLogged(join(folder, 'old'), metricWorld(7, false), { model: 'logged', keep: true })
+  await removeTargetProbabilities(join(folder, 'old'))
+  await storeLogged(join(folder, 'old'), metricWorld(7, false), { model: 'new' })
   run = await openRun(join(folder, 'kept'))
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -74,8 +78,8 @@ describe('a mean over images', () => {
       const rows = measured.accuracy({ by: 'region', model: 'm' })
       const [share] = run.accuracy({ by: 'region', model: 'm' })
       for (const { group, top1, top5, low, high, n } of rows) {
-        // Kept logits are float16.
-        expect(top1).toBeCloseTo(expected[group]![name], name === 'probability' ? 4 : 12)
+        // Probabilities are stored as float32.
+        expect(top1).toBeCloseTo(expected[group]![name], name === 'probability' ? 8 : 12)
         expect([n, top5]).toEqual([200, null])
         expect(low!).toBeLessThan(top1!)
         expect(high!).toBeGreaterThan(top1!)
@@ -88,22 +92,29 @@ describe('a mean over images', () => {
       const values = Object.values(expected).map(row => row[name])
       expect(disparity!.disparity).toBeCloseTo(
         Math.max(...values) - Math.min(...values),
-        name === 'probability' ? 4 : 12,
+        name === 'probability' ? 7 : 12,
       )
       expect(disparity!.interval![1]).toBeGreaterThan(disparity!.disparity!)
       expect(disparity!.p).toBeGreaterThan(0)
     },
   )
 
-  it('without what it needs is null, with the reason and what to do', async () => {
-    const bare = await openRunByMetric(join(folder, 'bare'), {
+  it('has the probability of the right class from rows, from kept logits, or null with the reason and what to do', async () => {
+    const measured = await openRunByMetric(join(folder, 'old'), {
       exclude: undefined,
       metric: 'probability',
     })
-    expect(bare.accuracy({ by: 'region' }).map(({ top1 }) => top1)).toEqual([null, null, null])
-    expect(groupAccuracyTable(bare, ['region'], 'probability').notes.join()).toMatch(
-      /m on world: probability of the right class: not known for \d+ of 600 images; .*--keep logits/,
+    const africa = (model: string) => measured.accuracy({ by: 'region', model })[0]!.top1
+    const { probability } = expected['Africa']!
+    expect(africa('new')).toBeCloseTo(probability, 8)
+    // Kept logits are float16.
+    expect(africa('logged')).toBeCloseTo(probability, 4)
+    expect(africa('m')).toBeNull()
+    expect(groupAccuracyTable(measured, ['region'], 'probability').notes.join()).toMatch(
+      /m on world: probability of the right class: not known for \d+ of 600 images; .*evaluate into another folder/,
     )
+    const plain = await openRun(join(folder, 'old'))
+    expect(plain.accuracy({ by: 'region' }).map(({ top1 }) => top1)).toHaveLength(9)
     const ranks = await openRunByMetric(join(folder, 'bare'), { exclude: undefined, metric: 'mrr' })
     expect(ranks.accuracy({ by: 'region' })[0]!.top1).toBeCloseTo(expected['Africa']!.mrr, 12)
   })

@@ -58,6 +58,7 @@ export async function store(
       rank: Int32Array.from(
         outcomes.map(({ correct }) => (correct === null ? 0 : correct ? 1 : 2)),
       ),
+      targetProbability: new Float32Array(outcomes.length).fill(NaN),
     },
   })
 }

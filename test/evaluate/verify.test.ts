@@ -105,6 +105,7 @@ const row = (top5: number[], probabilities: number[], more: Partial<ShardRow> = 
   top5,
   probabilities,
   rank: null,
+  target_probability: null,
   correct1: false,
   correct5: false,
   status: 'ok',
@@ -122,6 +123,15 @@ it('a tie within the tolerance is no difference, one beyond it is', () => {
   expect(compareRows(row([1, 2], [0.6, 0.3]), row([1, 3], [0.6, 0.3]), 0.01).fault).toBeUndefined()
   expect(compareRows(row([1, 2], [0.6, 0.3]), row([3, 2], [0.6, 0.3]), 0.01).fault).toBe('top-1')
   expect(compareRows(row([1, 2], [0.6, 0.3]), undefined, 0.01).fault).toBe('no such image')
+})
+
+it('the probability of the accepted classes may move as little as the others', () => {
+  const stored = row([1, 2], [0.6, 0.3], { target_probability: 0.01 })
+  const again = (target: number | null) =>
+    compareRows(stored, row([1, 2], [0.6, 0.3], { target_probability: target }), 0.01)
+  expect(again(0.0101).fault).toBeUndefined()
+  expect(again(0.02).fault).toBe('scores')
+  expect(again(null).fault).toBeUndefined()
 })
 
 it('kept logits may be off by their rounding, features by a share of their deviation', () => {

@@ -10,6 +10,7 @@ function scored(logits: readonly number[], labels: readonly number[], choices: C
     top5: [...outcomes.top5],
     rank: outcomes.rank[0],
     p: [...outcomes.probabilities],
+    target: outcomes.targetProbability[0],
   }
 }
 
@@ -32,7 +33,19 @@ describe('a row of logits', () => {
       status: 'ok',
       rank: 3,
       p: [0.5, 0.5, 0, 0, 0],
+      target: 0,
     })
+  })
+
+  it('has the probability of all accepted classes among the choices, also beyond the first five', () => {
+    const logits = [5, 5, 5, 5, 5, 0, Math.log(2)]
+    const total = 5 * Math.exp(5) + 1 + 2
+    expect(scored(logits, [5, 6]).target).toBeCloseTo(3 / total, 8)
+    expect(scored(logits, [5, 6], [5, 6, 0]).target).toBeCloseTo(3 / (Math.exp(5) + 3), 7)
+    expect(scored(logits, [0, 6], [5, 6]).target).toBeCloseTo(2 / 3, 7)
+    // A model with fewer classes than the labels.
+    expect(scored([1, 1], [0, 7]).target).toBe(0.5)
+    expect(scored([1, 1], []).target).toBe(0)
   })
 
   it.each([

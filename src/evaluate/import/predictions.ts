@@ -12,7 +12,13 @@ import {
 } from '../../results/predictions.ts'
 import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { recordDataset } from '../../results/records.ts'
-import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
+import { sum } from '../../metrics/numbers.ts'
+import {
+  createResultKey,
+  type ModelKeyFields,
+  type ResultKey,
+  targetProbabilityColumn,
+} from '../../results/schema.ts'
 import {
   type AnswerProtocol,
   type AnswerReader,
@@ -173,7 +179,8 @@ const answerFiller =
 /** Reads the list `top5`, most probable first: at least five classes, or all that there are. */
 function classFiller({ classes, choices, name, samples: items }: Dataset): PredictionFiller {
   const find = classFinder(classes, choices, name)
-  const needed = Math.min(topCount, choices === 'all' ? classes.length : choices.length)
+  const competing = choices === 'all' ? classes.length : choices.length
+  const needed = Math.min(topCount, competing)
   return (outcomes, i, { row, where }) => {
     const written = parseLabels(parseListCell(row['top5']))
     if (written.length < needed)
@@ -191,7 +198,48 @@ function classFiller({ classes, choices, name, samples: items }: Dataset): Predi
       throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
     outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
     outcomes.rank[i] = indices.findIndex(index => items[i]!.labels.includes(index)) + 1
+    const known = knownTarget({ indices, probabilities, competing }, items[i]!.labels)
+    outcomes.targetProbability[i] = readTarget(row[targetProbabilityColumn], known, where)
   }
+}
+
+/** Bounds of the probability of the accepted classes, by the classes whose probabilities are given. */
+type TargetBounds = readonly [least: number, most: number]
+
+/** Returns what the listed classes tell of the accepted classes' probability; equal bounds where they tell it. */
+function knownTarget(
+  {
+    indices,
+    probabilities,
+    competing,
+  }: { indices: readonly number[]; probabilities: readonly number[]; competing: number },
+  labels: readonly number[],
+): TargetBounds {
+  const given = indices.slice(0, probabilities.length)
+  const least = sum(probabilities.filter((_, k) => labels.includes(given[k]!)))
+  const isWhole = given.length === competing || labels.every(index => given.includes(index))
+  return [least, isWhole ? least : Math.max(least, least + 1 - sum(probabilities))]
+}
+
+/** Probabilities in files are rounded. */
+const targetTolerance = 0.005
+
+/** Returns the accepted classes' probability of a file's cell, or by the listed classes; NaN if neither tells it. */
+function readTarget(cell: unknown, [least, most]: TargetBounds, where: string): number {
+  const text = rawCellText(cell) ?? ''
+  if (text === '') return least === most ? Math.min(1, least) : NaN
+  const value = Number(text)
+  if (!(value >= 0 && value <= 1))
+    throw inputError(
+      'bad-probability',
+      `${targetProbabilityColumn} ${text} is not in 0 … 1: ${where}`,
+    )
+  if (value < least - targetTolerance || value > most + targetTolerance)
+    throw inputError(
+      'bad-probability',
+      `${targetProbabilityColumn} ${text} is not in ${least.toFixed(3)} … ${most.toFixed(3)}, as the probabilities of the listed classes have it: ${where}`,
+    )
+  return value
 }
 
 /** Returns the items of a Parquet list, or of a list written as text. */

@@ -21,7 +21,8 @@ import {
 } from '../../../src/results/importedAccuracies.ts'
 import { paperComparison } from '../../../src/analysis/paper/index.ts'
 import { openRun } from '../../../src/results/run.ts'
-import { query } from '../../../src/lib/sql.ts'
+import { parquetRows, query } from '../../../src/lib/sql.ts'
+import { shardPaths } from '../../../src/results/store.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { classes, writeWorld } from '../../helpers/world.ts'
@@ -220,6 +221,27 @@ describe('per-image predictions', () => {
       )
     },
   )
+
+  it('the probability of the right class is given, follows from the listed classes, or is not known', async () => {
+    const header = 'id,top5,probabilities,target_probability'
+    const lines = right().map((row, i) => `${row},0.6;0.3;0.1,${i === 0 ? 0.1 : ''}`)
+    await load('target.csv', [header, ...lines], { model: 'told' })
+    const { entries } = await openRun(join(folder, 'results'))
+    const told = entries.find(({ identity }) => identity.model === 'told')!
+    const rows = await query<{ rank: number; p: number }>(
+      `SELECT rank, target_probability::DOUBLE AS p FROM ${parquetRows()}`,
+      [shardPaths(told)],
+    )
+    for (const { rank, p } of rows) expect(p).toBeCloseTo([0.6, 0.3, 0.1][rank - 1]!, 6)
+    const wrong = lines.with(0, lines[0]!.replace(/0\.1$/, '0.9'))
+    await expect(load('target.csv', [header, ...wrong])).rejects.toThrow(
+      /^target_probability 0\.9 is not in 0\.100 … 0\.100, .*: picture-0 in target\.csv$/,
+    )
+    const beyond = lines.with(0, lines[0]!.replace(/0\.1$/, '1.2'))
+    await expect(load('target.csv', [header, ...beyond])).rejects.toThrow(
+      /^target_probability 1\.2 is not in 0 … 1/,
+    )
+  })
 
   it('logits from Parquet give classes, ranks and probabilities', async () => {
     const file = join(folder, 'logits.parquet')

@@ -79,6 +79,7 @@ async function storeModel(
     rank: Int32Array.from(items, (item, i) =>
       status[i] !== 'ok' ? 0 : ((i * 7919) % 100) / 100 < share(item) ? 1 : 3,
     ),
+    targetProbability: new Float32Array(items.length).fill(NaN),
   }
   const shard = { identity, start: 0, end: items.length, predictions: outcomes, seconds: 1 }
   await commitShard(folderStorage(dir), { ...shard, dataset: { samples: items, columns } })
