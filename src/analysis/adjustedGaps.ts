@@ -1,12 +1,12 @@
 /** Gaps between groups adjusted for what was photographed, shrunken accuracies of cells, and incomes. */
 import { groupBy } from '../metrics/accuracy.ts'
-import { disparity } from '../metrics/disparity.ts'
+import { disparity, splitBySize } from '../metrics/disparity.ts'
 import { gapParts, type GapParts, type StratumCounts } from '../metrics/gapParts.ts'
 import { incomeControlled, type IncomeClusterCounts } from '../metrics/incomeControlled.ts'
 import { incomeSlopes, type IncomePoint } from '../metrics/incomeSlopes.ts'
 import { type Estimate, type Interval } from '../metrics/intervals.ts'
 import { fitBetaPrior, shrunkenShare } from '../metrics/shrinkage.ts'
-import { pointsText } from '../lib/table/text.ts'
+import { groupList, pointsText } from '../lib/table/text.ts'
 import { isOfCounts } from '../results/schema.ts'
 import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
 import { type Run } from '../results/run.ts'
@@ -16,18 +16,33 @@ import { type CombinationCounts, countCombinations } from './combinationCounts.t
 const incomeColumnOf = ({ shards }: StoredEvaluation): 'income_group' | null =>
   ['income_group', 'income'].some(name => shards[0]!.columns.includes(name)) ? 'income_group' : null
 
-/**
- * Returns Europe and Africa if the first of the columns has both with enough images, else the best and the worst group seen in it.
- */
-function pairOf(cells: readonly CombinationCounts[], minN: number): [string, string] | null {
+/** The groups of an evaluation that are compared. */
+interface GroupPairs {
+  /** Europe and Africa if both have enough images, else the best and the worst group seen. */
+  headline: [string, string]
+  /** The headline, the first of it against each other group (the worst first), and the best against the worst group seen. */
+  pairs: [string, string][]
+  /** Whether the group that others are compared with is the best one seen, and not chosen beforehand. */
+  isBestSeen: boolean
+  leftOut: readonly { group: string; n: number }[]
+}
+
+/** Chooses the pairs of groups of at least `minN` images in the first of the columns; null with fewer than two of them. */
+function groupPairs(cells: readonly CombinationCounts[], minN: number): GroupPairs | null {
   const { groups } = groupBy(
     cells.map(({ values, n, top1 }) => ({ groups: { group: values[0]! }, n, top1 })),
     ['group'],
   )
-  const large = groups.filter(({ n }) => n >= minN).map(({ group }) => group)
-  if (large.includes('Europe') && large.includes('Africa')) return ['Europe', 'Africa']
-  const { best, worst } = disparity(groups, minN)
-  return best === null ? null : [best, worst!]
+  const { best, worst, leftOut } = disparity(groups, minN)
+  if (best === null) return null
+  const { kept } = splitBySize(groups, minN)
+  const large = kept.sort((a, b) => a.top1 / a.n - b.top1 / b.n).map(({ group }) => group)
+  const hasPaperPair = large.includes('Europe') && large.includes('Africa')
+  const headline: [string, string] = hasPaperPair ? ['Europe', 'Africa'] : [best, worst!]
+  const others = large.filter(group => !headline.includes(group))
+  const pairs = [headline, ...others.map((group): [string, string] => [headline[0], group])]
+  if (best !== headline[0]) pairs.push([best, worst!])
+  return { headline, pairs, isBestSeen: !hasPaperPair, leftOut }
 }
 
 /** One part of a gap. */
@@ -60,25 +75,55 @@ export async function adjustedGaps(
     const income = incomeColumnOf(entry)
     const all = ['label', ...(income !== null && by !== income ? [income] : [])]
     const cells = await countCombinations(entry, [by, ...all], { run })
-    const pair = pairOf(cells, minN)
-    if (!pair) continue
-    const { found, factors, note } = splitGap(cells, pair, all)
-    const id = { ...evaluationIdOf(entry), pair: pair.join(' − ') }
-    rows.push(
-      { ...id, part: 'gap', ...found.gap },
-      ...found.parts.map((part, i) => ({ ...id, part: partNames[factors[i]!]!, ...part })),
-      { ...id, part: 'left at an equal mix (adjusted gap)', ...found.left },
-      {
-        ...id,
-        part: 'without counterpart',
-        value: found.unmatched,
-        interval: null,
-        reason: 'images of a kind that only one of the two has',
-      },
-    )
-    sentences.push(`${gapSentence(found, { ...id, factors })}${note}`)
+    const chosen = groupPairs(cells, minN)
+    if (!chosen) continue
+    const id = evaluationIdOf(entry)
+    for (const pair of chosen.pairs) {
+      const { found, factors, note } = splitGap(cells, pair, all)
+      const named = { ...id, pair: pair.join(' − '), factors }
+      rows.push(...partRows(found, named))
+      if (pair === chosen.headline) sentences.push(`${gapSentence(found, named)}${note}`)
+    }
+    sentences.push(...pairNotes(chosen, id))
   }
-  return { rows, sentences }
+  return { rows, sentences: [...new Set(sentences)] }
+}
+
+/** One pair of groups of an evaluation, with the columns that its gap is split by. */
+interface SplitPair extends EvaluationId {
+  pair: string
+  factors: readonly string[]
+}
+
+const partRows = (found: GapParts, { factors, ...id }: SplitPair): GapPartRow[] => [
+  { ...id, part: 'gap', ...found.gap },
+  ...found.parts.map((part, i) => ({ ...id, part: partNames[factors[i]!]!, ...part })),
+  { ...id, part: 'left at an equal mix (adjusted gap)', ...found.left },
+  {
+    ...id,
+    part: 'without counterpart',
+    value: found.unmatched,
+    interval: null,
+    reason: 'images of a kind that only one of the two has',
+  },
+]
+
+/** Says how to read several pairs, and which groups are too small for one. */
+function pairNotes(
+  { pairs, headline: [reference], isBestSeen, leftOut }: GroupPairs,
+  { model, dataset }: EvaluationId,
+): string[] {
+  const seen = `${reference} is the best group seen, so that gaps against it are too large on average`
+  const small = `left out for few images: ${groupList(leftOut, 5)}`
+  return [
+    ...(isBestSeen ? [`${model} on ${dataset}: ${seen}`] : []),
+    ...(pairs.length > 1
+      ? [
+          `intervals are of each of ${pairs.length} pairs alone: of 20 gaps that are none, one is expected to seem shown`,
+        ]
+      : []),
+    ...(leftOut.length > 0 ? [`${model} on ${dataset}: ${small}`] : []),
+  ]
 }
 
 /** Returns a gap by classes and incomes, or by classes alone if too few images have a counterpart of their income. */
@@ -102,7 +147,7 @@ function splitGap(
 /** Returns `Europe − Africa: of 12.3 points: 4.1 which objects, …`, and whether the comparison turns around within classes. */
 function gapSentence(
   { gap, parts, left, unmatched, ahead }: GapParts,
-  { model, dataset, pair, factors }: EvaluationId & { pair: string; factors: readonly string[] },
+  { model, dataset, pair, factors }: SplitPair,
 ): string {
   if (left.value === null)
     return `${model} on ${dataset}, ${pair}: ${pointsText(gap.value ?? 0)} points, which cannot be split; ${left.reason ?? ''}`
@@ -180,7 +225,7 @@ export async function incomeRegionRows(
     if (incomeColumnOf(entry) === null) continue
     const id = evaluationIdOf(entry)
     const levels = await countCombinations(entry, [by, 'income_group'], { run })
-    const pair = pairOf(levels, minN)
+    const pair = groupPairs(levels, minN)?.headline
     if (pair) rows.push(...levelRows(levels, pair).map(row => ({ ...id, ...row })))
     rows.push(...(await slopeRows(entry, by, { run, levels })).map(row => ({ ...id, ...row })))
   }

@@ -215,12 +215,21 @@ describe('what was photographed', () => {
   it('is taken out of a gap, with a sentence, over households', async () => {
     const table = await groupMetricTable(run, 'adjusted', { by: ['region'], minN: 30 })
     const rows = rowsOf(table).filter(row => row['model'] === 'm')
-    expect(rows.map(row => row['part'])).toEqual([
+    const parts = [
       'gap',
       'which objects',
       'left at an equal mix (adjusted gap)',
       'without counterpart',
-    ])
+    ]
+    const pairs = ['Europe − Africa', 'Europe − Asia', 'Asia − Africa']
+    expect(rows.map(row => [row['pair'], row['part']])).toEqual(
+      pairs.flatMap(pair => parts.map(part => [pair, part])),
+    )
+    const gaps = rows.filter(row => row['part'] === 'gap').map(row => row['value'] as number)
+    expect(gaps[0]! - gaps[1]!).toBeCloseTo(gaps[2]!, 12)
+    expect(table.notes).toContain(
+      'intervals are of each of 3 pairs alone: of 20 gaps that are none, one is expected to seem shown',
+    )
     const value = (i: number): number => rows[i]!['value'] as number
     expect(value(0)).toBeCloseTo(expected['Europe']!.top1 - expected['Africa']!.top1, 12)
     expect(value(1) + value(2) + value(3)).toBeCloseTo(value(0), 12)
