@@ -13,8 +13,10 @@ import {
   maxPixels,
   type Pixels,
 } from './image.ts'
-import { decodeHeic, undoAvifTransforms } from './heif.ts'
+import { readAvif } from './avif.ts'
+import { decodeHeic } from './heif.ts'
 import { withoutTextChunks } from './png.ts'
+import { rgbOfYcc } from './ycc.ts'
 
 /**
  * Decodes an image to RGB.
@@ -34,6 +36,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<Pixels> {
 }
 
 async function decodeByLibvips(file: Uint8Array, format: ImageFormat): Promise<Pixels> {
+  if (format === 'heif' && hasAvifBrand(file)) return decodeAvif(file)
   const sharp = await libvips()
   const bytes = format === 'png' ? withoutTextChunks(file) : file
   const image = sharp(bytes, {
@@ -48,8 +51,38 @@ async function decodeByLibvips(file: Uint8Array, format: ImageFormat): Promise<P
   checkImageSize(header.width, header.height)
   if (header.compression === 'hevc') return decodeHeic(bytes)
   if (format === 'tiff') refuseTiffColors(bytes)
-  const pixels = await readPixels(format === 'tiff' ? image.autoOrient() : image, header)
-  return header.compression === 'av1' ? undoAvifTransforms(bytes, pixels) : pixels
+  if (header.compression === 'av1') return decodeAvif(bytes)
+  return readPixels(format === 'tiff' ? image.autoOrient() : image, header)
+}
+
+const hasAvifBrand = (file: Uint8Array): boolean =>
+  /^avi[fs]$/.test(Buffer.from(file.subarray(8, 12)).toString('latin1'))
+
+/** Decodes the planes of an AVIF file by libvips and converts them as Pillow does. */
+async function decodeAvif(bytes: Uint8Array): Promise<Pixels> {
+  const sharp = await libvips()
+  const { width, height, columns, tile, tiles, format } = readAvif(bytes)
+  const isHigh = format.depth > 8
+  const data = isHigh ? new Uint16Array(3 * width * height) : new Uint8Array(3 * width * height)
+  for (const [i, makeFile] of tiles.entries()) {
+    const image = sharp(makeFile(), { failOn: 'truncated', limitInputPixels: maxPixels })
+    const pipeline = isHigh
+      ? image.pipelineColourspace('rgb16').toColourspace('rgb16').raw({ depth: 'ushort' })
+      : image.toColourspace('srgb').raw()
+    const { data: raw, info } = await pipeline.toBuffer({ resolveWithObject: true })
+    if (info.width !== tile.width || info.height !== tile.height || info.channels !== 3)
+      throw imageError('corrupt', `AVIF: ${info.width} x ${info.height} pixels are not as stated`)
+    const planes = isHigh ? new Uint16Array(raw.buffer, raw.byteOffset, raw.length / 2) : raw
+    const left = (i % columns) * tile.width
+    const top = Math.floor(i / columns) * tile.height
+    const used = Math.min(tile.width, width - left)
+    for (let row = 0; row < Math.min(tile.height, height - top); row++) {
+      const from = 3 * row * tile.width
+      data.set(planes.subarray(from, from + 3 * used), 3 * ((top + row) * width + left))
+    }
+  }
+  if (isHigh) for (let i = 0; i < data.length; i++) data[i]! >>= 16 - format.depth
+  return rgbOfYcc({ width, height, data }, format)
 }
 
 async function readPixels(image: Sharp, { space, channels, hasAlpha }: Metadata): Promise<Pixels> {
