@@ -16,7 +16,7 @@ import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
 import { withRunRecord } from '../results/runRecords.ts'
 import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
 import { readStoredEvaluations, type StoredEvaluation } from '../results/store.ts'
-import { headsFolder, openResultsFolder, pushRecords } from '../results/sync.ts'
+import { openResultsFolder, pushRecords } from '../results/sync.ts'
 import {
   type DatasetEvaluation,
   planDatasetEvaluation,
@@ -81,8 +81,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     if (models.length === 0) continue
     await recordDataset(dir, withStaleNote(dataset, stored), opened)
     await recordOwnImageFolders(dataset)
-    const how = { settings: plan.settings, heads: headsFolder(out), part }
-    work.push(await planDatasetEvaluation(dataset, models, how))
+    work.push(await planDatasetEvaluation(dataset, models, { settings: plan.settings, part }))
   }
   const asked = work.flatMap(({ models, part }) =>
     models.map(({ identity }) => ({ identity, spans: part?.spans })),

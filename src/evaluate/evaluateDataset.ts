@@ -1,14 +1,12 @@
-import { stat } from 'node:fs/promises'
 import { availableParallelism, freemem } from 'node:os'
 import { type Dataset } from '../datasets/dataset.ts'
 import { regionRanges, shuffleWithinRegions } from '../datasets/evaluationOrder.ts'
-import { orIfMissing } from '../lib/files.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { describeSteps, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { type IndexRange, intersectRanges } from '../lib/ranges.ts'
 import { type Storage } from '../lib/storage/storage.ts'
 import { type PreparedModel } from '../models/runtime/prepareModel.ts'
-import { hashPrompts } from '../models/runtime/zeroShotHead.ts'
+import { hashPrompts, hasUnknownTexts } from '../models/runtime/zeroShotHead.ts'
 import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
 import { type LocalModel } from '../models/spec.ts'
 import { type Failure } from '../results/records.ts'
@@ -56,16 +54,16 @@ export interface DatasetShare {
 
 interface DatasetPlanOptions {
   settings: EvaluationSettings
-  /** Folder that keeps class embeddings. */
-  heads: string
   part?: DatasetShare | undefined
+  /** Folder that keeps embeddings of texts, of the cache by default. */
+  embeddings?: string | undefined
 }
 
 /** Plans the evaluation of models on a data set. No image is read. */
 export async function planDatasetEvaluation(
   opened: Dataset,
   models: readonly PreparedModel[],
-  { settings, heads, part }: DatasetPlanOptions,
+  { settings, part, embeddings }: DatasetPlanOptions,
 ): Promise<DatasetEvaluation> {
   const dataset = shuffleWithinRegions(opened)
   const { preprocessing, prompts } = settings
@@ -73,7 +71,7 @@ export async function planDatasetEvaluation(
     const { bytes, spec, multiplyAdds } = prepared
     const model =
       spec.classes === 'zero-shot'
-        ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts, heads })
+        ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts, embeddings })
         : prepared.model
     const steps = stepsFor(spec.recipe, preprocessing, dataset.imageFixes)
     const origin = keyFieldsOf(prepared, model, { steps, settings })
@@ -213,7 +211,7 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
       : await startEarlyStop({ dataset, identities, place }, options.until)
   const profiler = createProfiler(job, dataset.name)
   try {
-    if (await isHeadMissing(models)) await loadOnce(job.group, pool)
+    if (await isTextUnknown(models)) await loadOnce(job.group, pool)
     await runShards(job.group, shards, {
       ...pool,
       isNeeded: stop && (({ range }) => stop.isNeeded(range)),
@@ -280,14 +278,8 @@ async function runWithoutFailed(
   return [failure, ...rest]
 }
 
-/** Whether class embeddings must be computed first. One process does that, so that the others read them. */
-async function isHeadMissing(models: readonly LocalModel[]): Promise<boolean> {
-  for (const { zeroShot } of models) {
-    if (
-      zeroShot?.embeddingsFile !== undefined &&
-      !(await orIfMissing(stat(zeroShot.embeddingsFile), undefined))
-    )
-      return true
-  }
+/** Returns whether texts must be embedded first. One process does that, so that the others read them. */
+async function isTextUnknown(models: readonly LocalModel[]): Promise<boolean> {
+  for (const { zeroShot } of models) if (zeroShot && (await hasUnknownTexts(zeroShot))) return true
   return false
 }

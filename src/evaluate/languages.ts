@@ -93,7 +93,7 @@ export async function compareLanguages(
     const prepared = await prepareEvaluatedModel(identity, weights)
     const headOf = (language: string): Promise<RescoringHead> => {
       const prompts = languagePromptsName({ language, file: names })
-      return createTextHead(prepared, dataset.classes, { prompts, out: dir })
+      return createTextHead(prepared, dataset.classes, prompts)
     }
     const english = await headOf(plainLanguage)
     const scored: ScoredSample[] = []

@@ -79,10 +79,7 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
     const dataset = shuffleWithinRegions(opened.dataset)
     const data = { dataset, evaluatedClasses: record!.classes }
     const { identity: evaluated } = entry
-    const head = await createRescoringHead({ identity: evaluated, output }, data, {
-      ...options,
-      out,
-    })
+    const head = await createRescoringHead({ identity: evaluated, output }, data, options)
     const prompts = head?.hash ?? evaluated.prompts
     const identity = { ...evaluated, ...datasetKeyFields(dataset), prompts }
     await recordDataset(out, dataset, opened.spec)

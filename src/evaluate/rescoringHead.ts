@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { promptNames, promptTexts } from '../models/runtime/prompts.ts'
@@ -39,17 +38,16 @@ interface RescoredDataset {
 interface HeadOptions {
   prompts?: string
   weights?: string
-  out: string
 }
 
 /**
  * Creates the head that kept features need; null for kept logits, whose classes cannot change. The texts of a zero-shot model go
- * through its text tower once, and their embeddings are stored. Errors: other-classes, no-logits, keep-features, unknown-prompts.
+ * through its text tower once. Errors: other-classes, no-logits, keep-features, unknown-prompts.
  */
 export async function createRescoringHead(
   { identity, output }: KeptEvaluation,
   { dataset, evaluatedClasses }: RescoredDataset,
-  { prompts, weights, out }: HeadOptions,
+  { prompts, weights }: HeadOptions,
 ): Promise<RescoringHead | null> {
   const { model: name } = identity
   if (output === 'logits') {
@@ -73,7 +71,7 @@ export async function createRescoringHead(
   const prepared = await prepareEvaluatedModel(identity, weights)
   const texts =
     prompts ?? (await findPrompts(promptedEncoder(prepared.spec), identity, evaluatedClasses))
-  return createTextHead(prepared, dataset.classes, { prompts: texts, out })
+  return createTextHead(prepared, dataset.classes, texts)
 }
 
 /** Brings the weights of an evaluation's model to this machine. @throws GeogapError `other-weights` */
@@ -90,13 +88,13 @@ export async function prepareEvaluatedModel(
   return prepared
 }
 
-/** Creates the head of class names in prompts, whose embeddings are stored below `out`. */
+/** Creates the head of class names in prompts. */
 export async function createTextHead(
   prepared: PreparedModel,
   classNames: readonly string[],
-  { prompts, out }: { prompts: string; out: string },
+  prompts: string,
 ): Promise<RescoringHead> {
-  const model = await toZeroShotModel(prepared, { classNames, prompts, heads: join(out, 'heads') })
+  const model = await toZeroShotModel(prepared, { classNames, prompts })
   const score = await createTextScorer(prepared.spec, model)
   return {
     hash: hashPrompts(model.zeroShot!),

@@ -204,7 +204,7 @@ async function rerunShards(
   const place = folderStorage(scratch)
   const work = await planDatasetEvaluation(dataset, [model], {
     settings,
-    heads: join(scratch, 'heads'),
+    embeddings: join(scratch, 'texts'),
     part: { spans: shards, size },
   })
   const again = work.models[0]!.identity

@@ -132,8 +132,8 @@ export interface ZeroShotTask {
   classNames: readonly string[]
   /** `{}` stands for the class name. */
   templates: readonly string[]
-  /** File that keeps the class embeddings (`classEmbeddingsFile`). */
-  embeddingsFile?: string
+  /** Folder that keeps the embeddings of texts (`towerFolder`); they are not kept by default. */
+  embeddings?: string
 }
 
 /** A model whose weights are on this machine, as a worker process gets it. */

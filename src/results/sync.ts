@@ -14,10 +14,6 @@ import { copyObject, fileSize } from '../lib/storage/localFile.ts'
 const localResultsFolder = (out: string): string =>
   isObjectStoreUrl(out) ? join(geogapCache(), 'results', sha256(out, 16)) : out
 
-/** Where class embeddings are kept: beside results in a folder, in the cache for a store's. */
-export const headsFolder = (out: string): string =>
-  join(isObjectStoreUrl(out) ? geogapCache() : out, 'heads')
-
 interface StoreObject {
   url: string
   bytes: number

@@ -40,8 +40,7 @@ describe('evaluate', () => {
     const datasets = [dataset(), { ...dataset(), name: shorter, data: folder }]
     const none = join(folder, 'none.csv')
     await writeFile(none, 'id,image,label\n')
-    const planned = (options: EvaluateOptions & { out: string }) =>
-      planRun(options, join(out, 'heads'))
+    const planned = (options: EvaluateOptions & { out: string }) => planRun(options)
     for (const begin of [evaluate, planned]) {
       await expect(begin({ models: [model, model], datasets, out })).rejects.toThrow(
         'two data sets are called world: rename a file',
@@ -55,12 +54,7 @@ describe('evaluate', () => {
   it('plans for workers in other folders: files of prompts by their absolute paths, lists by their names', async () => {
     const asked = { models: [model], datasets: [dataset()], out: join(folder, 'planned') }
     const promptsOf = async (prompts?: string) =>
-      (
-        await planRun(
-          { ...asked, ...(prompts !== undefined && { prompts }) },
-          join(folder, 'heads'),
-        )
-      ).plan.request.prompts
+      (await planRun({ ...asked, ...(prompts !== undefined && { prompts }) })).plan.request.prompts
     expect([await promptsOf(), await promptsOf('openai'), await promptsOf('own.txt')]).toEqual([
       ...['paper', 'openai', resolve('own.txt')],
     ])

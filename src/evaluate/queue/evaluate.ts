@@ -1,5 +1,5 @@
 import { type EvaluateOptions } from '../evaluate.ts'
-import { openResultsFolder, headsFolder, pushRecords } from '../../results/sync.ts'
+import { openResultsFolder, pushRecords } from '../../results/sync.ts'
 import { type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
 import { intersectRanges } from '../../lib/ranges.ts'
@@ -24,7 +24,7 @@ export async function evaluateByQueue(
 ): Promise<{ run: Run; driven: FollowedRun }> {
   const { out, signal, tags } = options
   const dir = await openResultsFolder(out)
-  const { plan: made, opened, failures } = await planRun(options, headsFolder(out))
+  const { plan: made, opened, failures } = await planRun(options)
   for (const target of opened) {
     await recordDataset(dir, target.dataset, target.opened)
     await recordOwnImageFolders(target.dataset)

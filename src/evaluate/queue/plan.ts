@@ -97,7 +97,6 @@ export async function readPlan(place: Storage, id: string): Promise<RunPlan> {
  */
 export async function planRun(
   options: EvaluateOptions & { out: string },
-  heads: string,
 ): Promise<{ plan: RunPlan; opened: OpenedTarget[]; failures: Failure[] }> {
   checkDescribed(options)
   const evaluation = await planEvaluation(options)
@@ -113,7 +112,7 @@ export async function planRun(
   for (const group of planModelGroups(targets, models, { preprocessing, costOf })) {
     const { dataset } = targets[group.target]!
     const members = prepared.filter(({ spec }) => group.models.includes(spec.name))
-    const work = await planDatasetEvaluation(dataset, members, { settings, heads })
+    const work = await planDatasetEvaluation(dataset, members, { settings })
     groups.push({
       ...group,
       dataset: dataset.name,

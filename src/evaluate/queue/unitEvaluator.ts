@@ -1,7 +1,6 @@
 import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
 import { inputError } from '../../lib/errors.ts'
 import { createWorkerPool } from '../workers/pool.ts'
-import { headsFolder } from '../../results/sync.ts'
 import { type ResultKey } from '../../results/schema.ts'
 import { differingFields, differingFieldsText } from '../../results/store.ts'
 import {
@@ -61,10 +60,7 @@ async function openGroup(
   }
   const { preprocessing, prompts, device, precision } = plan.request
   const settings = completeSettings({ preprocessing, prompts, device, precision })
-  const work = await planDatasetEvaluation(dataset, ready, {
-    settings,
-    heads: headsFolder(plan.place),
-  })
+  const work = await planDatasetEvaluation(dataset, ready, { settings })
   for (const [i, { identity }] of work.models.entries()) checkResultKey(identities[i]!, identity)
   return work
 }

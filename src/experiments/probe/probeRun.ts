@@ -11,7 +11,6 @@ import { type LocalModel } from '../../models/spec.ts'
 import { toZeroShotModel } from '../../models/runtime/zeroShotModel.ts'
 import { stepsFor } from '../../evaluate/plan.ts'
 import { type PreprocessingConfig } from '../../lib/pixels/steps.ts'
-import { withTempDir } from '../../lib/tempDir.ts'
 import {
   colourSettings,
   geometrySettings,
@@ -55,36 +54,35 @@ export interface ProbeTarget {
 }
 
 /** Probes a model's declared preprocessing. Errors: too-few-images, and errors of opening a model and a data set. */
-export const probeModel = (
+export const probeModel = async (
   name: string,
   spec: DatasetSpec,
   options: ProbeOptions = {},
 ): Promise<ProbeResult> =>
-  withProbeTarget({ name, spec, ...options }, target => probeSettings(target, options.onSetting))
+  probeSettings(await openProbeTarget(name, spec, options), options.onSetting)
 
-/** Opens a model and a data set for `work`; temporary files are removed afterwards. */
-export async function withProbeTarget<T>(
-  { name, spec, weights, prompts = 'paper' }: { name: string; spec: DatasetSpec } & ProbeOptions,
-  work: (target: ProbeTarget) => Promise<T>,
-): Promise<T> {
+/** Opens a model and a data set for a probe. */
+export async function openProbeTarget(
+  name: string,
+  spec: DatasetSpec,
+  { weights, prompts = 'paper' }: ProbeOptions = {},
+): Promise<ProbeTarget> {
   const model = await loadModelWithWeights(name, weights)
   const isZeroShot = model.classes === 'zero-shot'
   const dataset = await openDataset(isZeroShot ? { labels: 'original', ...spec } : spec)
   checkClasses(model, dataset)
   const prepared = await prepareModel(model)
-  return withTempDir(async heads => {
-    const ready = isZeroShot
-      ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts, heads })
-      : prepared.model
-    return work({
-      model: model.name,
-      dataset: dataset.name,
-      declared: model.recipe,
-      takesRawPixels: model.graph?.dtype === 'uint8',
-      images: dataset.samples.length,
-      score: recipe => scoresOf(ready, recipe, dataset),
-    })
-  })
+  const ready = isZeroShot
+    ? await toZeroShotModel(prepared, { classNames: dataset.classes, prompts })
+    : prepared.model
+  return {
+    model: model.name,
+    dataset: dataset.name,
+    declared: model.recipe,
+    takesRawPixels: model.graph?.dtype === 'uint8',
+    images: dataset.samples.length,
+    score: recipe => scoresOf(ready, recipe, dataset),
+  }
 }
 
 /**

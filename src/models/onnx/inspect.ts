@@ -39,6 +39,8 @@ export interface OnnxFacts {
   inputs: OnnxValue[]
   outputs: (OnnxValue & { operator: string })[]
   nodes: number
+  /** Whether it rounds what it computes to the range of the whole batch, so that a row's values depend on the others. */
+  isDynamicallyQuantized: boolean
   /** Values of all weights of the main graph. */
   parameters: number
   external: ExternalRange[]
@@ -59,6 +61,7 @@ interface GraphReader {
   domains: Set<string>
   external: ExternalRange[]
   nodes: number
+  isDynamicallyQuantized: boolean
 }
 
 /**
@@ -77,7 +80,13 @@ function readFields(
 }
 
 function readModel(proto: ProtoFile): OnnxFacts {
-  const reader: GraphReader = { proto, domains: new Set(), external: [], nodes: 0 }
+  const reader: GraphReader = {
+    proto,
+    domains: new Set(),
+    external: [],
+    nodes: 0,
+    isDynamicallyQuantized: false,
+  }
   const graphs: ProtoField[] = []
   const producer = ['', '']
   let opset = 0
@@ -102,6 +111,7 @@ function readModel(proto: ProtoFile): OnnxFacts {
     domains: [...reader.domains].sort(),
     ...main,
     nodes: reader.nodes,
+    isDynamicallyQuantized: reader.isDynamicallyQuantized,
     external: reader.external,
   }
 }
@@ -197,6 +207,7 @@ function readNode(
     7: field => (domain = fieldText(proto, field)),
   })
   reader.nodes += 1
+  reader.isDynamicallyQuantized ||= operator === 'DynamicQuantizeLinear'
   reader.domains.add(domain)
   return { operator, source: source ?? '', results }
 }

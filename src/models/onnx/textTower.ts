@@ -62,7 +62,7 @@ export async function bindTextTower(
       // Without a mask a tower reads the padding, and was trained with it to the full length.
       padded: tower.padded === true || !hasMask || typeof length === 'number',
       mask: !hasMask ? 'none' : tower.padded === true ? 'ones' : 'length',
-      oneAtATime: batch === 1,
+      oneAtATime: batch === 1 || facts.isDynamicallyQuantized,
       integers: tokens.dtype === 'int32' ? 'int32' : 'int64',
       width: typeof width === 'number' ? width : undefined,
       logitScale: tower.logitScale,
@@ -81,7 +81,7 @@ const shortest = (a: number | undefined, b: number | undefined): number | undefi
 
 /** Describes a text tower in one line of a result's key. */
 export const describeTextTower = (tower: BoundTextTower): string =>
-  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}`
+  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.oneAtATime ? ', one text at a time' : ''}`
 
 const tokenNameSchema = z.union([
   z.string(),

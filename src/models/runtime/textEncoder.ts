@@ -8,15 +8,12 @@ import { padTokens } from './tokenizer.ts'
 /** A tower that embeds texts. */
 export interface TextEncoder {
   tokenizer: TokenizerSettings
-  /** Whether one session takes texts of any length, so that all texts are padded to one length. */
-  isLengthFree: boolean
-  /** Opens a session for texts that are padded to `length` tokens. */
-  open: (length: number, options: SessionOptions) => Promise<TextSession>
+  open: (options: SessionOptions) => Promise<TextSession>
 }
 
 export interface TextSession {
-  /** Rows of token ids to unit embeddings, one row after the other. */
-  embed: (rows: readonly number[][]) => Promise<Float32Array>
+  /** Rows of token ids, padded to `length` tokens, to unit embeddings, one row after the other. */
+  embed: (rows: readonly number[][], length: number) => Promise<Float32Array>
   release: () => Promise<void>
 }
 
@@ -25,25 +22,24 @@ export function foreignTextEncoder(tower: BoundTextTower): TextEncoder {
   const { contextLength, padding, padded } = tower
   return {
     tokenizer: { contextLength, padding, padded, cleaning: 'none' },
-    isLengthFree: true,
-    open: async (length, options) => {
+    open: async options => {
       const session = await createSession(tower.file, options)
       return {
-        embed: rows => embedTexts(session, rows, { tower, length }),
+        embed: (rows, length) => embedRows(session, rows, { tower, length }),
         release: () => session.release(),
       }
     },
   }
 }
 
-async function embedTexts(
+async function embedRows(
   session: InferenceSession,
   rows: readonly number[][],
   { tower, length }: { tower: BoundTextTower; length: number },
 ): Promise<Float32Array> {
   if (tower.oneAtATime && rows.length > 1) {
     const parts: Float32Array[] = []
-    for (const row of rows) parts.push(await embedTexts(session, [row], { tower, length }))
+    for (const row of rows) parts.push(await embedRows(session, [row], { tower, length }))
     return Float32Array.from(parts.flatMap(part => [...part]))
   }
   const { Tensor } = await import('onnxruntime-node')

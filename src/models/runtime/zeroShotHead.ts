@@ -1,12 +1,9 @@
 /*
  * An encoder of images and texts as a classifier: the class names, put into prompts, become the rows of a linear layer
- * over image embeddings. The rows are computed once for each set of weights, tokenizer, prompts and names, and kept.
+ * over image embeddings. Each text goes through its tower once; `textCache.ts` keeps the embeddings.
  */
-import { mkdir, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import { inputError } from '../../lib/errors.ts'
-import { writeError, orIfMissing } from '../../lib/files.ts'
 import { mul } from '../../lib/onnx/ops.ts'
 import {
   constant,
@@ -21,11 +18,14 @@ import {
 import { normalizeRows, similarity } from '../../lib/onnx/blocks/similarity.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { bindWeights, type BindOptions, type BoundWeights } from '../../lib/tensors/bind.ts'
-import { type Classifier, type DualEncoder, scoreCosines } from '../families/family.ts'
+import {
+  type Classifier,
+  type DualEncoder,
+  scoreCosines,
+  type TokenizerSettings,
+} from '../families/family.ts'
 import { readWeights } from '../../lib/tensors/readWeights.ts'
-import { readSafetensors, writeSafetensors } from '../../lib/tensors/safetensors.ts'
-import { readTensor } from '../../lib/tensors/tensors.ts'
-import { hashFile } from '../../lib/hub/hashFile.ts'
+import { splitRange } from '../../lib/ranges.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { groupByKey } from '../../lib/tally.ts'
 import { imageTower, textTower } from '../towers.ts'
@@ -34,6 +34,7 @@ import { type Engine } from '../../lib/onnx/engine.ts'
 import { type HeadSession } from './head.ts'
 import { type BoundTextTower, type ZeroShotTask } from '../spec.ts'
 import { createSession, type SessionOptions } from './session.ts'
+import { keepTextEmbeddings, readTextEmbeddings, type TextEmbeddings } from './textCache.ts'
 import { scaleRowsToUnit, type TextEncoder } from './textEncoder.ts'
 import { loadTokenizer, padTokens } from './tokenizer.ts'
 
@@ -55,115 +56,136 @@ export interface LocalEncoder extends BindOptions {
 }
 
 /**
- * Returns the file in `folder` for the embeddings of a task's classes. Its name depends on the architecture too, since one
- * file of weights may serve two, with the plain and the quick GELU; `hashes` are the SHA-256 of the weight files.
- */
-export async function classEmbeddingsFile(
-  folder: string,
-  { architecture, hashes }: { architecture: string; hashes: readonly string[] },
-  { tokenizer, templates, classNames }: ZeroShotTask,
-): Promise<string> {
-  const hash = await hashFile(tokenizer, 'sha256')
-  const texts = classNames.map(classText)
-  const content = JSON.stringify([3, architecture, hashes, hash, templates, texts])
-  return join(folder, `${sha256(content)}.safetensors`)
-}
-
-/**
- * Returns unit class embeddings [classes, embedding]: the mean of the unit embeddings of each class's prompts. They are
- * read from `task.embeddingsFile` if it exists, else computed and written to it.
+ * Returns unit class embeddings [classes, embedding]: the mean of the unit embeddings of each class's prompts. Texts that the
+ * folder `task.embeddings` has are not embedded again; the others are added to it.
  */
 export async function zeroShotHead(
-  texts: TextEncoder,
+  encoder: TextEncoder,
   task: ZeroShotTask,
   options: TextEmbeddingOptions = {},
 ): Promise<Float32Array> {
-  const { embeddingsFile } = task
-  if (embeddingsFile !== undefined && (await orIfMissing(stat(embeddingsFile), undefined)))
-    return readEmbeddings(embeddingsFile)
-  const tokenize = await loadTokenizer(task.tokenizer, texts.tokenizer)
-  const prompts = task.classNames.flatMap((name, row) =>
-    task.templates.map(template => ({ row, ids: tokenize(fillTemplate(template, name)) })),
-  )
+  const prompts = promptsOf(task)
+  const rows = await embeddingsOf(new Set(prompts), { encoder, task }, options)
   const classes = task.classNames.length
-  let head: Float32Array | undefined
-  for (const [length, group] of groupByLength(prompts, texts)) {
-    const session = await texts.open(length, options)
-    try {
-      for (let first = 0; first < group.length; first += batchSize) {
-        const some = group.slice(first, first + batchSize)
-        const rows = await session.embed(some.map(({ ids }) => ids))
-        head ??= new Float32Array((classes * rows.length) / some.length)
-        addRows(head, rows, some)
-        options.onBatch?.()
-      }
-    } finally {
-      await session.release()
-    }
+  const width = rows.get(prompts[0]!)!.length
+  const head = new Float32Array(classes * width)
+  for (const [i, text] of prompts.entries()) {
+    const start = Math.floor(i / task.templates.length) * width
+    for (const [j, value] of rows.get(text)!.entries()) head[start + j]! += value
   }
-  const scaled = scaleRowsToUnit(head!, classes)
-  if (embeddingsFile !== undefined)
-    await saveEmbeddings(embeddingsFile, scaled, scaled.length / classes)
-  return scaled
+  return scaleRowsToUnit(head, classes)
 }
 
-/** A text's tokens and the class that it describes. */
-interface TokenizedPrompt {
-  row: number
-  ids: number[]
+/** Returns the texts of a task: those of the first class, one for each template, then those of the next. */
+const promptsOf = ({ classNames, templates }: ZeroShotTask): string[] =>
+  classNames.flatMap(name => templates.map(template => fillTemplate(template, name)))
+
+/** Returns whether the folder of a task lacks some of its texts. */
+export async function hasUnknownTexts(task: ZeroShotTask): Promise<boolean> {
+  if (task.embeddings === undefined) return false
+  const texts = new Set(promptsOf(task))
+  return (await readTextEmbeddings(task.embeddings, texts)).size < texts.size
 }
 
 const batchSize = 64
 const lengthStep = 4
+/** Texts after which embeddings are kept, so that an interrupted run of many goes on where it was. */
+const textsPerFile = 4096
+
+/** Returns the embeddings of texts: those that are kept, and the others from the tower. */
+async function embeddingsOf(
+  texts: ReadonlySet<string>,
+  { encoder, task }: { encoder: TextEncoder; task: ZeroShotTask },
+  options: TextEmbeddingOptions,
+): Promise<TextEmbeddings> {
+  const { embeddings: folder, tokenizer } = task
+  const known: TextEmbeddings = folder ? await readTextEmbeddings(folder, texts) : new Map()
+  const missing = [...texts].filter(text => !known.has(text))
+  if (missing.length === 0) return known
+  const tokenize = await loadTokenizer(tokenizer, encoder.tokenizer)
+  const tokenized = missing.map(text => ({ text, ids: tokenize(text) }))
+  const session = await encoder.open(options)
+  let fresh: TextEmbeddings = new Map()
+  const keep = async (): Promise<void> => {
+    for (const [text, row] of fresh) known.set(text, row)
+    if (folder && fresh.size > 0) await keepTextEmbeddings(folder, fresh)
+    fresh = new Map()
+  }
+  try {
+    for (const { length, batch } of batchesByLength(tokenized, encoder.tokenizer)) {
+      const rows = await session.embed(
+        batch.map(({ ids }) => ids),
+        length,
+      )
+      const width = rows.length / batch.length
+      for (const [i, { text }] of batch.entries())
+        fresh.set(text, rows.subarray(i * width, (i + 1) * width))
+      if (fresh.size >= textsPerFile) await keep()
+      options.onBatch?.()
+    }
+    await keep()
+  } finally {
+    await session.release()
+  }
+  return known
+}
+
+interface TokenizedText {
+  text: string
+  ids: number[]
+}
 
 /**
- * Groups prompts by the length that they are padded to: a multiple of `lengthStep`, or the context length. For a tower that
- * takes any length they make one group.
+ * Returns texts in batches that are padded to one length: a multiple of `lengthStep`, or the context length. The length depends
+ * on the text alone, so that its embedding does not depend on the texts beside it.
  */
-function groupByLength(
-  prompts: readonly TokenizedPrompt[],
-  { tokenizer: { contextLength, padded }, isLengthFree }: TextEncoder,
-): Map<number, TokenizedPrompt[]> {
-  const longest = prompts.reduce((most, { ids }) => Math.max(most, ids.length), 0)
-  return groupByKey(prompts, ({ ids }) => {
-    if (padded) return contextLength
-    if (isLengthFree) return longest
-    return Math.min(contextLength, Math.ceil(ids.length / lengthStep) * lengthStep)
-  })
+function batchesByLength(
+  texts: readonly TokenizedText[],
+  { contextLength, padded }: TokenizerSettings,
+): { length: number; batch: TokenizedText[] }[] {
+  const groups = groupByKey(texts, ({ ids }) =>
+    padded
+      ? contextLength
+      : Math.min(contextLength, Math.ceil(ids.length / lengthStep) * lengthStep),
+  )
+  return [...groups].flatMap(([length, group]) =>
+    splitRange({ start: 0, end: group.length }, batchSize).map(({ start, end }) => ({
+      length,
+      batch: group.slice(start, end),
+    })),
+  )
 }
 
-async function readEmbeddings(file: string): Promise<Float32Array> {
-  const { tensors } = await readSafetensors(file)
-  return (await readTensor(tensors.get('head')!)) as Float32Array
-}
-
-async function saveEmbeddings(file: string, data: Float32Array, embedding: number): Promise<void> {
-  try {
-    await mkdir(dirname(file), { recursive: true })
-    await writeSafetensors(file, [
-      { name: 'head', shape: [data.length / embedding, embedding], data },
-    ])
-  } catch (error) {
-    throw writeError(file, error)
-  }
-}
-
-/** Returns the text tower of a checkpoint as an encoder. */
+/** Returns the text tower of a checkpoint as an encoder, which has a session for one length at a time. */
 export const builtTextEncoder = (local: LocalEncoder): TextEncoder => ({
   tokenizer: local.encoder.tokenizer,
-  isLengthFree: false,
-  open: async (length, options) => {
-    const graph = createGraph()
-    addOutput('embedding', normalizeRows(textTower(parameterScope(graph), local.encoder, length)))
-    const { folder, bind } = await bindEncoder(graph, local)
-    const session = await createSession(encodeModel(graph, { bind }), { ...options, folder })
+  open: options => {
     const { padding } = local.encoder.tokenizer
-    return {
-      embed: rows => embed(session, rows, { length, padding }),
-      release: () => session.release(),
-    }
+    let opened: { length: number; session: InferenceSession } | undefined
+    const release = async (): Promise<void> => opened?.session.release()
+    return Promise.resolve({
+      embed: async (rows, length) => {
+        if (opened?.length !== length) {
+          await release()
+          opened = { length, session: await openTextTower(local, length, options) }
+        }
+        return embedRows(opened.session, rows, { length, padding })
+      },
+      release,
+    })
   },
 })
+
+async function openTextTower(
+  local: LocalEncoder,
+  length: number,
+  options: SessionOptions,
+): Promise<InferenceSession> {
+  const graph = createGraph()
+  addOutput('embedding', normalizeRows(textTower(parameterScope(graph), local.encoder, length)))
+  const { folder, bind } = await bindEncoder(graph, local)
+  return createSession(encodeModel(graph, { bind }), { ...options, folder })
+}
 
 /** Binds the graph of one tower, or of none, to weights that have to fit both. */
 async function bindEncoder(graph: Graph, local: LocalEncoder): Promise<BoundWeights> {
@@ -174,7 +196,7 @@ async function bindEncoder(graph: Graph, local: LocalEncoder): Promise<BoundWeig
   return bindWeights(graph, read, { ...encoder.names, resizePositions })
 }
 
-async function embed(
+async function embedRows(
   session: InferenceSession,
   rows: readonly number[][],
   { length, padding }: { length: number; padding: number },
@@ -188,18 +210,6 @@ async function embed(
   )
   const { embedding } = await session.run(feeds)
   return embedding!.data as Float32Array
-}
-
-/** Adds the embedding of each prompt to its class's row of `sums`. */
-function addRows(
-  sums: Float32Array,
-  embeddings: Float32Array,
-  prompts: readonly TokenizedPrompt[],
-): void {
-  const width = embeddings.length / prompts.length
-  for (const [i, { row }] of prompts.entries()) {
-    for (let j = 0; j < width; j++) sums[row * width + j]! += embeddings[i * width + j]!
-  }
 }
 
 /** Returns a function from kept features [n, embedding] to logits [n, classes], for class embeddings [classes, embedding]. */

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { promptTexts } from './prompts.ts'
-import { classEmbeddingsFile } from './zeroShotHead.ts'
+import { textEmbeddingsFolder, towerFolder } from './textCache.ts'
 import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
 import { type PreparedModel } from './prepareModel.ts'
@@ -14,26 +14,21 @@ export interface ZeroShotOptions {
   classNames: readonly string[]
   /** A named list of prompts, or a file of templates. */
   prompts: string
-  /** Folder that keeps class embeddings. */
-  heads: string
+  /** Folder that keeps embeddings of texts, of the cache by default. */
+  embeddings?: string | undefined
 }
 
 /** Returns an encoder of images and texts as a classifier over class names. */
 export async function toZeroShotModel(
   { spec, model, hashes }: PreparedModel,
-  { classNames, prompts, heads }: ZeroShotOptions,
+  { classNames, prompts, embeddings = textEmbeddingsFolder() }: ZeroShotOptions,
 ): Promise<LocalModel> {
   const texts = await promptTexts(prompts, promptedEncoder(spec), classNames)
-  const task = {
-    tokenizer: model.text?.tokenizer ?? (await tokenizerFile(spec, model.files)),
-    ...texts,
-  }
-  const embeddingsFile = await classEmbeddingsFile(
-    heads,
-    { architecture: spec.architecture, hashes },
-    task,
-  )
-  return { ...model, classes: classNames.length, zeroShot: { ...task, embeddingsFile } }
+  const tokenizer = model.text?.tokenizer ?? (await tokenizerFile(spec, model.files))
+  const { architecture } = spec
+  const folder = await towerFolder(embeddings, { architecture, hashes, tokenizer })
+  const zeroShot = { ...texts, tokenizer, embeddings: folder }
+  return { ...model, classes: classNames.length, zeroShot }
 }
 
 /** Returns the text tower or built encoder that has a model's own prompt. @throws GeogapError `no-text-tower` */

@@ -12,7 +12,7 @@ import {
   probeModel,
   type ProbeTarget,
   probeSettings,
-  withProbeTarget,
+  openProbeTarget,
 } from '../../../src/experiments/probe/probeRun.ts'
 import { answersText } from '../../../src/cli/print/answer.ts'
 import { probeAnswer, probeSentence } from '../../../src/cli/print/probe.ts'
@@ -147,35 +147,31 @@ describe('geogap models probe', () => {
         join(place, 'model.json'),
         JSON.stringify({ ...described, preprocessing: right }),
       )
-      await withProbeTarget(
-        { name: place, spec: { name: manifest, limit: 100 } },
-        async probing => {
-          expect(probing.declared).toMatchObject(right)
-          const known = new Map<string, ReturnType<ProbeTarget['score']>>()
-          // Four descriptions are tried in much the same ways: each way is shown to the model once.
-          const score: ProbeTarget['score'] = recipe => {
-            const steps = describeSteps(nativeSteps(recipe))
-            known.set(steps, known.get(steps) ?? probing.score(recipe))
-            return known.get(steps)!
-          }
-          const probed = (change: Partial<PreprocessingConfig>) =>
-            probeSettings({ ...probing, score, declared: { ...right, ...change } })
-          const correct = await probed({})
-          expect(probeSentence(correct)).toBe(
-            'none of 15 other settings is far better than the declared one',
-          )
-          expect(correct.settings[0]).toMatchObject({ changes: [], farBetter: false })
-          const swapped = await probed({ channels: 'BGR' })
-          expect(bestSetting(swapped.settings)!.changes).toEqual(['RGB channels'])
-          expect(answersText([probeAnswer(swapped)], 'text')).toContain(
-            '"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}]',
-          )
-          const missing = await probed({ mean: [0, 0, 0], std: [1, 1, 1] })
-          expect(bestSetting(missing.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
-          const scale = await probed({ mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] })
-          expect(bestSetting(scale.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
-        },
+      const probing = await openProbeTarget(place, { name: manifest, limit: 100 })
+      expect(probing.declared).toMatchObject(right)
+      const known = new Map<string, ReturnType<ProbeTarget['score']>>()
+      // Four descriptions are tried in much the same ways: each way is shown to the model once.
+      const score: ProbeTarget['score'] = recipe => {
+        const steps = describeSteps(nativeSteps(recipe))
+        known.set(steps, known.get(steps) ?? probing.score(recipe))
+        return known.get(steps)!
+      }
+      const probed = (change: Partial<PreprocessingConfig>) =>
+        probeSettings({ ...probing, score, declared: { ...right, ...change } })
+      const correct = await probed({})
+      expect(probeSentence(correct)).toBe(
+        'none of 15 other settings is far better than the declared one',
       )
+      expect(correct.settings[0]).toMatchObject({ changes: [], farBetter: false })
+      const swapped = await probed({ channels: 'BGR' })
+      expect(bestSetting(swapped.settings)!.changes).toEqual(['RGB channels'])
+      expect(answersText([probeAnswer(swapped)], 'text')).toContain(
+        '"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5]}]',
+      )
+      const missing = await probed({ mean: [0, 0, 0], std: [1, 1, 1] })
+      expect(bestSetting(missing.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
+      const scale = await probed({ mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] })
+      expect(bestSetting(scale.settings)!.changes).toEqual(['mean and std 0.5 (-1 to 1)'])
     },
     900_000,
   )
