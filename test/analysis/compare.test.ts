@@ -124,7 +124,7 @@ describe('compare', () => {
     const [sides] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'b'))
     const sentence = comparisonSentence(await compareEvaluations(sides!))
     expect(sentence).toMatch(
-      /^overall -1\.5 points, not shown to be a change \(p = 0\.11, 95 % interval -3\.5 to \+0\.1\); Ghana -8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
+      /^overall −1\.5 points, not shown to be a change \(p = 0\.11, 95 % interval −3\.5 to \+0\.1\); Ghana −8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
     )
     const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), {
       models: ['first'],
@@ -132,7 +132,7 @@ describe('compare', () => {
     expect(same).toBeUndefined()
     const quiet = groupChanges(new Map([['label', quietCells]]), 30, quietCells)
     expect(comparisonSentence({ ...(await compareEvaluations(sides!)), ...quiet })).toBe(
-      'overall 0.0 points, not shown to be a change (p = 1.00, 95 % interval -9.2 to +9.2); a change is not shown in any of 1 groups',
+      'overall 0.0 points, not shown to be a change (p = 1.00, 95 % interval −9.2 to +9.2); a change is not shown in any of 1 groups',
     )
     expect(quiet.leftOut).toEqual([{ by: 'label', group: 'chair', n: 12 }])
   })
@@ -143,7 +143,7 @@ describe('compare', () => {
       [comparisonAnswer(await compareEvaluations(sides!, { by: ['region'] }), [])],
       'markdown',
     )
-    expect(text).toMatch(/^\*\*overall -/)
+    expect(text).toMatch(/^\*\*overall −/)
     expect(text).toContain(
       '360 images in common; 40 images only on the first and 0 images only on the second side',
     )
@@ -233,7 +233,7 @@ it('geogap compare writes the sentence, the table and the flipped images', async
     code: 0,
     stderr: expect.stringMatching(/^\d+ flipped images in /) as string,
   })
-  expect(stdout).toMatch(/^\*\*overall -[\s\S]+\| country +\| Ghana/)
+  expect(stdout).toMatch(/^\*\*overall −[\s\S]+\| country +\| Ghana/)
   const lines = (await readFile(file, 'utf8')).trimEnd().split('\n')
   const { gained, lost } = counted(() => true)
   expect(lines).toHaveLength(1 + gained + lost)

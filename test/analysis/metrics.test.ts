@@ -234,7 +234,7 @@ describe('what was photographed', () => {
     expect(value(0)).toBeCloseTo(expected['Europe']!.top1 - expected['Africa']!.top1, 12)
     expect(value(1) + value(2) + value(3)).toBeCloseTo(value(0), 12)
     expect(table.notes[0]).toMatch(
-      /^m on world, Europe − Africa: of 2\.5 points: -?\d\.\d which objects, -?\d\.\d left; a gap is not shown at an equal mix/,
+      /^m on world, Europe − Africa: of 2\.5 points: −?\d\.\d which objects, −?\d\.\d left; a gap is not shown at an equal mix/,
     )
   })
 

@@ -48,7 +48,8 @@ export function fieldColumn<Name extends string>(
   return { name, heading, value: row => row[name], show: row => show(row[name]) }
 }
 
-const plainText = (value: CellValue): string => (value === null ? '–' : String(value))
+const plainText = (value: CellValue): string =>
+  value === null ? '–' : typeof value === 'number' ? String(value).replace(/^-/, '−') : value
 
 /** Returns columns of several fields with their headings. */
 export const fieldColumns = <Name extends string>(

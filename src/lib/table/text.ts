@@ -1,4 +1,5 @@
 import stringWidth from 'string-width'
+import { signedText } from './values.ts'
 
 /** Replaces control characters, so that a name from a file cannot steer a terminal, and lone surrogates. */
 export const stripControlCharacters = (text: string): string =>
@@ -28,7 +29,7 @@ export const shellWord = (text: string): string =>
 
 /** Formats 0.8054 as `80.5` and null as a dash. */
 export const percent = (share: number | null, digits = 1): string =>
-  share === null ? '–' : (100 * share).toFixed(digits)
+  share === null ? '–' : signedText(100 * share, digits)
 
 /** Formats 0.00012 as `< 0.001`. */
 export const pValueText = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(3))
@@ -42,8 +43,8 @@ export const pEquation = (p: number): string =>
 
 /** Formats a difference of shares in percentage points with its sign: 0.0314 as `+3.1`. */
 export const pointsText = (share: number): string => {
-  const text = (100 * share).toFixed(1)
-  return Number(text) > 0 ? `+${text}` : text.replace(/^-0\.0$/, '0.0')
+  const text = signedText(100 * share, 1)
+  return share > 0 && /[1-9]/.test(text) ? `+${text}` : text
 }
 
 export const percentRange = (low: number | null, high: number | null): string =>
@@ -51,7 +52,7 @@ export const percentRange = (low: number | null, high: number | null): string =>
 
 /** Returns the number of terminal columns that a text takes. */
 export const textWidth = (text: string): number =>
-  /^[ -~–]*$/.test(text) ? text.length : stringWidth(text)
+  /^[ -~–−]*$/.test(text) ? text.length : stringWidth(text)
 
 /** Pads with spaces to `width` terminal columns. */
 export function padText(text: string, width: number, right: boolean): string {

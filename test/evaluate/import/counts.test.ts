@@ -174,7 +174,7 @@ describe('stored counts', () => {
     })
     expect(compared.rows[0]!.interval![0]).toBeLessThan(-40 / 480)
     expect(compared.rows.map(({ by }) => by)).toContain('country')
-    expect(comparisonSentence(compared)).toMatch(/^overall -8\.3 points \(95 % interval .*no test/)
+    expect(comparisonSentence(compared)).toMatch(/^overall −8\.3 points \(95 % interval .*no test/)
     await expect(writeFlippedImages(join(folder, 'flips.csv'), out, [pair!])).rejects.toThrow(
       /counts by group, without single images/,
     )
