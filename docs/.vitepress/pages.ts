@@ -124,6 +124,7 @@ export const groups = [
     collapsed: true,
     items: [
       developers('performance', 'Performance'),
+      developers('measured-speed', 'Speed, measured'),
       developers('scale', 'Scale'),
       developers('coverage', 'Coverage of intervals'),
       developers('gate', 'What a gate can find'),

@@ -1,8 +1,9 @@
 /* What runs here, and the exact fix for what does not. Every check catches its own failure. */
 import { randomBytes } from 'node:crypto'
 import { access, constants, mkdir, rm, statfs, writeFile } from 'node:fs/promises'
-import { availableParallelism, freemem, totalmem } from 'node:os'
+import { freemem, totalmem } from 'node:os'
 import { dirname, join } from 'node:path'
+import { availableCores, readNumaNodes } from '../lib/cores.ts'
 import { firstLine } from '../lib/errors.ts'
 import { availableDevices, deviceFix } from '../models/runtime/devices.ts'
 import { type Device } from '../lib/onnx/engine.ts'
@@ -55,7 +56,9 @@ const minMemoryBytes = 4e9
 
 function checkMachine(): EnvironmentCheck {
   const memory = Math.min(totalmem(), process.constrainedMemory() || Infinity)
-  const found = `${availableParallelism()} cores, ${gigabytes(memory)} of memory, ${gigabytes(freemem())} free`
+  const nodes = readNumaNodes().length
+  const cores = `${availableCores()} cores${nodes > 1 ? ` on ${nodes} memory nodes` : ''}`
+  const found = `${cores}, ${gigabytes(memory)} of memory, ${gigabytes(freemem())} free`
   if (memory >= minMemoryBytes) return { name: 'machine', status: 'ok', found }
   const fix = "choose small models (geogap models --where 'parameters<3e7')"
   return { name: 'machine', status: 'note', found, fix }

@@ -3,9 +3,9 @@
  * forecasts, shards and units of later ones. Without a readable figure, an estimate from the multiply-adds is used.
  */
 import { mkdir, readFile } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { availableCores } from '../lib/cores.ts'
 import { writeAtomically } from '../lib/files.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { currentMachine } from '../lib/machine.ts'
@@ -21,7 +21,7 @@ export interface ImageCost {
   measured: boolean
 }
 
-/** Multiply-adds per second and core, and what an image costs besides: within a fifth of what docs/developers/performance.md measured of six models. */
+/** Multiply-adds per second and core, and what an image costs besides: within a fifth of the six models of docs/developers/measured-speed.md. */
 const multiplyAddsPerCoreSecond = 50e9
 const fixedSecondsPerImage = 0.0035
 
@@ -59,7 +59,7 @@ interface CountedModel {
 
 /** Gives models their keys, or their beginning where it does not matter how they were run. */
 function costKeys(engine: Engine) {
-  const place = [currentMachine().machine, availableParallelism(), runtimeVersion(engine)]
+  const place = [currentMachine().machine, availableCores(), runtimeVersion(engine)]
   return ({ name, multiplyAdds }: CountedModel, way = ''): string =>
     [...place, name, multiplyAdds, way].join('|')
 }

@@ -1,6 +1,7 @@
-import { availableParallelism, freemem } from 'node:os'
+import { freemem } from 'node:os'
 import { type Dataset } from '../datasets/dataset.ts'
 import { regionRanges, shuffleWithinRegions } from '../datasets/evaluationOrder.ts'
+import { availableCores } from '../lib/cores.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 import { describeSteps, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { type IndexRange, intersectRanges } from '../lib/ranges.ts'
@@ -145,7 +146,7 @@ export async function runDatasetEvaluation(
   const isScored = models.every(({ identity }) => identity.source !== 'features')
   const jobs = planJobs(tasks, isScored ? dataset.choices : 'none', {
     ...settings,
-    cores: availableParallelism(),
+    cores: availableCores(),
     memoryBytes: Math.min(freemem(), process.constrainedMemory() || Infinity),
     batch: options.batch,
     keep,

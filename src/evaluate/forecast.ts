@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os'
 import { loadCosts, secondsPerImage } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
+import { availableCores } from '../lib/cores.ts'
 import { type Engine } from '../lib/onnx/engine.ts'
 import { modelCost } from '../models/cost.ts'
 import { evaluationNote } from '../models/headClasses.ts'
@@ -55,7 +55,7 @@ export async function forecast(
 ): Promise<Forecast[]> {
   const costOf = await loadCosts(engine)
   const costs = new Map(planned.map(({ spec }) => [spec, modelCost(spec)]))
-  const cores = availableParallelism()
+  const cores = availableCores()
   const rows = new Map<string, OpenedForecast>()
   for (const { spec, dataset, part, entry } of planned) {
     const { parameters, multiplyAdds } = costs.get(spec)!
@@ -99,7 +99,7 @@ export async function forecastPending(
   engine: Engine,
 ): Promise<Forecast[]> {
   const costOf = await loadCosts(engine)
-  const cores = availableParallelism()
+  const cores = availableCores()
   const rows: Forecast[] = []
   for (const { name: dataset, bytes: datasetDownload, images } of pending)
     for (const spec of specs) {

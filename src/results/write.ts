@@ -208,15 +208,21 @@ const numericColumnsCache = new WeakMap<readonly Sample[], ReadonlySet<string>>(
 /** Returns the columns of numbers. If each shard decided for itself, one without any value would turn the column into text. */
 function numericColumns(items: readonly Sample[], columns: readonly string[]): ReadonlySet<string> {
   const made =
-    numericColumnsCache.get(items) ??
-    new Set(columns.filter(name => areNumbers(groupValues(items, name))))
+    numericColumnsCache.get(items) ?? new Set(columns.filter(name => holdsNumbers(items, name)))
   numericColumnsCache.set(items, made)
   return made
 }
 
-const areNumbers = (values: readonly GroupValue[]): boolean =>
-  values.every(value => value === null || typeof value === 'number') &&
-  values.some(value => value !== null)
+/** Whether a column has a number, and no text. Stops at the first text, for a data set may have millions of samples. */
+function holdsNumbers(items: readonly Sample[], name: string): boolean {
+  let hasNumber = false
+  for (const { groups } of items) {
+    const value = ownValue(groups, name) ?? null
+    if (typeof value === 'string') return false
+    hasNumber ||= value !== null
+  }
+  return hasNumber
+}
 
 function groupColumn(name: string, values: readonly GroupValue[], numeric: boolean): ParquetColumn {
   if (numeric) return { name, type: 'DOUBLE', values: values as readonly (number | null)[] }

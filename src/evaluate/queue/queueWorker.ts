@@ -5,11 +5,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import { setMaxListeners } from 'node:events'
-import { availableParallelism, hostname } from 'node:os'
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Job, Worker } from 'bullmq'
 import type { Redis } from 'ioredis'
+import { availableCores } from '../../lib/cores.ts'
 import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
 import { isInside } from '../../lib/files.ts'
 import { currentMachine } from '../../lib/machine.ts'
@@ -108,7 +109,7 @@ export async function runQueueWorker(options: QueueWorkerOptions): Promise<void>
 const describeWorker = (): WorkerRecord => ({
   id: `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`,
   pid: process.pid,
-  cores: availableParallelism(),
+  cores: availableCores(),
   version,
   began: new Date().toISOString(),
   done: 0,

@@ -1,5 +1,5 @@
-import { availableParallelism } from 'node:os'
 import { type LocalModel } from '../../models/spec.ts'
+import { availableCores } from '../../lib/cores.ts'
 import { type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { type ShardSample } from './messages.ts'
 import { runShards } from './pool.ts'
@@ -18,7 +18,7 @@ export async function extractFeatures(
   steps: readonly PreprocessingStep[],
   items: readonly ShardSample[],
 ): Promise<ModelFeatures[]> {
-  const cores = availableParallelism()
+  const cores = availableCores()
   const size = Math.max(1, Math.min(256, Math.ceil(items.length / (2 * cores))))
   const shards = Array.from({ length: Math.ceil(items.length / size) }, (_, i) => ({
     at: i * size,

@@ -20,7 +20,8 @@ export interface InferenceGroup extends Engine {
   keep?: KeptOutput | undefined
 }
 
-export type ShardSample = Pick<Sample, 'id' | 'image' | 'labels'>
+/** The fields of a sample that a worker needs. */
+export type ShardSample = Pick<Sample, 'image' | 'labels'>
 
 /** Milliseconds that a worker spent on each part of a shard. */
 export interface Timings {

@@ -3,6 +3,7 @@
  * half goes to a fresh child, down to the single image that kills it, which becomes an error row.
  */
 import { type ChildProcess } from 'node:child_process'
+import { bindProcess, planAffinity, readNumaNodes } from '../../lib/cores.ts'
 import { GeogapError } from '../../lib/errors.ts'
 import { forkModule } from '../../lib/forkModule.ts'
 import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
@@ -59,16 +60,27 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
   }
   const idle = options.pool?.take(group) ?? []
   const processes = Math.min(idle.length || options.processes, shards.length)
-  const workers = Array.from({ length: processes }, (_, i) => idle[i] ?? createWorker(group))
+  // A device may be near any node.
+  const nodes = group.device ? [] : readNumaNodes()
+  const workers = planAffinity(nodes, processes, group.threads).map(
+    (cores, i) => idle[i] ?? createWorker(group, cores),
+  )
   const runs = workers.map(async worker => {
+    // A result is stored while the worker computes its next shard; a rule that stops counts it before.
+    let stored = Promise.resolve()
     try {
-      for (let shard = next(); shard && !options.signal?.aborted; shard = next()) {
-        const result = await worker.run(shard.items, options)
-        if (result && result.outcomes[0]!.rank.length > 0) await options.onResult(shard, result)
+      for (;;) {
+        if (options.isNeeded) await stored
+        const shard = options.signal?.aborted ? undefined : next()
+        if (!shard) break
+        const [result] = await Promise.all([worker.run(shard.items, options), stored])
+        if (result && result.outcomes[0]!.rank.length > 0) stored = options.onResult(shard, result)
       }
+      await stored
       if (!options.pool) worker.stop()
     } catch (error) {
       queue.length = 0
+      await Promise.allSettled([stored])
       throw error
     }
   })
@@ -138,10 +150,14 @@ export interface Worker {
   stop(): void
 }
 
-function createWorker(group: InferenceGroup): Worker {
+/** `cores` are those that its processes are bound to. */
+function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker {
   let child: ChildProcess | undefined
-  const load = (options: WorkerPoolOptions): Promise<WorkerAnswer> =>
-    askWorker((child = startChild()), { type: 'load', group }, options)
+  const load = async (options: WorkerPoolOptions): Promise<WorkerAnswer> => {
+    child = startChild()
+    if (cores && child.pid !== undefined) await bindProcess(child.pid, cores)
+    return askWorker(child, { type: 'load', group }, options)
+  }
   const alive = async (options: WorkerPoolOptions): Promise<ChildProcess | undefined> => {
     if (child?.connected) return child
     let ready = await load(options)
@@ -159,7 +175,9 @@ function createWorker(group: InferenceGroup): Worker {
   const attempt: Worker['run'] = async (items, options) => {
     const ready = await alive(options)
     if (!ready) return undefined
-    const answer = await askWorker(ready, { type: 'shard', items }, options)
+    // Groups and names stay here: copying whole samples would cost more than writing their rows.
+    const sent = items.map(({ image, labels }) => ({ image, labels }))
+    const answer = await askWorker(ready, { type: 'shard', items: sent }, options)
     if (answer.type === 'outcomes') return answer
     if (answer.type === 'failed')
       throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)

@@ -1,6 +1,6 @@
-import { availableParallelism } from 'node:os'
 import { type Dataset, type Sample } from '../../datasets/dataset.ts'
 import { type DatasetSpec, openDataset } from '../../datasets/open.ts'
+import { availableCores } from '../../lib/cores.ts'
 import { inputError } from '../../lib/errors.ts'
 import { checkClasses } from '../../evaluate/targets.ts'
 import { type Predictions } from '../../results/predictions.ts'
@@ -149,7 +149,7 @@ async function scoresOf(
     steps: stepsFor(recipe, 'native', dataset.imageFixes),
     choices: dataset.choices,
     batch: 16,
-    threads: availableParallelism(),
+    threads: availableCores(),
     keep: 'logits' as const,
   }
   await runShards(task, [{ items }], {
