@@ -52,10 +52,9 @@ await inTemporaryFolder(async folder => {
   const rows: string[][] = []
   const prepared = [await prepareModel(await freshModel('lcnet_050', folder))]
   const settings = completeSettings({})
-  const heads = join(folder, 'heads')
   for (const size of values.sizes.split(',').map(Number)) {
     const part = { spans: [{ start: 0, end: images }], size }
-    const work = await planDatasetEvaluation(dataset, prepared, { settings, heads, part })
+    const work = await planDatasetEvaluation(dataset, prepared, { settings, part })
     let [started, before, first] = [0, process.cpuUsage(), 0]
     let loop = performance.eventLoopUtilization()
     await runDatasetEvaluation(work, folderStorage(join(folder, `of-${size}`)), {
