@@ -32,7 +32,7 @@ export interface ModelAnswer {
   model: string
   /** Null if the image has no prediction or the model has no class for it. */
   correct: boolean | null
-  top: { label: string; p: number; accepted: boolean }[]
+  top: { label: string; p: number | null; accepted: boolean }[]
 }
 
 /** An image with the answers of one or two models. */
@@ -249,7 +249,7 @@ export const modelAnswer = (
   correct: correctByCode[outcome[position]!] ?? null,
   top: (row?.top ?? []).map((index, k) => ({
     label: className(list, index),
-    p: (row?.p[k] ?? 0) / 1000,
+    p: row?.p[k] === undefined ? null : row.p[k] / 1000,
     accepted: list.accepted[position]?.includes(index) ?? false,
   })),
 })

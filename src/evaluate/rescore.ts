@@ -22,6 +22,7 @@ import {
 } from '../results/runRecords.ts'
 import {
   datasetKeyFields,
+  isUnscaled,
   keptOutputs,
   type KeptOutput,
   type ResultKey,
@@ -192,8 +193,10 @@ const samplesPerBatch = 64
 async function scoreSamples(
   items: readonly Sample[],
   kept: KeptOutputReader,
-  { dataset: { choices, name }, identity: { model }, head }: RescoringTask,
+  { dataset: { choices, name }, identity, head }: RescoringTask,
 ): Promise<Predictions> {
+  const { model } = identity
+  const unscaled = isUnscaled(identity)
   const outcomes = emptyPredictions(model, items.length)
   for (let first = 0; first < items.length; first += samplesPerBatch) {
     const scored: { at: number; row: Float32Array }[] = []
@@ -206,7 +209,12 @@ async function scoreSamples(
     const rows = scored.map(({ row }) => row)
     const logits = head && rows.length > 0 ? await head.logits(rows) : rows
     for (const [i, { at }] of scored.entries())
-      scoreRow(outcomes, at, { logits: logits[i]!, labels: items[at]!.labels, choices })
+      scoreRow(outcomes, at, {
+        logits: logits[i]!,
+        labels: items[at]!.labels,
+        choices,
+        isUnscaled: unscaled,
+      })
   }
   return outcomes
 }

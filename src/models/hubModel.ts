@@ -18,7 +18,7 @@ import {
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { headListOf } from './headClasses.ts'
 import { hubRecipe, timmRecipe } from './hubPreprocessing.ts'
-import { type GraphUse, type ModelSpec, type ForeignTextTower } from './spec.ts'
+import { type GraphUse, type ModelSpec, type ForeignTextTower, unscaledNote } from './spec.ts'
 
 const defaultFile = 'onnx/model.onnx'
 const textConfigSchema = z
@@ -50,10 +50,12 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
   const common = { name, architecture: 'onnx', recipe, source: repo }
   if (isDualEncoder(found.data) && (file === defaultFile || isImageTower(file))) {
     const tower = file === defaultFile ? 'onnx/vision_model.onnx' : file
+    const text = textTowerOf(found.data, repo, tower.replace('vision_model', 'text_model'))
     return {
       ...common,
       graph: imageTowerUse(found.data),
-      text: textTowerOf(found.data, tower.replace('vision_model', 'text_model')),
+      text,
+      note: unscaledNote(text.logitScale),
       classes: 'zero-shot',
       weights: { from: 'hub', repo, file: tower, revision },
     }
@@ -120,12 +122,22 @@ const imageTowerUse = (config: HubConfig): GraphUse =>
     : { ...imageFeed, output: 'image_embeds' }
 
 /**
- * The scale of logits: the hub's files of single towers lack the trained one, so it is CLIP's limit for all. No ranking
- * depends on it.
+ * Trained factors of logits, which the files of single towers lack, by the names of unchanged exports. OpenAI's is that of its
+ * own example (github.com/openai/CLIP, README), so400m's exp(4.7215) (github.com/mlfoundations/open_clip/issues/746). A bias
+ * changes no softmax.
  */
-const hubLogitScale = 100
+const publishedScales: readonly [repo: RegExp, scale: number][] = [
+  [
+    /^(Xenova|openai|onnx-community)\/clip-vit-(base-patch(16|32)|large-patch14(-336)?)(-ONNX)?$/,
+    100,
+  ],
+  [/^(Xenova|google|onnx-community)\/siglip-so400m-patch14-384(-ONNX)?$/, Math.exp(4.7215)],
+]
 
-function textTowerOf(config: HubConfig, file: string): ForeignTextTower {
+const publishedScale = (repo: string): number | null =>
+  publishedScales.find(([pattern]) => pattern.test(repo))?.[1] ?? null
+
+function textTowerOf(config: HubConfig, repo: string, file: string): ForeignTextTower {
   const isSigmoid = isSigmoidModel(config)
   const { max_position_embeddings: positions, pad_token_id: padding } = config.text_config ?? {}
   const usual = isSigmoid ? 64 : config.model_type === 'clip' ? 77 : undefined
@@ -138,7 +150,7 @@ function textTowerOf(config: HubConfig, file: string): ForeignTextTower {
     contextLength: positions ?? usual,
     padding,
     padded: isSigmoid,
-    logitScale: hubLogitScale,
+    logitScale: publishedScale(repo),
     prompt: isSigmoid ? 'This is a photo of {}.' : 'This is a photo of a {}',
   }
 }

@@ -13,7 +13,7 @@ import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { stripControlCharacters } from '../lib/table/text.ts'
 import { recipeSchema, stepsSchema } from './preprocessingSchemas.ts'
 import { findArchitecture } from './architectures.ts'
-import { type ModelSpec } from './spec.ts'
+import { type ModelSpec, unscaledNote } from './spec.ts'
 
 /** The file name of a description in its folder. */
 export const descriptionName = 'model.json'
@@ -76,7 +76,8 @@ const dualModelSchema = onnxModelSchema.omit({ classes: true }).extend({
     contextLength: z.int().min(2).max(100_000).optional(),
     padding: z.int().min(0).optional(),
     padded: z.boolean().optional(),
-    logitScale: z.number().positive().default(100),
+    /** The checkpoint's exp(logit_scale). Without it there are no probabilities. */
+    logitScale: z.number().positive().nullable().default(null),
     prompt: z
       .string()
       .regex(/\{c?\}/, { message: 'must have {} where the class name stands' })
@@ -156,7 +157,7 @@ async function readDualModel(file: string, model: DualModelDescription): Promise
     },
     weights: { from: 'files', files: [join(folder, model.onnx)] },
     licence: model.licence,
-    note: guessNote(model),
+    note: [guessNote(model), unscaledNote(text.logitScale)].filter(Boolean).join('; ') || undefined,
   }
 }
 

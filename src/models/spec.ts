@@ -54,8 +54,8 @@ export interface ForeignTextTower {
   padding?: number | undefined
   /** Whether texts are filled up to the context length and read whole, as SigLIP's are. */
   padded?: boolean | undefined
-  /** The factor from cosine similarities to logits. */
-  logitScale: number
+  /** The trained factor from cosine similarities to logits; null if it is not known. */
+  logitScale: number | null
   /** The default prompt; `{}` stands for the class name. */
   prompt: string
 }
@@ -76,7 +76,8 @@ export interface BoundTextTower {
   integers: 'int32' | 'int64'
   /** Width of the embeddings where the file states it. */
   width?: number | undefined
-  logitScale: number
+  /** Null if it is not known: the model then ranks classes and has no probabilities. */
+  logitScale: number | null
   prompt: string
 }
 
@@ -159,3 +160,9 @@ export interface LocalModel {
 /** Returns the model with the weights of `file`, if one is given. */
 export const withWeights = (spec: ModelSpec, file: string | undefined): ModelSpec =>
   file === undefined ? spec : { ...spec, weights: { from: 'files', files: [file] } }
+
+/** Returns the note on a model whose trained logit scale is not known. */
+export const unscaledNote = (logitScale: number | null): string | undefined =>
+  logitScale === null
+    ? 'its files lack the trained logit scale: ranks are exact, probabilities are not given'
+    : undefined

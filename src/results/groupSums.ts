@@ -106,7 +106,7 @@ function calibrationOf(
   const missing = n - total(cells, 'known')
   if (missing > 0) {
     const empty = { confidence: null, accuracy: null, overconfidence: null, error: null }
-    const lack = `the probability of the first class is not stored for ${missing} of ${n} images`
+    const lack = `the probability of the first class is not known for ${missing} of ${n} images`
     return { n, ...empty, interval: null, reason: lack }
   }
   const [confidence, hits] = [total(cells, 'confidence'), total(cells, 'hits')]

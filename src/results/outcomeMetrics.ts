@@ -16,7 +16,7 @@ import { tempDir } from '../lib/tempDir.ts'
 import { type OutcomeMetricName } from './metricNames.ts'
 import { type Failure } from './records.ts'
 import { openKeptOutputs } from './keptOutputReader.ts'
-import { isOfCounts, type ResultKey, targetProbabilityColumn } from './schema.ts'
+import { isOfCounts, isUnscaled, type ResultKey, targetProbabilityColumn } from './schema.ts'
 import { shardPaths, type StoredEvaluation } from './store.ts'
 
 /** A metric that is a mean over images, in 0 … 1. */
@@ -136,8 +136,10 @@ async function measureEvaluation(
     await copyRows(metric.sql)
     return { entry: copied, reason: null }
   }
-  const values = metric.ofProbabilities && (await valuesFromLogits(entry, metric, folder))
-  if (values !== undefined) {
+  const unscaled = isUnscaled(entry.identity)
+  const values =
+    metric.ofProbabilities && !unscaled && (await valuesFromLogits(entry, metric, folder))
+  if (values) {
     const named = `(SELECT id AS value_id, value FROM ${parquetRows(2)}) v`
     await copyRows('v.value', `LEFT JOIN ${named} ON a.id = v.value_id`, [literalPath(values)])
     return { entry: copied, reason: null }
@@ -145,7 +147,7 @@ async function measureEvaluation(
   await copyRows('NULL::DOUBLE')
   const what = isOfCounts(entry.identity)
     ? 'counts by group have no single images'
-    : `not known for ${unknown!.n} of ${unknown!.of} images`
+    : `not known for ${unknown!.n} of ${unknown!.of} images${unscaled ? ', as the trained logit scale of the model is not' : ''}`
   return { entry: copied, reason: `${metric.title}: ${what}; it needs ${metric.needs}` }
 }
 

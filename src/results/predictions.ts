@@ -8,6 +8,7 @@ export interface Predictions {
   status: string[]
   /** Class indices, [items × 5], most probable first. */
   top5: Int32Array
+  /** Of the classes of `top5`; NaN where it is not known. */
   probabilities: Float32Array
   /** Position of the first accepted class, from 1; 0 without a prediction or an accepted class. */
   rank: Int32Array
@@ -25,7 +26,7 @@ export function emptyPredictions(model: string, items: number): Predictions {
     model,
     status: new Array<string>(items).fill('ok'),
     top5: new Int32Array(items * topCount).fill(-1),
-    probabilities: new Float32Array(items * topCount),
+    probabilities: new Float32Array(items * topCount).fill(NaN),
     rank: new Int32Array(items),
     targetProbability: new Float32Array(items).fill(NaN),
   }
@@ -76,6 +77,8 @@ export interface ScoredLogits {
   logits: Float32Array
   labels: readonly number[]
   choices: Choices
+  /** Whether the factor of the logits is not known, so that they give ranks and no probabilities; false by default. */
+  isUnscaled?: boolean
 }
 
 /**
@@ -85,7 +88,7 @@ export interface ScoredLogits {
 export function scoreRow(
   predictions: Predictions,
   at: number,
-  { logits, labels, choices }: ScoredLogits,
+  { logits, labels, choices, isUnscaled = false }: ScoredLogits,
 ): void {
   const candidates = choices === 'all' ? allClasses(logits.length) : choices
   let largest = -Infinity
@@ -94,7 +97,7 @@ export function scoreRow(
     predictions.status[at] = 'not-a-number'
     return
   }
-  let total = 0
+  let total = isUnscaled ? NaN : 0
   for (const index of candidates) total += Math.exp(logits[index]! - largest)
   const probabilityOf = (index: number): number => Math.exp(logits[index]! - largest) / total
   for (const [k, index] of topClasses(logits, candidates).entries()) {

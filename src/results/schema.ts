@@ -12,7 +12,7 @@ export const schemaVersion = 1
  *   label VARCHAR         the class as the data set names it
  *   labels INTEGER[]      accepted class indices
  *   top5 INTEGER[]        class indices, most probable first
- *   probabilities FLOAT[] softmax over the choices, as top5
+ *   probabilities FLOAT[] softmax over the choices, as top5; those that are not known are left out
  *   rank INTEGER          position of the first accepted class, from 1; null without prediction or accepted class
  *   target_probability FLOAT   softmax of all accepted classes together; null where rank is or if it is not known
  *   correct1, correct5 BOOLEAN   null without prediction or accepted class
@@ -67,6 +67,13 @@ export type ResultKey = z.infer<typeof resultKey>
 
 /** Whether the model chose among texts for the classes instead of using a head of its own. */
 export const isZeroShot = ({ prompts }: Pick<ResultKey, 'prompts'>): boolean => prompts !== ''
+
+/**
+ * Returns whether the factor of a model's logits is not known (its text tower's line among the weights says so): its ranks are
+ * right, and it has no probabilities.
+ */
+export const isUnscaled = ({ weights }: Pick<ResultKey, 'weights'>): boolean =>
+  weights.some(line => line.endsWith(', logit scale unknown'))
 
 /** Whether rows stand for counts by group, so that nothing is known of a single image. */
 export const isOfCounts = ({ source }: Pick<ResultKey, 'source'>): boolean => source === 'counts'

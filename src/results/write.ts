@@ -174,7 +174,9 @@ function shardColumns({
       values: status.map((_, i) => top5[i * topCount + k]!),
     })),
     ...topPositions.map(k =>
-      numberColumn(`probability ${k}`, status, (_, i) => probabilities[i * topCount + k]!),
+      numberColumn(`probability ${k}`, status, (_, i) =>
+        nullIfNaN(probabilities[i * topCount + k]!),
+      ),
     ),
     {
       name: 'rank',
@@ -182,7 +184,7 @@ function shardColumns({
       values: scored.map((is, i) => (is && rank[i]! > 0 && !isCounted ? rank[i]! : null)),
     },
     numberColumn(targetProbabilityColumn, scored, (is, i) =>
-      is && !Number.isNaN(targetProbability[i]!) ? targetProbability[i]! : null,
+      is ? nullIfNaN(targetProbability[i]!) : null,
     ),
     { name: 'correct1', type: 'BOOLEAN', values: within(1) },
     {
@@ -199,6 +201,8 @@ function shardColumns({
     ),
   ]
 }
+
+const nullIfNaN = (value: number): number | null => (Number.isNaN(value) ? null : value)
 
 const groupValues = (items: readonly Sample[], name: string): GroupValue[] =>
   items.map(({ groups }) => ownValue(groups, name) ?? null)
@@ -235,7 +239,7 @@ function projectionSql(columns: readonly string[]): string {
   const listed = (what: string): string =>
     `[${topPositions.map(k => quoteIdentifier(`${what} ${k}`)).join(', ')}]`
   const given = (what: string): string =>
-    `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0)`
+    `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0 AND x IS NOT NULL)`
   return [
     'id',
     'label',

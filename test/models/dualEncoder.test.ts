@@ -4,6 +4,8 @@ import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
+import { readCurrentResults } from '../../src/results/current.ts'
+import { readCalibration } from '../../src/results/groupSums.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { type BoundTextTower } from '../../src/models/spec.ts'
@@ -44,6 +46,20 @@ const clip = {
 }
 const tokenizerConfig = { model_max_length: 77, pad_token: { content: '[PAD]' } }
 
+/** Expects that no probability of the only evaluation in `out` is known, and that the reason is given. */
+async function expectNoProbability(out: string, images: number): Promise<void> {
+  const { entries, failures } = await readCurrentResults(out, undefined, 'probability')
+  expect(failures.map(({ message }) => message)).toEqual([
+    expect.stringContaining(
+      `not known for ${images} of ${images} images, as the trained logit scale of the model is not`,
+    ),
+  ])
+  const { entries: stored } = await readCurrentResults(out)
+  expect(entries).toHaveLength(1)
+  const [all] = await readCalibration(stored[0]!, ['label'], stored)
+  expect(all).toMatchObject({ confidence: null, reason: expect.stringContaining('not known') })
+}
+
 interface Repository {
   config?: object
   image?: string
@@ -55,6 +71,7 @@ interface Repository {
 async function withHub(
   { config = clip, image = 'image_embeds', text, preprocessor, tokenizer }: Repository,
   work: () => Promise<void>,
+  name = repo,
 ): Promise<void> {
   const json = (content: object): Content => textContent(JSON.stringify(content))
   const files: Record<string, Content> = {
@@ -67,7 +84,7 @@ async function withHub(
       textTowerBytes({ output: 'text_embeds', mask: true, ...text }),
     ),
   }
-  const hub = await startHub(files, ['onnx/vision_model.onnx', 'onnx/text_model.onnx'])
+  const hub = await startHub(files, ['onnx/vision_model.onnx', 'onnx/text_model.onnx'], name)
   vi.stubEnv('HF_ENDPOINT', hub.endpoint)
   vi.stubEnv('HF_HOME', await mkdtemp(join(home, 'hf-')))
   await work().finally(() => hub.close())
@@ -106,7 +123,27 @@ describe('hf:owner/repo with an image and a text tower', () => {
       expect(run.accuracy()[0]).toMatchObject({ model: `hf:${repo}`, n: 9, top1: 1 })
       const again = await rescore(out, { prompts, out: join(home, 'again') })
       expect(again.accuracy()[0]).toMatchObject({ n: 9, top1: 1 })
+      expect(run.modelNotes.get(`hf:${repo}`)).toContain('lack the trained logit scale')
+      for (const folder of [out, join(home, 'again')]) await expectNoProbability(folder, 9)
     }),
+  )
+
+  it.each([
+    ['Xenova/clip-vit-base-patch32', 100],
+    ['onnx-community/clip-vit-large-patch14-336-ONNX', 100],
+    ['Xenova/siglip-so400m-patch14-384', 112.34],
+    ['Xenova/siglip-base-patch16-224', null],
+    ['somebody/clip-vit-base-patch32', null],
+  ])('knows the published logit scale of %s: %s', (name, scale) =>
+    withHub(
+      {},
+      async () => {
+        const { text, note } = await loadModelSpec(`hf:${name}`)
+        if (scale === null) expect([text!.logitScale, note]).toEqual([null, expect.any(String)])
+        else expect([text!.logitScale, note]).toEqual([expect.closeTo(scale, 2), undefined])
+      },
+      name,
+    ),
   )
 
   it('takes lengths and padding from the tokenizer, the graph and the configuration', async () => {
@@ -200,6 +237,23 @@ describe('model.json with a text tower', () => {
     }
     return join(home, 'mine')
   }
+
+  it('has probabilities where its logit scale is given, and none from kept logits where it is not', async () => {
+    const dataset = { name: await writeWorld(home, 6), classes: join(home, 'classes.txt') }
+    const evaluated = async (out: string, change: object): Promise<void> => {
+      const models = [await write(change)]
+      await evaluate({ models, datasets: [dataset], out, keep: 'logits' })
+    }
+    const scaled = join(home, 'scaled')
+    await evaluated(scaled, { text: { ...description.text, logitScale: 20 } })
+    const { entries, failures } = await readCurrentResults(scaled, undefined, 'probability')
+    expect([entries.length, failures]).toEqual([1, []])
+    const unscaled = join(home, 'unscaled')
+    await evaluated(unscaled, {})
+    await expectNoProbability(unscaled, 6)
+    await rescore(unscaled, { change: { labels: 'original' }, out: join(home, 'again') })
+    await expectNoProbability(join(home, 'again'), 6)
+  })
 
   it('is evaluated as any zero-shot model', async () => {
     const dataset = { name: await writeWorld(home, 6), classes: join(home, 'classes.txt') }

@@ -32,7 +32,7 @@ describe('a row of logits', () => {
     expect(scored([-Infinity, 0, 0], [0])).toMatchObject({
       status: 'ok',
       rank: 3,
-      p: [0.5, 0.5, 0, 0, 0],
+      p: [0.5, 0.5, 0, NaN, NaN],
       target: 0,
     })
   })

@@ -119,6 +119,7 @@ async function infer(
   const bytes = crops.length / positions.length
   for (const [m, model] of models.entries()) {
     const started = performance.now()
+    const isUnscaled = group.models[m]!.text?.logitScale === null
     for (let first = 0; first < positions.length; first += group.batch) {
       const some = positions.slice(first, first + group.batch)
       const outputs = await model.run(
@@ -133,6 +134,7 @@ async function infer(
             logits: rowOf(outputs.logits, row, some.length),
             labels: items[at]!.labels,
             choices: group.choices,
+            isUnscaled,
           })
       }
     }

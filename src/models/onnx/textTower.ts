@@ -79,9 +79,9 @@ const namesOf = (values: readonly OnnxValue[]): string =>
 const shortest = (a: number | undefined, b: number | undefined): number | undefined =>
   a === undefined || b === undefined ? (a ?? b) : Math.min(a, b)
 
-/** Describes a text tower in one line of a result's key. */
+/** Describes a text tower in one line of a result's key; `isUnscaled` of the results reads its end. */
 export const describeTextTower = (tower: BoundTextTower): string =>
-  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.oneAtATime ? ', one text at a time' : ''}`
+  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.oneAtATime ? ', one text at a time' : ''}${tower.logitScale === null ? ', logit scale unknown' : ''}`
 
 const tokenNameSchema = z.union([
   z.string(),

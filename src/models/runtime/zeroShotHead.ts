@@ -99,7 +99,7 @@ async function embeddingsOf(
   options: TextEmbeddingOptions,
 ): Promise<TextEmbeddings> {
   const { embeddings: folder, tokenizer } = task
-  const known: TextEmbeddings = folder ? await readTextEmbeddings(folder, texts) : new Map()
+  const known = folder ? await readTextEmbeddings(folder, texts) : new Map<string, Float32Array>()
   const missing = [...texts].filter(text => !known.has(text))
   if (missing.length === 0) return known
   const tokenize = await loadTokenizer(tokenizer, encoder.tokenizer)
@@ -228,6 +228,9 @@ export async function featureScorer(
   return features => session.run(features)
 }
 
+/** Ranks do not depend on the factor, so any may stand for one that is not known. */
+const rankingScale = 100
+
 /** Returns a session from features to logits for class embeddings whose cosines are multiplied by a number. */
 export const foreignFeatureScorer = (
   { logitScale }: Pick<BoundTextTower, 'logitScale'>,
@@ -236,7 +239,7 @@ export const foreignFeatureScorer = (
 ): Promise<HeadSession> =>
   createCosineSession(
     { head, width: head.length / classes },
-    { score: (_, cosines) => mul(cosines, logitScale), options },
+    { score: (_, cosines) => mul(cosines, logitScale ?? rankingScale), options },
   )
 
 interface CosineScoring {

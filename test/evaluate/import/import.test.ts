@@ -20,6 +20,7 @@ import {
   recordImportedAccuracies,
 } from '../../../src/results/importedAccuracies.ts'
 import { paperComparison } from '../../../src/analysis/paper/index.ts'
+import { readCalibration } from '../../../src/results/groupSums.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { parquetRows, query } from '../../../src/lib/sql.ts'
 import { shardPaths } from '../../../src/results/store.ts'
@@ -241,6 +242,23 @@ describe('per-image predictions', () => {
     await expect(load('target.csv', [header, ...beyond])).rejects.toThrow(
       /^target_probability 1\.2 is not in 0 … 1/,
     )
+  })
+
+  it('probabilities that a file lacks are not known: no calibration, no probability of the right class', async () => {
+    await load('bare.csv', ['id,top5', ...right()], { model: 'bare' })
+    const { entries } = await openRun(join(folder, 'results'))
+    const bare = entries.find(({ identity }) => identity.model === 'bare')!
+    for (const row of await readCalibration(bare, ['label'], entries))
+      expect(row).toMatchObject({
+        confidence: null,
+        error: null,
+        reason: expect.stringContaining('not known for'),
+      })
+    const rows = await query<{ p: number | null; n: number }>(
+      `SELECT target_probability AS p, len(probabilities)::DOUBLE AS n FROM ${parquetRows()}`,
+      [shardPaths(bare)],
+    )
+    for (const row of rows) expect(row).toEqual({ p: null, n: 0 })
   })
 
   it('logits from Parquet give classes, ranks and probabilities', async () => {

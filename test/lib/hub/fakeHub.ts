@@ -90,7 +90,11 @@ export const commit = '0123456789abcdef0123456789abcdef01234567'
 export const repo = 'acme/model'
 
 /** Serves `files` of one repository; names in `large` are redirected to the content server, as LFS files are. */
-export async function startHub(files: Record<string, Content>, large: string[]): Promise<FakeHub> {
+export async function startHub(
+  files: Record<string, Content>,
+  large: string[],
+  named = repo,
+): Promise<FakeHub> {
   const etags = Object.fromEntries(
     Object.entries(files).map(([name, content]) => [
       name,
@@ -107,7 +111,7 @@ export async function startHub(files: Record<string, Content>, large: string[]):
     if (fault?.status) return void response.writeHead(fault.status, fault.headers).end()
     const name = nameOf(request)
     const file = files[name]
-    if (!file || !request.url!.startsWith(`/${repo}/resolve/`)) {
+    if (!file || !request.url!.startsWith(`/${named}/resolve/`)) {
       const [status, code] = file ? [401, 'RepoNotFound'] : [404, 'EntryNotFound']
       return void response.writeHead(status, { 'x-error-code': code, 'content-length': 0 }).end()
     }
