@@ -2,12 +2,14 @@
 import { type GroupValue } from '../datasets/dataset.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { groupByKey } from '../lib/tally.ts'
+import { quoteIdentifier } from '../lib/sql.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import {
   type ColumnQuarter,
   columnQuarters,
   countEachByColumns,
   type CountsCell,
+  quarterSql,
   queryBatches,
 } from '../results/counts.ts'
 import { answerFromReadable } from '../results/current.ts'
@@ -91,8 +93,13 @@ async function countAlike(counts: GrowingCounts, entries: StoredEvaluation[]): P
       if (readable.length === 0) return new Map<string, EvaluationAnswers>()
       if (income !== undefined && !counts.income)
         counts.income = { column: income, quarters: await columnQuarters(readable[0]!, income) }
-      const cells = await countEachByColumns(readable, stored)
-      const moments = await readCellMoments(readable, stored)
+      const quarters = counts.income?.quarters
+      const columns = stored.map(name => {
+        const sql = quoteIdentifier(name)
+        return { name, sql: quarters && name === income ? quarterSql(quarters, sql) : sql }
+      })
+      const cells = await countEachByColumns(readable, columns)
+      const moments = await readCellMoments(readable, columns)
       return new Map(
         readable.map(({ key }, i) => [key, { cells: cells[i]!, moments: moments[i]! }]),
       )

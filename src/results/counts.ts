@@ -1,8 +1,11 @@
 import { basename } from 'node:path'
+import { type GroupValue } from '../datasets/dataset.ts'
+import { memoize } from '../lib/memoize.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { maxIncomeLevels, quartileNames } from '../metrics/incomeControlled.ts'
 import { queryColumns, quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 import { type CountsRow } from '../metrics/accuracy.ts'
+import { answerFromKept, type SumTable } from './keptCounts.ts'
 import { failedSql, type ResultKey } from './schema.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
@@ -35,8 +38,8 @@ const countSql = {
 /** Columns with more distinct values have no counts; `countByColumns` counts by them from the predictions. */
 const maxColumnValues = 300
 
-/** A grouping column that is computed. */
-interface ComputedColumn {
+/** A grouping column by its SQL. */
+export interface ComputedColumn {
   name: string
   sql: string
 }
@@ -70,12 +73,12 @@ export async function readCounts(
     splits.set(members, by?.length === 0 ? [] : await splitColumnsOf(members[0]!))
   const held = new Set([...splits.values()].flatMap(split => split.map(splitColumnName)))
   const asked = by?.every(column => held.has(column)) ? by : undefined
-  const groups = new Map<string, CountsCell['groups']>()
+  const shared = emptySharedGroups()
   const cells = new Map<StoredEvaluation, CountsCell[]>()
   for (const [members, all] of splits) {
     const split = all.filter(column => !asked || asked.includes(splitColumnName(column)))
     for (const some of queryBatches(members)) {
-      for (const [i, counted] of (await countEvaluations(some, split, groups)).entries())
+      for (const [i, counted] of (await countEvaluations(some, split, shared)).entries())
         cells.set(some[i]!, counted)
     }
   }
@@ -128,14 +131,9 @@ const splitColumnsOf = async (entry: StoredEvaluation): Promise<SplitColumn[]> =
 async function groupColumnsOf(entry: StoredEvaluation): Promise<string[]> {
   const columns = entry.shards[0]!.columns
   if (columns.length === 0) return []
-  const counts = columns.map(
-    (column, i) => `approx_count_distinct(${quoteIdentifier(column)}) AS c${i}`,
-  )
-  const [row] = await query<Record<string, bigint>>(
-    `SELECT ${counts.join(', ')} FROM ${parquetRows()}`,
-    [shardPaths(entry)],
-  )
-  return columns.filter((_, i) => Number(row![`c${i}`]) <= maxColumnValues)
+  const counts = columns.map(column => `approx_count_distinct(${quoteIdentifier(column)})::DOUBLE`)
+  const found = await queryNumbers(entry, `SELECT ${counts.join(', ')} FROM ${parquetRows()}`)
+  return columns.filter((_, i) => found[i]! <= maxColumnValues)
 }
 
 /** A quarter of the images by a column of numbers: values up to `high` that are in no quarter before. */
@@ -153,16 +151,29 @@ export async function columnQuarters(
   column: string,
 ): Promise<ColumnQuarter[] | null> {
   const name = quoteIdentifier(column)
-  const [found] = await query<{ type: string; n: number; bounds: number[] | null }>(
-    `SELECT any_value(typeof(${name})) AS type, count(DISTINCT ${name})::DOUBLE AS n,
-       [CAST(b AS DOUBLE) FOR b IN quantile_cont(TRY_CAST(${name} AS DOUBLE), [0.25, 0.5, 0.75])] AS bounds
-     FROM ${parquetRows()} WHERE ${name} IS NOT NULL`,
-    [shardPaths(entry)],
+  const [isText, n, ...bounds] = await queryNumbers(
+    entry,
+    `SELECT is_text::INTEGER::DOUBLE, n, bounds[1], bounds[2], bounds[3]
+     FROM (SELECT any_value(typeof(${name})) = 'VARCHAR' AS is_text, count(DISTINCT ${name})::DOUBLE AS n,
+         [CAST(b AS DOUBLE) FOR b IN quantile_cont(TRY_CAST(${name} AS DOUBLE), [0.25, 0.5, 0.75])] AS bounds
+       FROM ${parquetRows()} WHERE ${name} IS NOT NULL)`,
   )
-  if (!found?.bounds || found.type === 'VARCHAR' || found.n <= maxIncomeLevels) return null
-  const bounds = found.bounds as [number, number, number]
-  return quartileNames(bounds).map((name, i) => ({ name, high: bounds[i] ?? Infinity }))
+  if (isText !== 0 || n! <= maxIncomeLevels || bounds.includes(null)) return null
+  const known = bounds as [number, number, number]
+  return quartileNames(known).map((name, i) => ({ name, high: known[i] ?? Infinity }))
 }
+
+/** Returns the one row of numbers that a query has of an evaluation's rows. */
+async function queryNumbers(entry: StoredEvaluation, sql: string): Promise<(number | null)[]> {
+  const [[table]] = (await answerFromKept([entry], [sql], async () => [
+    [{ keys: [], sums: (await queryColumns(sql, [shardPaths(entry)])) as number[][] }],
+  ])) as [[SumTable]]
+  return table.sums.map(([value]) => value ?? null)
+}
+
+/** Returns the SQL of the quarter of a value. */
+export const quarterSql = (quarters: readonly ColumnQuarter[], column: string): string =>
+  `CASE ${quarters.map(({ name, high }) => `WHEN ${column} <= '${high}'::DOUBLE THEN '${name}'`).join(' ')} END`
 
 /** Returns a computed column `income_group` of quarters of a numeric `income`, unless the data set names income groups itself. */
 async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColumn[]> {
@@ -170,8 +181,7 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
   if (!columns.includes('income') || columns.includes('income_group')) return []
   const quarters = await columnQuarters(entry, 'income')
   if (!quarters) return []
-  const cases = quarters.map(({ name, high }) => `WHEN income <= '${high}'::DOUBLE THEN '${name}'`)
-  return [{ name: 'income_group', sql: `CASE ${cases.join(' ')} END` }]
+  return [{ name: 'income_group', sql: quarterSql(quarters, 'income') }]
 }
 
 /** Counts one evaluation by class and `columns`. */
@@ -180,27 +190,47 @@ export const countByColumns = async (
   columns: readonly string[],
 ): Promise<CountsCell[]> => (await countEachByColumns([entry], columns))[0]!
 
-/** Counts evaluations that have equal columns, each by class and `columns`, in one query. */
+/** Counts evaluations that have equal columns, each by class and `columns`. */
 export const countEachByColumns = (
   entries: readonly StoredEvaluation[],
-  columns: readonly string[],
-): Promise<CountsCell[][]> => countEvaluations(entries, ['label', ...columns], new Map())
+  columns: readonly SplitColumn[],
+): Promise<CountsCell[][]> => countEvaluations(entries, ['label', ...columns], emptySharedGroups())
 
-/** Counts evaluations that have equal columns; cells with equal group values share one object of `shared`. */
+/** Group values that cells share: by their JSON, and of the rows of a table by its lists of values. */
+interface SharedGroups {
+  byText: Map<string, CountsCell['groups']>
+  ofRows: Map<SumTable['keys'], CountsCell['groups'][]>
+}
+
+const emptySharedGroups = (): SharedGroups => ({ byText: new Map(), ofRows: new Map() })
+
+/** Counts evaluations that have equal columns; cells with equal group values share one object. */
 async function countEvaluations(
   entries: readonly StoredEvaluation[],
   splits: readonly SplitColumn[],
-  shared: Map<string, CountsCell['groups']>,
+  shared: SharedGroups,
 ): Promise<CountsCell[][]> {
   const held = entries[0]!.shards[0]!.columns
-  const present = splits.flatMap(column => {
-    if (typeof column !== 'string') return column
-    return held.includes(column) ? { name: column, sql: quoteIdentifier(column) } : []
+  const present = splits.flatMap((column): ComputedColumn[] => {
+    if (typeof column !== 'string') return [column]
+    return held.includes(column) ? [{ name: column, sql: quoteIdentifier(column) }] : []
   })
   const selected = [
     splits.includes('label') ? 'label AS g0' : "'' AS g0",
     ...present.map(({ sql }, i) => `${sql} AS g${i + 1}`),
   ]
+  const tables = await answerFromKept(entries, [JSON.stringify([selected, countSql])], async open =>
+    (await queryCounts(open, selected)).map(table => [table]),
+  )
+  const names = present.map(({ name }) => name)
+  return entries.map((entry, i) => cellsOf(entry, { names, table: tables[i]![0]!, shared }))
+}
+
+/** Counts evaluations by the columns of a SELECT list, in their order. */
+async function queryCounts(
+  entries: readonly StoredEvaluation[],
+  selected: readonly string[],
+): Promise<SumTable[]> {
   const groupColumns = selected.map((_, i) => `g${i}`)
   const counts = Object.values(countSql).map((sql, i) => `${sql}::DOUBLE AS c${i}`)
   const countColumns = counts.map((_, i) => `c${i}`)
@@ -212,35 +242,71 @@ async function countEvaluations(
      GROUP BY ALL ORDER BY ALL`,
     [entries.flatMap(shardPaths), entries.map(({ folder }) => basename(folder))],
   )
-  const labels = found[0] as (string | null)[]
-  const values = found.slice(1, selected.length) as (string | number | null)[][]
-  const countsOf = found[selected.length] as (number | null)[][]
-  const cells = entries.map((): CountsCell[] => [])
-  for (const [row, label] of labels.entries()) {
-    const combination = present.map(({ name }, c) => [name, values[c]![row]!] as const)
-    const key = JSON.stringify(combination)
-    const groups = shared.get(key) ?? Object.fromEntries(combination)
-    shared.set(key, groups)
-    const all = countsOf[row]!
-    for (let at = 0; at < all.length; at += 1 + counts.length) {
-      const [position, n, top1, top5, errors, unscored] = all.slice(at, at + 1 + counts.length)
-      const { model, dataset, preprocessing } = entries[position! - 1]!.identity
-      const cell: CountsCell = {
-        model,
-        dataset,
-        preprocessing,
-        label: label ?? '',
-        groups,
-        n: n!,
-        top1: top1!,
-        errors: errors!,
-        unscored: unscored!,
-      }
-      if (top5 !== null) cell.top5 = top5!
-      cells[position! - 1]!.push(cell)
+  const values = found.slice(0, -1) as GroupValue[][]
+  const lists = (found.at(-1) ?? []) as (number | null)[][]
+  const rows = entries.map((): number[] => [])
+  const sums = entries.map(() => counts.map((): (number | null)[] => []))
+  for (const [row, list] of lists.entries())
+    for (let at = 0; at < list.length; at += 1 + counts.length) {
+      const position = list[at]! - 1
+      rows[position]!.push(row)
+      for (const [c, column] of sums[position]!.entries()) column.push(list[at + 1 + c]!)
     }
-  }
-  return cells
+  const keysOf = memoize((key: string) => {
+    const own = key === '' ? [] : key.split(' ').map(Number)
+    return selected.map((_, c) => own.map(row => values[c]![row]!))
+  })
+  return entries.map((_, i) => ({ keys: keysOf(rows[i]!.join(' ')), sums: sums[i]! }))
+}
+
+function cellsOf(
+  { identity: { model, dataset, preprocessing } }: StoredEvaluation,
+  {
+    names,
+    table: { keys, sums },
+    shared,
+  }: { names: readonly string[]; table: SumTable; shared: SharedGroups },
+): CountsCell[] {
+  const labels = keys[0]!
+  const groups = shared.ofRows.get(keys) ?? groupsOfRows(keys, names, shared.byText)
+  shared.ofRows.set(keys, groups)
+  const [n, top1, top5, errors, unscored] = sums as [
+    number[],
+    number[],
+    (number | null)[],
+    number[],
+    number[],
+  ]
+  return labels.map((label, row) => {
+    const cell: CountsCell = {
+      model,
+      dataset,
+      preprocessing,
+      label: (label as string | null) ?? '',
+      groups: groups[row]!,
+      n: n[row]!,
+      top1: top1[row]!,
+      errors: errors[row]!,
+      unscored: unscored[row]!,
+    }
+    const first5 = top5[row]!
+    if (first5 !== null) cell.top5 = first5
+    return cell
+  })
+}
+
+function groupsOfRows(
+  keys: SumTable['keys'],
+  names: readonly string[],
+  shared: SharedGroups['byText'],
+): CountsCell['groups'][] {
+  return keys[0]!.map((_, row) => {
+    const combination = names.map((name, c) => [name, keys[c + 1]![row]!] as const)
+    const key = JSON.stringify(combination)
+    const groups = shared.get(key) ?? (Object.fromEntries(combination) as CountsCell['groups'])
+    shared.set(key, groups)
+    return groups
+  })
 }
 
 /** Images without a prediction by entry and status; reads only entries whose manifests count some. */

@@ -8,8 +8,16 @@ import {
   groupClusterings,
 } from '../metrics/designEffect.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
-import { parquetRows, query, quoteIdentifier } from '../lib/sql.ts'
-import { entryFolderSql, groupColumnsSql, groupSql, namedRows, queryBatches } from './counts.ts'
+import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
+import {
+  type ComputedColumn,
+  entryFolderSql,
+  groupColumnsSql,
+  groupSql,
+  namedRows,
+  queryBatches,
+} from './counts.ts'
+import { answerFromKept, type SumTable } from './keptCounts.ts'
 import { hasFractions } from './outcomeMetrics.ts'
 import { type StoredEvaluation, shardPaths } from './store.ts'
 
@@ -122,21 +130,19 @@ export async function readHouseholdMoments(
       if (sql !== undefined) columns.set(name, sql)
     }
     const held = sets.filter(by => by.every(name => columns.has(name)))
+    const isFractional = hasFractions(members[0]!)
     for (const some of queryBatches(members)) {
-      const rows = await householdSums(some, { columns, sets: held })
-      const byEntry = groupByKey(rows, ({ entry }) => entry)
-      for (const { folder, key } of some) {
-        const own = byEntry.get(basename(folder)) ?? []
-        if (!own.some(({ known }) => known)) continue
-        const bySet = groupByKey(
-          own.filter(({ values }) => !values.includes(null)),
-          row => row.set,
-        )
+      const tables = await householdTables(some, { columns, sets: held })
+      for (const [i, { key }] of some.entries()) {
+        const own = tables[i]!
+        if (!own.some(hasKnownHousehold)) continue
         moments.set(
           key,
           held.map((by, set) => ({
             by,
-            groups: (bySet.get(set) ?? []).map(({ values, sums }) => groupMoments(values, sums)),
+            groups: tableRows(own[set]!, isFractional)
+              .filter(({ values }) => !values.includes(null))
+              .map(({ values, sums }) => groupMoments(values, sums)),
           })),
         )
       }
@@ -154,24 +160,46 @@ function groupMoments(
   return texts.length > 1 ? { group, values: texts, ...sums } : { group, ...sums }
 }
 
-/** Sums over the households of one group of one evaluation. */
-interface HouseholdSums {
-  /** Name of the evaluation's folder. */
-  entry: string
-  /** Position of the set of columns. */
-  set: number
-  /** The value in each column of the set; null if it is not known. */
-  values: readonly GroupValue[]
-  /** Whether some image has a household. */
-  known: boolean
-  sums: Omit<ClusterMoments, 'group'>
+/** The sums over the households of a group, in their order. */
+const householdSumSql = {
+  /** 1 if some image has a household. */
+  known: 'bool_or(known)::INTEGER',
+  clusters: 'count(*)',
+  n: 'sum(n)',
+  top1: 'sum(hits)',
+  squares: 'sum(squares)',
+  sizeSquares: 'sum(n * n)',
+  hitSquares: 'sum(hits * hits)',
+  sizeHits: 'sum(n * hits)',
+  hitShares: 'sum(hits * hits / n)',
+}
+const householdSumNames = Object.keys(householdSumSql) as (keyof typeof householdSumSql)[]
+
+/** Grouping columns by name with their SQL, and the sets of them that make groups. */
+interface HouseholdQuestion {
+  columns: ReadonlyMap<string, string>
+  sets: readonly (readonly string[])[]
 }
 
-/** Sums over the households of the groups by several sets of columns, given by their SQL. */
-async function householdSums(
+/**
+ * Returns for each evaluation the sums over the households of the groups by each set of columns. All evaluations have equal
+ * columns.
+ */
+function householdTables(
   entries: readonly StoredEvaluation[],
-  { columns, sets }: { columns: ReadonlyMap<string, string>; sets: readonly (readonly string[])[] },
-): Promise<HouseholdSums[]> {
+  { columns, sets }: HouseholdQuestion,
+): Promise<SumTable[][]> {
+  const households = [clusterSql(entries[0]!), knownSql(entries[0]!)]
+  const questions = sets.map(by =>
+    JSON.stringify([by.map(name => columns.get(name)), households, householdSumSql]),
+  )
+  return answerFromKept(entries, questions, open => queryHouseholds(open, { columns, sets }))
+}
+
+async function queryHouseholds(
+  entries: readonly StoredEvaluation[],
+  { columns, sets }: HouseholdQuestion,
+): Promise<SumTable[][]> {
   const names = [...columns.keys()]
   const aliases = names.map((_, i) => `g${i}`)
   const setSql = (by: readonly string[]): string =>
@@ -179,14 +207,8 @@ async function householdSums(
   // The bit of a column is set where it is not among those that rows are grouped by; the first column has the highest bit.
   const maskOf = (by: readonly string[]): number =>
     names.reduce((mask, name) => 2 * mask + (by.includes(name) ? 0 : 1), 0)
-  const positions = new Map(sets.map((by, i) => [maskOf(by), i]))
   const mask = aliases.length === 0 ? '0' : `GROUPING(${aliases.join(', ')})`
-  const rows = await query<
-    { entry: string; mask: bigint; known: boolean; sums: HouseholdSums['sums'] } & Record<
-      `g${number}`,
-      GroupValue
-    >
-  >(
+  const [folders = [], masks, ...found] = (await queryColumns(
     `WITH images AS (
        SELECT ${[`${entryFolderSql} AS entry`, ...aliases.map((alias, i) => `${columns.get(names[i]!)!} AS ${alias}`)].join(', ')},
          ${clusterSql(entries[0]!)} AS household, ${knownSql(entries[0]!)} AS known, correct1
@@ -195,17 +217,44 @@ async function householdSums(
        SELECT ${['entry', ...aliases].join(', ')}, ${mask} AS mask, bool_or(known) AS known,
          count(*)::DOUBLE AS n, sum(correct1::DOUBLE) AS hits, sum(correct1::DOUBLE * correct1::DOUBLE) AS squares
        FROM images GROUP BY GROUPING SETS (${[...new Set(sets.map(setSql))].join(', ')}))
-     SELECT ${['entry', 'mask', ...aliases].join(', ')}, bool_or(known) AS known, {'clusters': count(*)::DOUBLE, 'n': sum(n), 'top1': sum(hits), 'squares': sum(squares),
-       'sizeSquares': sum(n * n), 'hitSquares': sum(hits * hits), 'sizeHits': sum(n * hits), 'hitShares': sum(hits * hits / n)} AS sums
+     SELECT ${['entry', 'mask::DOUBLE AS mask', ...aliases].join(', ')}, ${Object.values(
+       householdSumSql,
+     )
+       .map(sql => `${sql}::DOUBLE`)
+       .join(', ')}
      FROM households GROUP BY ${['entry', 'mask', ...aliases].join(', ')} ORDER BY ALL`,
     [entries.flatMap(shardPaths)],
+  )) as [string[]?, number[]?, ...GroupValue[][]]
+  const rows = groupByKey([...folders.keys()], row => `${masks![row]!} ${folders[row]!}`)
+  return entries.map(({ folder }) =>
+    sets.map(by => {
+      const own = rows.get(`${maskOf(by)} ${basename(folder)}`) ?? []
+      const of = (column: number): GroupValue[] => own.map(row => found[column]![row]!)
+      return {
+        keys: by.map(name => of(names.indexOf(name))),
+        sums: householdSumNames.map((_, i) => of(names.length + i) as number[]),
+      }
+    }),
   )
-  const isFractional = hasFractions(entries[0]!)
-  return rows.map(({ entry, mask, known, sums: { squares, ...sums }, ...row }) => {
-    const set = positions.get(Number(mask))!
-    const values = sets[set]!.map(name => row[`g${names.indexOf(name)}`]!)
-    return { entry, set, values, known, sums: isFractional ? { ...sums, squares } : sums }
-  })
+}
+
+const sumColumn = ({ sums }: SumTable, name: keyof typeof householdSumSql) =>
+  sums[householdSumNames.indexOf(name)]! as readonly number[]
+
+const hasKnownHousehold = (table: SumTable): boolean => sumColumn(table, 'known').includes(1)
+
+/** Returns the rows of a table; squares tell something of values between 0 and 1 alone. */
+function tableRows(table: SumTable, isFractional: boolean): CellMoments[] {
+  const names = householdSumNames.filter(
+    name => name !== 'known' && (isFractional || name !== 'squares'),
+  )
+  const columns = names.map(name => [name, sumColumn(table, name)] as const)
+  return sumColumn(table, 'n').map((_, row) => ({
+    values: table.keys.map(column => column[row]!),
+    sums: Object.fromEntries(
+      columns.map(([name, column]) => [name, column[row]!]),
+    ) as unknown as CellMoments['sums'],
+  }))
 }
 
 /** Sums over the households of one cell: one combination of values, or all of a cell's classes together. */
@@ -227,22 +276,19 @@ export interface EvaluationCellMoments {
  */
 export async function readCellMoments(
   entries: readonly StoredEvaluation[],
-  columns: readonly string[],
+  columns: readonly ComputedColumn[],
 ): Promise<(EvaluationCellMoments | null)[]> {
   if (!hasHouseholds(entries[0]!)) return entries.map(() => null)
-  const sql = new Map([...columns, 'label'].map(name => [name, quoteIdentifier(name)]))
-  const sets = [columns, [...columns, 'label'], []]
-  const rows = groupByKey(
-    await householdSums(entries, { columns: sql, sets }),
-    ({ entry }) => entry,
-  )
-  return entries.map(({ folder }) => {
-    const own = rows.get(basename(folder)) ?? []
-    const of = (set: number): HouseholdSums[] => own.filter(row => row.set === set)
-    // Without columns the first set is the last one.
-    const places = of(columns.length === 0 ? 2 : 0)
-    const [whole] = of(2)
-    const clusters = places.reduce((sum, row) => sum + row.sums.clusters, 0)
-    return whole?.known && whole.sums.clusters === clusters ? { places, classes: of(1) } : null
+  const names = columns.map(({ name }) => name)
+  const sql = new Map(columns.map(({ name, sql }) => [name, sql]))
+  sql.set('label', quoteIdentifier('label'))
+  const sets = [names, [...names, 'label'], []]
+  const tables = await householdTables(entries, { columns: sql, sets })
+  return tables.map(own => {
+    const [places, classes, whole] = own.map(table => tableRows(table, false))
+    const clusters = places!.reduce((sum, row) => sum + row.sums.clusters, 0)
+    return whole![0]?.sums.clusters === clusters && hasKnownHousehold(own[2]!)
+      ? { places: places!, classes: classes! }
+      : null
   })
 }

@@ -1,6 +1,6 @@
 /** Copies of objects on this machine, for everything that reads files. */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { join, relative, sep } from 'node:path'
+import { dirname, join, relative, sep } from 'node:path'
 import { mapLimited } from '../lib/concurrency.ts'
 import { isUnsafePath } from '../lib/archive/member.ts'
 import { inputError, quoteForMessage } from '../lib/errors.ts'
@@ -9,6 +9,7 @@ import { geogapCache } from '../lib/hub/hubCache.ts'
 import { sha256 } from '../lib/hash.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { copyObject, fileSize } from '../lib/storage/localFile.ts'
+import { keptCountsName } from './keptCounts.ts'
 
 /** The folder of results itself, or this machine's copy of a store's. */
 const localResultsFolder = (out: string): string =>
@@ -22,6 +23,9 @@ interface StoreObject {
 }
 
 const isShard = (name: string): boolean => name.startsWith('predictions/')
+
+/** Counts are kept by each machine in its own copy. */
+const isKeptCounts = (name: string): boolean => name.endsWith(`/${keptCountsName}`)
 
 /** What consoles of stores put where somebody made a folder. */
 const isFolderMark = (name: string): boolean => name === '' || name.endsWith('/')
@@ -40,7 +44,7 @@ export async function pullResults(out: string): Promise<string> {
   const known = await readPulledRecords(folder)
   const objects = (await listObjects(root))
     .map(object => ({ ...object, name: object.url.slice(root.length) }))
-    .filter(({ name }) => !isFolderMark(name))
+    .filter(({ name }) => !isFolderMark(name) && !isKeptCounts(name))
   const stray = objects.find(({ name }) => isUnsafePath(name))
   if (stray)
     throw inputError('bad-results', `no name that results have: ${quoteForMessage(stray.url)}`)
@@ -62,7 +66,10 @@ export async function pullResults(out: string): Promise<string> {
   )
   await mapLimited(objects.filter(isManifest), 16, copy)
   const there = new Set(objects.map(({ name }) => name))
-  for (const name of before.filter(name => !there.has(name))) {
+  const foldersThere = new Set([...there].map(name => dirname(name)))
+  const mayStay = (name: string): boolean =>
+    there.has(name) || (isKeptCounts(name) && foldersThere.has(dirname(name)))
+  for (const name of before.filter(name => !mayStay(name))) {
     const file = join(folder, name)
     if (isShard(name) || known.get(name)?.content === (await fileContentHash(file)))
       await rm(file, { force: true })

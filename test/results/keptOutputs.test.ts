@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
+import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { readKeptOutputs, writeKeptOutputs } from '../../src/results/keptOutputs.ts'
 import { shardFileNames, manifestName, readStoredEvaluations } from '../../src/results/store.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
@@ -78,7 +79,7 @@ describe('evaluate with keep', () => {
       expect(rows).toBe(70)
       expect(shards.map(({ kept }) => kept?.output)).toEqual(shards.map(() => 'logits'))
       const files = shards.flatMap(shard => [manifestName(shard), ...shardFileNames(shard)])
-      expect((await readdir(place)).sort()).toEqual(files.sort())
+      expect((await readdir(place)).sort()).toEqual([...files, keptCountsName].sort())
       for (const { kept, rows } of shards) {
         const { values, width } = await readKeptOutputs(join(place, kept!.file), 'logits')
         expect([values.length / width, width]).toEqual([rows, 3])

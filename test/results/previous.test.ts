@@ -13,7 +13,9 @@ const previous = fileURLToPath(new URL('previous', import.meta.url))
 const root = temporaryFolder()
 
 it('results of the previous version open, with its accuracies and tags', async () => {
-  const run = await openRun(previous)
+  const dir = join(root, 'whole')
+  await cp(previous, dir, { recursive: true })
+  const run = await openRun(dir)
   expect(run.accuracy()).toMatchObject([{ dataset: 'world', n: 12, top1: 10 / 12, top5: 10 / 12 }])
   const countries = run.accuracy({ by: 'country' }).map(({ group, n, top1 }) => [group, n, top1])
   expect(countries).toEqual([
@@ -23,8 +25,8 @@ it('results of the previous version open, with its accuracies and tags', async (
     ['Spain', 3, 1],
   ])
   expect(run.failures).toEqual([])
-  expect((await runStatus(previous)).results.map(({ state }) => state)).toEqual(['complete'])
-  const { rows, notes } = await readHistory([previous])
+  expect((await runStatus(dir)).results.map(({ state }) => state)).toEqual(['complete'])
+  const { rows, notes } = await readHistory([dir])
   expect(rows).toMatchObject([{ tags: { commit: 'old' }, n: 12 }])
   expect(notes).toEqual([])
 })

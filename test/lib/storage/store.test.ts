@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from 'vitest'
 import { evaluate } from '../../../src/evaluate/evaluate.ts'
+import { keptCountsName } from '../../../src/results/keptCounts.ts'
 import { openResultsFolder, pullResults, pushRecords } from '../../../src/results/sync.ts'
 import { type Storage } from '../../../src/lib/storage/storage.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
@@ -248,6 +249,10 @@ it('images, manifest, weights and results in a store give the rows of files', as
   expect(run.entries[0]!.rows).toBe(12)
   const records = await keysOf('s3://bucket/evaluated/')
   expect(records.filter(key => /evaluated\/(runs|datasets)\/.*json$/.test(key))).toHaveLength(2)
+  const keptCounts = (keys: readonly string[]) => keys.filter(key => key.endsWith(keptCountsName))
+  await pullResults('s3://bucket/evaluated')
+  expect(keptCounts(await readdir(run.dir, { recursive: true }))).toHaveLength(1)
+  expect(keptCounts(records)).toEqual([])
   const seen: number[] = []
   await evaluate({ ...options, onProgress: ({ done }) => seen.push(done) })
   expect(seen).toEqual([])
