@@ -259,6 +259,8 @@ async function queryCounts(
   return entries.map((_, i) => ({ keys: keysOf(rows[i]!.join(' ')), sums: sums[i]! }))
 }
 
+type Sums = readonly number[]
+
 function cellsOf(
   { identity: { model, dataset, preprocessing } }: StoredEvaluation,
   {
@@ -270,13 +272,7 @@ function cellsOf(
   const labels = keys[0]!
   const groups = shared.ofRows.get(keys) ?? groupsOfRows(keys, names, shared.byText)
   shared.ofRows.set(keys, groups)
-  const [n, top1, top5, errors, unscored] = sums as [
-    number[],
-    number[],
-    (number | null)[],
-    number[],
-    number[],
-  ]
+  const [n, top1, top5, errors, unscored] = sums as [Sums, Sums, SumTable['sums'][0], Sums, Sums]
   return labels.map((label, row) => {
     const cell: CountsCell = {
       model,
@@ -289,7 +285,7 @@ function cellsOf(
       errors: errors[row]!,
       unscored: unscored[row]!,
     }
-    const first5 = top5[row]!
+    const first5 = top5[row] ?? null
     if (first5 !== null) cell.top5 = first5
     return cell
   })
@@ -303,7 +299,7 @@ function groupsOfRows(
   return keys[0]!.map((_, row) => {
     const combination = names.map((name, c) => [name, keys[c + 1]![row]!] as const)
     const key = JSON.stringify(combination)
-    const groups = shared.get(key) ?? (Object.fromEntries(combination) as CountsCell['groups'])
+    const groups = shared.get(key) ?? Object.fromEntries(combination)
     shared.set(key, groups)
     return groups
   })

@@ -73,7 +73,7 @@ export async function answerFromKept(
     const shards = await readShardStates(entry)
     states.set(entry, shards)
     const kept = shards && (await readKept(entry, shards))
-    const found = kept && (await findAnswers(kept, hashes))
+    const found = kept && findAnswers(kept, hashes)
     if (found) answers.set(entry, found)
   })
   const open = entries.filter(entry => !answers.has(entry))
@@ -164,12 +164,11 @@ const unpack = (packed: Uint8Array): Buffer =>
 function unpackKeys(packed: Uint8Array, hash: string): SumTable['keys'] | null {
   const bytes = unpack(packed)
   const keys = JSON.parse(bytes.toString()) as SumTable['keys']
-  const isValid =
-    sha256(bytes, 32) === hash && Array.isArray(keys) && keys.every(list => isColumn(list, isValue))
+  const isValid = sha256(bytes, 32) === hash && keys.every(list => isColumn(list, isValue))
   return isValid ? keys : null
 }
 
-const isColumn = (list: unknown, holds: (value: unknown) => boolean): boolean =>
+const isColumn = (list: readonly unknown[], holds: (value: unknown) => boolean): boolean =>
   Array.isArray(list) && list.every(holds)
 
 const isValue = (value: unknown): boolean =>
@@ -179,9 +178,8 @@ const isSum = (value: unknown): boolean => value === null || Number.isFinite(val
 
 /** Whether all lists are as long as the first one, and the sums are numbers. */
 const isTable = ({ keys, sums }: SumTable): boolean =>
-  Array.isArray(sums) &&
-  sums.every(list => isColumn(list, isSum) && list.length === sums[0]!.length) &&
-  keys.every(list => list.length === sums[0]?.length)
+  [...keys, ...sums].every(list => list.length === sums[0]?.length) &&
+  sums.every(list => isColumn(list, isSum))
 
 /** Keeps answers beside those that are kept. A folder that cannot be written goes without. */
 async function keepAnswers(

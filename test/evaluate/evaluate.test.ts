@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planRun } from '../../src/evaluate/queue/plan.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
+import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
@@ -166,11 +167,13 @@ describe('evaluate', () => {
   })
 })
 
+/** Returns when each file of the shards was written. */
 async function times(out: string): Promise<[string, number][]> {
   const [folder] = await readdir(join(out, 'predictions'))
   const names = await readdir(join(out, 'predictions', folder!))
   return Promise.all(
     names
+      .filter(name => name !== keptCountsName)
       .sort()
       .map(async (name): Promise<[string, number]> => [
         name,
