@@ -93,10 +93,21 @@ export function newcombe(a: ShareCounts, b: ShareCounts, confidence = 0.95): Int
   const first = wilson(a.hits, a.n, confidence)
   const second = wilson(b.hits, b.n, confidence)
   if (!first || !second) return null
-  const [p, q] = [a.hits / a.n, b.hits / b.n]
-  const below = Math.hypot(p - first[0], second[1] - q)
-  const above = Math.hypot(first[1] - p, q - second[0])
-  return [Math.max(-1, p - q - below), Math.min(1, p - q + above)]
+  const [low, high] = differenceInterval(
+    { value: a.hits / a.n, interval: first },
+    { value: b.hits / b.n, interval: second },
+  )
+  return [Math.max(-1, low), Math.min(1, high)]
+}
+
+/** Returns the interval of the difference a - b of two independent numbers from the interval of each (MOVER; Newcombe 1998). */
+export function differenceInterval(
+  a: { value: number; interval: Interval },
+  b: { value: number; interval: Interval },
+): Interval {
+  const below = Math.hypot(a.value - a.interval[0], b.interval[1] - b.value)
+  const above = Math.hypot(a.interval[1] - a.value, b.value - b.interval[0])
+  return [a.value - b.value - below, a.value - b.value + above]
 }
 
 /**

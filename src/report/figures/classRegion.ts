@@ -1,14 +1,10 @@
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  leadText,
-  modelAndImagesText,
-  drawPerGeographicDataset,
-} from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import { shrinkageNote, shrunkenAccuracies, shrunkenLeadText } from './findings.ts'
 import { heatSpec } from './heatMap.ts'
 import { type GroupPairAccuracy, modelToShow, type RunView } from '../../analysis/runView.ts'
-import { fitBetaPrior, shrunkenMean } from '../../metrics/shrinkage.ts'
+import { labelName } from '../../datasets/labels/readableNames.ts'
+import { upperFirst } from '../../lib/table/text.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
 
 /** More rows than this, or more columns, are not drawn. */
@@ -39,11 +35,12 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const name = results.titleOf(dataset)
   return {
     id: figureId('class-region', name),
-    title: classTitle(cells, order[0]!) ?? `Accuracy per class and ${column} on ${name}`,
-    subtitle: `Accuracy per class and ${column} on ${name}: ${modelAndImagesText(model, cells)}`,
+    title: classTitle(cells, shrunken, order[0]!) ?? `Accuracy per class and ${column} on ${name}`,
+    subtitle: `Accuracy per class and ${column} on ${name}: ${modelAndImagesText(model, cells)}, ${cellImagesText(cells)}`,
     caption: figureCaption(
       results,
-      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first, by accuracies drawn towards the mean of all cells (empirical Bayes), so that few images do not lead.`,
+      `Top-1 accuracy of ${model} in percent on the images of each class and ${column}; classes with the largest difference between ${pluralOfPlace(column)} first, by shrunken accuracies, so that few images do not lead.`,
+      shrinkageNote,
       order.length > rows.length
         ? `Drawn: the first ${rows.length} of ${order.length} classes.`
         : null,
@@ -64,30 +61,30 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   }
 }
 
-/** The class whose places differ most, and how they do. */
-function classTitle(cells: readonly GroupPairAccuracy[], name: string): string | null {
-  const lead = leadText(
-    largeCells(cells).flatMap(({ row, column, accuracy }) =>
-      row === name && accuracy !== null ? [{ place: column, accuracy }] : [],
-    ),
+/** The class whose places differ most after shrinkage, and how they do. */
+function classTitle(
+  cells: readonly GroupPairAccuracy[],
+  shrunken: ReadonlyMap<GroupPairAccuracy, number>,
+  name: string,
+): string | null {
+  const own = largeCells(cells).filter(({ row }) => row === name)
+  const places = own.map(cell => ({ place: cell.column, n: cell.n, cell }))
+  const lead = shrunkenLeadText(
+    places,
+    new Map(places.map(place => [place, shrunken.get(place.cell)!])),
   )
-  return lead && `${name}: ${lead}`
+  return lead && `${upperFirst(labelName(name))}: ${lead}`
+}
+
+/** `6 to 18 in a cell` */
+function cellImagesText(cells: readonly GroupPairAccuracy[]): string {
+  const counts = cells.flatMap(({ n }) => (n > 0 ? n : []))
+  const [least, most] = [Math.min(...counts), Math.max(...counts)]
+  return `${least === most ? least : `${least} to ${most}`} in a cell`
 }
 
 const largeCells = (cells: readonly GroupPairAccuracy[]): GroupPairAccuracy[] =>
   cells.filter(({ n }) => n >= cellMinN)
-
-/** Returns the accuracy in percent of each cell with images, drawn towards the mean of all by as much as their counts say. */
-function shrunkenAccuracies(
-  cells: readonly GroupPairAccuracy[],
-): ReadonlyMap<GroupPairAccuracy, number> {
-  const known = cells.flatMap(cell =>
-    cell.accuracy === null ? [] : [{ cell, n: cell.n, hits: (cell.n * cell.accuracy) / 100 }],
-  )
-  if (known.length < 2) return new Map(known.map(({ cell }) => [cell, cell.accuracy!]))
-  const prior = fitBetaPrior(known)
-  return new Map(known.map(({ cell, ...counts }) => [cell, 100 * shrunkenMean(counts, prior)]))
-}
 
 function classesBySpread(
   cells: readonly GroupPairAccuracy[],

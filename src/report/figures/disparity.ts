@@ -12,6 +12,7 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
+import { slopeText, titleIntervalNote } from './findings.ts'
 import {
   panelLine,
   linePanelsSpec,
@@ -52,6 +53,7 @@ function disparitySpec(drawing: DisparityDrawing, width: number): TopLevelSpec {
   return linePanelsSpec(
     benchmarks.map(benchmark => panelOf(benchmark, drawing)),
     width,
+    { shared: 'y' },
   )
 }
 
@@ -159,14 +161,14 @@ function disparityPoints(
 
 /** How the disparity goes with the accuracy on the first benchmark. */
 function disparityTitle(drawing: DisparityDrawing, name: string): string {
-  const [first] = drawing.points
-  const panel = first && panelOf(first.benchmark, drawing)
-  const { slope, p } = panel ? fitPanelLine(panel.series[0]!.points) : { slope: null, p: null }
-  const { kind } = drawing.measured
-  const measure = kind === 'pair' ? 'Europe’s lead over Africa' : 'The largest difference'
-  if (!first || slope === null || p === null || p >= 0.05)
-    return `${measure} on ${name} shows no clear trend with accuracy on ${first?.benchmark ?? 'the reference'}`
-  return `${measure} on ${name} ${slope > 0 ? 'grows' : 'shrinks'} by ${Math.abs(slope).toFixed(2)} points per point on ${first.benchmark}`
+  const { benchmark } = drawing.points[0]!
+  const { slope, interval, p } = fitPanelLine(panelOf(benchmark, drawing).series[0]!.points)
+  const measure =
+    drawing.measured.kind === 'pair' ? 'Europe’s lead over Africa' : 'The largest difference'
+  if (slope === null) return `Too few models for a trend of the disparity on ${name}`
+  if (p === null || p >= 0.05)
+    return `${measure} on ${name} shows no clear trend with accuracy on ${benchmark}: ${slopeText({ slope, interval })} points per point`
+  return `${measure} on ${name} ${slope > 0 ? 'grows' : 'shrinks'} with accuracy on ${benchmark}: ${slopeText({ slope, interval })} points per point`
 }
 
 function figureOf(
@@ -188,6 +190,7 @@ function figureOf(
         : `Each point is a model: the largest difference of its top-1 accuracy between two ${pluralOfPlace(by)} of ${name} with at least ${results.minN} images, in percentage points, against its accuracy on a standard benchmark. A maximum is above 0 by chance alone.`,
       kind === 'pair' ? 'Vertical bars, where drawn, are 95 % Newcombe intervals.' : null,
       'Lines are least squares over the models; p tests a slope of 0.',
+      titleIntervalNote,
       fittedModelsNote(results.lines[0], results.models),
     ),
     rows: withFittedLabel(points),

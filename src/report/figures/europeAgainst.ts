@@ -8,8 +8,9 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
+import { endsBy, slopeText, titleIntervalNote } from './findings.ts'
 import { linePanelsSpec, type LinePanel } from './linePanel.ts'
-import { type RegionLineRow, regionLineRows, regionSeries } from './regionLines.ts'
+import { type RegionLineRow, regionLineRows, regionRates, regionSeries } from './regionLines.ts'
 import { regionsByAccuracy } from './regions.ts'
 import { seriesColor } from './theme.ts'
 import { signedText } from '../../lib/table/values.ts'
@@ -37,18 +38,15 @@ function panelOf(rows: readonly RegionLineRow[], region: string, reference: stri
 
 /** The rates of Europe and of the region that gains least. */
 function europeTitle(
-  panels: readonly LinePanel[],
+  rows: readonly RegionLineRow[],
+  others: readonly string[],
   { name, reference }: { name: string; reference: string },
 ): string {
-  const rates = panels.flatMap(({ title, series: [europe, other] }) =>
-    europe?.line && other?.line
-      ? [{ region: title, europe: europe.line.slope, rate: other.line.slope }]
-      : [],
-  )
-  const [least] = rates.sort((a, b) => a.rate - b.rate)
-  if (!least) return `Europe against every other region of ${name}`
-  const region = least.region.replace(`${baseRegion} and `, '')
-  return `Per point on ${reference}, models gain ${signedText(least.europe, 2)} in Europe and ${signedText(least.rate, 2)} in ${region} (${name})`
+  const [europe, ...rates] = regionRates(rows, [baseRegion, ...others])
+  if (europe?.region !== baseRegion || rates.length === 0)
+    return `Too few models for the rates of Europe and other regions of ${name}`
+  const [, least] = endsBy(rates, ({ slope }) => slope)
+  return `On ${name}, models gain ${slopeText(europe)} points per point on ${reference} in Europe and ${slopeText(least)} in ${least.region}`
 }
 
 export const europeAgainst: FigureKind = {
@@ -68,14 +66,12 @@ export const europeAgainst: FigureKind = {
       ]
       return {
         id: figureId('europe-against', name),
-        title: europeTitle(
-          others.map(region => panelOf(rows, region, reference)),
-          { name, reference },
-        ),
+        title: europeTitle(rows, others, { name, reference }),
         subtitle: `Europe against every other region: ${modelsAndImagesText(results, dataset, rows)}`,
         caption: figureCaption(
           results,
           `Each point is a model: top-1 accuracy on the images of Europe (blue) and of another region (orange) of ${name} against its accuracy on ${reference}, all in percent. Lines are least squares, a rate is a line’s slope.`,
+          titleIntervalNote,
           fittedModelsNote(results.lines[0], results.models),
         ),
         rows: withFittedLabel(rows),
@@ -83,7 +79,7 @@ export const europeAgainst: FigureKind = {
           linePanelsSpec(
             others.map(region => panelOf(rows, region, reference)),
             width,
-            { sharesScales: true },
+            { shared: 'both' },
           ),
       }
     }),

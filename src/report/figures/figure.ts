@@ -102,20 +102,6 @@ export const figureCaption = (
     .filter(text => text !== null)
     .join(' ')
 
-/** A place and a model's accuracy there, in percent. */
-export interface RankedPlace {
-  place: string
-  accuracy: number
-}
-
-/** `Europe leads Africa by 24.3 points`: the finding on places, from the highest to the lowest; null with fewer than two. */
-export function leadText(places: readonly RankedPlace[]): string | null {
-  if (places.length < 2) return null
-  const ranked = [...places].sort((a, b) => b.accuracy - a.accuracy)
-  const [best, worst] = [ranked[0]!, ranked.at(-1)!]
-  return `${best.place} leads ${worst.place} by ${(best.accuracy - worst.accuracy).toFixed(1)} points`
-}
-
 /** Number of different models in some rows. */
 export const countModels = (rows: readonly { model: string }[]): number =>
   new Set(rows.map(({ model }) => model)).size

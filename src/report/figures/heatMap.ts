@@ -3,13 +3,8 @@ import { fitText, textWidth } from './fonts.ts'
 import { accuracyColor, colorDomain, fontSizePx, ink } from './theme.ts'
 import { type GroupPairAccuracy } from '../../analysis/runView.ts'
 import { percentValue } from '../../lib/table/values.ts'
-import {
-  type PanelSpec,
-  pixelText,
-  type PositionEncoding,
-  type TopLevelSpec,
-  type UnitSpec,
-} from './vegaLite.ts'
+import { type LegendEntry, withLegend } from './legend.ts'
+import { pixelText, type PositionEncoding, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 
 export interface HeatLayout {
   rows: readonly string[]
@@ -19,7 +14,7 @@ export interface HeatLayout {
 }
 
 const cellHeightPx = 19
-const maxCellWidthPx = 84
+const maxCellWidthPx = 150
 
 /** Columns are headed on top; every cell shows its accuracy, a cell of fewer than `minN` images is only outlined. */
 export function heatSpec(
@@ -44,7 +39,7 @@ export function heatSpec(
     accuracy !== null && shown ? accuracy : [],
   )
   const domain = colorDomain(known)
-  const panel: PanelSpec = {
+  const panel: TopLevelSpec = {
     width: cellWidth * columns.length,
     height: cellHeightPx * rows.length,
     data: { values },
@@ -57,7 +52,10 @@ export function heatSpec(
       ...heads,
     ],
   }
-  return panel
+  const few: LegendEntry[] = values.some(({ few }) => few)
+    ? [{ look: 'outlined', text: `fewer than ${layout.minN} images` }]
+    : []
+  return withLegend(panel, few, { left: names, width })
 }
 
 /** Headings above the first row, in one line where they fit, else slanted; then the last one needs room at its right. */

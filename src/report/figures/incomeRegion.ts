@@ -2,6 +2,8 @@ import { incomeColumns, incomeScheme } from '../../datasets/labels/incomes.ts'
 import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import { accuracyPercent } from '../../lib/table/values.ts'
+import { leadText, titleIntervalNote } from './findings.ts'
 import { heatSpec } from './heatMap.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { benchmarkNameOf, placeColumn } from '../../analysis/datasetRoles.ts'
@@ -19,8 +21,14 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const column = placeColumn(results.run, dataset)!
   const model = modelToShow(results, dataset, options)
   if (model === undefined || column !== 'region') return null
-  const found = incomeColumns.map(name => results.pairAccuracies(dataset, model, [name, column]))
-  const cells = found.find(({ length }) => length > 0) ?? []
+  const found = incomeColumns.map(income => ({
+    income,
+    cells: results.pairAccuracies(dataset, model, [income, column]),
+  }))
+  const { income, cells } = found.find(({ cells }) => cells.length > 0) ?? {
+    income: incomeColumns[0]!,
+    cells: [],
+  }
   const incomes = [...new Set(cells.map(({ row }) => row))].sort(compareIncomes)
   const places = placesByAccuracy(cells)
   if (
@@ -32,12 +40,15 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const name = results.titleOf(dataset)
   return {
     id: figureId('income-region', name),
-    title: `Accuracy per income group and region on ${name}`,
-    subtitle: modelAndImagesText(model, cells),
+    title:
+      incomeTitle(results, { dataset, model, income }) ??
+      `Accuracy per income group and region on ${name}`,
+    subtitle: `Accuracy per income group and region on ${name}: ${modelAndImagesText(model, cells)}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
       incomeGroupsNote(dataset, incomes),
+      titleIntervalNote,
       `Cells of fewer than ${results.minN} images are outlined only.`,
     ),
     rows: cells.map(cell => ({
@@ -49,6 +60,20 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
     })),
     spec: width => heatSpec(cells, { rows: incomes, columns: places, minN: results.minN }, width),
   }
+}
+
+/** The lead of one income group over another, over all regions; null with fewer than two of enough images. */
+function incomeTitle(
+  results: RunView,
+  { dataset, model, income }: { dataset: string; model: string; income: string },
+): string | null {
+  const places = results
+    .accuracyBy(income)
+    .filter(row => row.dataset === dataset && row.model === model && row.n >= results.minN)
+    .flatMap(({ group, ...row }) =>
+      row.top1 === null ? [] : { place: group, n: row.n, ...accuracyPercent(row) },
+    )
+  return leadText(places, `on ${results.titleOf(dataset)}`)
 }
 
 /** More values are no groups. */

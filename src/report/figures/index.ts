@@ -124,16 +124,18 @@ export function makeFigures(
   return figures
 }
 
-const headingSizePx = 14
+/** The size of a figure's title in pixels: 9 points in a paper of one or two columns, larger on a page or a slide. */
+const headingSizePx = (width: number): number => (width <= 650 ? 12 : 14)
 
 /** The specification with its title, facts and, where given, caption written into the drawing, for a file of its own. */
 export function titledSpec({ title, subtitle, spec }: Figure, width: number): TopLevelSpec {
+  const fontSize = headingSizePx(width)
   return {
     ...spec(width),
     title: {
-      text: wrapText(title, width, { size: headingSizePx, bold: true }),
+      text: wrapText(title, width, { size: fontSize, bold: true }),
       subtitle: wrapText(subtitle, width).map(line => fitText(line, width)),
-      fontSize: headingSizePx,
+      fontSize,
       anchor: 'start',
       frame: 'bounds',
       offset: 14,

@@ -1,6 +1,7 @@
 /** One row per thing: its name at the left, a point with an interval on a shared axis, and facts at the right. */
 import { fitText, textWidth } from './fonts.ts'
 import { roundDomain } from './axisDomain.ts'
+import { withLegend } from './legend.ts'
 import { fontSizePx, ink } from './theme.ts'
 import {
   intervalMarks,
@@ -25,8 +26,8 @@ export interface IntervalAxis {
   title: string
   /** Ticks are whole multiples of this: 0.1 for rates, 1 for points. */
   unit: number
-  /** A dashed line across all rows. */
-  mark?: number | undefined
+  /** A dashed line across all rows, and what it is. */
+  mark?: { at: number; text: string } | undefined
   width: number
 }
 
@@ -71,7 +72,7 @@ export function intervalRowsSpec(
     color,
     about,
   }))
-  return {
+  const drawing: TopLevelSpec = {
     width: inner,
     height: rowHeightPx * rows.length,
     layer: [
@@ -91,14 +92,18 @@ export function intervalRowsSpec(
       ),
     ],
   }
+  return withLegend(drawing, mark ? [{ look: 'dashed', text: mark.text }] : [], {
+    left: room(labels),
+    width,
+  })
 }
 
-const referenceLineLayer = (mark: number | undefined, position: PositionEncoding): Layer[] =>
+const referenceLineLayer = (mark: IntervalAxis['mark'], position: PositionEncoding): Layer[] =>
   mark === undefined
     ? []
     : [
         {
-          data: { values: [{ value: mark }] },
+          data: { values: [{ value: mark.at }] },
           mark: { type: 'rule', color: ink, strokeDash: [4, 3], opacity: 0.6 },
           encoding: { x: position.x },
         },

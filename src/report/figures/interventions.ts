@@ -1,7 +1,8 @@
 import { testbedModel } from '../../models/testbed.ts'
 import { disparityMeasure } from './disparity.ts'
 import { figureCaption, type FigureKind, figureId, drawPerGeographicDataset } from './figure.ts'
-import { countText } from '../../lib/table/text.ts'
+import { countText, upperFirst } from '../../lib/table/text.ts'
+import { differenceText, endsBy, titleIntervalNote } from './findings.ts'
 import { intervalRowsSpec } from './intervalRows.ts'
 import { seriesColor, mutedColor } from './theme.ts'
 import { intervalText, signedText } from '../../lib/table/values.ts'
@@ -42,7 +43,7 @@ function interventionsSpec(
       title: `${measure} (points)`,
       unit: 1,
       width,
-      mark: baseline?.disparity,
+      mark: baseline && { at: baseline.disparity, text: 'baseline' },
     },
   )
 }
@@ -74,15 +75,32 @@ export const interventionsFigure: FigureKind = {
       const name = results.titleOf(dataset)
       return {
         id: figureId('interventions', name),
-        title: `Robustness interventions and disparity on ${name}`,
-        subtitle: `${countText(rows.length, 'ResNet-50 model')}, n = ${countText(results.imageCount(dataset), 'image')} of ${name}`,
+        title: interventionTitle(rows, measure, name),
+        subtitle: `Disparity by robustness intervention: ${countText(rows.length, 'ResNet-50 model')}, n = ${countText(results.imageCount(dataset), 'image')} of ${name}`,
         caption: figureCaption(
           results,
           `Each model’s ${says} of ${name}, in percentage points${kind === 'pair' ? ', with 95 % Newcombe intervals' : ''}, smallest first.`,
           'Dashed: the baseline; at the right the change against it. All models see the same images, so changes are surer than the intervals suggest.',
+          titleIntervalNote,
         ),
         rows: rows.map(row => ({ ...row })),
         spec: width => interventionsSpec(rows, measure, width),
       }
     }),
+}
+
+/** The intervention whose disparity is furthest from the baseline's. */
+function interventionTitle(
+  rows: readonly InterventionRow[],
+  measure: string,
+  name: string,
+): string {
+  const baseline = rows.find(({ intervention }) => intervention === 'baseline')
+  const others = rows.filter(row => row !== baseline)
+  const [most] = endsBy(others, ({ disparity }) =>
+    baseline ? Math.abs(disparity - baseline.disparity) : disparity,
+  )
+  const range = most.low === null ? '' : ` (${intervalText(most, 1)})`
+  const against = baseline ? `, against ${signedText(baseline.disparity, 1)} in the baseline` : ''
+  return `${upperFirst(measure)} on ${name} is ${differenceText(most.disparity)}${range} with ${most.intervention}${against}`
 }

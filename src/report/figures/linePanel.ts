@@ -5,6 +5,7 @@ import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { type AxisDomain, roundDomain } from './axisDomain.ts'
 import { fitText, textWidth, titleFont, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
+import { type LegendEntry, withLegend } from './legend.ts'
 import { fontSizePx, ink } from './theme.ts'
 import {
   type LayerSpec,
@@ -64,11 +65,18 @@ const maxHeightPx = 380
 /** Room for the y axis with its title. */
 const axisWidthPx = 56
 
-/** Panels of equal size in rows that fill about `width` pixels, labels included; compared panels share their scales. */
+export interface LinePanelsOptions {
+  /** Scales that all panels have in common, because they are compared. Default none. */
+  shared?: 'none' | 'y' | 'both'
+  /** What marks mean beside those of hollow points, which are explained wherever there are any. */
+  legend?: readonly LegendEntry[]
+}
+
+/** Panels of equal size in rows that fill about `width` pixels, labels and a legend included. */
 export function linePanelsSpec(
   parts: readonly LinePanel[],
   width: number,
-  { sharesScales = false } = {},
+  { shared = 'none', legend = [] }: LinePanelsOptions = {},
 ): TopLevelSpec {
   const columns = Math.min(parts.length, width < 500 ? 1 : 2)
   const most = parts.length === 1 ? maxSinglePx : maxPanelPx
@@ -79,18 +87,36 @@ export function linePanelsSpec(
     Math.max(0, ...labels.map(text => textWidth(text, fontSizePx))),
   )
   const inner = Math.floor(space - axisWidthPx - (labels.length > 0 ? labelWidth : 0) - 10)
-  return concatPanels(
-    parts.map(part =>
-      linePanel(part, {
-        space,
-        inner,
-        labelWidth,
-        height: Math.min(maxHeightPx, Math.round(0.62 * space)),
-        domains: panelDomains(sharesScales ? parts : [part]),
-      }),
-    ),
-    columns,
+  const panels = parts.map(part =>
+    linePanel(part, {
+      space,
+      inner,
+      labelWidth,
+      height: Math.min(maxHeightPx, Math.round(0.62 * space)),
+      domains: [
+        xDomain(shared === 'both' ? parts : [part], inner),
+        yDomain(shared === 'none' ? [part] : parts),
+      ],
+    }),
   )
+  return withLegend(concatPanels(panels, columns), [...pointEntries(parts), ...legend], {
+    left: axisWidthPx - 8,
+    width,
+  })
+}
+
+/** What hollow points and a ring mean, where there are any. */
+function pointEntries(parts: readonly LinePanel[]): LegendEntry[] {
+  const points = parts.flatMap(({ series }) => series.flatMap(({ points }) => points))
+  const { model } = parts[0]!
+  const isMarked = model !== undefined && points.some(point => point.model === model)
+  const marked: LegendEntry[] = isMarked ? [{ look: 'ring', text: model }] : []
+  if (!points.some(({ hollow = false }) => hollow)) return marked
+  return [
+    { look: 'dot', text: 'models of the lines' },
+    { look: 'hollow', text: 'zero-shot models, in no line' },
+    ...marked,
+  ]
 }
 
 interface PanelSizes {
@@ -118,12 +144,13 @@ function linePanel(panel: LinePanel, sizes: PanelSizes): LayerSpec {
     height,
     ...(panel.title === '' ? {} : { title: panelHeading(panel, space - axisWidthPx) }),
     layer: [
+      ...zeroLayers(ys, position),
       ...gapLayers(panel, position),
       ...intervalLayers(panel, position),
       ...pointLayers(panel, position),
       ...panel.series.flatMap(series => lineLayers(series, position)),
       ...markedModelLayers(panel, position),
-      lineEndLabels(labelled, scale, sizes),
+      ...(labelled.length > 0 ? [lineEndLabels(labelled, scale, sizes)] : []),
       ...pointNameLabels(panel, scale, sizes),
     ],
   }
@@ -138,8 +165,24 @@ const panelHeading = ({ title, subtitle }: LinePanel, width: number) => ({
 const axisWithTicks = (title: string, { domain, values }: AxisDomain) => ({
   scale: { domain, nice: false, zero: false },
   // Ticks from 1,000 are years.
-  axis: { title, values, ...((values[0] ?? 0) >= 1000 && { format: 'd' }) },
+  axis: {
+    title,
+    values,
+    ...((values[0] ?? 0) >= 1000 && { format: 'd' }),
+  },
 })
+
+/** A line at 0 where numbers are below it too. */
+const zeroLayers = ({ domain }: AxisDomain, { y }: PositionEncoding): UnitSpec[] =>
+  domain[0] < 0
+    ? [
+        {
+          data: { values: [{ y: 0 }] },
+          mark: { type: 'rule', color: ink, opacity: 0.5 },
+          encoding: { y },
+        },
+      ]
+    : []
 
 const fractionOf = ({ domain: [low, high] }: AxisDomain, value: number): number =>
   (value - low) / (high - low)
@@ -164,24 +207,28 @@ export const panelLine = ({
 }: Pick<Line, 'slope' | 'intercept'>): PanelSeries['line'] =>
   slope === null || intercept === null ? null : { slope, intercept }
 
-/** Round bounds around all points of some panels; an accuracy axis stays within 0 … 100. */
-function panelDomains(panels: readonly LinePanel[]): [AxisDomain, AxisDomain] {
-  const [{ startsAtZero: difference = false, maxX: mostX = 100 } = {}] = panels
+/** Round bounds around the points of some panels along x, with as many ticks as have room in `inner` pixels. */
+function xDomain(panels: readonly LinePanel[], inner: number): AxisDomain {
+  const points = panels.flatMap(({ series }) => series.flatMap(({ points }) => points))
+  return roundDomain(
+    points.map(({ x }) => x),
+    [0, panels[0]?.maxX ?? 100],
+    Math.max(2, Math.min(6, Math.floor(inner / 40))),
+  )
+}
+
+/** Round bounds around all that some panels have along y; an accuracy axis stays within 0 … 100. */
+function yDomain(panels: readonly LinePanel[]): AxisDomain {
   const series = panels.flatMap(panel => panel.series)
-  const points = series.flatMap(({ points }) => points)
   const ys = [
-    ...points.map(({ y }) => y),
+    ...series.flatMap(({ points }) => points.map(({ y }) => y)),
     ...series.flatMap(visibleIntervals).flatMap(({ low, high }) => [low, high]),
     ...panels.flatMap(gapWedge).map(({ high }) => high),
   ]
-  const bounds = difference ? ([Math.min(0, ...ys), 100] as const) : ([0, 100] as const)
-  return [
-    roundDomain(
-      points.map(({ x }) => x),
-      [0, mostX],
-    ),
-    roundDomain(difference ? [0, ...ys] : ys, bounds),
-  ]
+  const isDifference = panels[0]?.startsAtZero ?? false
+  return isDifference
+    ? roundDomain([0, ...ys], [Math.min(0, ...ys), 100])
+    : roundDomain(ys, [0, 100])
 }
 
 function pointLayers({ series }: LinePanel, position: PositionEncoding): UnitSpec[] {
@@ -203,7 +250,7 @@ function pointMarks(
     y,
     about: `${model}${series}: ${y.toFixed(1)} at ${x.toFixed(1)}`,
   }))
-  const size = points.length > 30 ? 22 : 36
+  const size = points.length > 150 ? 12 : points.length > 30 ? 22 : 36
   const look = hollow
     ? ({ type: 'point', strokeWidth: 1.3 } as const)
     : ({ type: 'circle' } as const)
@@ -324,16 +371,16 @@ function lineEndLabels(
 }
 
 function pointNameLabels(
-  { series, namesPoints: named = false, model }: LinePanel,
+  { series, namesPoints: named = false }: LinePanel,
   scale: PanelScale,
   { inner, height }: PanelSizes,
 ): UnitSpec[] {
-  if (!named && model === undefined) return []
+  if (!named) return []
   const spots = series.flatMap(({ points }, s) =>
     points.map(point => ({
       x: scale.x(point.x),
       y: scale.y(point.y),
-      text: s === 0 && (named || point.model === model) ? point.model : '',
+      text: s === 0 ? point.model : '',
     })),
   )
   const placed = placeLabels(

@@ -1,12 +1,9 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
+import { countryName } from '../../datasets/labels/readableNames.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  leadText,
-  modelAndImagesText,
-  drawPerGeographicDataset,
-} from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import { leadText, shrinkageNote } from './findings.ts'
+import { withLegend } from './legend.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, differenceColor, hatchFill, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
@@ -30,14 +27,18 @@ export const countryMapSpec = (
   minN: number,
   { width, from = null }: CountryMapOptions,
 ): TopLevelSpec =>
-  worldSpec(
-    rows.map(row => ({
-      id: row.id,
-      accuracy: row.accuracy - (from ?? 0),
-      large: row.n >= minN,
-      about: countryText(row, from),
-    })),
-    { width, isDifference: from !== null },
+  withLegend(
+    worldSpec(
+      rows.map(row => ({
+        id: row.id,
+        accuracy: row.accuracy - (from ?? 0),
+        large: row.n >= minN,
+        about: countryText(row, from),
+      })),
+      { width, isDifference: from !== null },
+    ),
+    rows.some(({ n }) => n < minN) ? [{ look: 'hatched', text: `fewer than ${minN} images` }] : [],
+    { left: 0, width },
   )
 
 export interface CountryMapOptions {
@@ -180,11 +181,12 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const lead = leadText(
     rows
       .filter(({ n }) => n >= results.minN)
-      .map(({ country, accuracy }) => ({ place: country, accuracy })),
+      .map(({ country, ...row }) => ({ place: country, ...row })),
+    `on ${name}`,
   )
   return {
     id: figureId('map', name),
-    title: lead === null ? `Accuracy per country on ${name}` : `${lead} on ${name}`,
+    title: lead ?? singleCountryTitle(rows, results.minN, name),
     subtitle: `Accuracy per country: ${modelAndImagesText(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
     caption: figureCaption(
       results,
@@ -192,12 +194,19 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
       small.length > 0
         ? `Hatched: countries of fewer than ${results.minN} images (${small.length}).`
         : null,
+      lead?.includes('shrinkage') ? shrinkageNote : null,
       unknown.length > 0 ? `Not on the map: ${shortList(unknown, 8)}.` : null,
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ model, ...row })),
     spec: width => countryMapSpec(rows, results.minN, { width }),
   }
+}
+
+/** The accuracy in the only country with enough images. */
+function singleCountryTitle(rows: readonly CountryRow[], minN: number, name: string): string {
+  const row = rows.find(({ n }) => n >= minN)!
+  return `${row.country}: ${percentValue(row.accuracy)} (${range95(row)}) on ${name}`
 }
 
 function countryRows(
@@ -216,7 +225,7 @@ function countryRows(
       unknown.push(row.group)
       return []
     }
-    return { country: row.group, id, n: row.n, ...accuracyPercent(row) }
+    return { country: countryName(row.group), id, n: row.n, ...accuracyPercent(row) }
   })
   return { rows, unknown }
 }

@@ -3,6 +3,7 @@ import { mean } from '../../metrics/numbers.ts'
 import { type StudyValues } from '../../results/studies.ts'
 import { figureCaption, type FigureKind, figureId } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
+import { endsBy } from './findings.ts'
 import { linePanelsSpec, type LinePanel } from './linePanel.ts'
 import { seriesColor } from './theme.ts'
 import { type TopLevelSpec } from './vegaLite.ts'
@@ -101,8 +102,8 @@ export const neighbours: FigureKind = {
     return [
       {
         id: figureId('neighbours'),
-        title: 'Where unlabelled images come from, by their nearest neighbours',
-        subtitle: `n = ${countText(rows[0]!.queries, 'query image')}, ${countText(references, 'reference image')}`,
+        title: westTitle(rows),
+        subtitle: `Where unlabelled images come from, by their nearest neighbours: n = ${countText(rows[0]!.queries, 'query image')}, ${countText(references, 'reference image')}`,
         caption: figureCaption(
           results,
           `Each unlabelled (query) image is placed by a majority of the k labelled reference images with the most similar embeddings: in the West${western.length > 0 ? ` (${western.join(', ')})` : ''} or not, and in a region; of regions with equally many neighbours the one with the nearest. Shares of all query images in percent.`,
@@ -113,4 +114,17 @@ export const neighbours: FigureKind = {
       },
     ]
   },
+}
+
+/** The smallest and the largest western share over the numbers of neighbours. */
+function westTitle(rows: readonly NeighbourRow[]): string {
+  const [most, least] = endsBy(
+    rows.filter(({ group }) => group === westGroup),
+    ({ share }) => share,
+  )
+  const [low, high] = [least, most].map(({ share }) => share.toFixed(0))
+  const share = low === high ? low : `${low} to ${high}`
+  const ks = rows.map(({ k }) => k)
+  const range = [...new Set([Math.min(...ks), Math.max(...ks)])].join(' to ')
+  return `${share} % of the images are placed in the West by their ${range} nearest neighbours`
 }

@@ -1,3 +1,4 @@
+import { type Interval } from '../../metrics/intervals.ts'
 import { mean } from '../../metrics/numbers.ts'
 import {
   fittedModelsNote,
@@ -8,6 +9,8 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
+import { slopeText, titleIntervalNote } from './findings.ts'
+import { type LegendEntry } from './legend.ts'
 import { linePanelsSpec, type LinePanel, panelLine, type PanelSeries } from './linePanel.ts'
 import { type AccuracyAxis, type ProgressGap, pointsOf } from '../../metrics/progress.ts'
 import { progressEvidence, type ProgressEvidence } from '../../analysis/progress/evidence.ts'
@@ -96,8 +99,19 @@ export const progressSpec = (
   linePanelsSpec(
     panels.map(panel => panelOf(panel, names)),
     width,
-    { sharesScales: true },
+    { shared: 'both', legend: gapEntries(panels, names) },
   )
+
+/** What the wedge of a gap is, where one is drawn. */
+function gapEntries(
+  panels: readonly ProgressPanel[],
+  { geographic, axis = 'linear' }: ProgressNames,
+): LegendEntry[] {
+  const hasGap = panels.some(({ lines: { standard, geographic } }) => standard && geographic)
+  return hasGap && axis === 'linear'
+    ? [{ look: 'dashed', text: `${geographic} at the standard rate`, color: geographicColor }]
+    : []
+}
 
 function gapText({ difference, ratio, standard, geographic }: ProgressGap): string {
   if (difference === null) return 'no gap: too few models'
@@ -163,7 +177,13 @@ function progressFigure(
   const images = evidence.imageCount(dataset)
   return {
     id: figureId('progress', names.geographic),
-    title: progressTitle(parts[0]!, names),
+    title: progressTitle(
+      line.pairs.find(
+        ({ geographic, standard }) =>
+          geographic.name === dataset && standard.title === parts[0]!.title,
+      )!,
+      names,
+    ),
     subtitle: [
       'Accuracy of each model',
       countText(models.length, 'model'),
@@ -173,6 +193,7 @@ function progressFigure(
       evidence,
       `Each point is a model: top-1 accuracy on a standard benchmark (blue) and on ${names.geographic} (orange) against its accuracy on ${names.reference}, all in percent and as means over images.`,
       'Lines are least squares over the models that have all three; the progress rate is a line’s slope, the progress gap the difference of both slopes (their ratio in brackets).',
+      titleIntervalNote,
       comparison.axis === 'linear'
         ? null
         : `Rates and gap are those of lines in ${comparison.axis} axes, which are not drawn.`,
@@ -192,16 +213,23 @@ function progressFigure(
   }
 }
 
-/** What both benchmarks gain per point of the reference. */
+/** What both benchmarks gain per point of the reference, and by how much they differ. */
 function progressTitle(
-  { title, lines: { standard, geographic } }: ProgressPanel,
-  names: ProgressNames,
+  { standard: { title }, gap }: LineProgress['pairs'][number],
+  { reference, geographic: name, axis = 'linear' }: ProgressNames,
 ): string {
-  if (!standard || !geographic || (names.axis ?? 'linear') !== 'linear')
-    return `Progress on standard benchmarks and on ${names.geographic}`
-  const gains = title === names.reference ? '' : `${signedText(standard.slope, 2)} on ${title} and `
-  return `Per point on ${names.reference}, models gain ${gains}${signedText(geographic.slope, 2)} on ${names.geographic}`
+  const { standard, geographic, difference, intervals } = gap
+  if (standard.slope === null || geographic.slope === null || difference === null)
+    return `Too few models for the rates of standard benchmarks and ${name}`
+  const per =
+    axis === 'linear' ? `Per point on ${reference}` : `In ${axis} axes per step on ${reference}`
+  if (title === reference)
+    return `${per}, models gain ${slopeText({ slope: geographic.slope, interval: geographic.interval })} on ${name}`
+  return `${per}, models gain ${signedText(standard.slope, 2)} on ${title} and ${signedText(geographic.slope, 2)} on ${name}, a gap of ${slopeText({ slope: difference, interval: intervals.difference })}${includesZero(intervals.difference) ? ', which may be chance' : ''}`
 }
+
+const includesZero = (interval: Interval | null): boolean =>
+  interval !== null && interval[0] <= 0 && interval[1] >= 0
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */
 function progressPanels(

@@ -1,5 +1,6 @@
 import { type ProgressRate, progressRate } from '../../metrics/progress.ts'
 import { figureCaption, type FigureKind, figureId } from './figure.ts'
+import { slopeText, titleIntervalNote } from './findings.ts'
 import { lineModelsText } from '../../analysis/modelRoles.ts'
 import { countText } from '../../lib/table/text.ts'
 import { intervalRowsSpec } from './intervalRows.ts'
@@ -19,11 +20,13 @@ export interface RateRow {
   models: number
 }
 
-/** Rates as points with intervals, in the order of the rows; R² and n stand at the right. */
+/** Rates as points with intervals, in the order of the rows; R² and, where they differ, the numbers of models stand at the right. */
 function ratesSpec(rows: readonly RateRow[], reference: string, width: number): TopLevelSpec {
+  const isOneSet = rows.every(({ models }) => models === rows[0]!.models)
   return intervalRowsSpec(
     rows.map(row => {
-      const fact = `R² ${row.r2 === null ? '–' : row.r2.toFixed(2)}, n ${row.models}`
+      const fit = `R² ${row.r2 === null ? '–' : row.r2.toFixed(2)}`
+      const fact = isOneSet ? fit : `${fit}, n ${row.models}`
       return {
         name: row.benchmark,
         value: row.rate,
@@ -48,14 +51,18 @@ export const rates: FigureKind = {
     if (rows.length === 0) return []
     const reference = results.titleOf(results.roles.reference!)
     const models = Math.max(...rows.map(row => row.models))
+    const least = rows.at(-1)!
+    const interval =
+      least.low === null || least.high === null ? null : ([least.low, least.high] as const)
     return [
       {
         id: figureId('rates'),
-        title: `${rows.at(-1)!.benchmark} gains least: ${signedText(rows.at(-1)!.rate, 2)} points per point of ${reference}`,
+        title: `${least.benchmark} gains ${rows.length > 1 ? 'least: ' : ''}${slopeText({ slope: least.rate, interval })} points per point of ${reference}`,
         subtitle: `Progress rates of ${countText(models, 'model')}, fastest first`,
         caption: figureCaption(
           results,
           `Progress rate: how many points of accuracy a data set gains per point of ${reference}, the slope of the least-squares line over the models, with its 95 % interval by families of models; fastest first. Geographic data sets are orange, standard benchmarks blue; n counts models.`,
+          titleIntervalNote,
           results.fittedModels.length < results.models.length
             ? `Fitted to the ${lineModelsText(results.lines[0]!)}.`
             : null,

@@ -1,4 +1,4 @@
-import { signedText } from '../../lib/table/values.ts'
+import { type Line } from '../../metrics/regression.ts'
 import {
   fittedModelsNote,
   figureCaption,
@@ -15,8 +15,10 @@ import {
   linePanelsSpec,
   fitPanelLine,
   type LinePanel,
+  type PanelPoint,
   type PanelSeries,
 } from './linePanel.ts'
+import { endsBy, slopeText, titleIntervalNote } from './findings.ts'
 import { regionsByAccuracy, regionRows } from './regions.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
@@ -39,7 +41,7 @@ function regionLinesPanel(
   order: readonly string[],
   { reference, model }: { reference: string; model: string | undefined },
 ): LinePanel {
-  const named = order.length <= maxNamedRegions ? order : [order[0]!, order.at(-1)!]
+  const named = namedRegions(order)
   const series = order.map((region): PanelSeries => {
     const rank = named.indexOf(region)
     const drawn = regionSeries(region, rows, seriesColor(Math.max(0, rank)))
@@ -51,20 +53,16 @@ function regionLinesPanel(
 
 const maxNamedRegions = 8
 
+const namedRegions = (order: readonly string[]): readonly string[] =>
+  order.length <= maxNamedRegions ? order : [order[0]!, order.at(-1)!]
+
 /** One region's models with their line, called by name and rate. */
 export function regionSeries(
   region: string,
   all: readonly RegionLineRow[],
   color: string,
 ): PanelSeries {
-  const points = all
-    .filter(row => row.region === region)
-    .map(({ model, reference, accuracy, fitted }) => ({
-      model,
-      x: reference,
-      y: accuracy,
-      hollow: !fitted,
-    }))
+  const points = regionPoints(region, all)
   const line = panelLine(fitPanelLine(points))
   return {
     label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])],
@@ -92,15 +90,16 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
   const order = regionsByAccuracy(rows)
   if (reference === null || order.length < 2 || countModels(rows) < 2) return null
   const [name, axis] = [results.titleOf(dataset), results.titleOf(reference)]
-  const many = order.length > maxNamedRegions
+  const named = namedRegions(order)
   return {
     id: figureId('region-lines', name),
-    title: linesTitle(regionLinesPanel(rows, order, { reference: axis, model }), { name, axis }),
+    title: linesTitle(regionRates(rows, named), { name, axis }),
     subtitle: `Accuracy per ${column} against ${axis}: ${modelsAndImagesText(results, dataset, rows)}`,
     caption: figureCaption(
       results,
       `Each point is a model: top-1 accuracy on the images of one ${column} of ${name} against its accuracy on ${axis}, both in percent; lines are least squares, a rate is a line’s slope.`,
-      many
+      titleIntervalNote,
+      named.length < order.length
         ? `Coloured: the best and the worst of ${order.length} ${pluralOfPlace(column)} by mean accuracy over the models.`
         : null,
       fittedModelsNote(results.lines[0], results.models),
@@ -108,24 +107,45 @@ function figureOf(results: RunView, dataset: string, model?: string): Figure | n
     ),
     rows: withFittedLabel(rows),
     spec: width =>
-      linePanelsSpec(
-        [regionLinesPanel(rows, order, { reference: axis, model })],
-        Math.min(width, 560),
-      ),
+      linePanelsSpec([regionLinesPanel(rows, order, { reference: axis, model })], width),
   }
 }
 
 /** The places that gain most and least. */
-function linesTitle({ series }: LinePanel, { name, axis }: { name: string; axis: string }): string {
-  const rates = series
-    .flatMap(({ label, line }) =>
-      line && label[0] !== undefined ? [{ place: label[0], rate: line.slope }] : [],
-    )
-    .sort((a, b) => b.rate - a.rate)
-  if (rates.length < 2) return `Accuracy per place of ${name} against ${axis}`
-  const [most, least] = [rates[0]!, rates.at(-1)!]
-  return `${most.place} gains ${signedText(most.rate, 2)} points per point on ${axis}, ${least.place} ${signedText(least.rate, 2)} (${name})`
+function linesTitle(
+  rates: readonly RegionRate[],
+  { name, axis }: { name: string; axis: string },
+): string {
+  if (rates.length < 2) return `Too few models for the rates of the places of ${name}`
+  const [most, least] = endsBy(rates, ({ slope }) => slope)
+  return `On ${name}, ${most.region} gains ${slopeText(most)} points per point on ${axis} and ${least.region} ${slopeText(least)}`
 }
+
+/** A place's progress rate with its interval. */
+interface RegionRate extends Pick<Line, 'interval'> {
+  region: string
+  slope: number
+}
+
+/** Returns the rates of the places that have one, in their order. */
+export const regionRates = (
+  rows: readonly RegionLineRow[],
+  regions: readonly string[],
+): RegionRate[] =>
+  regions.flatMap(region => {
+    const { slope, interval } = fitPanelLine(regionPoints(region, rows))
+    return slope === null ? [] : [{ region, slope, interval }]
+  })
+
+const regionPoints = (region: string, all: readonly RegionLineRow[]): PanelPoint[] =>
+  all
+    .filter(row => row.region === region)
+    .map(({ model, reference, accuracy, fitted }) => ({
+      model,
+      x: reference,
+      y: accuracy,
+      hollow: !fitted,
+    }))
 
 /** Groups of at least min-n images, for models that have the reference. */
 export function regionLineRows(results: RunView, dataset: string): RegionLineRow[] {

@@ -1,15 +1,11 @@
 import { countryNumericCode } from '../../datasets/labels/countries.ts'
+import { countryName } from '../../datasets/labels/readableNames.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
-import {
-  figureCaption,
-  figureId,
-  leadText,
-  modelAndImagesText,
-  drawPerGeographicDataset,
-} from './figure.ts'
+import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
+import { leadText, titleIntervalNote } from './findings.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type MapShape, worldSpec } from './map.ts'
-import { regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
+import { rankedPlace, regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { fontSizePx, ink } from './theme.ts'
 import {
@@ -90,17 +86,19 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const name = results.titleOf(dataset)
   const found = results.disparitiesOn(dataset).find(row => row.model === model)
   const [value, interval] = [found?.europeMinusAfrica ?? null, found?.europeMinusAfricaInterval]
+  const isTitle = rows[0]!.region === 'Europe' && rows.at(-1)!.region === 'Africa'
   const difference =
-    value === null || !interval
-      ? `${rows[0]!.region} − ${rows.at(-1)!.region}: ${signedText(rows[0]!.accuracy - rows.at(-1)!.accuracy, 1)} points`
-      : `Europe − Africa: ${signedText(100 * value, 1)} points${bracketedInterval(inPoints(interval), 1)}`
+    value === null || !interval || isTitle
+      ? ''
+      : `; Europe − Africa: ${signedText(100 * value, 1)} points${bracketedInterval(inPoints(interval), 1)}`
   return {
     id: figureId('region-map', name),
-    title: `${leadText(rows.map(({ region, accuracy }) => ({ place: region, accuracy })))!} on ${name}`,
-    subtitle: `Accuracy per region: ${modelAndImagesText(model, rows)}; ${difference}`,
+    title: leadText(rows.map(rankedPlace), `on ${name}`)!,
+    subtitle: `Accuracy per region: ${modelAndImagesText(model, rows)}${difference}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
+      titleIntervalNote,
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ ...row })),
@@ -118,6 +116,6 @@ function regionCountries({ run }: RunView, dataset: string): RegionCountry[] {
   }
   return [...regions].flatMap(([country, region]) => {
     const id = countryNumericCode(country)
-    return id === undefined ? [] : { id, country, region }
+    return id === undefined ? [] : { id, country: countryName(country), region }
   })
 }

@@ -1,3 +1,4 @@
+import { countryName } from '../../datasets/labels/readableNames.ts'
 import { sum } from '../../metrics/numbers.ts'
 import { accuracyPercent, percentValue, range95 } from '../../lib/table/values.ts'
 import {
@@ -7,12 +8,13 @@ import {
   type FigureOptions,
   figureId,
   countModels,
-  leadText,
   drawPerGeographicDataset,
 } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
+import { leadText, type RankedPlace, titleIntervalNote } from './findings.ts'
 import { fitText, textWidth, titleFont } from './fonts.ts'
 import { spreadPositions } from './labels.ts'
+import { withLegend } from './legend.ts'
 import { type AxisDomain, roundDomain } from './axisDomain.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
@@ -62,7 +64,11 @@ export function regionsSpec(
     rowHeight: models.length > maxSeparateModels ? 26 : 20,
   }
   if (models.length > maxSeparateModels)
-    return concatPanels([allModelsPanel(rows, models, layout)], 1)
+    return withLegend(
+      concatPanels([allModelsPanel(rows, models, layout)], 1),
+      [{ look: 'tick', text: 'every model', color: mutedColor.light }],
+      { left: names + 8, width },
+    )
   const parts = models.map((model, i) => {
     const own = rows.filter(row => row.model === model)
     return singleModelPanel(own, layout, {
@@ -238,14 +244,14 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
   const order = regionsByAccuracy(large)
   const name = results.titleOf(dataset)
   const groups = results.accuracyBy(column).filter(row => row.dataset === dataset)
-  const left = [...new Set(groups.map(({ group }) => group))].filter(
-    group => !order.includes(group),
+  const left = [...new Set(groups.map(({ group }) => placeName(column, group)))].filter(
+    place => !order.includes(place),
   )
   const models = countModels(large)
   const drawn = sum(order.map(region => regionImages(large, region)))
   return {
     id: figureId('regions', name),
-    title: titleOf(large, { name, column, models }),
+    title: titleOf(large, { name, models }),
     subtitle: `Accuracy per ${column}: ${countText(models, 'model')}, n = ${countText(drawn, 'image')}`,
     caption: figureCaption(
       results,
@@ -256,6 +262,7 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
       left.length > 0
         ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.`
         : null,
+      titleIntervalNote,
     ),
     rows: large.map(row => ({ ...row })),
     spec: width => regionsSpec(large, order, width),
@@ -265,17 +272,26 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
 /** The lead of one place over another in the best model, whose rows come first. */
 function titleOf(
   rows: readonly RegionRow[],
-  { name, column, models }: { name: string; column: string; models: number },
+  { name, models }: { name: string; models: number },
 ): string {
   const [best] = rows
-  const lead = leadText(
-    rows
-      .filter(({ model }) => model === best?.model)
-      .map(({ region, accuracy }) => ({ place: region, accuracy })),
+  const own = rows.filter(({ model }) => model === best!.model).map(rankedPlace)
+  const where = `in ${models > 1 ? 'the best model' : best!.model} on ${name}`
+  return (
+    leadText(own, where) ??
+    `${own[0]!.place}: ${percentValue(best!.accuracy)} (${range95(best!)}) ${where}`
   )
-  if (lead === null) return `Accuracy per ${column} on ${name}`
-  return `${lead} in ${models > 1 ? 'the best model' : best!.model} on ${name}`
 }
+
+/** Returns a row as a finding ranks it. */
+export const rankedPlace = ({ region, ...row }: RegionRow): RankedPlace => ({
+  place: region,
+  ...row,
+})
+
+/** Returns the name of a group of a column of places: countries are called by their names. */
+const placeName = (column: string, group: string): string =>
+  column === 'country' ? countryName(group) : group
 
 /** Models in the order of their overall accuracy on the data set, best first. */
 export function regionRows(results: RunView, dataset: string, column: string): RegionRow[] {
@@ -285,7 +301,7 @@ export function regionRows(results: RunView, dataset: string, column: string): R
     .filter(row => row.dataset === dataset && row.top1 !== null)
     .map(({ model, group, n, errors, ...row }) => ({
       model,
-      region: group,
+      region: placeName(column, group),
       n,
       errors,
       ...accuracyPercent(row),

@@ -1,11 +1,13 @@
 import { memoize } from '../../lib/memoize.ts'
 import { groupByKey, tally } from '../../lib/tally.ts'
-import { signedText } from '../../lib/table/values.ts'
+import { countText } from '../../lib/table/text.ts'
+import { endsText } from '../../lib/table/values.ts'
+import { meanInference } from '../../metrics/familyInference.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
 import { architecturePaper } from '../../models/papers.ts'
 import { pretrainingData } from '../../models/pretraining.ts'
-import { lineModelsText } from '../../analysis/modelRoles.ts'
+import { lineModelsText, modelFamilies } from '../../analysis/modelRoles.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import {
@@ -17,7 +19,9 @@ import {
   figureId,
   modelsAndImagesText,
 } from './figure.ts'
-import { linePanelsSpec, type LinePanel } from './linePanel.ts'
+import { differenceText, endsBy, slopeText, titleIntervalNote } from './findings.ts'
+import { type LegendEntry } from './legend.ts'
+import { fitPanelLine, linePanelsSpec, type LinePanel } from './linePanel.ts'
 import { type RegionLineRow, regionLineRows } from './regionLines.ts'
 import { regionsByAccuracy } from './regions.ts'
 import { mutedColor, seriesColor } from './theme.ts'
@@ -87,14 +91,13 @@ function figureOf(
   const unknown = countModels(all) - countModels(rows)
   return {
     id: figureId('robustness', ...(isYear ? ['years'] : []), name),
-    title: isYear
-      ? `Effective robustness per ${column} of ${name} by the year of the architecture`
-      : `Effective robustness per ${column} of ${name}`,
-    subtitle: modelsAndImagesText(results, dataset, rows),
+    title: `${isYear ? yearFinding(rows, regions) : pretrainingFinding(rows, regions)} on ${name}`,
+    subtitle: `Accuracy beyond what ${reference} lets expect${isYear ? ', by the year of the architecture’s paper' : ''}: ${modelsAndImagesText(results, dataset, rows)}`,
     caption: figureCaption(
       results,
       `Each point is a model: how many points its accuracy on the images of one ${column} of ${name} is above (+) or below what its accuracy on ${reference} lets expect by the least-squares line in logit axes over the ${lineModelsText(results.lines[0]!)}.`,
-      'Colours are the pretraining data, with the mean of their models.',
+      isColoured(rows) ? 'Colours are the pretraining data.' : null,
+      titleIntervalNote,
       isYear
         ? `The year is that of the architecture’s paper; weights may be newer.${unknown > 0 ? ` ${unknown} models whose paper’s year is not in the table are left out.` : ''}`
         : null,
@@ -111,7 +114,7 @@ function figureOf(
           }),
         ),
         width,
-        { sharesScales: true },
+        { shared: 'both', legend: pretrainingEntries(rows) },
       ),
   }
 }
@@ -121,22 +124,19 @@ function panelOf(
   all: readonly RobustnessRow[],
   { x, isYear, model }: { x: string; isYear: boolean; model: string | undefined },
 ): LinePanel {
-  const groups = pretrainingOrder(all)
   const rows = all.filter(row => row.region === region)
-  const series = groups.flatMap((name, i) => {
-    const own = rows.filter(({ pretraining }) => pretraining === name)
-    if (own.length === 0) return []
-    return {
-      label: [name, `mean ${signedText(mean(own.map(({ residual }) => residual)), 1)}`],
-      color: name === otherData ? mutedColor.light : seriesColor(i),
-      points: own.map(row => ({
+  const series = pretrainingOrder(all).map((name, i) => ({
+    label: [],
+    color: pretrainingColor(name, i, all),
+    points: rows
+      .filter(({ pretraining }) => pretraining === name)
+      .map(row => ({
         model: row.model,
         x: isYear ? row.year! : row.reference,
         y: row.residual,
       })),
-      line: null,
-    }
-  })
+    line: null,
+  }))
   return {
     title: region,
     x,
@@ -153,7 +153,74 @@ const otherData = 'other or not known'
 /** Returns the pretraining data of most models first, all others together last. */
 function pretrainingOrder(rows: readonly RobustnessRow[]): string[] {
   const names = rows.map(({ pretraining }) => pretraining)
-  return [...mostFrequent(names.filter(name => name !== otherData)), otherData]
+  const known = mostFrequent(names.filter(name => name !== otherData))
+  return names.includes(otherData) ? [...known, otherData] : known
+}
+
+/** Whether the models differ in what is known of their pretraining data. */
+const isColoured = (rows: readonly RobustnessRow[]): boolean => pretrainingOrder(rows).length > 1
+
+const pretrainingColor = (name: string, i: number, rows: readonly RobustnessRow[]): string =>
+  name === otherData && isColoured(rows) ? mutedColor.light : seriesColor(i)
+
+function pretrainingEntries(rows: readonly RobustnessRow[]): LegendEntry[] {
+  if (!isColoured(rows)) return []
+  return pretrainingOrder(rows).map((name, i) => {
+    const models = countModels(rows.filter(({ pretraining }) => pretraining === name))
+    return { look: 'dot', text: `${name} (${models})`, color: pretrainingColor(name, i, rows) }
+  })
+}
+
+/**
+ * Returns the pretraining data and region whose models are on average furthest from the line, where that is more than chance
+ * explains among all such pairs; else how far models stray from the line.
+ */
+function pretrainingFinding(rows: readonly RobustnessRow[], regions: readonly string[]): string {
+  const pairs = pretrainingOrder(rows).flatMap(data =>
+    data === otherData
+      ? []
+      : regions.map(region => ({
+          data,
+          region,
+          own: rows.filter(row => row.pretraining === data && row.region === region),
+        })),
+  )
+  const clear = pairs.flatMap(({ data, region, own }) => {
+    const families = modelFamilies(own.map(({ model }) => model))
+    const { interval } = meanInference(
+      own.map(({ residual }) => residual),
+      own.map(({ model }) => families.get(model) ?? model),
+      1 - 0.05 / pairs.length,
+    )
+    const isClear = interval !== null && interval[0] * interval[1] > 0
+    return isClear ? [{ data, region, own, interval }] : []
+  })
+  if (clear.length > 0) {
+    const meanOf = ({ own }: (typeof clear)[number]) => mean(own.map(({ residual }) => residual))
+    const [most] = endsBy(clear, pair => Math.abs(meanOf(pair)))
+    const points = meanOf(most)
+    return `Models of ${most.data} are ${Math.abs(points).toFixed(1)} points ${points > 0 ? 'above' : 'below'} the line in ${most.region} (${endsText(most.interval, 1)}, ${countText(countModels(most.own), 'model')})`
+  }
+  const strays = regions.map(region => {
+    const own = rows.filter(row => row.region === region)
+    return { region, points: Math.sqrt(mean(own.map(({ residual }) => residual ** 2))) }
+  })
+  const [most, least] = endsBy(strays, ({ points }) => points)
+  return `Models stray from the line by ${differenceText(most.points)} in ${most.region} and ${least.points.toFixed(1)} in ${least.region}`
+}
+
+/** Returns how the accuracy beyond the line goes with the year in the region where that is clearest among all. */
+function yearFinding(rows: readonly RobustnessRow[], regions: readonly string[]): string {
+  const trends = regions.flatMap(region => {
+    const own = rows.filter(row => row.region === region)
+    const points = own.map(({ model, year, residual }) => ({ model, x: year!, y: residual }))
+    const { slope, interval, p } = fitPanelLine(points)
+    return slope === null || p === null ? [] : [{ region, slope, interval, p }]
+  })
+  const [, best] = endsBy(trends, ({ p }) => p)
+  if (!best || best.p >= 0.05 / trends.length)
+    return `No trend of accuracy beyond the line with the year is clear (${countText(countModels(rows), 'model')})`
+  return `Accuracy beyond the line ${best.slope > 0 ? 'grows' : 'shrinks'} with the year in ${best.region}: ${slopeText(best)} points a year`
 }
 
 function robustnessRows(all: readonly RegionLineRow[]): RobustnessRow[] {

@@ -1,4 +1,6 @@
 import { type SizeGroup, sizeGroups } from '../../metrics/scaling.ts'
+import { differenceInterval } from '../../metrics/intervals.ts'
+import { mean } from '../../metrics/numbers.ts'
 import { modelYear } from '../../analysis/citing/bibliography.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { findModelRow } from '../../models/listing.ts'
@@ -12,10 +14,13 @@ import {
   countModels,
   drawPerGeographicDataset,
 } from './figure.ts'
+import { differenceText } from './findings.ts'
+import { withLegend } from './legend.ts'
 import { roundDomain } from './axisDomain.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { fitText, titleFont } from './fonts.ts'
 import { fontSizePx, geographicColor, ink, mutedColor } from './theme.ts'
+import { countText, upperFirst } from '../../lib/table/text.ts'
 import { signedText } from '../../lib/table/values.ts'
 import {
   type PanelSpec,
@@ -59,6 +64,7 @@ const sizeScales: readonly SizeScale[] = [
 /** Models of some kind, whose means by size one panel shows. */
 export interface ScalingPart {
   title: string
+  subtitle?: string
   rows: readonly ScalingRow[]
 }
 
@@ -70,19 +76,49 @@ export function scalingSpec(
 ): TopLevelSpec {
   const columns = width < 500 ? 1 : most
   const space = Math.min(480, Math.floor((width - 24 * (columns - 1)) / columns))
-  const grouped = parts.map(({ title, rows }) => {
-    const scale = sizeScales.find(({ size }) => size === rows[0]!.size)!
-    return { title, rows, scale, groups: sizeGroupsOf(scale, rows) }
+  const grouped = parts.map(part => {
+    const scale = scaleOf(part)
+    return { ...part, scale, groups: sizeGroupsOf(scale, part.rows) }
   })
   const intervals = grouped.flatMap(({ groups }) =>
     groups.flatMap(group => intervalOf(group) ?? []),
   )
   const disparities = parts.flatMap(({ rows }) => rows.map(row => row.disparity))
   const { domain, values } = roundDomain([0, ...intervals, ...disparities], [0, Infinity])
-  return concatPanels(
-    grouped.map(part => panelOf(part, { measure, domain, values, space })),
-    columns,
+  const panels = grouped.map(part => panelOf(part, { measure, domain, values, space }))
+  return withLegend(
+    concatPanels(panels, columns),
+    [
+      { look: 'dot', text: 'a model', color: mutedColor.light },
+      {
+        look: 'dot',
+        text: 'mean of the models of a size, with its 95 % interval',
+        color: geographicColor,
+      },
+    ],
+    { left: 48, width },
   )
+}
+
+const scaleOf = ({ rows }: ScalingPart): SizeScale =>
+  sizeScales.find(({ size }) => size === rows[0]!.size)!
+
+/**
+ * Returns `18.4 points under 10 M parameters and 15.7 from 100 M (n = 12 and 9)`, the means of the smallest and the largest
+ * models of which there are three at least; null without two such sizes.
+ */
+export function sizeFinding(part: ScalingPart): string | null {
+  const scale = scaleOf(part)
+  const known = sizeGroupsOf(scale, part.rows).flatMap(({ n, mean, interval }, i) =>
+    n < 3 || mean === null || interval === null
+      ? []
+      : { n, value: mean, interval, name: scale.names[i]!.replace('\n', ' ') },
+  )
+  const [first, last] = [known[0], known.at(-1)]
+  if (!first || !last || first === last) return null
+  const [low, high] = differenceInterval(last, first)
+  const text = `${differenceText(first.value)} ${first.name} ${scale.size} and ${signedText(last.value, 1)} ${last.name} (n = ${first.n} and ${last.n})`
+  return low * high > 0 ? text : `${text}, which may be chance`
 }
 
 const sizeGroupsOf = ({ edges }: SizeScale, rows: readonly ScalingRow[]): SizeGroup[] =>
@@ -105,7 +141,7 @@ interface ScalingAxis {
 type GroupedScalingPart = ScalingPart & { scale: SizeScale; groups: readonly SizeGroup[] }
 
 function panelOf(
-  { title, rows, scale: { size, edges, names }, groups }: GroupedScalingPart,
+  { title, subtitle, rows, scale: { size, edges, names }, groups }: GroupedScalingPart,
   axis: ScalingAxis,
 ): PanelSpec {
   const means = groups.flatMap((group, i) => {
@@ -125,7 +161,11 @@ function panelOf(
     return [...name.split('\n'), n === 0 ? '–' : String(n), ...yearLines(rows, edges, i)]
   })
   return {
-    title: { text: fitText(title, inner, titleFont), frame: 'group' },
+    title: {
+      text: fitText(title, inner, titleFont),
+      ...(subtitle !== undefined && { subtitle }),
+      frame: 'group',
+    },
     width: inner,
     height,
     layer: [
@@ -230,8 +270,8 @@ function figureOf(results: RunView, dataset: string): Figure | null {
   const name = results.titleOf(dataset)
   return {
     id: figureId('scaling', name),
-    title: `Disparity on ${name} by training data and model size`,
-    subtitle: modelsAndImagesText(results, dataset, sized),
+    title: scalingTitle(sized, measure, name),
+    subtitle: `Disparity by training data and model size: ${modelsAndImagesText(results, dataset, sized)}`,
     caption: figureCaption(
       results,
       grey,
@@ -242,23 +282,46 @@ function figureOf(results: RunView, dataset: string): Figure | null {
   }
 }
 
+/** The finding on parameters, which are always known, else on training images, else the mean over the models. */
+function scalingTitle(sized: readonly ScalingRow[], measure: string, name: string): string {
+  const finding = partsBySize(sized)
+    .toReversed()
+    .map(sizeFinding)
+    .find(text => text !== null)
+  const what = `${upperFirst(measure)} on ${name} is`
+  if (finding != null) return `${what} ${finding}`
+  return `${what} ${meanFinding(sized)}`
+}
+
+/** Returns `21.2 points on average (3 models, too few of a size)`. */
+export function meanFinding(rows: readonly ScalingRow[]): string {
+  const models = new Map(rows.map(({ model, disparity }) => [model, disparity]))
+  return `${differenceText(mean([...models.values()]))} on average (${countText(models.size, 'model')}, too few of a size)`
+}
+
 const partsBySize = (rows: readonly ScalingRow[]): ScalingPart[] =>
   sizeScales
     .map(({ size }) => ({ title: `by ${size}`, rows: rows.filter(row => row.size === size) }))
     .filter(part => part.rows.length > 0)
 
-/** Panels of the architecture groups that have models of several sizes: all by parameters, then by training images. */
-export function architectureParts(rows: readonly ScalingRow[]): ScalingPart[] {
+/** Most panels of architecture groups: those of the most models. */
+const maxArchitectureParts = 12
+
+/** Panels of the architecture groups that have models of several sizes, those of the most models first, and how many are left out. */
+export function architectureParts(rows: readonly ScalingRow[]): {
+  parts: ScalingPart[]
+  left: number
+} {
   const groups = [...new Set(rows.map(({ group }) => group))].sort()
-  return sizeScales.toReversed().flatMap(({ size, edges }) =>
+  const all = sizeScales.toReversed().flatMap(({ size, edges }) =>
     groups.flatMap(group => {
       const own = rows.filter(row => row.size === size && row.group === group)
       const steps = new Set(own.map(({ value }) => edges.filter(edge => value >= edge).length))
-      return steps.size < 2
-        ? []
-        : [{ title: `${group}: ${size === 'parameters' ? size : 'data'}`, rows: own }]
+      return steps.size < 2 ? [] : [{ title: group, subtitle: `by ${size}`, rows: own }]
     }),
   )
+  const parts = all.sort((a, b) => b.rows.length - a.rows.length).slice(0, maxArchitectureParts)
+  return { parts, left: all.length - parts.length }
 }
 
 function sizesOf(model: string, disparity: number): ScalingRow[] {

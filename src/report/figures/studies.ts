@@ -8,7 +8,9 @@ import {
   type FigureOptions,
   figureId,
 } from './figure.ts'
-import { countText } from '../../lib/table/text.ts'
+import { countText, upperFirst } from '../../lib/table/text.ts'
+import { intervalText, signedText } from '../../lib/table/values.ts'
+import { differenceText, endsBy, titleIntervalNote } from './findings.ts'
 import { linePanelsSpec, type LinePanel } from './linePanel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { seriesColor, geographicColor } from './theme.ts'
@@ -76,6 +78,8 @@ interface StudyFigure {
   needs: string
   paper: readonly string[]
   title: string
+  /** What the rows show, in words and numbers. */
+  finding: (rows: readonly StudyFigureRow[]) => string | null
   x: string
   describe: (rows: readonly StudyFigureRow[]) => string
   panels: (rows: readonly StudyFigureRow[]) => readonly StudyPanel[]
@@ -121,7 +125,7 @@ const figureOf = (kind: StudyFigure): FigureKind => ({
 })
 
 function studyFigures(
-  { name, title, x, describe: says, panels }: StudyFigure,
+  { name, title, finding, x, describe: says, panels }: StudyFigure,
   results: RunView,
   {
     rows,
@@ -143,18 +147,19 @@ function studyFigures(
   return [
     {
       id: figureId(name, ...(isNamedInId && model !== undefined ? [model] : [])),
-      title,
-      subtitle: model === undefined ? size : `${model}, ${size}`,
+      title: finding(rows) ?? title,
+      subtitle: `${title}: ${model === undefined ? size : `${model}, ${size}`}`,
       caption: figureCaption(
         results,
         says(rows),
         'Bars are 95 % t-intervals of the mean over seeds.',
+        titleIntervalNote,
       ),
       rows: rows.map(row => ({ ...row })),
       spec: width =>
         linePanelsSpec(
           parts.map(part => panelOf(rows, part, x)),
-          parts.length === 1 ? Math.min(width, 560) : width,
+          width,
         ),
     },
   ]
@@ -166,6 +171,22 @@ export const retraining = figureOf({
   needs: 'an accuracy or a disparity',
   paper: ['table 4', 'table 9'],
   title: 'Retraining the last layer',
+  finding: rows => {
+    const parts = ['accuracy', 'disparity'].flatMap(what => {
+      const series = byDataset(rows, what).find(({ metric }) =>
+        rows.some(row => row.metric === metric),
+      )
+      const ends = series && endsOf(rows, series.metric)
+      return ends ? [{ what, label: series.label, ends }] : []
+    })
+    const [first] = parts
+    if (!first) return null
+    const changes = parts.map(
+      ({ what, ends: [start, end] }) =>
+        `${what} from ${signedText(start.mean, 1)} to ${signedText(end.mean, 1)}${rangeText(end)}`,
+    )
+    return `${upperFirst(changes.join(' and '))} on ${first.label} with ${first.ends[1].setting} % of the training images`
+  },
   x: 'training images used (%)',
   describe: () =>
     'Top-1 accuracy in percent and disparity in percentage points of a model whose last layer was retrained on a share of the training images; at 0 % it is the one that training started from.',
@@ -191,6 +212,16 @@ export const westernShare = figureOf({
   needs: 'figures of two regions',
   paper: ['11'],
   title: 'Disparity by the western share of the training images',
+  finding: rows => {
+    const metric = hasBoth(rows)
+      ? europeAfrica
+      : byDataset(rows, 'disparity').find(({ metric }) => rows.some(row => row.metric === metric))
+          ?.metric
+    const ends = metric === undefined ? null : endsOf(rows, metric)
+    if (!ends) return null
+    const [start, end] = ends
+    return `${hasBoth(rows) ? 'Europe − Africa' : 'The disparity'} is ${differenceText(start.mean)}${rangeText(start)} with ${start.setting} % western images and ${signedText(end.mean, 1)}${rangeText(end)} with ${end.setting} %`
+  },
   x: 'training images from Europe and the Americas (%)',
   describe: rows =>
     `${hasBoth(rows) ? 'Top-1 accuracy on Europe’s minus that on Africa’s images' : 'The largest difference of top-1 accuracy between regions'}, in percentage points, of a model trained on equally many images with a growing share from Europe and the Americas.`,
@@ -209,3 +240,18 @@ const europeAfrica = 'europe minus africa'
 const hasBoth = (rows: readonly StudyFigureRow[]): boolean =>
   rows.some(({ metric }) => metric === europeAfrica)
 const differencePanel = (y: string) => ({ title: '', y, startsAtZero: true })
+
+/** Returns the rows of a metric at its lowest and highest setting; null with one. */
+function endsOf(
+  rows: readonly StudyFigureRow[],
+  metric: string,
+): [start: StudyFigureRow, end: StudyFigureRow] | null {
+  const own = rows.filter(row => row.metric === metric)
+  if (own.length < 2) return null
+  const [end, start] = endsBy(own, ({ setting }) => setting)
+  return [start, end]
+}
+
+/** ` (33.1 to 40.2)`; empty with one seed. */
+const rangeText = (row: StudyFigureRow): string =>
+  row.low === null ? '' : ` (${intervalText(row, 1)})`

@@ -86,7 +86,7 @@ export const withHatch = (svg: string): string =>
   svg.includes(hatchFill) ? svg.replace(/<svg[^>]*>/, tag => `${tag}${hatchPattern}`) : svg
 
 export const fontSizePx = 11
-export const titleSizePx = 12
+export const titleSizePx = 11
 
 /** Applied to every figure. */
 const config: Config = {

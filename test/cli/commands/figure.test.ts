@@ -31,7 +31,7 @@ describe('geogap figure', () => {
       expect(stdout.split('\n').slice(0, 2)).toEqual([
         file,
         expect.stringMatching(
-          /^Europe leads Africa by [\d.]+ points in the best model on GeoDE\. Top-1 /,
+          /^Europe leads Africa by [\d.]+ points \([\d.]+ to [\d.]+\) in the best model on GeoDE\. Top-1 /,
         ),
       ])
     }
@@ -62,9 +62,9 @@ describe('geogap figure', () => {
   it('draws what training experiments left', async () => {
     const { stdout, code } = await figure('11', results, '-o', join(folder, 'eleven.json'))
     expect(code).toBe(0)
-    expect(stdout).toContain('Disparity by the western share of the training images.')
+    expect(stdout).toMatch(/Europe − Africa is [\d.]+ points \(.*\) with 50 % western images/)
     expect(await readFile(join(folder, 'eleven.json'), 'utf8')).toContain(
-      '"n = 2 seeds at each of 3 shares',
+      'training images: n = 2 seeds at each of 3 shares',
     )
   })
 

@@ -7,10 +7,12 @@ import {
   titledSpec,
   wideWidthPx,
 } from '../../../src/report/figures/index.ts'
+import { leadText } from '../../../src/report/figures/findings.ts'
 import { renderSvg } from '../../../src/report/figures/render.ts'
 import { runView } from '../../../src/analysis/runView.ts'
 import { colorDomain } from '../../../src/report/figures/theme.ts'
 import { createRun } from '../../../src/results/run.ts'
+import { shareInterval } from '../../../src/metrics/intervals.ts'
 import { long } from '../../helpers/torture.ts'
 import { overlaps, textBoxes } from './boxes.ts'
 import { madeUp, madeUpRun, worlds } from './world.ts'
@@ -55,6 +57,63 @@ describe('captions', () => {
   it('leave out the note where nothing is made up', () => {
     const figures = makeFigures({ ...worlds['few']!(), datasets: new Map() }, 'regions')
     expect(figures[0]!.caption).not.toContain('Made-up')
+  })
+})
+
+describe('titles', () => {
+  it.each(cases.map(([name]) => name))(
+    'state a finding with its number, and its interval or on how much it rests (%s)',
+    name => {
+      for (const { id, title } of allFigures(name))
+        expect([id, title]).toEqual([id, expect.stringMatching(/\d.*\d|no interval|\d models?\)/)])
+    },
+  )
+
+  it('say that a difference may be chance where its interval has 0, and leave few images no lead', () => {
+    const place = (place: string, hits: number, n: number) => {
+      const [low, high] = shareInterval(hits, n)!
+      return { place, n, accuracy: (100 * hits) / n, low: 100 * low, high: 100 * high }
+    }
+    expect(leadText([place('Europe', 6, 10), place('Africa', 4, 10)], 'on own')).toMatch(
+      /^Europe and Africa differ by 20\.0 points \(−.* on own, which may be chance$/,
+    )
+    expect(leadText([place('Europe', 600, 1000), place('Africa', 400, 1000)], 'on own')).toMatch(
+      /^Europe leads Africa by 20\.0 points \(1/,
+    )
+    const alike = Array.from({ length: 20 }, (_, i) => place(`place ${i}`, 9 + (i % 3), 18))
+    expect(leadText(alike, 'on own')).toBe('No difference is left after shrinkage on own')
+  })
+})
+
+describe('legends', () => {
+  const svgOf = (world: string, name: string) =>
+    renderSvg(makeFigures(worlds[world]!(), name)[0]!.spec(wideWidthPx))
+
+  it.each([
+    ['mixed', 'progress', 'zero-shot models, in no line'],
+    ['mixed', 'progress', ' at the standard rate'],
+    ['mixed', 'disparity', 'zero-shot models, in no line'],
+    ['mixed', 'region-lines', 'zero-shot models, in no line'],
+    ['catalogue', 'interventions', 'baseline'],
+    ['catalogue', 'scaling', 'a model'],
+    ['catalogue', 'regions', 'every model'],
+    ['catalogue', 'robustness', 'ImageNet-1k ('],
+    ['small groups', 'map', 'fewer than 30 images'],
+  ])('of %s, %s explain “%s”', async (world, name, text) => {
+    expect(await svgOf(world, name)).toContain(text)
+  })
+
+  it('have no colours of pretraining data that nobody knows', async () => {
+    const results = runView(madeUpRun({ models: 6 }))
+    const names = new Map(results.models.map((model, i) => [model, `own-${i}`]))
+    const run = results.run
+    const cells = run.cells.map(cell => ({ ...cell, model: names.get(cell.model)! }))
+    const entries = run.entries.map(entry => ({
+      ...entry,
+      identity: { ...entry.identity, model: names.get(entry.identity.model)! },
+    }))
+    const [figure] = makeFigures(createRun({ ...run, cells, entries }), 'robustness')
+    expect(await renderSvg(figure!.spec(wideWidthPx))).not.toContain('not known')
   })
 })
 
@@ -119,7 +178,7 @@ describe('edges', () => {
       return { ...cell, n, top1: n, top5: n }
     })
     const [map] = makeFigures(createRun({ ...run, cells }), 'region-map')
-    expect(map!.subtitle).toMatch(/; Europe − Asia: /)
+    expect(map!.title).toMatch(/^Europe leads Asia by /)
   })
 
   it('a column that is empty makes no data set geographic', () => {
@@ -127,7 +186,7 @@ describe('edges', () => {
     const blank = run.cells.map(cell => ({ ...cell, groups: { ...cell.groups, region: null } }))
     const results = runView(createRun({ ...run, cells: blank }))
     expect(makeFigures(results.run, 'regions').map(({ title }) => title)).toEqual([
-      'Spain leads Ghana by 25.3 points in the best model on own (made-up data)',
+      'Italy leads Ghana by about 18 points after shrinkage (n = 168 and 165) in the best model on own (made-up data)',
     ])
     const bare = run.cells.map(cell => ({ ...cell, groups: {} }))
     expect(runView(createRun({ ...run, cells: bare })).roles.geographic).toEqual([])
@@ -202,7 +261,9 @@ describe('choices', () => {
     ])
     const [figure] = makeFigures(run, 'western-share')
     expect(figure!.caption).toMatch(/^The largest difference of top-1 accuracy between regions/)
-    expect(figure!.subtitle).toBe('a, n = 2 seeds at each of 2 shares')
+    expect(figure!.subtitle).toBe(
+      'Disparity by the western share of the training images: a, n = 2 seeds at each of 2 shares',
+    )
   })
 
   it('keep the figures of data sets apart whose names are in one script or another', () => {

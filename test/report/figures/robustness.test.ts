@@ -21,7 +21,8 @@ it('residuals from the line in logit axes average out, per region, and a second 
         model === widest.model && dataset === 'geode' && group === 'Africa',
     )!
   expect(100 * observed.top1!).toBeGreaterThan(Number(widest.residual))
-  expect(second!.title).toContain('by the year of the architecture')
+  expect(second!.title).toMatch(/with the year/)
+  expect(second!.subtitle).toContain('by the year of the architecture')
   for (const { year } of second!.rows) expect(Number(year)).toBeGreaterThan(2011)
 })
 

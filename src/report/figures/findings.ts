@@ -1,0 +1,92 @@
+/** Findings in words for the titles of figures, each with its interval or its numbers of images. */
+import { differenceInterval } from '../../metrics/intervals.ts'
+import { type Line } from '../../metrics/regression.ts'
+import { fitBetaPrior, shrunkenMean } from '../../metrics/shrinkage.ts'
+import { upperFirst } from '../../lib/table/text.ts'
+import { endsText, signedText } from '../../lib/table/values.ts'
+
+/** A place and a model's accuracy there, in percent, with its 95 % interval. */
+export interface RankedPlace {
+  place: string
+  n: number
+  accuracy: number
+  low: number
+  high: number
+}
+
+/** The largest of many differences is large by chance alone: of more places than this, accuracies are shrunken. */
+const maxRankedPlaces = 8
+
+/**
+ * Returns `Europe leads Africa by 24.3 points (12.9 to 34.9) on GeoDE`, the finding on places from the highest to the lowest;
+ * null with fewer than two. `where` is the end of the sentence: `on GeoDE`.
+ */
+export function leadText(places: readonly RankedPlace[], where: string): string | null {
+  if (places.length < 2) return null
+  if (places.length > maxRankedPlaces)
+    return `${upperFirst(shrunkenLeadText(places, shrunkenAccuracies(places))!)} ${where}`
+  const [best, worst] = endsBy(places, ({ accuracy }) => accuracy)
+  const difference = differenceText(best.accuracy - worst.accuracy)
+  if (best.low === best.high || worst.low === worst.high)
+    return `${best.place} leads ${worst.place} by ${difference} ${where}`
+  const [low, high] = differenceInterval(
+    { value: best.accuracy, interval: [best.low, best.high] },
+    { value: worst.accuracy, interval: [worst.low, worst.high] },
+  )
+  const range = `(${endsText([low, high], 1)})`
+  return low > 0
+    ? `${best.place} leads ${worst.place} by ${difference} ${range} ${where}`
+    : `${best.place} and ${worst.place} differ by ${difference} ${range} ${where}, which may be chance`
+}
+
+/** Returns `Spain leads Ghana by about 12 points after shrinkage (n = 40 and 32)`; null with fewer than two places. */
+export function shrunkenLeadText<Cell extends { place: string; n: number }>(
+  cells: readonly Cell[],
+  shrunken: ReadonlyMap<Cell, number>,
+): string | null {
+  const known = cells.filter(cell => shrunken.has(cell))
+  if (known.length < 2) return null
+  const [best, worst] = endsBy(known, cell => shrunken.get(cell)!)
+  const difference = Math.round(shrunken.get(best)! - shrunken.get(worst)!)
+  const counts = [best, worst].map(({ n }) => n.toLocaleString('en-US')).join(' and ')
+  return difference === 0
+    ? 'no difference is left after shrinkage'
+    : `${best.place} leads ${worst.place} by about ${difference} ${difference === 1 ? 'point' : 'points'} after shrinkage (n = ${counts})`
+}
+
+/** Explains the word in a caption. */
+export const shrinkageNote =
+  'Shrinkage draws each accuracy towards the mean of all cells by as much as its number of images says (empirical Bayes).'
+
+/** Returns the accuracy in percent of each cell with images, drawn towards the mean of all by as much as their counts say. */
+export function shrunkenAccuracies<Cell extends { n: number; accuracy: number | null }>(
+  cells: readonly Cell[],
+): ReadonlyMap<Cell, number> {
+  const known = cells.flatMap(cell =>
+    cell.accuracy === null || cell.n === 0
+      ? []
+      : { cell, n: cell.n, hits: (cell.n * cell.accuracy) / 100 },
+  )
+  if (known.length < 2) return new Map(known.map(({ cell }) => [cell, cell.accuracy!]))
+  const prior = fitBetaPrior(known)
+  return new Map(known.map(({ cell, ...counts }) => [cell, 100 * shrunkenMean(counts, prior)]))
+}
+
+/** Returns `0.75 (0.51 to 0.99)`, the slope of a line, or says that it has no interval. */
+export const slopeText = ({
+  slope,
+  interval,
+}: Pick<Line, 'interval'> & { slope: number }): string =>
+  `${signedText(slope, 2)} (${interval === null ? 'no interval' : endsText(interval, 2)})`
+
+/** Returns `12.3 points`. */
+export const differenceText = (points: number): string => `${signedText(points, 1)} points`
+
+/** Returns the elements of the highest and of the lowest value. */
+export function endsBy<T>(items: readonly T[], valueOf: (item: T) => number): [best: T, worst: T] {
+  const ranked = [...items].sort((a, b) => valueOf(b) - valueOf(a))
+  return [ranked[0]!, ranked.at(-1)!]
+}
+
+/** Explains the brackets of a title. */
+export const titleIntervalNote = 'In brackets in the title: the 95 % interval.'
