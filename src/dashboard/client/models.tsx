@@ -1,5 +1,6 @@
 import { fitLine } from '../../metrics/regression.ts'
-import { panelLine, linePanelsSpec, type PanelPoint } from '../../report/figures/linePanel.ts'
+import { panelLine, linePanelsSpec } from '../../report/figures/linePanel.ts'
+import { type PanelPoint } from '../../report/figures/panel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
 import { fieldColumn, intervalColumns } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'

@@ -13,13 +13,8 @@ import {
   withFittedLabel,
 } from './figure.ts'
 import { slopeText, titleIntervalNote } from './findings.ts'
-import {
-  panelLine,
-  linePanelsSpec,
-  fitPanelLine,
-  type LinePanel,
-  type PanelPoint,
-} from './linePanel.ts'
+import { panelLine, linePanelsSpec, fitPanelLine } from './linePanel.ts'
+import { type LinePanel, type PanelPoint } from './panel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { pluralOfPlace } from '../../analysis/datasetRoles.ts'
 import { geographicColor } from './theme.ts'

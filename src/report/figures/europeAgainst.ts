@@ -9,7 +9,8 @@ import {
   withFittedLabel,
 } from './figure.ts'
 import { endsBy, slopeText, titleIntervalNote } from './findings.ts'
-import { linePanelsSpec, type LinePanel } from './linePanel.ts'
+import { linePanelsSpec } from './linePanel.ts'
+import { type LinePanel } from './panel.ts'
 import { type RegionLineRow, regionLineRows, regionRates, regionSeries } from './regionLines.ts'
 import { regionsByAccuracy } from './regions.ts'
 import { seriesColor } from './theme.ts'

@@ -42,27 +42,7 @@ export function intervalRowsSpec(
   const room = (texts: readonly string[]): number =>
     Math.ceil(Math.max(...texts.map(text => textWidth(text, fontSizePx)))) + 12
   const inner = Math.floor(width - room(labels) - room(facts) - 8)
-  const ends = [0, ...rows.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])]
-  const { domain, values: ticks } = roundDomain(
-    ends.map(value => value / unit),
-    [0, Infinity],
-    inner < 220 ? 3 : 6,
-  )
-  const scaled = (value: number): number => Number((value * unit).toPrecision(12))
-  const position: PositionEncoding = {
-    x: {
-      field: 'value',
-      type: 'quantitative',
-      scale: { domain: domain.map(scaled), nice: false },
-      axis: { title, values: ticks.map(scaled) },
-    },
-    y: {
-      field: 'row',
-      type: 'quantitative',
-      scale: { domain: [rows.length, 0], nice: false },
-      axis: null,
-    },
-  }
+  const position = positionOf(rows, { title, unit }, inner)
   const middles = rows.map((_, i) => (i + 0.5) * rowHeightPx)
   const values = rows.map(({ value, low, high, color, about }, i) => ({
     row: i + 0.5,
@@ -96,6 +76,34 @@ export function intervalRowsSpec(
     left: room(labels),
     width,
   })
+}
+
+function positionOf(
+  rows: readonly IntervalRow[],
+  { title, unit }: Pick<IntervalAxis, 'title' | 'unit'>,
+  inner: number,
+): PositionEncoding {
+  const ends = [0, ...rows.flatMap(({ value, low, high }) => [value, low ?? value, high ?? value])]
+  const { domain, values: ticks } = roundDomain(
+    ends.map(value => value / unit),
+    [0, Infinity],
+    inner < 220 ? 3 : 6,
+  )
+  const scaled = (value: number): number => Number((value * unit).toPrecision(12))
+  return {
+    x: {
+      field: 'value',
+      type: 'quantitative',
+      scale: { domain: domain.map(scaled), nice: false },
+      axis: { title, values: ticks.map(scaled) },
+    },
+    y: {
+      field: 'row',
+      type: 'quantitative',
+      scale: { domain: [rows.length, 0], nice: false },
+      axis: null,
+    },
+  }
 }
 
 const referenceLineLayer = (mark: IntervalAxis['mark'], position: PositionEncoding): Layer[] =>

@@ -2,10 +2,20 @@
 import { modelFitOptions } from '../../metrics/progress.ts'
 import { fitLine, type Line } from '../../metrics/regression.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
-import { type AxisDomain, roundDomain } from './axisDomain.ts'
+import { type AxisDomain } from './axisDomain.ts'
 import { fitText, textWidth, titleFont, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
 import { type LegendEntry, withLegend } from './legend.ts'
+import {
+  gapWedge,
+  lineEnds,
+  type LinePanel,
+  type PanelPoint,
+  type PanelSeries,
+  visibleIntervals,
+  xDomain,
+  yDomain,
+} from './panel.ts'
 import { fontSizePx, ink } from './theme.ts'
 import {
   type LayerSpec,
@@ -15,48 +25,6 @@ import {
   type TopLevelSpec,
   type UnitSpec,
 } from './vegaLite.ts'
-
-export interface PanelPoint {
-  model: string
-  x: number
-  y: number
-  /** 95 % interval of `y`. */
-  low?: number | null
-  high?: number | null
-  /** Drawn hollow, not part of the line. */
-  hollow?: boolean
-}
-
-export interface PanelSeries {
-  /** Lines of the label at the end of the series' line. */
-  label: readonly string[]
-  color: string
-  points: readonly PanelPoint[]
-  /** y = intercept + slope x. */
-  line: { slope: number; intercept: number } | null
-  /** Joins the points in the order of x. */
-  joined?: boolean
-  /** Drawn thin and pale, behind the others. */
-  muted?: boolean
-}
-
-export interface LinePanel {
-  title: string
-  subtitle?: string | undefined
-  x: string
-  y: string
-  series: readonly PanelSeries[]
-  /** Marks how much further the second series would have come at the first one's rate. */
-  gap?: { from: number } | null
-  /** Names the points of the first series where there is room. */
-  namesPoints?: boolean
-  /** Marks this model's points. */
-  model?: string | undefined
-  /** Whether y is an accuracy (0 … 100) or starts at 0 or below: a difference or a share of a whole. */
-  startsAtZero?: boolean
-  /** Largest x there can be: 100 for the usual percentage. */
-  maxX?: number
-}
 
 const lineHeightPx = 13
 /** Widest panel of several, and one that stands alone. */
@@ -207,30 +175,6 @@ export const panelLine = ({
 }: Pick<Line, 'slope' | 'intercept'>): PanelSeries['line'] =>
   slope === null || intercept === null ? null : { slope, intercept }
 
-/** Round bounds around the points of some panels along x, with as many ticks as have room in `inner` pixels. */
-function xDomain(panels: readonly LinePanel[], inner: number): AxisDomain {
-  const points = panels.flatMap(({ series }) => series.flatMap(({ points }) => points))
-  return roundDomain(
-    points.map(({ x }) => x),
-    [0, panels[0]?.maxX ?? 100],
-    Math.max(2, Math.min(6, Math.floor(inner / 40))),
-  )
-}
-
-/** Round bounds around all that some panels have along y; an accuracy axis stays within 0 … 100. */
-function yDomain(panels: readonly LinePanel[]): AxisDomain {
-  const series = panels.flatMap(panel => panel.series)
-  const ys = [
-    ...series.flatMap(({ points }) => points.map(({ y }) => y)),
-    ...series.flatMap(visibleIntervals).flatMap(({ low, high }) => [low, high]),
-    ...panels.flatMap(gapWedge).map(({ high }) => high),
-  ]
-  const isDifference = panels[0]?.startsAtZero ?? false
-  return isDifference
-    ? roundDomain([0, ...ys], [Math.min(0, ...ys), 100])
-    : roundDomain(ys, [0, 100])
-}
-
 function pointLayers({ series }: LinePanel, position: PositionEncoding): UnitSpec[] {
   return [...series]
     .sort((a, b) => Number(b.muted ?? false) - Number(a.muted ?? false))
@@ -261,14 +205,6 @@ function pointMarks(
       encoding: { ...position, description: { field: 'about' } },
     },
   ]
-}
-
-/** The intervals of a series' points; too many would only cover each other. */
-function visibleIntervals({ points }: PanelSeries): { x: number; low: number; high: number }[] {
-  const known = points.flatMap(({ x, low, high }) =>
-    low == null || high == null ? [] : { x, low, high },
-  )
-  return known.length > 30 ? [] : known
 }
 
 const intervalLayers = ({ series }: LinePanel, position: PositionEncoding): UnitSpec[] =>
@@ -308,25 +244,6 @@ function lineLayers(
       encoding: position,
     },
   ]
-}
-
-/** The endpoints of a series' line. */
-const lineEnds = (points: readonly PanelPoint[]): [number, number] => {
-  const xs = points.filter(({ hollow = false }) => !hollow).map(({ x }) => x)
-  return [Math.min(...xs), Math.max(...xs)]
-}
-
-/** The second line, and what the first one's rate would have made of it. */
-function gapWedge({ series, gap }: LinePanel): { x: number; y: number; high: number }[] {
-  const second = series[1]
-  if (!gap || !second?.line) return []
-  const { slope, intercept } = second.line
-  const [start, end] = lineEnds(second.points)
-  return [start, end].map(x => ({
-    x,
-    y: intercept + slope * x,
-    high: intercept + slope * start + gap.from * (x - start),
-  }))
 }
 
 function gapLayers(panel: LinePanel, position: PositionEncoding): UnitSpec[] {

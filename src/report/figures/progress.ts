@@ -11,7 +11,8 @@ import {
 } from './figure.ts'
 import { slopeText, titleIntervalNote } from './findings.ts'
 import { type LegendEntry } from './legend.ts'
-import { linePanelsSpec, type LinePanel, panelLine, type PanelSeries } from './linePanel.ts'
+import { linePanelsSpec, panelLine } from './linePanel.ts'
+import { type LinePanel, type PanelSeries } from './panel.ts'
 import { type AccuracyAxis, type ProgressGap, pointsOf } from '../../metrics/progress.ts'
 import { progressEvidence, type ProgressEvidence } from '../../analysis/progress/evidence.ts'
 import {

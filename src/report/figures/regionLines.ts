@@ -10,14 +10,8 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
-import {
-  panelLine,
-  linePanelsSpec,
-  fitPanelLine,
-  type LinePanel,
-  type PanelPoint,
-  type PanelSeries,
-} from './linePanel.ts'
+import { panelLine, linePanelsSpec, fitPanelLine } from './linePanel.ts'
+import { type LinePanel, type PanelPoint, type PanelSeries } from './panel.ts'
 import { endsBy, slopeText, titleIntervalNote } from './findings.ts'
 import { regionsByAccuracy, regionRows } from './regions.ts'
 import { type RunView } from '../../analysis/runView.ts'

@@ -1,12 +1,7 @@
 import { type Figure, figureId } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
-import {
-  panelLine,
-  linePanelsSpec,
-  fitPanelLine,
-  type LinePanel,
-  type PanelPoint,
-} from './linePanel.ts'
+import { panelLine, linePanelsSpec, fitPanelLine } from './linePanel.ts'
+import { type LinePanel, type PanelPoint } from './panel.ts'
 import { mutedColor, standardColor } from './theme.ts'
 import { percent, pointsText } from '../../lib/table/text.ts'
 import {

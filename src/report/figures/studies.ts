@@ -11,7 +11,8 @@ import {
 import { countText, upperFirst } from '../../lib/table/text.ts'
 import { intervalText, signedText } from '../../lib/table/values.ts'
 import { differenceText, endsBy, titleIntervalNote } from './findings.ts'
-import { linePanelsSpec, type LinePanel } from './linePanel.ts'
+import { linePanelsSpec } from './linePanel.ts'
+import { type LinePanel } from './panel.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { seriesColor, geographicColor } from './theme.ts'
 
