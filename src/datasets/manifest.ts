@@ -100,7 +100,7 @@ export async function readManifest(
   table: RawTable,
   options: ReadManifestOptions = {},
 ): Promise<RawDataset> {
-  const { columns, rows } = renameColumns(table, options.map)
+  const { columns, rows } = renameColumns(table, withFileNames(table, options.map))
   requireColumns(file, columns)
   const rules = await labelRules(options, () => labelsInTable({ columns, rows }))
   const base = options.data ?? dirname(file)
@@ -111,6 +111,15 @@ export async function readManifest(
   const found = rowSamples({ columns, rows, file, images, space: rules.space })
   return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns ?? []) }
 }
+
+/** Lets a column `file_name`, as image folders of the hub and COCO have it, stand for `image` where there is none. */
+const withFileNames = (
+  { columns }: RawTable,
+  map: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> =>
+  columns.includes('image') || map['image'] !== undefined || !columns.includes('file_name')
+    ? map
+    : { ...map, image: 'file_name' }
 
 /** Returns the `path` of an image that is an object, as the hub's data sets write it in JSON; any other cell as it is. */
 const pathOf = (cell: unknown): unknown =>

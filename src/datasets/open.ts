@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { basename, extname, resolve } from 'node:path'
+import { basename, dirname, extname, resolve } from 'node:path'
 import { columnsOfSamples } from './dataset.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { benchmarkNames, findBenchmark } from './benchmarks/benchmarks.ts'
@@ -16,6 +16,7 @@ import type { HubDatasetOptions } from './hub/download.ts'
 import { readHubDataset } from './hub/read.ts'
 import { isHubDatasetName, pinnedName } from './hub/splits.ts'
 import { shippedMaps } from './labels/labelMap.ts'
+import { findImageTables, isImageTable, readImageFolder } from './imageFolder.ts'
 import { isGeodeTable, readGeodeIndex } from './benchmarks/geode.ts'
 import { hashImages } from './imageHashes.ts'
 import { readManifest, type ReadManifestOptions } from './manifest.ts'
@@ -138,16 +139,24 @@ async function readPath(spec: DatasetSpec): Promise<RawDataset> {
   if (kind === '.parquet' && (await findImageColumn(path, spec.map)))
     return readParquetImages([path], spec)
   const table = await readTable(path)
+  if (isImageTable(path, table, spec.map))
+    return readImageFolder(
+      await openTree(spec.data ?? dirname(path)),
+      [{ folder: '', name: basename(path), table }],
+      spec,
+    )
   return isGeodeTable(table.columns) && !spec.map
     ? readGeodeIndex(path, table, spec)
     : readManifest(path, table, spec)
 }
 
-/** Reads a folder or archive of WebDataset shards, Parquet files or class folders. */
+/** Reads a folder or archive of WebDataset shards, images with a metadata table, Parquet files or class folders. */
 async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const tree = await openTree(path)
   if (isWebDataset((await tree.topEntries()).map(({ name }) => name)))
     return readWebDataset(tree, spec)
+  const tables = await findImageTables(tree, spec.map)
+  if (tables.length > 0) return readImageFolder(tree, tables, spec)
   const { files, notes } = await findParquetFiles(tree, spec.map)
   if (files.length === 0) return readFolder(tree, spec)
   const read = await readParquetImages(files, spec)

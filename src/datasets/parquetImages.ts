@@ -72,7 +72,7 @@ function imageColumnOf(
     : { name, bytes: `${name}.bytes`, path: hasPath ? `${name}.path` : null }
 }
 
-interface ReadParquetOptions extends ReadManifestOptions {
+export interface ReadParquetOptions extends ReadManifestOptions {
   /** Class names of the label column; by default those in the metadata of the first file. */
   names?: readonly string[] | undefined
 }
@@ -96,7 +96,8 @@ export async function readParquetImages(
     withoutImageColumn(options.map),
   )
   requireColumns(first, table.columns)
-  const rules = await parquetLabels(first, table, options)
+  const names = options.names ?? (await readClassNames(first, options.map))
+  const rules = await columnLabels(first, table, { ...options, names })
   const paths = new Set(images.map(image => image.path))
   const located = images.map(({ path, ...image }): LocatedImage => ({
     ...image,
@@ -113,19 +114,15 @@ export async function readParquetImages(
 }
 
 /**
- * Returns what the labels of Parquet files accept. Indices count the class names in the file's metadata, or those of a
- * classes file; texts are read as a manifest's.
+ * Returns what the labels of a table with images accept. Indices count `names`, or the class names of a classes file; texts are read as a manifest's.
  * @throws GeogapError `no-class-names` for indices without names
  */
-async function parquetLabels(
+export async function columnLabels(
   file: string,
   table: RawTable,
   options: ReadParquetOptions,
 ): Promise<Pick<LocatedTable, 'space' | 'names'> & { labelMap?: LabelMap | undefined }> {
-  const names =
-    options.classes === undefined
-      ? (options.names ?? (await readClassNames(file, options.map)))
-      : undefined
+  const names = options.classes === undefined ? options.names : undefined
   const written = labelsInTable(table)
   if (names) {
     const found = await indexLabelling(names, options.labels)

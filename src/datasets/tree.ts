@@ -155,7 +155,8 @@ async function walkFolder(
   return [...files, ...nested.flat()]
 }
 
-function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree {
+/** Returns the tree of known files. */
+export function archiveTree(where: string, members: readonly ArchiveMember[]): FileTree {
   const visible = members.filter(
     ({ path }) =>
       !path.split('/').some((name, i, names) => isLitterName(name, i < names.length - 1)),

@@ -15,7 +15,7 @@ import { literalPath, query } from '../../lib/sql.ts'
 import { bytesText, countText } from '../../lib/table/text.ts'
 import { withTempDir } from '../../lib/tempDir.ts'
 import { labelColumnNames } from '../manifest.ts'
-import { candidateSplits, type HubSplit, parseHubDatasetName } from './splits.ts'
+import { candidateSplits, type HubSplit, isMetadataName, parseHubDatasetName } from './splits.ts'
 
 /** How data sets of the hub are downloaded. */
 export interface HubDatasetOptions extends Pick<HubOptions, 'env' | 'network'> {
@@ -34,7 +34,7 @@ export interface HubSelection {
   split: HubSplit
   /** Sentences on the choice of the split, to show beside results. */
   notes: readonly string[]
-  /** Files beside the images: class names, and the number of shards. */
+  /** Files beside the images: class names, the number of shards, tables that name images. */
   companions: readonly HubListedFile[]
   /** The folder of the hub cache that has the repository's files at the commit. */
   folder: string
@@ -125,7 +125,7 @@ interface LabelSearch {
 /** Returns whether a split has labels, by the footer of its first Parquet file: hidden labels are all -1. */
 async function hasLabels(split: HubSplit, search: LabelSearch): Promise<boolean> {
   const [first] = split.files
-  if (split.form === 'webdataset' || first === undefined) return true
+  if (split.form !== 'parquet' || first === undefined) return true
   const here = join(search.folder, first.path)
   const found = (await isFile(here))
     ? await columnBounds(here)
@@ -181,6 +181,12 @@ const companionNames = ['classnames.txt', 'nshards.txt', 'dataset_type.txt']
 
 function companionFiles({ files, form }: HubSplit, { files: all }: HubRepository): HubListedFile[] {
   if (form === 'parquet') return []
+  if (form === 'images')
+    return all.filter(
+      ({ path }) =>
+        isMetadataName(basename(path)) &&
+        files.some(file => dirname(path) === '.' || file.path.startsWith(`${dirname(path)}/`)),
+    )
   const beside = dirname(files[0]!.path)
   const folders = new Set([beside, dirname(beside), '.'])
   return all.filter(

@@ -1,14 +1,17 @@
-// Reads a data set of the hub: WebDataset shards or Parquet files of one split, from the hub cache.
+// Reads a data set of the hub: WebDataset shards, Parquet files or images of one split, from the hub cache.
 import { basename, join } from 'node:path'
 import { mapLimited } from '../../lib/concurrency.ts'
 import { inputError } from '../../lib/errors.ts'
+import type { ArchiveMember } from '../../lib/archive/member.ts'
 import type { RawDataset } from '../build.ts'
 import { readText } from '../files.ts'
+import { readFolder } from '../folder.ts'
+import { findImageTables, readImageFolder } from '../imageFolder.ts'
 import { areImagenetNames } from '../labels/classNames.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from '../manifest.ts'
 import { readClassNames, readParquetImages } from '../parquetImages.ts'
 import { parquetColumns } from '../tables.ts'
-import { openTree } from '../tree.ts'
+import { archiveTree, openTree } from '../tree.ts'
 import { checkShardCount, compareShardNumbers, isGeographicSet, readShards } from '../webdataset.ts'
 import {
   downloadHubSplit,
@@ -17,6 +20,7 @@ import {
   labelColumns,
   selectHubSplit,
 } from './download.ts'
+import type { HubSplit } from './splits.ts'
 
 /** Names a data set of the hub, and says how its files are read and downloaded. */
 export interface HubDatasetSpec extends ReadManifestOptions {
@@ -36,9 +40,12 @@ export async function readHubDataset(spec: HubDatasetSpec): Promise<RawDataset> 
   const selection = await selectHubSplit(spec.name, hub, map)
   await downloadHubSplit(selection, hub)
   const { source, split, repository } = selection
-  const read = await (split.form === 'parquet'
-    ? readParquetSplit(selection, spec)
-    : readShardSplit(selection, spec))
+  const readers = {
+    parquet: readParquetSplit,
+    webdataset: readShardSplit,
+    images: readImagesSplit,
+  }
+  const read = await readers[split.form](selection, spec)
   return {
     ...read,
     name: spec.name.replace(/@[^:]+/, ''),
@@ -56,17 +63,49 @@ async function readParquetSplit(
   options: HubDatasetSpec,
 ): Promise<RawDataset> {
   const files = split.files.map(({ path }) => join(folder, path)).sort()
-  const { map = {} } = options
   const columns = await parquetColumns(files[0]!)
-  const label = labelColumns(split, map).find(wanted => columns.some(({ name }) => name === wanted))
-  const isMapped =
-    label === undefined || ['label', 'labels', map['label'], map['labels']].includes(label)
-  const asked = isMapped ? map : { ...map, label }
+  const { label, map: asked } = labelOf(
+    split,
+    columns.map(({ name }) => name),
+    options.map,
+  )
   const names =
     (await readClassNames(files[0]!, asked)) ??
     (label === undefined ? undefined : split.classColumns.get(label))
   const labels = labelsFor(options.labels, names ?? [], source.repo)
   return readParquetImages(files, { ...options, names, labels, map: asked })
+}
+
+/** Reads images with the tables that name them, or in class folders. */
+async function readImagesSplit(
+  { split, folder, source, companions }: HubSelection,
+  options: HubDatasetSpec,
+): Promise<RawDataset> {
+  const members = [...split.files, ...companions].map(({ path, size }): ArchiveMember => ({
+    path,
+    bytes: size,
+    source: { kind: 'file', file: join(folder, path) },
+  }))
+  const tree = archiveTree(folder, members)
+  const tables = await findImageTables(tree, options.map)
+  if (tables.length === 0) return readFolder(tree, options)
+  const columns = tables.flatMap(({ table }) => table.columns)
+  const { label, map } = labelOf(split, columns, options.map)
+  const names = label === undefined ? undefined : split.classColumns.get(label)
+  const labels = labelsFor(options.labels, names ?? [], source.repo)
+  return readImageFolder(tree, tables, { ...options, map, names, labels, split: split.split })
+}
+
+/** Returns the column that holds the class, and the column map with it. */
+function labelOf(
+  split: HubSplit,
+  columns: readonly string[],
+  map: Readonly<Record<string, string>> = {},
+): { label: string | undefined; map: Readonly<Record<string, string>> } {
+  const label = labelColumns(split, map).find(wanted => columns.includes(wanted))
+  const isMapped =
+    label === undefined || ['label', 'labels', map['label'], map['labels']].includes(label)
+  return { label, map: isMapped ? map : { ...map, label } }
 }
 
 async function readShardSplit(

@@ -1,17 +1,19 @@
 // Finds the configurations and splits of a data set's repository as the library `datasets` does: by the `configs` of its
 // card, or by the names of folders and files if the card lists none.
+import { basename } from 'node:path'
 import { z } from 'zod'
 import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
 import { type HubListedFile, type HubRepository } from '../../lib/hub/repository.ts'
 import { shortList } from '../../lib/table/text.ts'
 import { groupByKey } from '../../lib/tally.ts'
+import { isImageName } from '../benchmarks/classFolders.ts'
 
-/** Some images of a repository: the shards or Parquet files of one split. */
+/** Some images of a repository: the shards, Parquet files or image files of one split. */
 export interface HubSplit {
   config: string
   /** `train`, `validation`, `test`, or a name of the repository's own. */
   split: string
-  form: 'webdataset' | 'parquet'
+  form: 'webdataset' | 'parquet' | 'images'
   files: readonly HubListedFile[]
   /** Columns whose values are class indices, with the names that the card gives to these. */
   classColumns: ReadonlyMap<string, readonly string[]>
@@ -26,6 +28,10 @@ export interface HubDatasetName {
   /** `CONFIG/SPLIT`, or either of them; undefined if neither is given. */
   part?: string | undefined
 }
+
+/** Returns whether a file's name is that of a table which names images in its column `file_name`. */
+export const isMetadataName = (name: string): boolean =>
+  /^metadata\.(csv|jsonl|parquet)$/.test(name)
 
 /** Returns whether a name stands for a data set of the hub. */
 export const isHubDatasetName = (name: string): boolean => name.startsWith('hf:')
@@ -88,11 +94,16 @@ interface ConfigFiles {
   files: HubListedFile[]
 }
 
-/** Returns the splits of a repository that hold WebDataset shards or Parquet files. */
+/** Returns the splits of a repository that hold WebDataset shards or Parquet files, or image files if there are none. */
 function findHubSplits({ card, files }: Pick<HubRepository, 'card' | 'files'>): HubSplit[] {
   const infos = parseEach(infoSchema, card['dataset_info'])
   const configs = parseEach(configSchema, card['configs'])
-  const data = files.filter(({ path }) => /\.(parquet|tar)$/i.test(path))
+  const images = files.filter(({ path }) => isImageName(path))
+  const packed = files.filter(
+    ({ path }) =>
+      /\.(parquet|tar)$/i.test(path) && !(images.length > 0 && isMetadataName(basename(path))),
+  )
+  const data = packed.length > 0 ? packed : images
   const found =
     configs.length > 0 ? configs.flatMap(one => configFiles(one, data)) : plainFiles(data)
   return found.flatMap(({ config, split, files }): HubSplit[] => {
@@ -104,7 +115,7 @@ function findHubSplits({ card, files }: Pick<HubRepository, 'card' | 'files'>): 
       {
         config,
         split,
-        form: parquet.length > 0 ? 'parquet' : 'webdataset',
+        form: parquet.length > 0 ? 'parquet' : packed.length > 0 ? 'webdataset' : 'images',
         files: chosen,
         classColumns: classColumnsOf(info?.features ?? []),
         rows: info?.splits.find(({ name }) => name === split)?.num_examples,
@@ -169,12 +180,23 @@ const splitWords: readonly (readonly [string, readonly string[]])[] = [
   ['test', ['test', 'testing', 'eval', 'evaluation']],
 ]
 
+/** The usual names of splits by the words that stand for them. */
+export const standardSplits: ReadonlyMap<string, string> = new Map(
+  splitWords.flatMap(([name, words]) => words.map(word => [word, name] as const)),
+)
+
 /** Returns the usual name of a split, such as `validation` for `val`; other names stay unchanged. */
-const standardSplit = (name: string): string =>
-  splitWords.find(([, words]) => words.includes(name.toLowerCase()))?.[0] ?? name
+const standardSplit = (name: string): string => standardSplits.get(name.toLowerCase()) ?? name
+
+/** Returns the split that the first folders of an image's path name (`data/test/cat/1.jpg`); undefined if none does. */
+export function splitOfFolders(path: string): string | undefined {
+  const [first = '', second = ''] = path.toLowerCase().split('/')
+  return standardSplits.get(first) ?? standardSplits.get(second)
+}
 
 /** Returns the split that the name of a file or of one of its folders states; `train` if none does. */
 function splitOfPath(path: string): string {
+  if (isImageName(path)) return splitOfFolders(path) ?? 'train'
   const parts = path.split('/').reverse()
   const [, counted] = /^(.+?)-\d{5}-of-\d{5}/.exec(parts[0]!) ?? []
   for (const part of [...(counted === undefined ? [] : [counted]), ...parts]) {
@@ -184,6 +206,12 @@ function splitOfPath(path: string): string {
   }
   return counted ?? 'train'
 }
+
+/** Returns the columns of class indices that a card describes, with the names of the classes. */
+export const classColumnsOfCard = (
+  card: HubRepository['card'],
+): ReadonlyMap<string, readonly string[]> =>
+  classColumnsOf(parseEach(infoSchema, card['dataset_info'])[0]?.features ?? [])
 
 function classColumnsOf(
   features: z.infer<typeof infoSchema>['features'],
@@ -213,7 +241,7 @@ export function candidateSplits(
   if (all.length === 0)
     throw inputError(
       'no-images',
-      `${name} has no WebDataset shards and no Parquet files; it has ${endingsText(repository.files)}; the hub's own conversion may be at hf:OWNER/NAME@refs/convert/parquet`,
+      `${name} has no WebDataset shards, Parquet files or images; it has ${endingsText(repository.files)}; the hub's own conversion may be at hf:OWNER/NAME@refs/convert/parquet`,
     )
   const [first, second] = part?.split('/') ?? []
   const isConfig = all.some(({ config }) => config === first)
