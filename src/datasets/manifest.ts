@@ -27,7 +27,7 @@ export interface ReadManifestOptions {
   /** Folder that relative image paths start from; the manifest's folder by default. */
   data?: string | undefined
   /** The file's column for each name that geogap uses: `{ image: 'photo', label: 'sku', country: 'cc' }`. */
-  map?: Readonly<Record<string, string>>
+  map?: Readonly<Record<string, string>> | undefined
   /** File of class names (one name a line, a JSON list, or a JSON object of names and indices), or `imagenet-1k`. */
   classes?: string | undefined
   /** `original` (the labels that occur), `imagenet` (the default), or the path of a label map. */

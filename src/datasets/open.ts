@@ -153,8 +153,7 @@ async function readPath(spec: DatasetSpec): Promise<RawDataset> {
 /** Reads a folder or archive of WebDataset shards, images with a metadata table, Parquet files or class folders. */
 async function readTree(path: string, spec: DatasetSpec): Promise<RawDataset> {
   const tree = await openTree(path)
-  if (isWebDataset((await tree.topEntries()).map(({ name }) => name)))
-    return readWebDataset(tree, spec)
+  if (await isWebDataset(tree)) return readWebDataset(tree, spec)
   const tables = await findImageTables(tree, spec.map)
   if (tables.length > 0) return readImageFolder(tree, tables, spec)
   const { files, notes } = await findParquetFiles(tree, spec.map)

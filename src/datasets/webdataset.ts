@@ -1,10 +1,12 @@
 // WebDataset shards as CLIP_benchmark and DataComp publish them:
 //   classnames.txt, zeroshot_classification_templates.txt, test/nshards.txt, test/0.tar, test/1.tar, …
-// A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index), and `.json` or `.npy` metadata.
+// A sample is the members of one name: `s0000001.webp`, `s0000001.cls` (class index or name), and `.json` or `.npy` metadata.
+// Without `.cls`, a field of the JSON is the class.
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { dataError, inputError } from '../lib/errors.ts'
 import { orIfMissing } from '../lib/files.ts'
+import { shortList } from '../lib/table/text.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { mapLimited } from '../lib/concurrency.ts'
 import { isImageName, unknownClassProblem, unknownFileProblem } from './benchmarks/classFolders.ts'
@@ -15,6 +17,7 @@ import {
   refuseContradictedIndices,
   type IndexLabelling,
 } from './labels/classNames.ts'
+import { chooseLabelField } from './jsonLabels.ts'
 import { normalizeLabel, parseLabels } from './labels/labels.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
@@ -23,27 +26,40 @@ import { rawCellText } from './tables.ts'
 import { openTree, readEntry, type FileTree } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
 
-/** Whether names below a folder or archive look like this layout. */
-export const isWebDataset = (names: readonly string[]): boolean =>
-  names.includes('nshards.txt') ||
-  names.includes('classnames.txt') ||
-  names.some(name => name.endsWith('.cls'))
+/** Returns whether a folder or archive has this layout: files that only it has, an image beside its JSON, or shards of these. */
+export async function isWebDataset(tree: FileTree): Promise<boolean> {
+  const entries = await tree.topEntries()
+  const names = entries.map(({ name }) => name)
+  if (names.includes('nshards.txt') || names.includes('classnames.txt') || isShard(names))
+    return true
+  const shard = names.find(name => name.endsWith('.tar'))
+  if (shard === undefined || entries.some(({ isFolder }) => isFolder)) return false
+  const entry = await tree.find(shard)
+  if (entry?.source.kind !== 'file') return false
+  const members = await (await openTree(entry.source.file)).topEntries()
+  return isShard(members.map(({ name }) => name))
+}
+
+function isShard(names: readonly string[]): boolean {
+  const known = new Set(names)
+  const hasJson = (name: string): boolean =>
+    isImageName(name) && known.has(`${name.slice(0, name.lastIndexOf('.'))}.json`)
+  return names.some(name => name.endsWith('.cls') || hasJson(name))
+}
 
 /**
  * Reads WebDataset shards. Ids are `<shard>/<key>`. Class indices count the names of `classnames.txt`, beside the shards or
- * up to two folders above, or those of a classes file; `labels` says what the names stand for (`indexLabelling`).
- * @throws GeogapError `no-class-names`, `missing-shards`, `no-label` if no sample has a label
+ * up to two folders above, or those of a classes file; `labels` says what the names stand for (`indexLabelling`). Labels that
+ * are all texts need no names.
+ * @throws GeogapError `no-class-names`, `missing-shards`, `many-label-fields`, `no-label` if no sample has a label
  */
 export async function readWebDataset(
   tree: FileTree,
-  options: Pick<ReadManifestOptions, 'labels' | 'classes'> = {},
+  options: Pick<ReadManifestOptions, 'labels' | 'classes' | 'map'> = {},
 ): Promise<RawDataset> {
   const { names, folder } = await findClassNames(tree, options.classes)
   const shards = await openShards(tree)
-  return readShards(
-    { location: tree.location, set: basename(folder), names, shards },
-    options.labels,
-  )
+  return readShards({ location: tree.location, set: basename(folder), names, shards }, options)
 }
 
 /** Shards of WebDataset with the class names that their indices count. */
@@ -52,26 +68,30 @@ export interface ShardSource {
   location: string
   /** The name by which DataComp's geographic sets are known. */
   set: string
-  names: readonly string[]
+  names: readonly string[] | undefined
   shards: readonly FileTree[]
 }
 
-/** Reads the samples of shards. @throws GeogapError `unknown-class`, `no-label` if no sample has a label */
+/** Reads the samples of shards. @throws GeogapError `no-class-names`, `unknown-class`, `no-label` if no sample has a label */
 export async function readShards(
-  { location, set, names, shards }: ShardSource,
-  labels: ReadManifestOptions['labels'],
+  { location, set, names: given, shards }: ShardSource,
+  { labels, map }: Pick<ReadManifestOptions, 'labels' | 'map'>,
 ): Promise<RawDataset> {
   const known = geographicSets.find(([pattern]) => pattern.test(set))
-  const rules = await indexLabelling(names, labels, known?.[1])
-  const samples: Sample[] = []
   const problems: Problem[] = []
-  const indices = new Set<number>()
+  const found: ShardSample[] = []
   for (const shard of shards) {
-    const found = await readShard(shard, { ...rules, fields: known?.[2] ?? [] })
-    for (const sample of found.samples) samples.push(sample)
-    for (const index of found.indices) indices.add(index)
-    for (const problem of found.problems) problems.push(problem)
+    const part = await readShard(shard, known?.[2] ?? [])
+    for (const sample of part.samples) found.push(sample)
+    for (const problem of part.problems) problems.push(problem)
   }
+  const json = found.flatMap(({ metadata }) => (metadata ? [metadata] : []))
+  const hasClasses = found.some(({ written }) => written !== undefined)
+  const field = hasClasses ? undefined : chooseLabelField(location, json, map)
+  const labelled = field === undefined ? found : found.map(sample => withLabel(sample, field))
+  const names = given ?? namesOfTexts(location, labelled)
+  const rules = await indexLabelling(names, labels, known?.[1])
+  const { samples, problems: refused, indices } = labelSamples(labelled, rules)
   if (indices.has(names.length) && !indices.has(0))
     throw inputError(
       'unknown-class',
@@ -80,10 +100,36 @@ export async function readShards(
   if (samples.length === 0)
     throw inputError(
       'no-label',
-      `no sample of ${location} has an image and a class (.cls) of ${names.length} names: ${problems[0]?.message ?? 'it is empty'}`,
+      `no sample of ${location} has an image and a class (.cls) of ${names.length} names: ${refused[0]?.message ?? problems[0]?.message ?? 'it is empty'}`,
     )
   refuseContradictedIndices(samples, rules.space)
-  return { name: location, samples, problems, space: rules.space, labelMap: rules.labelMap }
+  const { space, labelMap } = rules
+  return { name: location, samples, problems: [...problems, ...refused], space, labelMap }
+}
+
+/** Takes the class from a field of the metadata, which then is no group. */
+function withLabel(sample: ShardSample, field: string): ShardSample {
+  if (!sample.metadata || !Object.hasOwn(sample.metadata, field)) return sample
+  const { [field]: label, ...metadata } = sample.metadata
+  const [written = ''] = parseLabels(label)
+  return { ...sample, written, metadata }
+}
+
+/** Returns the class names of labels that are all texts. @throws GeogapError `no-label`, `no-class-names` */
+function namesOfTexts(location: string, samples: readonly ShardSample[]): readonly string[] {
+  const written = [...new Set(samples.flatMap(sample => sample.written || []))].sort()
+  if (written.length === 0) {
+    const fields = [...new Set(samples.flatMap(({ metadata }) => Object.keys(metadata ?? {})))]
+    throw inputError(
+      'no-label',
+      `no sample of ${location} has a class: there are no members .cls, and no usual field of the JSON; fields: ${shortList(fields, 30)} (say which one it is: --map label=FIELD)`,
+    )
+  }
+  if (written.every(text => !/^\d+$/.test(text))) return written
+  throw inputError(
+    'no-class-names',
+    `no classnames.txt in or above ${location}, so the classes of its indices are not known: put it there, or give the names in the order of the indices (--classes FILE, or --classes imagenet-1k)`,
+  )
 }
 
 /** Returns whether a name is that of one of DataComp's two geographic sets, whose labels a shipped map knows. */
@@ -94,7 +140,7 @@ export const isGeographicSet = (name: string): boolean =>
 async function findClassNames(
   tree: FileTree,
   classes: string | undefined,
-): Promise<{ names: readonly string[]; folder: string }> {
+): Promise<{ names: readonly string[] | undefined; folder: string }> {
   const here = resolve(tree.location)
   if (classes !== undefined) return { names: await readClassList(classes), folder: here }
   const entry = await tree.find('classnames.txt')
@@ -104,16 +150,13 @@ async function findClassNames(
     const text = await orIfMissing(readFile(join(folder, 'classnames.txt'), 'utf8'), undefined)
     if (text !== undefined) return { names: nonEmptyLines(text), folder }
   }
-  throw inputError(
-    'no-class-names',
-    `no classnames.txt in or above ${tree.location}, so the classes of its indices are not known: put it there, or give the names in the order of the indices (--classes FILE, or --classes imagenet-1k)`,
-  )
+  return { names: undefined, folder: here }
 }
 
 /** The shards of the test part, or the tree itself where it is one shard. */
 async function openShards(tree: FileTree): Promise<FileTree[]> {
   const top = (await tree.topEntries()).map(({ name }) => name)
-  if (top.some(name => name.endsWith('.cls'))) return [tree]
+  if (isShard(top)) return [tree]
   const part = top.includes('test') ? 'test' : top.includes('val') ? 'val' : ''
   const prefix = part === '' ? '' : `${part}/`
   const stated = await tree.find(`${prefix}nshards.txt`)
@@ -162,28 +205,39 @@ function groupSamples(entries: readonly ArchiveMember[]): Map<string, ShardMembe
   const dotted = entries.filter(({ path }) => basename(path).includes('.'))
   const byFirstDot = groupByKey(dotted, ({ path }) => path.slice(0, firstDot(path)))
   for (const members of byFirstDot.values()) {
-    const classes = members.filter(({ path }) => path.toLowerCase().endsWith('.cls'))
-    const isPlain =
-      classes.length === 1 && firstDot(classes[0]!.path) === classes[0]!.path.length - 4
+    const labels = labelMembers(members)
+    const isPlain = labels.length === 1 && firstDot(labels[0]!) === labels[0]!.lastIndexOf('.')
     for (const entry of members)
       add(entry, isPlain ? firstDot(entry.path) : entry.path.lastIndexOf('.'))
   }
   return samples
 }
 
+/** Returns the paths of the members that hold classes: `.cls`, else `.json`. */
+function labelMembers(members: readonly ArchiveMember[]): string[] {
+  const paths = members.map(({ path }) => path)
+  const classes = paths.filter(path => /\.cls$/i.test(path))
+  return classes.length > 0 ? classes : paths.filter(path => /\.json$/i.test(path))
+}
+
 type ShardMembers = Map<string, ArchiveMember>
 
 const firstDot = (path: string): number => path.indexOf('.', path.lastIndexOf('/') + 1)
 
-interface ShardRules extends IndexLabelling {
-  /** Names of the numbers in `.npy` metadata. */
-  fields: readonly string[]
+interface ShardSample {
+  id: string
+  /** The class as `.cls` has it; undefined without one. */
+  written: string | undefined
+  image: ArchiveMember | undefined
+  /** Undefined for broken JSON. */
+  metadata: Readonly<Record<string, unknown>> | undefined
 }
 
+/** Reads a shard; `fields` are the names of the numbers in `.npy` metadata. */
 async function readShard(
   shard: FileTree,
-  rules: ShardRules,
-): Promise<{ samples: Sample[]; problems: Problem[]; indices: Set<number> }> {
+  fields: readonly string[],
+): Promise<{ samples: ShardSample[]; problems: Problem[] }> {
   const members = await shard.list('')
   const groups = groupSamples(members)
   const small = new Map(
@@ -193,23 +247,32 @@ async function readShard(
       async entry => [entry.path, await readEntry(entry)] as const,
     ),
   )
-  const text = (entry: ArchiveMember | undefined): string =>
-    small
-      .get(entry?.path ?? '')
-      ?.toString('utf8')
-      .trim() ?? ''
-  const byName = new Map(rules.names.map((name, i) => [normalizeLabel(name), i]))
-  const samples: Sample[] = []
   const problems = members.flatMap(entry =>
     basename(entry.path).includes('.') ? [] : (unknownFileProblem(entry) ?? []),
   )
+  const samples = [...groups].map(([key, members]): ShardSample => {
+    const cls = members.get('cls')
+    const text = cls && (small.get(cls.path)?.toString('utf8').trim() ?? '')
+    return {
+      id: `${basename(shard.location, '.tar')}/${key}`,
+      written: text === undefined ? undefined : (parseLabels(text)[0] ?? ''),
+      image: [...members.values()].find(({ path }) => isImageName(path)),
+      metadata: parseMetadata(members, small, fields),
+    }
+  })
+  return { samples, problems }
+}
+
+function labelSamples(
+  found: readonly ShardSample[],
+  rules: IndexLabelling,
+): { samples: Sample[]; problems: Problem[]; indices: Set<number> } {
+  const byName = new Map(rules.names.map((name, i) => [normalizeLabel(name), i]))
+  const samples: Sample[] = []
+  const problems: Problem[] = []
   const indices = new Set<number>()
-  for (const [key, members] of groups) {
-    const id = `${basename(shard.location, '.tar')}/${key}`
-    const [written = ''] = parseLabels(text(members.get('cls')))
+  for (const { id, written = '', image, metadata } of found) {
     const index = /^\d+$/.test(written) ? Number(written) : byName.get(normalizeLabel(written))
-    const image = [...members.values()].find(({ path }) => isImageName(path))
-    const metadata = parseMetadata(members, small, rules.fields)
     const problem = (code: string, message: string): void =>
       void problems.push({ id, code, message: `${message} of sample ${id}` })
     if (index !== undefined) indices.add(index)
@@ -221,7 +284,10 @@ async function readShard(
     else {
       const labels = rules.accepted(index)
       const label = rules.names[index]!
-      samples.push({ id, image: image.source, labels, label, groups: metadata, bytes: image.bytes })
+      const groups = Object.fromEntries(
+        Object.entries(metadata).map(([name, value]) => [name, toGroupValue(value)]),
+      )
+      samples.push({ id, image: image.source, labels, label, groups, bytes: image.bytes })
     }
   }
   return { samples, problems, indices }
@@ -237,23 +303,23 @@ const metadataMembers = (members: ReadonlyMap<string, ArchiveMember>): ArchiveMe
       : [],
   )
 
-/** Flat values of `.json`, and the numbers of `.npy` under the names that the publisher gives them; undefined for broken JSON. */
+/** Returns the values of `.json`, and the numbers of `.npy` under the names that the publisher gives them; undefined for broken JSON. */
 function parseMetadata(
   members: ReadonlyMap<string, ArchiveMember>,
   small: ReadonlyMap<string, Buffer>,
   fields: readonly string[],
-): Record<string, GroupValue> | undefined {
-  const groups = new Map<string, GroupValue>()
+): Record<string, unknown> | undefined {
+  const groups = new Map<string, unknown>()
   for (const [ending, { path }] of members) {
     const content = small.get(path)
     if (content && ending.endsWith('json')) {
       const parsed = parseJson(content.toString('utf8'))
       if (typeof parsed !== 'object' || parsed === null) return undefined
-      for (const [name, value] of Object.entries(parsed)) groups.set(name, toGroupValue(value))
+      for (const [name, value] of Object.entries(parsed)) groups.set(name, value)
     }
     if (content && ending.endsWith('npy')) {
       for (const [i, value] of npyValues(content).entries())
-        groups.set(fields[i] ?? `metadata_${i}`, toGroupValue(value))
+        groups.set(fields[i] ?? `metadata_${i}`, value)
     }
   }
   return Object.fromEntries(groups)

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { readImage } from '../../src/datasets/images.ts'
@@ -141,6 +141,60 @@ describe('WebDataset shards', () => {
       labels: [5],
       groups: { region: 'Asia', income: 12, tags: '[1,2]' },
     })
+  })
+
+  const jsonShard = (name: string, metadata: readonly object[]): string => {
+    const path = join(root, `${name}.tar`)
+    const files = metadata.flatMap((one, i) => [
+      [`${i}.jpg`, 'x'],
+      [`${i}.json`, JSON.stringify(one)],
+    ])
+    writeFileSync(path, makeTar(Object.fromEntries(files) as Record<string, string>))
+    return path
+  }
+
+  it('take the class from JSON where there is no .cls', async () => {
+    const path = jsonShard('json', [
+      { label: 'mug', country: 'Kenya' },
+      { label: 'stove', country: 'Peru' },
+    ])
+    const dataset = await openDataset({ name: path })
+    expect(dataset).toMatchObject({ classes: ['mug', 'stove'], columns: ['country'] })
+    expect(dataset.samples.map(({ label, labels, groups }) => [label, labels, groups])).toEqual([
+      ['mug', [0], { country: 'Kenya' }],
+      ['stove', [1], { country: 'Peru' }],
+    ])
+    const folder = lay(join(root, 'wds_json'), {
+      '00000.tar': readFileSync(path),
+      '00001.tar': readFileSync(path),
+    })
+    expect((await openDataset({ name: folder })).samples).toHaveLength(4)
+  })
+
+  it('refuse indices in JSON without class names, and take them with these', async () => {
+    const path = jsonShard('indices', [{ cls: 1 }, { cls: 0 }])
+    await expect(openDataset({ name: path })).rejects.toMatchObject({ code: 'no-class-names' })
+    const classes = join(lay(root, { 'two.txt': 'mug\nstove\n' }), 'two.txt')
+    expect((await openDataset({ name: path, classes })).samples.map(({ label }) => label)).toEqual([
+      'stove',
+      'mug',
+    ])
+  })
+
+  it('name the fields of JSON that may be the class, and the option that chooses', async () => {
+    const path = jsonShard('several', [{ label: 'mug', category: 'kitchen', cls: 'mug' }])
+    await expect(openDataset({ name: path })).rejects.toMatchObject({
+      code: 'many-label-fields',
+      message: expect.stringMatching(/label, category; .*--map label=FIELD/) as string,
+    })
+    const chosen = await openDataset({ name: path, map: { label: 'category' } })
+    expect(chosen.classes).toEqual(['kitchen'])
+    const odd = jsonShard('odd', [{ thing: 'mug' }])
+    await expect(openDataset({ name: odd })).rejects.toThrow(/fields: thing .*--map label=FIELD/)
+    await expect(openDataset({ name: odd, map: { label: 'none' } })).rejects.toMatchObject({
+      code: 'no-label-column',
+    })
+    expect((await openDataset({ name: odd, map: { label: 'thing' } })).classes).toEqual(['mug'])
   })
 
   it('report samples with broken metadata', async () => {

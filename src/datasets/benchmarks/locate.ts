@@ -189,14 +189,19 @@ async function possibleText(root: FileTree): Promise<string> {
 
 /** Says what a place holds in place of the benchmark's layout; nothing of a folder without a name that counts. */
 async function describeOtherContent(
-  { location, topEntries, subtree }: FileTree,
+  tree: FileTree,
   { benchmark }: WantedBenchmark,
   isNamed: boolean,
 ): Promise<string | undefined> {
-  const top = (await topEntries()).map(({ name }) => name)
-  const below = top.includes('data') ? await subtree('data').topEntries() : []
+  const { location } = tree
+  const top = (await tree.topEntries()).map(({ name }) => name)
+  const below = top.includes('data') ? await tree.subtree('data').topEntries() : []
   const isParquet = [...top, ...below.map(({ name }) => name)].some(name => /\.parquet$/.test(name))
-  const form = isWebDataset(top) ? 'WebDataset shards' : isParquet ? 'Parquet files' : undefined
+  const form = (await isWebDataset(tree))
+    ? 'WebDataset shards'
+    : isParquet
+      ? 'Parquet files'
+      : undefined
   if (form)
     return `${location} holds ${form}; to open them, give this path in place of the name ${benchmark.name}`
   const shown = [...top.slice(0, 6), ...(top.length > 6 ? ['…'] : [])].join(', ')

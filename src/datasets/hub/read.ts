@@ -110,7 +110,7 @@ function labelOf(
 
 async function readShardSplit(
   selection: HubSelection,
-  { name, classes, labels }: HubDatasetSpec,
+  { name, classes, labels, map }: HubDatasetSpec,
 ): Promise<RawDataset> {
   const { split, folder, source } = selection
   const paths = [...split.files].sort(compareShardNumbers).map(({ path }) => join(folder, path))
@@ -123,7 +123,7 @@ async function readShardSplit(
   const shards = await mapLimited(paths, 4, openTree)
   return readShards(
     { location: name, set: basename(source.repo), names, shards },
-    labelsFor(labels, names, source.repo),
+    { labels: labelsFor(labels, names ?? [], source.repo), map },
   )
 }
 
@@ -147,18 +147,14 @@ async function readCompanion(
   return nearest && readText(join(folder, nearest.path))
 }
 
-/** Returns the class names that a classes file, `classnames.txt` or the card gives. @throws GeogapError `no-class-names` */
+/** Returns the class names that a classes file, `classnames.txt` or the card gives. */
 async function shardClassNames(
   selection: HubSelection,
   classes: string | undefined,
-): Promise<readonly string[]> {
+): Promise<readonly string[] | undefined> {
   if (classes !== undefined) return readClassList(classes)
   const text = await readCompanion(selection, 'classnames.txt')
   if (text !== undefined) return nonEmptyLines(text)
   const [only, ...others] = selection.split.classColumns.values()
-  if (only && others.length === 0) return only
-  throw inputError(
-    'no-class-names',
-    `${selection.name} has no classnames.txt and its card names no classes, so the classes of its indices are not known: give the names in the order of the indices (--classes FILE, or --classes imagenet-1k)`,
-  )
+  return others.length === 0 ? only : undefined
 }
