@@ -2,6 +2,7 @@ import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { shortList } from '../lib/table/text.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { groupBy } from '../metrics/accuracy.ts'
 import { countsNotes, isOfCounts } from '../results/schema.ts'
 import { clusterMoments, groupClusterings, independentImages } from '../metrics/designEffect.ts'
@@ -302,6 +303,7 @@ async function groupAccuracies(
   { by, minN, limits, notes }: GateResult,
 ): Promise<GroupedEvaluation[]> {
   const runs: GroupedEvaluation[] = []
+  const few: { model: string; of: string }[] = []
   for (const entry of entries) {
     const { model, dataset } = subjectOf(entry, entries)
     const hasColumn = by === 'label' || entry.shards[0]!.columns.includes(by)
@@ -310,11 +312,19 @@ async function groupAccuracies(
     const clusters = hasColumn ? await countByHousehold(entry, by) : null
     const { length } = splitBySize(groups, minN).kept
     if (length < (limits['max-disparity'] === undefined ? 1 : 2))
-      notes.push(
-        `${model} on ${dataset} has ${length === 0 ? 'no group' : 'one group'} by ${by} of at least ${minN} images with an outcome: no ${length === 0 ? 'accuracy or disparity' : 'disparity'} of it is judged.`,
-      )
+      few.push({
+        model,
+        of: `${dataset} has ${length === 0 ? 'no group' : 'one group'} by ${by} of at least ${minN} images with an outcome: no ${length === 0 ? 'accuracy or disparity' : 'disparity'} is judged of`,
+      })
     if (groups.length > 0) runs.push({ model, dataset, group: 'all', groups, clusters })
   }
+  for (const [of, models] of groupByKey(few, one => one.of))
+    notes.push(
+      `${of} ${shortList(
+        models.map(({ model }) => model),
+        3,
+      )}.`,
+    )
   return runs
 }
 

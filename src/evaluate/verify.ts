@@ -21,6 +21,7 @@ import { type KeptOutput, type ShardManifest, targetProbabilityColumn } from '..
 import {
   differingFields,
   differingFieldsText,
+  distinctFieldValues,
   type StoredEvaluation,
   evaluationPath,
   readStoredEvaluation,
@@ -91,6 +92,10 @@ export interface Verification {
   /** Evaluations that could not be run again. */
   left: { model: string; dataset: string; reason: string }[]
 }
+
+/** Returns the names of the models whose results `verify` can compute again. Errors: `no-results`. */
+export const modelsToVerify = async (place: string): Promise<string[]> =>
+  distinctFieldValues(await evaluationsToVerify(await pullResults(place), undefined), 'model')
 
 /** Whether a shard and its re-run are the same within the tolerance. */
 export const isWithinTolerance = ({ differing, kept }: VerifiedShard, tolerance: number): boolean =>

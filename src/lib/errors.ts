@@ -66,6 +66,15 @@ export function nearestNames(name: string, known: Iterable<string>, count = 3): 
     .map(({ candidate }) => candidate)
 }
 
+/** Returns the names that `name` may be a slip of: those that begin with it, or differ in a third of its letters at most. */
+export function closeNames(name: string, known: Iterable<string>): string[] {
+  const typed = name.toLowerCase()
+  const isClose = (candidate: string): boolean =>
+    candidate.toLowerCase().startsWith(typed) ||
+    editDistance(typed, candidate.toLowerCase()) <= Math.max(1, typed.length / 3)
+  return nearestNames(name, [...known].filter(isClose))
+}
+
 /** Returns an error such as `unknown model: resnet51; nearest: resnet50, resnet50d`. */
 export function unknownNameError(what: string, name: string, known: Iterable<string>): GeogapError {
   const close = nearestNames(name, known)

@@ -13,7 +13,7 @@ import {
 } from '../../src/results/store.ts'
 import { verifyText } from '../../src/cli/print/verify.ts'
 import { copyQueryToParquet } from '../../src/lib/sql.ts'
-import { isWithinTolerance, verify } from '../../src/evaluate/verify.ts'
+import { isWithinTolerance, modelsToVerify, verify } from '../../src/evaluate/verify.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string
@@ -40,6 +40,10 @@ it('a shard at least is drawn, by the seed alone, and agrees; machines stand on 
     expect.arrayContaining(['machine', 'instructions', 'version', 'runtime', 'host']),
   )
   expect((await verify(out, { models: [model], seed: 3 })).shards).toEqual(shards)
+})
+
+it('the models with results are named, for short names of them', async () => {
+  expect(await modelsToVerify(out)).toEqual([model.name])
 })
 
 it('tampered shards are found: other first classes, other probabilities, other correctness, a lost file', async () => {

@@ -1,8 +1,9 @@
-import { GeogapError, unknownNameError } from '../../lib/errors.ts'
+import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { type EvaluationComparison } from '../../analysis/compare.ts'
-import { jsonText } from '../../lib/table/text.ts'
-import { defineCommand } from './command.ts'
+import { jsonText, shellWord } from '../../lib/table/text.ts'
+import { defineCommand, pick } from './command.ts'
 import {
+  arrangeOptions,
   excludeOption,
   formatOption,
   metricOption,
@@ -34,6 +35,7 @@ export const command = defineCommand({
       parse: fileEndingIn('.csv'),
     },
     ...formatOption,
+    ...arrangeOptions,
     '--json': 'everything as JSON: sentence, coverage, rows, notes',
     ...excludeOption,
   },
@@ -44,9 +46,11 @@ export const command = defineCommand({
   run: async ({ first, second, ...options }) => {
     const { chooseEvaluationPairs } = await import('../../analysis/evaluationPairs.ts')
     const { compareEvaluations } = await import('../../analysis/compareRun.ts')
-    const { answersText } = await import('../print/answer.ts')
+    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
     const { comparisonAnswer, comparisonSentence } = await import('../print/compare.ts')
-    const sides = await chooseEvaluationPairs(first, second, options)
+    const sides = await chooseEvaluationPairs(first, second, options).catch((error: unknown) => {
+      throw second === undefined ? error : withModelsHint(error, first, second)
+    })
     const { preprocessing } = options
     const asked = sides.filter(side => side.preprocessing === (preprocessing ?? side.preprocessing))
     if (asked.length === 0)
@@ -75,9 +79,22 @@ export const command = defineCommand({
       options.json
         ? jsonText(comparisons.map(each => ({ sentence: comparisonSentence(each), ...each })))
         : answersText(
-            comparisons.map(each => comparisonAnswer(each, comparisons)),
+            comparisons.map(each =>
+              arrangeAnswer(
+                comparisonAnswer(each, comparisons),
+                pick(options, ['columns', 'sort']),
+              ),
+            ),
             options.format,
           ),
     )
   },
 })
+
+/** Returns an error for a second argument without results with the form for two models of one folder. */
+function withModelsHint(error: unknown, first: string, second: string): unknown {
+  if (!(error instanceof GeogapError) || !error.message.startsWith(`no results in ${second}:`))
+    return error
+  const hint = `to compare two models of one folder: geogap compare ${shellWord(first)} --models FIRST,SECOND`
+  return inputError('no-results', `${error.message}; ${hint}`)
+}

@@ -1,3 +1,4 @@
+import { wrapToTerminal } from '../../lib/table/fit.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 import { type EnvironmentCheck } from '../environment.ts'
 import { defineCommand } from './command.ts'
@@ -10,7 +11,9 @@ export const command = defineCommand({
   run: async ({ json }) => {
     const { diagnose } = await import('../environment.ts')
     const checks = await diagnose()
-    process.stdout.write(json ? jsonText(checks) : checks.map(environmentCheckText).join(''))
+    process.stdout.write(
+      json ? jsonText(checks) : wrapToTerminal(checks.map(environmentCheckText).join('')),
+    )
     if (checks.some(({ status }) => status === 'missing')) process.exitCode = 2
   },
 })

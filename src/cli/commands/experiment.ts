@@ -1,3 +1,4 @@
+import { wrapToTerminal } from '../../lib/table/fit.ts'
 import { type CommandEntry, defineCommand } from './command.ts'
 import { dataOption } from './options.ts'
 import { buildProgram } from './program.ts'
@@ -19,7 +20,7 @@ export const command = defineCommand({
     const experiments = await import('../../report/page/experiments.ts')
     const print = (text: string): boolean => process.stdout.write(text)
     if (name === undefined) {
-      print(await experiments.experimentList())
+      print(wrapToTerminal(await experiments.experimentList()))
       return
     }
     const experiment = await experiments.readExperiment(name)

@@ -1,6 +1,7 @@
 import { jsonText } from '../../lib/table/text.ts'
-import { defineCommand } from './command.ts'
+import { defineCommand, pick } from './command.ts'
 import {
+  arrangeOptions,
   excludeOption,
   metricOption,
   minNOption,
@@ -33,18 +34,22 @@ export const command = defineCommand({
     ...metricOption('top1 or top5, which are tested exactly'),
     '--junit <file>': { text: 'write the checks as a JUnit file', parse: fileEndingIn('.xml') },
     ...textFormatOption,
+    ...arrangeOptions,
     ...excludeOption,
   },
   examples: ['geogap gate results --baseline main-results --by country --junit gate.xml'],
   run: async ({ run, junit, format, ...options }) => {
     const { judgeEvaluations } = await import('../../analysis/gateRun.ts')
-    const { answersText } = await import('../print/answer.ts')
+    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
     const { gateAnswer, gateJunit, gateSentence } = await import('../print/gate.ts')
     const result = await judgeEvaluations(run, options)
     process.stdout.write(
       format === 'json'
         ? jsonText({ sentence: gateSentence(result), ...result })
-        : answersText([gateAnswer(result)], format),
+        : answersText(
+            [arrangeAnswer(gateAnswer(result), pick(options, ['columns', 'sort']))],
+            format,
+          ),
     )
     if (junit !== undefined) {
       const { writeOutput } = await import('../../lib/files.ts')

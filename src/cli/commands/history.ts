@@ -1,6 +1,6 @@
 import { jsonText } from '../../lib/table/text.ts'
-import { defineCommand } from './command.ts'
-import { excludeOption, formatOption, minNOption } from './options.ts'
+import { defineCommand, pick } from './command.ts'
+import { arrangeOptions, excludeOption, formatOption, minNOption } from './options.ts'
 
 export const command = defineCommand({
   name: 'history',
@@ -11,6 +11,7 @@ export const command = defineCommand({
     '--by <column>': 'groups: region, country or any column (default: region, else country)',
     ...minNOption('are left out'),
     ...formatOption,
+    ...arrangeOptions,
     ...excludeOption,
   },
   examples: [
@@ -19,11 +20,14 @@ export const command = defineCommand({
   ],
   run: async ({ dirs, name, format, ...options }) => {
     const { readHistory } = await import('../../analysis/history.ts')
-    const { answersText } = await import('../print/answer.ts')
+    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
     const { historyAnswer, historyTable } = await import('../print/history.ts')
     const { tablesJson } = await import('../../lib/table/write.ts')
     const history = await readHistory(dirs, options)
-    const answer = historyAnswer(history, options.minN, name)
+    const answer = arrangeAnswer(
+      historyAnswer(history, options.minN, name),
+      pick(options, ['columns', 'sort']),
+    )
     process.stdout.write(
       format === 'json'
         ? jsonText(tablesJson([historyTable(answer)]))

@@ -1,7 +1,7 @@
 import { inputError } from '../../lib/errors.ts'
-import { defineCommand } from './command.ts'
+import { defineCommand, pick } from './command.ts'
 import { describeCommand } from './describe.ts'
-import { formatOption } from './options.ts'
+import { arrangeOptions, formatOption } from './options.ts'
 import { probeCommand } from './probe.ts'
 
 export const command = defineCommand({
@@ -13,10 +13,11 @@ export const command = defineCommand({
       "field=value, field<number or field>number: 'group=ResNet' 'parameters<5e6'",
     '--all': 'every tag of timm and OpenCLIP that can be run, not the testbed alone',
     ...formatOption,
+    ...arrangeOptions,
   },
   examples: ["geogap models --where evaluation=zero-shot 'images>1e9'"],
   commands: [describeCommand, probeCommand],
-  run: async ({ pattern, where = [], all, format }) => {
+  run: async ({ pattern, where = [], all, format, ...options }) => {
     const { matchingRows, findModelRow, parseFilter, testbedRows } =
       await import('../../models/listing.ts')
     const { modelSheet, modelTable } = await import('../../report/page/modelTable.ts')
@@ -33,7 +34,7 @@ export const command = defineCommand({
       const hint = all || pattern !== undefined ? '' : ' among the testbed; --all asks every model'
       throw inputError('no-model', `no model with ${where.join(' ')}${hint}`)
     }
-    process.stdout.write(modelTable(rows, format))
+    process.stdout.write(modelTable(rows, format, pick(options, ['columns', 'sort'])))
     if (format !== 'text' && format !== 'markdown') return
     const { resolveModel } = await import('../../models/catalog.ts')
     for (const { model } of rows) {

@@ -1,5 +1,5 @@
-import { defineCommand } from './command.ts'
-import { datasetOptions, datasetSpecOf, formatOption } from './options.ts'
+import { defineCommand, pick } from './command.ts'
+import { arrangeOptions, datasetOptions, datasetSpecOf, formatOption } from './options.ts'
 import { list, share } from './parsers.ts'
 
 export const command = defineCommand({
@@ -21,13 +21,19 @@ export const command = defineCommand({
     },
     ...datasetOptions,
     ...formatOption,
+    ...arrangeOptions,
   },
   examples: ['geogap power geode --data data'],
   run: async ({ dataset: name, ...options }) => {
     const { readDatasetPower } = await import('../../analysis/power.ts')
-    const { answersText } = await import('../print/answer.ts')
+    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
     const { powerAnswer } = await import('../print/power.ts')
     const rows = await readDatasetPower({ name, ...datasetSpecOf(options) }, options.by, options)
-    process.stdout.write(answersText([powerAnswer(rows, options)], options.format))
+    process.stdout.write(
+      answersText(
+        [arrangeAnswer(powerAnswer(rows, options), pick(options, ['columns', 'sort']))],
+        options.format,
+      ),
+    )
   },
 })

@@ -1,5 +1,5 @@
-import { Command } from 'commander'
-import { inputError, nearestNames, unknownNameError } from '../../lib/errors.ts'
+import { type Argument, Command, type CommanderError } from 'commander'
+import { closeNames, inputError } from '../../lib/errors.ts'
 import { buildCommand, type CommandEntry } from './command.ts'
 import { setTextWidth } from '../../lib/table/fit.ts'
 import { setQuiet } from './terminal.ts'
@@ -25,7 +25,9 @@ function findCommand(entries: readonly CommandEntry[], name: string): CommandEnt
   const names = entries.map(entry => entry.name)
   const entry = entries[names.indexOf(name)]
   if (entry) return entry
-  throw unknownNameError('command', name, names)
+  const close = closeNames(name, names)
+  const hint = close.length > 0 ? `nearest: ${close.join(', ')}` : 'geogap --help lists all'
+  throw inputError('unknown-command', `unknown command: ${name}; ${hint}`)
 }
 
 /** Adds the common options, and turns commander's errors into `GeogapError`s. */
@@ -46,19 +48,9 @@ function addCommonOptions(command: Command, path: string): void {
   command.option('--debug', 'show the stack trace of an error')
   command.exitOverride(error => {
     if (error.exitCode === 0) process.exit(0)
-    const message = error.message
-      .replace(/^error: /, '')
-      .replaceAll('\n', ' ')
-      .replace(/\.$/, '')
-    const unknown = unknownOption(command)
-    const text =
-      unknown !== undefined && usageCodes.includes(error.code)
-        ? `unknown option '${unknown}'; nearest: ${nearestOptions(command, unknown)}`
-        : message
-    const hint = error.code === 'commander.missingArgument' ? greedyOptionHint(command) : ''
-    throw inputError('bad-usage', `${text}${hint}; see ${path} --help`)
+    throw inputError('bad-usage', `${usageFault(command, error, path)}; see ${path} --help`)
   })
-  command.configureOutput({ outputError: () => undefined })
+  command.configureOutput({ outputError: () => undefined, writeErr: () => undefined })
   for (const inner of command.commands) addCommonOptions(inner, `${path} ${inner.name()}`)
 }
 
@@ -80,11 +72,33 @@ function unknownOption(command: Command): string | undefined {
     .find(word => /^--[a-z]/.test(word) && !command.options.some(({ long }) => long === word))
 }
 
-const nearestOptions = (command: Command, name: string): string =>
-  nearestNames(
-    name,
-    command.options.flatMap(({ long }) => long ?? []),
-  ).join(', ')
+/** Returns what is wrong with a command line, by commander's error. */
+function usageFault(command: Command, { code, message }: CommanderError, path: string): string {
+  const unknown = unknownOption(command)
+  if (unknown !== undefined && usageCodes.includes(code)) {
+    const close = closeNames(
+      unknown,
+      command.options.flatMap(({ long }) => long ?? []),
+    )
+    return `unknown option '${unknown}'${close.length > 0 ? `; nearest: ${close.join(', ')}` : ''}`
+  }
+  if (code === 'commander.help')
+    return `${path} takes a command: ${command.commands.map(inner => inner.name()).join(', ')}`
+  const text = message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '')
+  if (code === 'commander.missingArgument') return `${text}${greedyOptionHint(command)}`
+  if (code !== 'commander.excessArguments') return text
+  const taken = command.registeredArguments.map(argumentForm)
+  return `${text}: ${[path, ...taken].join(' ')}`
+}
+
+/** Returns `<dir>`, `[name]` or `<names...>`. */
+function argumentForm(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? '...' : ''}`
+  return argument.required ? `<${name}>` : `[${name}]`
+}
 
 /** Returns a hint that an option with several values also takes the arguments after it. */
 function greedyOptionHint(command: Command): string {

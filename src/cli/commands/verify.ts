@@ -1,5 +1,6 @@
-import { inputError } from '../../lib/errors.ts'
+import { GeogapError, inputError } from '../../lib/errors.ts'
 import { jsonText } from '../../lib/table/text.ts'
+import { findModelName } from '../../models/findModelName.ts'
 import { type ModelSpec } from '../../models/spec.ts'
 import { defineCommand, pick } from './command.ts'
 import { movedDataOption, textFormatOption, weightsOption } from './options.ts'
@@ -22,7 +23,7 @@ export const command = defineCommand({
     '--seed <n>': { text: 'of the draw', parse: wholeNumber(0), default: 1 },
     '--tolerance <n>': { text: 'what a logit may move by', parse: positive, default: 0.01 },
     '--model <name...>':
-      'only these, named as for evaluate (default: all, by their names in the results)',
+      'only these, by a name in the results, short or full, or as for evaluate (default: all)',
     ...weightsOption(),
     ...movedDataOption,
     ...textFormatOption,
@@ -35,7 +36,7 @@ export const command = defineCommand({
       throw inputError('bad-option', '--weights are those of one --model')
     const verified = await verify(dir, {
       ...pick(options, ['sample', 'seed', 'tolerance', 'data']),
-      ...(model && { models: await selectSpecs(model, weights) }),
+      ...(model && { models: await selectSpecs(dir, model, weights) }),
       onProgress: progressPrinter(),
     })
     process.stdout.write(
@@ -50,11 +51,25 @@ export const command = defineCommand({
 })
 
 async function selectSpecs(
+  dir: string,
   names: readonly string[],
   weights: string | undefined,
 ): Promise<ModelSpec[]> {
   const { selectModels } = await import('../../models/select.ts')
   const { resolveModels } = await import('../../evaluate/targets.ts')
-  const models = await selectModels(names.flatMap(name => list(name, '--model')))
+  const { modelsToVerify } = await import('../../evaluate/verify.ts')
+  const stored = await modelsToVerify(dir)
+  const asked = names.flatMap(name => list(name, '--model'))
+  const models = await selectModels(asked.map(name => findStoredName(name, stored) ?? name))
   return (await resolveModels({ models, datasets: [], ...(weights && { weights }) })).specs
+}
+
+/** Returns the full name of a model with results; undefined if none has this name, as for a file or a repository. */
+function findStoredName(name: string, stored: readonly string[]): string | undefined {
+  try {
+    return findModelName(name, stored)
+  } catch (error) {
+    if (error instanceof GeogapError && error.code === 'unknown-model') return undefined
+    throw error
+  }
 }

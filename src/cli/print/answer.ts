@@ -1,5 +1,6 @@
 import { type TableColumn, type TableFormat, formatTable } from '../../lib/table/columns.ts'
 import { wrapToTerminal } from '../../lib/table/fit.ts'
+import { arrangeRows, type TableArrangement } from '../../lib/table/table.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
 /** The answer to a question about stored results or a data set. */
@@ -19,6 +20,19 @@ export interface Answer<Row> {
 export interface AnswerSection {
   heading: string
   sentences: readonly string[]
+}
+
+/** Returns an answer whose table has the columns and the order that were asked for; without any, the answer itself. */
+export function arrangeAnswer<Row>(answer: Answer<Row>, asked: TableArrangement): Answer<Row> {
+  const { columns, shownColumns = columns, rows, shownRows = rows } = answer
+  if (asked.columns === undefined && asked.sort === undefined) return answer
+  const shown = arrangeRows(columns, shownRows, asked)
+  return {
+    ...answer,
+    ...arrangeRows(columns, rows, asked),
+    shownColumns: asked.columns === undefined ? shownColumns : shown.columns,
+    shownRows: shown.rows,
+  }
 }
 
 /**

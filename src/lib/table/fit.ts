@@ -57,7 +57,7 @@ export const columnWidths = ({ cells, numeric }: TableCells): number[] =>
 
 /**
  * Returns a table that is at most `width` columns wide: columns without a value go; where that is not enough, text columns with one
- * value in all rows go, then long texts wrap, then columns are dropped from the right.
+ * value in all rows go, then long texts wrap, then columns are dropped from the right; names are broken where a third of them would go.
  */
 export function fitTable({ cells, numeric }: TableCells, width: number): FittedTable {
   const [head = [], ...rows] = cells
@@ -68,16 +68,10 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
   let left = head.flatMap((_, i) => (empty.includes(i) ? [] : i))
   const complete = columnWidths({ cells, numeric })
   const wrapped = complete.map((each, i) =>
-    numeric[i]
-      ? each
-      : Math.min(
-          each,
-          longestUnbroken,
-          cells.reduce((most, row) => Math.max(most, longestWord(row[i]!)), narrowest),
-        ),
+    numeric[i] ? each : Math.min(each, longestUnbroken, longestWordOf(cells, i)),
   )
-  const fits = (widths: readonly number[]): boolean =>
-    left.reduce((sum, i) => sum + widths[i]!, 0) <= roomFor(left.length, width)
+  const fits = (widths: readonly number[], columns: readonly number[] = left): boolean =>
+    columns.reduce((sum, i) => sum + widths[i]!, 0) <= roomFor(columns.length, width)
   const same: number[] = []
   for (const i of [...left].reverse()) {
     if (fits(complete)) break
@@ -86,12 +80,19 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
     same.unshift(i)
     left = left.filter(other => other !== i)
   }
-  const dropped: number[] = []
-  while (!fits(wrapped) && left.length > kept) dropped.unshift(left.pop()!)
-  // Where even the names of the rows have no room, they are broken anywhere.
-  const least = fits(wrapped)
-    ? wrapped
-    : complete.map((each, i) => (numeric[i] ? each : Math.min(each, narrowest)))
+  const broken = complete.map((each, i) => (numeric[i] ? each : Math.min(each, narrowest)))
+  const columnsThatFit = (widths: readonly number[]): number => {
+    let count = left.length
+    while (count > kept && !fits(widths, left.slice(0, count))) count -= 1
+    return count
+  }
+  // Names of the rows are broken where they have no room at all, or where a third of the columns would go for them.
+  const unbrokenCount = columnsThatFit(wrapped)
+  const breaks =
+    !fits(wrapped, left.slice(0, unbrokenCount)) || 3 * unbrokenCount <= 2 * left.length
+  const least = breaks ? broken : wrapped
+  const dropped = left.slice(columnsThatFit(least))
+  left = left.slice(0, left.length - dropped.length)
   const widths = shareWidth(
     left.map(i => complete[i]!),
     left.map(i => least[i]!),
@@ -117,6 +118,10 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
 
 /** Returns the width that is left to so many columns beside the gaps between them. */
 const roomFor = (columns: number, width: number): number => width - columnGap.length * (columns - 1)
+
+/** Returns the width of the longest word in a column, at least that of the narrowest column. */
+const longestWordOf = (cells: TableCells['cells'], i: number): number =>
+  cells.reduce((most, row) => Math.max(most, longestWord(row[i]!)), narrowest)
 
 const longestWord = (text: string): number => Math.max(...text.split(' ').map(textWidth))
 

@@ -41,18 +41,27 @@ export function createTable<Row>(
     })),
     values: rows.map(row => columns.map(({ value }) => value(row))),
     text: format => formatTable(columns, rows, format),
-    arrange: ({ columns: asked, sort, only = {} }) => {
-      const kept = rows.filter(row =>
-        Object.entries(only).every(([name, values]) =>
-          values.includes(String(findColumn(columns, name).value(row))),
-        ),
-      )
-      return createTable(
-        about,
-        asked?.map(name => shownColumn(findColumn(columns, name))) ?? columns,
-        sort === undefined ? kept : sortRows(columns, kept, sort),
-      )
+    arrange: arrangement => {
+      const arranged = arrangeRows(columns, rows, arrangement)
+      return createTable(about, arranged.columns, arranged.rows)
     },
+  }
+}
+
+/** Returns some columns, in their order, and some rows in another order. Errors: unknown-column. */
+export function arrangeRows<Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+  { columns: asked, sort, only = {} }: TableArrangement,
+): { columns: readonly TableColumn<Row>[]; rows: readonly Row[] } {
+  const kept = rows.filter(row =>
+    Object.entries(only).every(([name, values]) =>
+      values.includes(String(findColumn(columns, name).value(row))),
+    ),
+  )
+  return {
+    columns: asked?.map(name => shownColumn(findColumn(columns, name))) ?? columns,
+    rows: sort === undefined ? kept : sortRows(columns, kept, sort),
   }
 }
 

@@ -71,14 +71,20 @@ export function shortenText(text: string, width: number): string {
 /** Returns a text with its first letter in upper case. */
 export const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
 
-/** Returns a text in lines of at most `width` terminal columns, broken at spaces or, in a longer word, anywhere; a line keeps its indent. */
+/** Spaces at which no line breaks: those between a number and its percent sign, and around a comparison sign. */
+const unbrokenSpaces = / (?=%|[<=≤≥] ?\d)|(?<=[<=≤≥]) (?=\d)/g
+
+/**
+ * Returns a text in lines of at most `width` terminal columns, broken at spaces or, in a longer word, after punctuation, else
+ * anywhere; a line keeps its indent, and a number its percent sign.
+ */
 export function wrapWords(text: string, width: number): string[] {
   if (textWidth(text) <= width) return [text]
   const [indent = ''] = /^ */.exec(text) ?? []
   const lines: string[] = []
   let line = indent
-  for (const word of text.trim().split(/ +/)) {
-    let rest = word
+  for (const word of text.trim().replace(unbrokenSpaces, '\u00a0').split(/ +/)) {
+    let rest = word.replaceAll('\u00a0', ' ')
     const joined = line.trim() === '' ? `${line}${rest}` : `${line} ${rest}`
     if (textWidth(joined) <= width) {
       line = joined
@@ -89,6 +95,8 @@ export function wrapWords(text: string, width: number): string[] {
       const letters = Array.from(rest)
       let taken = letters.length
       while (taken > 1 && textWidth(indent + letters.slice(0, taken).join('')) > width) taken--
+      const mark = letters.slice(0, taken).findLastIndex(letter => '_.-/:'.includes(letter))
+      if (mark >= taken / 2) taken = mark + 1
       lines.push(indent + letters.slice(0, taken).join(''))
       rest = letters.slice(taken).join('')
     }

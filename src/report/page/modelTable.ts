@@ -1,3 +1,4 @@
+import { arrangeRows, type TableArrangement } from '../../lib/table/table.ts'
 import { type ModelRow } from '../../models/listing.ts'
 import {
   type TableColumn,
@@ -38,8 +39,15 @@ export const modelDetails: readonly TableColumn<ModelRow>[] = [
 ]
 
 /** Returns models as a table. CSV and JSON have every field, formats for people those that fit a line. */
-export const modelTable = (rows: readonly ModelRow[], format: TableFormat): string =>
-  formatTable(format === 'csv' || format === 'json' ? modelDetails : modelColumns, rows, format)
+export function modelTable(
+  rows: readonly ModelRow[],
+  format: TableFormat,
+  asked: TableArrangement = {},
+): string {
+  const isComplete = format === 'csv' || format === 'json' || asked.columns !== undefined
+  const arranged = arrangeRows(modelDetails, rows, asked)
+  return formatTable(isComplete ? arranged.columns : modelColumns, arranged.rows, format)
+}
 
 /** Returns all known fields of one model, one per line. */
 export function modelSheet(row: ModelRow): string {

@@ -53,7 +53,15 @@ describe('errors of the command line: one line, the value, what exists, exit cod
   it('unknown command', () =>
     refused(geogap(['evalute']), /unknown command: evalute; nearest: evaluate/))
   it('unknown option', () =>
-    refused(geogap(['table', '.', '--bye', 'x']), /unknown option '--bye'/))
+    refused(geogap(['table', '.', '--bye', 'x']), /unknown option '--bye'; nearest: --by/))
+  it('an option and a command that resemble none', async () => {
+    await refused(geogap(['table', '.', '--dataset', 'x']), /'--dataset'; see geogap table --help/)
+    await refused(geogap(['nosuch']), /unknown command: nosuch; geogap --help lists all/)
+  })
+  it('a command that needs one more, and arguments that it does not take', async () => {
+    await refused(geogap(['queue']), /queue takes a command: list, pause, resume, cancel; see/)
+    await refused(geogap(['compare', 'a', 'b', 'c']), /got 3: geogap compare <first> \[second\];/)
+  })
   it('an argument that an option took', () =>
     refused(
       geogap(['table', '--by', 'region', 'results']),

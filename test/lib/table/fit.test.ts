@@ -59,6 +59,18 @@ describe('a table on a terminal', () => {
     expect(lines[first!]!.indexOf('1000')).toBe(lines[second!]!.indexOf('1001'))
   })
 
+  it('breaks names after punctuation where they would cost a third of the columns', () => {
+    const name = 'mobilenetv3_small_050.fitted_400'
+    const numbers = ['144', '20.1', '26.0', '20.0']
+    const cells = [['model', 'group', 'n', 'seen', 'bound', 'allowed'], [name, 'Europe − Africa', ...numbers]] // prettier-ignore
+    const numeric = [false, false, true, true, true, true]
+    const fitted = fitTable({ cells, numeric }, 60)
+    expect(fitted.note).toBeNull()
+    expect(fitted.cells.map(row => row[0]).join('')).toBe(`model${name}`)
+    expect(fitted.cells[1]![0]).toMatch(/[._]$/)
+    expect(fitTable({ cells, numeric }, 76).cells[1]![0]).toBe(name)
+  })
+
   it('takes a table without rows and one without columns', () => {
     expect(fitTable({ cells: [['a', 'b']], numeric: [false, false] }, 10)).toMatchObject({
       cells: [['a', 'b']],
@@ -74,6 +86,8 @@ describe('wrapWords', () => {
     expect(wrapWords('  one two three', 9)).toEqual(['  one two', '  three'])
     expect(wrapWords('abcdefghij klm', 4).join('')).toBe('abcdefghijklm')
     expect(wrapWords('', 4)).toEqual([''])
+    expect(wrapWords('worst in Africa (25.7 %)', 21)).toEqual(['worst in Africa', '(25.7 %)'])
+    expect(wrapWords('by chance (p < 0.001)', 14)).toEqual(['by chance', '(p < 0.001)'])
     expect(wrapWords('東京東京', 4)).toEqual(['東京', '東京'])
   })
 
