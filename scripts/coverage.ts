@@ -22,6 +22,7 @@ import { changeClusterings } from '../src/analysis/compare.ts'
 import { independentImages } from '../src/metrics/designEffect.ts'
 import { type PairedCounts } from '../src/analysis/imagePairs.ts'
 import { meanRows, partRows } from './coverageParts.ts'
+import { shrunkenRows, valueRows } from './coverageValues.ts'
 import { percent, Tally } from './coverageTally.ts'
 import { flipped, gateFails } from './coverageGate.ts'
 import {
@@ -365,6 +366,17 @@ const kinds: Record<string, { head: string[]; rows: Rows }> = {
   means: {
     head: ['groups and their true accuracies', 'macro, as classes', 'worst group', 'worst fifth'],
     rows: meanRows,
+  },
+  values: { head: ['groups and their true means', 'mean', "Student's t"], rows: valueRows },
+  shrunken: {
+    head: [
+      'cells and their true accuracies',
+      'shrunken',
+      'each alone',
+      'worst cell, shrunken',
+      'worst cell, alone',
+    ],
+    rows: shrunkenRows,
   },
 }
 

@@ -4,7 +4,7 @@ import { clusterMoments } from '../src/metrics/designEffect.ts'
 import { type ClusterCounts } from '../src/metrics/permutation.ts'
 import { type Random } from '../src/lib/random.ts'
 
-const normal = (random: Random): number => fillNormal(new Float64Array(1), random)[0]!
+export const normal = (random: Random): number => fillNormal(new Float64Array(1), random)[0]!
 
 /** Returns a sampler of binomial numbers, by inversion of the summed chances. */
 export function binomialSampler(n: number, chance: number): (random: Random) => number {

@@ -1,12 +1,14 @@
 /** Gaps between groups adjusted for what was photographed, shrunken accuracies of cells, and incomes. */
 import { groupBy } from '../metrics/accuracy.ts'
+import { clusterMoments, effectiveCounts } from '../metrics/designEffect.ts'
 import { disparity, splitBySize } from '../metrics/disparity.ts'
 import { gapParts, type GapParts, type StratumCounts } from '../metrics/gapParts.ts'
 import { incomeControlled, type IncomeClusterCounts } from '../metrics/incomeControlled.ts'
 import { incomeSlopes, type IncomePoint } from '../metrics/incomeSlopes.ts'
 import { type Estimate, type Interval } from '../metrics/intervals.ts'
-import { fitBetaPrior, shrunkenShare } from '../metrics/shrinkage.ts'
+import { shrunkenShares } from '../metrics/shrinkage.ts'
 import { groupList, pointsText } from '../lib/table/text.ts'
+import { countByHousehold } from '../results/households.ts'
 import { isOfCounts } from '../results/schema.ts'
 import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
 import { type Run } from '../results/run.ts'
@@ -188,24 +190,30 @@ export interface ShrunkenRow extends EvaluationId {
   interval: Interval
 }
 
-/** Returns the cells of each evaluation by their shrunken accuracy, the worst first. */
-export function shrunkenRows(run: Run, by: readonly string[]): ShrunkenRow[] {
-  return run.entries.flatMap(entry => {
+/**
+ * Returns the cells of each evaluation by their shrunken accuracy, the worst first. Where the data set names households, a cell counts as
+ * many images as would vary alike if they were independent.
+ */
+export async function shrunkenRows(run: Run, by: readonly string[]): Promise<ShrunkenRow[]> {
+  const rows: ShrunkenRow[] = []
+  for (const entry of run.entries) {
     const id = evaluationIdOf(entry)
-    const cells = run
-      .accuracy({ ...id, by })
-      .flatMap(({ group, n, top1 }) =>
-        n > 0 && top1 !== null ? { group, n, hits: Math.round(n * top1) } : [],
-      )
-    if (cells.length < 2) return []
-    const prior = fitBetaPrior(cells)
-    return cells
-      .map(({ group, n, hits }) => {
-        const { value, interval } = shrunkenShare({ n, hits }, prior)
-        return { ...id, group, n, accuracy: hits / n, shrunken: value, interval }
-      })
-      .sort((a, b) => a.shrunken - b.shrunken)
-  })
+    const cells = run.accuracy({ ...id, by }).filter(({ n }) => n > 0)
+    if (cells.length < 2) continue
+    const clusters = await countByHousehold(entry, by, run.entries)
+    const effective = clusters && effectiveCounts(clusterMoments(clusters))
+    const shares = shrunkenShares(
+      cells.map(
+        ({ group, n, top1 }) => effective?.get(group) ?? { n, hits: Math.round(n * top1!) },
+      ),
+    )
+    const own = cells.map(({ group, n, top1 }, i): ShrunkenRow => {
+      const { value, interval } = shares[i]!
+      return { ...id, group, n, accuracy: top1!, shrunken: value, interval }
+    })
+    rows.push(...own.sort((a, b) => a.shrunken - b.shrunken))
+  }
+  return rows
 }
 
 /** A number about income and region. */

@@ -177,6 +177,31 @@ function clusterShortage(
   return null
 }
 
+/** The number of independent images that would vary as much as those of a group, and right ones among them. */
+export interface EffectiveCounts {
+  n: number
+  hits: number
+  /** Factor of the variance that few clusters ask for. */
+  widening: number
+}
+
+/**
+ * Returns the effective counts of each of many small groups, by the correlation of all (Kish's design effect): most of them have too
+ * few clusters to be judged by their own.
+ */
+export function effectiveCounts(groups: readonly ClusterMoments[]): Map<string, EffectiveCounts> {
+  const { correlation } = designEffect(groups)
+  return new Map(
+    groups.map(sums => {
+      const { group, n, top1, clusters, sizeSquares } = sums
+      const inflation = 1 + (sizeSquares / n - 1) * correlation
+      const freedom = effectiveClusters(sums) - 1 + pooledFreedom
+      const widening = clusters < n ? (tQuantile(0.975, freedom) / 1.96) ** 2 : 1
+      return [group, { n: n / inflation, hits: top1 / inflation, widening }]
+    }),
+  )
+}
+
 /** How clusters bear on the variance of a group's accuracy or change. */
 export interface GroupClustering {
   /** Factor by which they inflate it; 1 for independent images. */

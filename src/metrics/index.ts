@@ -40,7 +40,7 @@ export {
 export { gapParts, type GapParts, type StratumCounts } from './gapParts.ts'
 export { incomeSlopes, type IncomeSlopes } from './incomeSlopes.ts'
 export { macroEstimate, worstMean, type WorstMean } from './macroMean.ts'
-export { fitBetaPrior, shrunkenShare, type BetaPrior } from './shrinkage.ts'
+export { shrunkenShares, type ShrunkenShare } from './shrinkage.ts'
 export { disparityTrend, type DisparityTrend } from './disparityTrend.ts'
 export { failureBias, type FailureBias } from './failureBias.ts'
 export { gapOpinions, type GapOpinions } from './gapOpinions.ts'

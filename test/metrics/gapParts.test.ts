@@ -5,7 +5,7 @@ import { betaQuantile, fUpper } from '../../src/metrics/distributions.ts'
 import { gapParts, type StratumCounts } from '../../src/metrics/gapParts.ts'
 import { incomeSlopes } from '../../src/metrics/incomeSlopes.ts'
 import { macroEstimate, worstMean } from '../../src/metrics/macroMean.ts'
-import { fitBetaPrior, shrunkenShare } from '../../src/metrics/shrinkage.ts'
+import { shrunkenShares } from '../../src/metrics/shrinkage.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 
 /** Fixed values of statsmodels 0.15 and SciPy 1.17 with their input. */
@@ -17,8 +17,7 @@ const golden = JSON.parse(
   interactionP: number
   independent: [number, number]
   cells: [number, number][]
-  alpha: number
-  beta: number
+  shrunken: number[]
 }
 
 const cell = (group: string, strata: string[], n: number, top1: number): StratumCounts => ({
@@ -123,15 +122,23 @@ describe('income and shrinkage', () => {
     expect(incomeSlopes(all.slice(0, 1)).slopes[0]!.reason).toBe('all images have one income')
   })
 
-  it('the beta distribution of cells is SciPy’s maximum of the beta-binomial likelihood', () => {
-    const cells = golden.cells.map(([n, hits]) => ({ n, hits }))
-    const prior = fitBetaPrior(cells)
-    expect(prior.alpha / golden.alpha).toBeCloseTo(1, 4)
-    expect(prior.beta / golden.beta).toBeCloseTo(1, 4)
-    const few = shrunkenShare({ n: 3, hits: 0 }, prior)
-    const many = shrunkenShare({ n: 60, hits: 6 }, prior)
-    expect(few.value).toBeGreaterThan(many.value)
-    expect(few.interval[0]).toBeLessThan(few.value)
+  it('shrunken accuracies are those of SciPy’s integration over the beta distributions of cells', () => {
+    const known = golden.cells.map(([n, hits]) => ({ n, hits }))
+    const cells = [...known, { n: 3, hits: 0 }, { n: 60, hits: 6 }]
+    const found = shrunkenShares(cells)
+    for (const [i, share] of golden.shrunken.entries())
+      expect(found[i]!.value).toBeCloseTo(share, 3)
+    const [few, many] = found.slice(-2)
+    expect(few!.value).toBeGreaterThan(many!.value)
+    expect(few!.interval[0]).toBeLessThan(few!.value)
+    expect(many!.interval[1] - many!.interval[0]).toBeLessThan(0.2)
+    expect(shrunkenShares([...cells].reverse()).at(-1)!.value).toBeCloseTo(
+      shrunkenShares(cells)[0]!.value,
+      12,
+    )
+  })
+
+  it('distributions are SciPy’s', () => {
     expect(betaQuantile(0.025, 3.2, 1.7)).toBeCloseTo(0.2356065293208369, 12)
     expect(fUpper(3.1, 2, 17)).toBeCloseTo(0.0711488623355275, 12)
   })

@@ -3,7 +3,13 @@ import { type ExactTest, rejectFamilywise, lowerTailTest } from '../../src/metri
 import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
 import { mcnemar } from '../../src/metrics/pairedTests.ts'
 import { designEffect } from '../../src/metrics/designEffect.ts'
-import { changeMoments, joinOutcomes, signFlipP, signFlips } from '../../src/metrics/signFlip.ts'
+import {
+  changeMoments,
+  joinOutcomes,
+  signFlipMidP,
+  signFlipP,
+  signFlips,
+} from '../../src/metrics/signFlip.ts'
 
 const pairs = (both: number, onlyFirst: number, onlySecond: number, neither: number) => ({
   both,
@@ -58,6 +64,25 @@ describe('pairedInterval', () => {
     expect(back[1]).toBeCloseTo(-there[0], 9)
     expect(pairedInterval(pairs(0, 0, 12, 0))![1]).toBe(1)
     expect(pairedInterval(pairs(0, 0, 0, 0))).toBeNull()
+  })
+})
+
+describe('the mid-p of independent images', () => {
+  // Flips that Fagerland, Lydersen and Laake (BMC Med. Res. Methodol. 2013, 13:91) take from Bentur et al., and others; mid-p by SciPy
+  // 1.17's binomial distribution as 2 P(X ≤ k) - P(X = k), exact p by statsmodels' mcnemar(exact=True).
+  it.each([
+    [1, 7, 0.0390625, 0.0703125],
+    [6, 16, 0.03468966484069824, 0.052478790283203125],
+    [25, 2, 3.0323863029479947e-6, 5.647540092468262e-6],
+    // As many each way: twice the one-sided mid-p is 1, of which the article takes off half of P(X = k).
+    [5, 5, 1, 1],
+    [0, 3, 0.125, 0.25],
+    [37, 16, 0.003838265880326098, 0.005486344876760141],
+    [240, 310, 0.0028294803725802497, 0.0032232676763761965],
+  ])('is SciPy’s for %i and %i flipped images', (lost, gained, midP, exactP) => {
+    const counts = pairs(600 - lost - gained, lost, gained, 0)
+    expect(signFlipMidP(counts) / midP).toBeCloseTo(1, 9)
+    expect(mcnemar(counts).p! / exactP).toBeCloseTo(1, 9)
   })
 })
 

@@ -1,7 +1,7 @@
 /** Findings in words for the titles of figures, each with its interval or its numbers of images. */
 import { differenceInterval } from '../../metrics/intervals.ts'
 import { type Line } from '../../metrics/regression.ts'
-import { fitBetaPrior, shrunkenMean } from '../../metrics/shrinkage.ts'
+import { shrunkenShares } from '../../metrics/shrinkage.ts'
 import { upperFirst } from '../../lib/table/text.ts'
 import { endsText, signedText } from '../../lib/table/values.ts'
 
@@ -56,7 +56,7 @@ export function shrunkenLeadText<Cell extends { place: string; n: number }>(
 
 /** Explains the word in a caption. */
 export const shrinkageNote =
-  'Shrinkage draws each accuracy towards the mean of all cells by as much as its number of images says (empirical Bayes).'
+  'Shrinkage draws each accuracy towards the mean of all cells by as much as its number of images says (beta-binomial).'
 
 /** Returns the accuracy in percent of each cell with images, drawn towards the mean of all by as much as their counts say. */
 export function shrunkenAccuracies<Cell extends { n: number; accuracy: number | null }>(
@@ -65,11 +65,11 @@ export function shrunkenAccuracies<Cell extends { n: number; accuracy: number | 
   const known = cells.flatMap(cell =>
     cell.accuracy === null || cell.n === 0
       ? []
-      : { cell, n: cell.n, hits: (cell.n * cell.accuracy) / 100 },
+      : { cell, n: cell.n, hits: Math.round((cell.n * cell.accuracy) / 100) },
   )
   if (known.length < 2) return new Map(known.map(({ cell }) => [cell, cell.accuracy!]))
-  const prior = fitBetaPrior(known)
-  return new Map(known.map(({ cell, ...counts }) => [cell, 100 * shrunkenMean(counts, prior)]))
+  const shares = shrunkenShares(known)
+  return new Map(known.map(({ cell }, i) => [cell, 100 * shares[i]!.value]))
 }
 
 /** Returns `0.75 (0.51 to 0.99)`, the slope of a line, or says that it has no interval. */

@@ -97,7 +97,11 @@ function figureOf(
     caption: figureCaption(
       results,
       `Each point is a model: how many points its accuracy on the images of one ${column} of ${name} is above (+) or below what its accuracy on ${reference} lets expect by the least-squares line in logit axes over the ${lineModelsText(results.lines[0]!)}.`,
-      isColoured(rows) ? 'Colours are the pretraining data.' : null,
+      isColoured(rows)
+        ? 'Colours are the pretraining data.'
+        : rows.every(({ pretraining }) => pretraining === otherData)
+          ? 'Which data these models were pretrained on is not known here.'
+          : null,
       titleIntervalNote,
       isYear
         ? `The year is that of the architecture’s paper; weights may be newer.${unknown > 0 ? ` ${unknown} models whose paper’s year is not in the table are left out.` : ''}`

@@ -140,8 +140,8 @@ const readAdjusted: MetricReader = async (run, { by, minN }) => {
   return { ...content(rows, columns), reasons: [], sentences }
 }
 
-const readShrunken: MetricReader = (run, { by }) =>
-  content(shrunkenRows(run, by), [
+const readShrunken: MetricReader = async (run, { by }) =>
+  content(await shrunkenRows(run, by), [
     ...groupColumn(by),
     ...numericColumns({ n: 'n' }),
     shareColumn('accuracy', 'accuracy %'),
