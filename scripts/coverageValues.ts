@@ -91,13 +91,13 @@ function studentInterval(homes: readonly { n: number; top1: number }[]): Interva
   return [center - half, center + half]
 }
 
-/** Rows of coverage of means of values: as geogap gives them, and by Student's t. */
+/** Rows of coverage of means of values, of a quarter of the samples: as geogap gives them, and by Student's t. */
 export const valueRows = (samples: number): string[][] =>
   valueWorlds.map(world => {
     const random = randomFrom(20_270)
     const truths = world.skills.map(skill => trueMean(world.metric, skill))
     const tallies = [new Tally(), new Tally()] as const
-    for (let i = 0; i < samples; i++) {
+    for (let i = 0; i < samples / 4; i++) {
       const homes = world.skills.map(skill => drawValues(world, skill, random))
       const moments = clusterMoments(
         homes.flatMap((own, k) =>
@@ -201,12 +201,15 @@ function drawCells(world: CellWorld, random: Random) {
   return { truths, moments: clusterMoments(clusters) }
 }
 
-/** Rows of coverage of shrunken accuracies and of those of each cell alone, over all cells and of the one that seems worst. */
+/**
+ * Rows of coverage of shrunken accuracies and of those of each cell alone (Wilson), over all cells and of the one that seems worst, of an
+ * eighth of the samples.
+ */
 export const shrunkenRows = (samples: number): string[][] =>
   cellWorlds.map(world => {
     const random = randomFrom(20_271)
     const tallies = Array.from({ length: 4 }, () => new Tally())
-    for (let i = 0; i < samples / 4; i++) {
+    for (let i = 0; i < samples / 8; i++) {
       const { truths, moments } = drawCells(world, random)
       const effective = world.most > 1 ? effectiveCounts(moments) : null
       const cells = moments.map(({ group, n, top1 }) => effective?.get(group) ?? { n, hits: top1 })

@@ -6,7 +6,7 @@ import { type InferenceRow } from './disparityInference.ts'
 
 /** An accuracy on some of a data set's images. */
 type AnswerAccuracy = Pick<GroupAccuracyRow, 'n' | 'of' | 'top1'>
-type PlaceAccuracy = Pick<GroupAccuracyRow, 'group' | 'top1'>
+type PlaceAccuracy = Pick<GroupAccuracyRow, 'group' | 'top1'> & { n?: number | undefined }
 
 /** The numbers that `findingSentence` says. */
 export interface FindingFacts {
@@ -34,10 +34,16 @@ export function findingSentence(finding: FindingFacts): string {
   const start = `${who} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} right`
   if (!best || !worst || disparity.disparity === null)
     return `${start}; where it is best and worst cannot be told: ${disparity.reason ?? 'no group has enough images'}.`
-  const places = `best in ${best.group} (${percent(best.top1)} %) and worst in ${worst.group} (${percent(worst.top1)} %)`
+  const places = `best in ${placeText(best)} and worst in ${placeText(worst)}`
   const warning = disparity.warning === null ? '' : ` Read it with care: ${disparity.warning}.`
   return `${start}, ${places}: a disparity of ${percent(disparity.disparity)} points${disparityText(disparity)}.${warning}`
 }
+
+/** Groups of fewer images are named with their number. */
+const fewImages = 100
+
+const placeText = ({ group, n, top1 }: PlaceAccuracy): string =>
+  `${group} (${percent(top1)} %${n !== undefined && n < fewImages ? ` of ${n} images` : ''})`
 
 /** The accuracies of a model in one place and in all. */
 export interface PlaceFacts {

@@ -68,7 +68,7 @@ export const groupMetrics: readonly GroupMetric[] = [
     name: 'shrunken',
     title: 'shrunken accuracy',
     needs: 'cells with images',
-    note: 'drawn towards the mean of all cells of the model by as much as their counts say (beta-binomial, empirical Bayes), the worst first; the interval is the 95 % credible one of a cell alone',
+    note: 'drawn towards the mean of all cells of the model by as much as their counts say (beta-binomial), the worst first; the 95 % interval also holds for the cell that seems worst; images of one household count as fewer',
   },
   {
     name: 'income',

@@ -124,7 +124,7 @@ describe('compare', () => {
     const [sides] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'b'))
     const sentence = comparisonSentence(await compareEvaluations(sides!))
     expect(sentence).toMatch(
-      /^overall −1\.5 points, not shown to be a change \(p = 0\.11, 95 % interval −3\.5 to \+0\.1\); Ghana −8\.0 \(p [=<] 0\.0\d+\), mostly stove; Africa/,
+      /^overall −1\.5 points, not shown to be a change \(p = 0\.11, 95 % interval −3\.5 to \+0\.1\); Ghana −8\.0 \(n = \d+, p [=<] 0\.0\d+\), mostly stove; Africa/,
     )
     const [same] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'a'), {
       models: ['first'],
@@ -132,7 +132,7 @@ describe('compare', () => {
     expect(same).toBeUndefined()
     const quiet = groupChanges(new Map([['label', quietCells]]), 30, quietCells)
     expect(comparisonSentence({ ...(await compareEvaluations(sides!)), ...quiet })).toBe(
-      'overall 0.0 points, not shown to be a change (p = 1.00, 95 % interval −9.2 to +9.2); a change is not shown in any of 1 groups',
+      'overall 0.0 points, not shown to be a change (p = 1.00, 95 % interval −9.2 to +9.2); a change is not shown in the one group',
     )
     expect(quiet.leftOut).toEqual([{ by: 'label', group: 'chair', n: 12 }])
   })

@@ -37,6 +37,9 @@ describe('runSentence', () => {
     expect(findingSentence({ ...finding!, disparity })).toContain(
       ', which cannot be told from chance (p = 0.31).',
     )
+    expect(findingSentence({ ...finding!, worst: { ...finding!.worst!, n: 31 } })).toMatch(
+      /worst in Africa \(\d\d\.\d % of 31 images\): a disparity/,
+    )
     expect(
       findingSentence({
         ...finding!,

@@ -13,7 +13,7 @@ import { type Answer } from './answer.ts'
 const maxSentenceGroups = 3
 
 /**
- * Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria -3.1 (p = 0.004), mostly stove`. If the data do not
+ * Returns a sentence such as `overall +0.8 points (p = 0.02); Nigeria −3.1 (n = 212, p = 0.004), mostly stove`. If the data do not
  * show a change, the sentence says so and gives the interval.
  */
 export function comparisonSentence(comparison: EvaluationComparison): string {
@@ -28,7 +28,8 @@ export function comparisonSentence(comparison: EvaluationComparison): string {
   const what = metric === 'top1' ? '' : `${outcomeMetric(metric).title}: `
   const start = `${what}${overallText(overall)}`
   if (tested === 0) return `${start}; no group has ${minN} images in common, so none is tested`
-  if (shown.length === 0) return `${start}; a change is not shown in any of ${tested} groups`
+  if (shown.length === 0)
+    return `${start}; a change is not shown in ${tested === 1 ? 'the one group' : `any of ${tested} groups`}`
   const surest = (list: readonly GroupChange[]) =>
     [...list].sort(
       (a, b) => a.adjusted! - b.adjusted! || a.p! - b.p! || Math.abs(b.change) - Math.abs(a.change),
@@ -56,8 +57,8 @@ function overallText({ change, p, interval }: GroupChange): string {
 const isShownChange = ({ by, adjusted }: GroupChange): boolean =>
   by !== 'overall' && adjusted !== null && adjusted < significanceLevel
 
-const groupText = ({ group, change, adjusted, mostly }: GroupChange): string =>
-  `${group} ${pointsText(change)} (${pEquation(adjusted!)})${mostly === null ? '' : `, mostly ${mostly}`}`
+const groupText = ({ group, n, change, adjusted, mostly }: GroupChange): string =>
+  `${group} ${pointsText(change)} (n = ${n}, ${pEquation(adjusted!)})${mostly === null ? '' : `, mostly ${mostly}`}`
 
 type ComparisonRow = GroupChange & Pick<EvaluationComparison, 'dataset' | 'preprocessing'>
 

@@ -49,9 +49,9 @@ export function shrunkenLeadText<Cell extends { place: string; n: number }>(
   const [best, worst] = endsBy(known, cell => shrunken.get(cell)!)
   const difference = Math.round(shrunken.get(best)! - shrunken.get(worst)!)
   const counts = [best, worst].map(({ n }) => n.toLocaleString('en-US')).join(' and ')
-  return difference === 0
-    ? 'no difference is left after shrinkage'
-    : `${best.place} leads ${worst.place} by about ${difference} ${difference === 1 ? 'point' : 'points'} after shrinkage (n = ${counts})`
+  return difference <= 1
+    ? 'at most one point of difference is left after shrinkage'
+    : `${best.place} leads ${worst.place} by about ${difference} points after shrinkage (n = ${counts})`
 }
 
 /** Explains the word in a caption. */
