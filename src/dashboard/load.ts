@@ -1,14 +1,13 @@
 /** Counts stored predictions for the dashboard, and adds the predictions that an evaluation stores meanwhile. */
 import { type GroupValue } from '../datasets/dataset.ts'
-import { ownValue } from '../lib/ownValue.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { quoteIdentifier } from '../lib/sql.ts'
 import { incomeColumns } from '../datasets/labels/incomes.ts'
 import {
   type ColumnQuarter,
   columnQuarters,
-  countEachByColumns,
-  type CountsCell,
+  countNames,
+  countTables,
   quarterSql,
   queryBatches,
 } from '../results/counts.ts'
@@ -16,8 +15,10 @@ import { answerFromReadable } from '../results/current.ts'
 import {
   type EvaluationCellMoments,
   hasHouseholds,
+  householdSums,
   readCellMoments,
 } from '../results/households.ts'
+import { type SumTable } from '../results/keptCounts.ts'
 import { type StoredEvaluation } from '../results/store.ts'
 import {
   byCountName,
@@ -37,6 +38,8 @@ export interface GrowingCounts extends DatasetCounts {
   /** The stored column of the dimension `income`, and its quarters if it holds many different numbers. */
   income: { column: string; quarters: ColumnQuarter[] | null } | null
   positions: Map<string, number>
+  /** The positions of the rows of a table, by its lists of values. */
+  rowPositions: WeakMap<SumTable['keys'], readonly number[]>
 }
 
 export const emptyGrowingCounts = (): GrowingCounts => ({
@@ -46,6 +49,7 @@ export const emptyGrowingCounts = (): GrowingCounts => ({
   isClustered: false,
   income: null,
   positions: new Map(),
+  rowPositions: new WeakMap(),
 })
 
 /** Returns the stored column of a dimension; '' if there is none. */
@@ -98,17 +102,17 @@ async function countAlike(counts: GrowingCounts, entries: StoredEvaluation[]): P
         const sql = quoteIdentifier(name)
         return { name, sql: quarters && name === income ? quarterSql(quarters, sql) : sql }
       })
-      const cells = await countEachByColumns(readable, columns)
+      const tables = await countTables(readable, [{ name: 'label', sql: 'label' }, ...columns])
       const moments = await readCellMoments(readable, columns)
       return new Map(
-        readable.map(({ key }, i) => [key, { cells: cells[i]!, moments: moments[i]! }]),
+        readable.map(({ key }, i) => [key, { table: tables[i]!, moments: moments[i]! }]),
       )
     },
   )
   for (const entry of entries) {
-    const { cells, moments } = found.get(entry.key) ?? { cells: [], moments: null }
+    const { table, moments } = found.get(entry.key) ?? { table: null, moments: null }
     counts.models.set(entry.identity.model, {
-      ...countColumns(counts, cells),
+      ...countColumns(counts, table, stored),
       households: moments && householdColumns(counts, moments, stored),
       state: evaluationStateOf(entry),
     })
@@ -116,30 +120,45 @@ async function countAlike(counts: GrowingCounts, entries: StoredEvaluation[]): P
 }
 
 interface EvaluationAnswers {
-  cells: CountsCell[]
+  table: SumTable
   moments: EvaluationCellMoments | null
 }
 
 /** Returns the counts of one evaluation by the position of the cell; `top5` is -1 where it is not known. */
 function countColumns(
   counts: GrowingCounts,
-  cells: readonly CountsCell[],
+  table: SumTable | null,
+  stored: readonly string[],
 ): Omit<ModelCounts, 'households'> {
-  const positions = cells.map(({ groups, label }) =>
-    cellOf(counts, dimension =>
-      dimension === 'label'
-        ? label
-        : (ownValue(groups, dimensionColumn(counts, dimension)) ?? null),
-    ),
-  )
-  const sums = byCountName(name => {
+  const positions = table ? positionsOf(counts, table.keys, ['label', ...stored]) : []
+  const sumsOf = (name: (typeof countNames)[number]): SumTable['sums'][number] =>
+    table?.sums[countNames.indexOf(name)] ?? []
+  const columns = byCountName(name => {
     const column = new Int32Array(counts.positions.size)
-    for (const [i, cell] of cells.entries()) column[positions[i]!]! += cell[name] ?? 0
+    for (const [row, value] of sumsOf(name).entries()) column[positions[row]!]! += value ?? 0
     return column
   })
-  for (const [i, { n, top5 }] of cells.entries())
-    if (n > 0 && top5 === undefined) sums.top5[positions[i]!] = -1
-  return sums
+  const n = sumsOf('n')
+  for (const [row, top5] of sumsOf('top5').entries())
+    if (n[row]! > 0 && top5 === null) columns.top5[positions[row]!] = -1
+  return columns
+}
+
+/** Returns the positions of the cells of rows, of which `columns` names the lists of values. */
+function positionsOf(
+  counts: GrowingCounts,
+  keys: SumTable['keys'],
+  columns: readonly string[],
+): readonly number[] {
+  const known = counts.rowPositions.get(keys)
+  if (known) return known
+  const lists = byDimension(dimension => keys[columns.indexOf(dimensionColumn(counts, dimension))])
+  const rows = keys[0]?.length ?? 0
+  const positions = Array.from({ length: rows }, (_, row) =>
+    cellOf(counts, dimension => lists[dimension]?.[row] ?? null),
+  )
+  counts.rowPositions.set(keys, positions)
+  return positions
 }
 
 /** Returns the sums over households of each cell, and of the classes of a place together in cells without a class. */
@@ -148,17 +167,16 @@ function householdColumns(
   { places, classes }: EvaluationCellMoments,
   stored: readonly string[],
 ): ModelCounts['households'] {
-  const placed = [...places, ...classes].map(({ values, sums }) => ({
-    sums,
-    position: cellOf(
-      counts,
-      dimension => values[[...stored, 'label'].indexOf(dimensionColumn(counts, dimension))] ?? null,
-    ),
-  }))
+  const placed = [
+    { table: places, positions: positionsOf(counts, places.keys, stored) },
+    { table: classes, positions: positionsOf(counts, classes.keys, [...stored, 'label']) },
+  ]
   return byMomentName(name => {
     const column = new Float64Array(counts.positions.size)
-    for (const { sums, position } of placed) column[position]! += sums[name]
-    return column.map(value => Number(value.toFixed(6)))
+    for (const { table, positions } of placed)
+      for (const [row, value] of householdSums(table, name).entries())
+        column[positions[row]!]! += value
+    return column.map(value => (Number.isInteger(value) ? value : Number(value.toFixed(6))))
   })
 }
 

@@ -14,11 +14,15 @@ import { sum } from '../metrics/numbers.ts'
 import { pullResults } from '../results/sync.ts'
 import { ownImageFolders } from '../results/imageSources.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
-import { type CurrentResults, readCurrentResults } from '../results/current.ts'
-import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { type CurrentResults, currentResultsOf } from '../results/current.ts'
+import {
+  distinctFieldValues,
+  readEvaluationFolders,
+  type StoredEvaluation,
+} from '../results/store.ts'
 import { createRun } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
-import { runStatus } from '../results/status.ts'
+import { type RunStatus, statusOfEvaluations } from '../results/status.ts'
 import { version } from '../lib/version.ts'
 import { findingOf, progressFacts } from './findings.ts'
 import { countDataset, emptyGrowingCounts, type GrowingCounts } from './load.ts'
@@ -114,9 +118,11 @@ async function readState(
   before: StoreState['counts'],
   { onCount, mayBeEmpty = false }: DashboardStoreOptions,
 ): Promise<StoreState> {
-  const results = await (mayBeEmpty
-    ? orIfNoResults(readCurrentResults(dir), { entries: [], failures: [] })
-    : readCurrentResults(dir))
+  const stored = await readEvaluationFolders(dir).catch((error: unknown) => {
+    if (mayBeEmpty && (error as GeogapError).code === 'no-results') return []
+    throw error
+  })
+  const results = await currentResultsOf(dir, stored)
   const { entries } = results
   const notes = await readDatasetRecords(dir)
   if (entries.length === 0 && !mayBeEmpty)
@@ -140,16 +146,9 @@ async function readState(
   let overview: Overview | undefined
   return {
     ...content,
-    progress: await readProgress(dir, results),
+    progress: progressOf(await statusOfEvaluations(dir, stored), results),
     overview: () => (overview ??= overviewOf(entries, nameOf, content)),
   }
-}
-
-async function orIfNoResults<T>(work: Promise<T>, none: T): Promise<T> {
-  return work.catch((error: unknown) => {
-    if ((error as GeogapError).code === 'no-results') return none
-    throw error
-  })
 }
 
 /** Returns a function that names data sets, with the preprocessing if the run has several modes. */
@@ -268,11 +267,10 @@ const firstWord = (name: string): string =>
 const recentMs = 5 * 60_000
 const maxUnfinishedRows = 200
 
-async function readProgress(
-  dir: string,
+function progressOf(
+  { results, runs }: RunStatus,
   { entries, failures }: CurrentResults,
-): Promise<DashboardProgress> {
-  const { results, runs } = await orIfNoResults(runStatus(dir), { dir, results: [], runs: [] })
+): DashboardProgress {
   const current = results.filter(({ state }) => state !== 'stale')
   const unfinished = current
     .filter(({ state }) => state !== 'complete')

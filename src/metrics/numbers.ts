@@ -37,8 +37,38 @@ export function quantile(sorted: ArrayLike<number>, p: number): number {
   return sorted[low]! + (position - low) * (sorted[high]! - sorted[low]!)
 }
 
-export const median = (values: readonly number[]): number =>
-  quantile(Float64Array.from(values).sort(), 0.5)
+/** Returns the median; of many values it is found without sorting them. */
+export function median(values: readonly number[]): number {
+  const list = Float64Array.from(values)
+  if (list.length < 100 || list.some(Number.isNaN)) return quantile(list.sort(), 0.5)
+  const middle = (list.length - 1) >> 1
+  const low = selectSmallest(list, middle)
+  if (list.length % 2 === 1) return low
+  let high = Infinity
+  for (let i = middle + 1; i < list.length; i++) high = Math.min(high, list[i]!)
+  return low + 0.5 * (high - low)
+}
+
+/** Returns the value at a position of the sorted list, by Hoare's selection: no value before it is larger, none behind it smaller. */
+function selectSmallest(list: Float64Array, position: number): number {
+  let [first, last] = [0, list.length - 1]
+  while (first < last) {
+    const pivot = list[(first + last) >> 1]!
+    let [i, j] = [first, last]
+    while (i <= j) {
+      while (list[i]! < pivot) i++
+      while (list[j]! > pivot) j--
+      if (i > j) break
+      const value = list[i]!
+      list[i++] = list[j]!
+      list[j--] = value
+    }
+    if (position <= j) last = j
+    else if (position >= i) first = i
+    else break
+  }
+  return list[position]!
+}
 
 /** The central share of the draws; draws that are not numbers are left out. Null where fewer than 20 remain. */
 export function percentileInterval(draws: ArrayLike<number>, confidence = 0.95): Interval | null {

@@ -35,6 +35,9 @@ const countSql = {
   unscored: 'count_if(len(labels) = 0)',
 }
 
+/** The sums of `countTables`, in their order. */
+export const countNames = Object.keys(countSql) as (keyof typeof countSql)[]
+
 /** Columns with more distinct values have no counts; `countByColumns` counts by them from the predictions. */
 const maxColumnValues = 300
 
@@ -188,13 +191,8 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
 export const countByColumns = async (
   entry: StoredEvaluation,
   columns: readonly string[],
-): Promise<CountsCell[]> => (await countEachByColumns([entry], columns))[0]!
-
-/** Counts evaluations that have equal columns, each by class and `columns`. */
-export const countEachByColumns = (
-  entries: readonly StoredEvaluation[],
-  columns: readonly SplitColumn[],
-): Promise<CountsCell[][]> => countEvaluations(entries, ['label', ...columns], emptySharedGroups())
+): Promise<CountsCell[]> =>
+  (await countEvaluations([entry], ['label', ...columns], emptySharedGroups()))[0]!
 
 /** Group values that cells share: by their JSON, and of the rows of a table by its lists of values. */
 interface SharedGroups {
@@ -215,15 +213,23 @@ async function countEvaluations(
     if (typeof column !== 'string') return [column]
     return held.includes(column) ? [{ name: column, sql: quoteIdentifier(column) }] : []
   })
-  const selected = [
-    splits.includes('label') ? 'label AS g0' : "'' AS g0",
-    ...present.map(({ sql }, i) => `${sql} AS g${i + 1}`),
-  ]
-  const tables = await answerFromKept(entries, [JSON.stringify([selected, countSql])], async open =>
+  const label = { name: 'label', sql: splits.includes('label') ? 'label' : "''" }
+  const tables = await countTables(entries, [label, ...present])
+  const names = present.map(({ name }) => name)
+  return entries.map((entry, i) => cellsOf(entry, { names, table: tables[i]!, shared }))
+}
+
+/** Returns for each of evaluations that have equal columns the sums of `countNames` by the values of columns. */
+export async function countTables(
+  entries: readonly StoredEvaluation[],
+  columns: readonly ComputedColumn[],
+): Promise<SumTable[]> {
+  const selected = columns.map(({ sql }, i) => `${sql} AS g${i}`)
+  const question = JSON.stringify([selected, countSql])
+  const tables = await answerFromKept(entries, [question], async open =>
     (await queryCounts(open, selected)).map(table => [table]),
   )
-  const names = present.map(({ name }) => name)
-  return entries.map((entry, i) => cellsOf(entry, { names, table: tables[i]![0]!, shared }))
+  return tables.map(([table]) => table!)
 }
 
 /** Counts evaluations by the columns of a SELECT list, in their order. */

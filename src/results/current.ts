@@ -38,7 +38,8 @@ export async function readCurrentResults(
   exclude?: string,
   metric: OutcomeMetricName = 'top1',
 ): Promise<CurrentResults> {
-  const results = await readResults(dir, exclude)
+  const stored = await currentResultsOf(dir, await readEvaluationFolders(dir))
+  const results = exclude === undefined ? stored : await excludeListed(stored, exclude)
   if (metric === 'top1') return results
   return answerFromReadable(results, async ({ entries, failures }) => {
     const measured = await withMetric(entries, metric)
@@ -46,9 +47,13 @@ export async function readCurrentResults(
   })
 }
 
-async function readResults(dir: string, exclude: string | undefined): Promise<CurrentResults> {
+/** Returns of all evaluations below `dir`, as `readEvaluationFolders` has them, those that answers come from. */
+export async function currentResultsOf(
+  dir: string,
+  all: readonly StoredEvaluation[],
+): Promise<CurrentResults> {
   const runs = await readRunRecords(dir)
-  const stored = nameByRequests(await readEvaluationFolders(dir), runs)
+  const stored = nameByRequests(all, runs)
   const retired = stored.filter(({ identity }) => isRetired(identity))
   const unknown = stored.filter(({ identity }) => !isKnown(identity))
   const current = currentEvaluations(stored.filter(mayAnswer), runs)
@@ -58,10 +63,12 @@ async function readResults(dir: string, exclude: string | undefined): Promise<Cu
     ...damageFailures([...current, ...unknown]),
     ...(await damagedRecordFailures(dir, runs)),
   ]
-  const entries = current.filter(isUsable)
-  if (exclude === undefined) return { entries, failures }
-  const exclusion = await readExclusion(exclude)
-  return answerFromReadable({ entries, failures }, async ({ entries, failures }) => ({
+  return { entries: current.filter(isUsable), failures }
+}
+
+async function excludeListed(results: CurrentResults, slice: string): Promise<CurrentResults> {
+  const exclusion = await readExclusion(slice)
+  return answerFromReadable(results, async ({ entries, failures }) => ({
     entries: await excludeImages(entries, exclusion),
     failures,
   }))

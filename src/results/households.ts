@@ -7,6 +7,7 @@ import {
   type GroupClustering,
   groupClusterings,
 } from '../metrics/designEffect.ts'
+import { sum } from '../metrics/numbers.ts'
 import { type ClusterCounts } from '../metrics/permutation.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
 import {
@@ -238,18 +239,21 @@ async function queryHouseholds(
   )
 }
 
-const sumColumn = ({ sums }: SumTable, name: keyof typeof householdSumSql) =>
-  sums[householdSumNames.indexOf(name)]! as readonly number[]
+/** Returns one of the sums over the households of each row. */
+export const householdSums = (
+  { sums }: SumTable,
+  name: keyof typeof householdSumSql,
+): readonly number[] => sums[householdSumNames.indexOf(name)]! as readonly number[]
 
-const hasKnownHousehold = (table: SumTable): boolean => sumColumn(table, 'known').includes(1)
+const hasKnownHousehold = (table: SumTable): boolean => householdSums(table, 'known').includes(1)
 
 /** Returns the rows of a table; squares tell something of values between 0 and 1 alone. */
 function tableRows(table: SumTable, isFractional: boolean): CellMoments[] {
   const names = householdSumNames.filter(
     name => name !== 'known' && (isFractional || name !== 'squares'),
   )
-  const columns = names.map(name => [name, sumColumn(table, name)] as const)
-  return sumColumn(table, 'n').map((_, row) => ({
+  const columns = names.map(name => [name, householdSums(table, name)] as const)
+  return householdSums(table, 'n').map((_, row) => ({
     values: table.keys.map(column => column[row]!),
     sums: Object.fromEntries(
       columns.map(([name, column]) => [name, column[row]!]),
@@ -257,22 +261,24 @@ function tableRows(table: SumTable, isFractional: boolean): CellMoments[] {
   }))
 }
 
-/** Sums over the households of one cell: one combination of values, or all of a cell's classes together. */
-export interface CellMoments {
+/** Sums over the households of one combination of values. */
+interface CellMoments {
   values: readonly GroupValue[]
   sums: Omit<ClusterMoments, 'group'>
 }
 
 /** Sums over the households of the cells of one evaluation. */
 export interface EvaluationCellMoments {
-  places: CellMoments[]
-  classes: CellMoments[]
+  /** By the values of the columns. */
+  places: SumTable
+  /** By the values of the columns and the class. */
+  classes: SumTable
 }
 
 /**
  * Returns, for each evaluation of one data set, the sums over the households of each combination of values of `columns` (which may
- * be null), of all classes together and by class (the last value). Null if the data set names no household, or if one lies in
- * several combinations, so that sums over combinations would count it more than once.
+ * be null), of all classes together and by class. Null if the data set names no household, or if one lies in several
+ * combinations, so that sums over combinations would count it more than once.
  */
 export async function readCellMoments(
   entries: readonly StoredEvaluation[],
@@ -284,10 +290,9 @@ export async function readCellMoments(
   sql.set('label', quoteIdentifier('label'))
   const sets = [names, [...names, 'label'], []]
   const tables = await householdTables(entries, { columns: sql, sets })
-  return tables.map(own => {
-    const [places, classes, whole] = own.map(table => tableRows(table, false))
-    const clusters = places!.reduce((sum, row) => sum + row.sums.clusters, 0)
-    return whole![0]?.sums.clusters === clusters && hasKnownHousehold(own[2]!)
+  return tables.map(([places, classes, whole]) => {
+    const clusters = sum(householdSums(places!, 'clusters'))
+    return householdSums(whole!, 'clusters')[0] === clusters && hasKnownHousehold(whole!)
       ? { places: places!, classes: classes! }
       : null
   })

@@ -15,7 +15,7 @@ import { type StoredEvaluation } from './store.ts'
 
 /** Sums over the rows of one evaluation by the values of columns. Rows of `keys` and of `sums` are lists of equal length. */
 export interface SumTable {
-  /** The values that rows were grouped by, a list a column. Evaluations with equal values share the lists. */
+  /** The values that rows were grouped by, a list a column. Evaluations with equal values share the lists of an answer. */
   keys: readonly (readonly GroupValue[])[]
   /** A list for each sum; null where a sum is not known. */
   sums: readonly (readonly (number | null)[])[]
@@ -127,7 +127,7 @@ async function readKept(
   }
 }
 
-/** Lists of values that were read last, by their hash: the models of a data set have equal ones. */
+/** Lists of values that were read last, by the question and their hash: the models of a data set have equal ones. */
 const recentKeys = new Map<string, SumTable['keys']>()
 const maxRecentKeys = 32
 
@@ -143,13 +143,14 @@ function findAnswers(kept: readonly PackedAnswer[], hashes: readonly string[]): 
   return tables
 }
 
-function unpackAnswer({ keys: packedKeys, keysHash, sums: packedSums }: PackedAnswer) {
+function unpackAnswer({ question, keys: packedKeys, keysHash, sums: packedSums }: PackedAnswer) {
   try {
-    const keys = recentKeys.get(keysHash) ?? unpackKeys(packedKeys, keysHash)
+    const name = `${question} ${keysHash}`
+    const keys = recentKeys.get(name) ?? unpackKeys(packedKeys, keysHash)
     const sums = JSON.parse(unpack(packedSums).toString()) as SumTable['sums']
     if (!keys || !isTable({ keys, sums })) return null
-    recentKeys.delete(keysHash)
-    recentKeys.set(keysHash, keys)
+    recentKeys.delete(name)
+    recentKeys.set(name, keys)
     const [oldest] = recentKeys.keys()
     if (recentKeys.size > maxRecentKeys) recentKeys.delete(oldest!)
     return { keys, sums }

@@ -77,12 +77,21 @@ export interface RunStatus {
  */
 export async function runStatus(place: string): Promise<RunStatus> {
   const dir = await pullResults(place)
-  const runs = await readRunRecords(dir)
-  const failures = await readFailures(dir)
-  const stored = await readEvaluationFolders(dir).catch((error: unknown) => {
-    if (runs.length + failures.length === 0) throw error
+  const stored = await readEvaluationFolders(dir).catch(async (error: unknown) => {
+    const recorded = [...(await readRunRecords(dir)), ...(await readFailures(dir))]
+    if (recorded.length === 0) throw error
     return []
   })
+  return statusOfEvaluations(dir, stored)
+}
+
+/** Returns the state of what was requested, and of the evaluations below `dir` as `readEvaluationFolders` has them. */
+export async function statusOfEvaluations(
+  dir: string,
+  stored: readonly StoredEvaluation[],
+): Promise<RunStatus> {
+  const runs = await readRunRecords(dir)
+  const failures = await readFailures(dir)
   const entries = nameByRequests(stored, runs)
   const all = [...entries, ...evaluationsNotBegun(dir, runs, entries)]
   const current = new Map(

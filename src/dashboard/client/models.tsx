@@ -1,3 +1,5 @@
+import { type ComponentChildren } from 'preact'
+import { useRef } from 'preact/hooks'
 import { fitLine } from '../../metrics/regression.ts'
 import { panelLine, linePanelsSpec } from '../../report/figures/linePanel.ts'
 import { type PanelPoint } from '../../report/figures/panel.ts'
@@ -43,6 +45,14 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
     ({ dataset }) => dataset === chosen.dataset,
   )!
   const view = useView('scatter', { x: x.name, y: y.name, ...groupFilter(route.query) })
+  // Hundreds of rows are written anew when the data of the choice have arrived, and not before.
+  const section = useRef<ComponentChildren>(null)
+  if (view.isCurrent || view.data === undefined)
+    section.current = (
+      <WhenLoaded of={view}>
+        {data => <ModelsSection data={data} overview={overview} route={route} axes={{ x, y }} />}
+      </WhenLoaded>
+    )
   return (
     <>
       <h1 tabIndex={-1}>
@@ -51,9 +61,7 @@ export function ModelsView({ overview, route }: { overview: Overview; route: Rou
           : `Models: ${y.title} against ${x.title}`}
       </h1>
       <AxesForm overview={overview} route={route} axes={{ x, y }} />
-      <WhenLoaded of={view}>
-        {data => <ModelsSection data={data} overview={overview} route={route} axes={{ x, y }} />}
-      </WhenLoaded>
+      <div aria-busy={!view.isCurrent}>{section.current}</div>
     </>
   )
 }
@@ -131,7 +139,7 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
           overview={overview}
           link={link}
           axes={[x.title, y.title]}
-          id={JSON.stringify([x.name, y.name, route.query])}
+          id={JSON.stringify([x.name, y.name, family, filter])}
         />
       )}
       <DataTable

@@ -94,7 +94,7 @@ function addColumnChoice(table, tools, state) {
     const box = document.createElement('input')
     box.type = 'checkbox'
     box.checked = !state.hidden.has(name)
-    showColumn(table, column, box.checked)
+    if (!box.checked) showColumn(table, column, false)
     box.addEventListener('change', () => {
       if (box.checked) state.hidden.delete(name)
       else state.hidden.add(name)
