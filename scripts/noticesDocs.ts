@@ -125,9 +125,15 @@ export const shippedData: readonly {
   },
   {
     files: ['src/models/openclipTags.tsv'],
-    holds: 'names, activation, preprocessing and licences of published weights',
+    holds: 'names, activation and preprocessing of published weights',
     source: 'open_clip 3.3.0',
     terms: 'MIT',
+  },
+  {
+    files: ['src/models/openclipLicences.tsv'],
+    holds: 'licences of published weights',
+    source: 'model cards and repositories that it names',
+    terms: 'facts',
   },
   {
     files: ['src/analysis/paper/accuracies.csv'],

@@ -21,14 +21,6 @@ interface PretrainedTag {
   params?: number
 }
 
-/** Licences by the hub repository's name, as its model card states them. */
-const licences: readonly (readonly [RegExp, string])[] = [
-  [/MobileCLIP/, 'apple-amlr'],
-  [/^apple\//, 'apple-ascl'],
-  [/metaclip|^visheratin\//, 'cc-by-nc-4.0'],
-  [/SigLIP|PE-Core|CLIPA/, 'apache-2.0'],
-]
-
 const [file] = process.argv.slice(2)
 if (file === undefined) {
   process.stderr.write('usage: npx tsx scripts/openclipTags.ts FILE\n')
@@ -45,7 +37,6 @@ const rowOf = (tag: PretrainedTag) => ({
   interpolation: tag.interpolation,
   resize: tag.resize_mode === 'squash' ? 'squash' : 'short side',
   size: tag.size,
-  licence: licences.find(([pattern]) => pattern.test(tag.hub))?.[1] ?? 'mit',
   parameters: tag.params ?? '',
 })
 

@@ -28,6 +28,8 @@ export interface ModelRow {
   /** Top-1 accuracy on ImageNet in percent that timm publishes at this input size. */
   imagenetTop1: number | null
   licence: string
+  /** The publication that states the licence; empty if none is known. */
+  licenceSource: string
   source: string
   weights: string
   note: string
@@ -48,6 +50,7 @@ const textFields = [
   'evaluation',
   'pretraining',
   'licence',
+  'licenceSource',
   'source',
   'weights',
   'note',
@@ -112,6 +115,7 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     testInput: spec.testRecipe?.size ?? null,
     imagenetTop1: spec.published?.find(({ size }) => size === spec.recipe.size)?.top1 ?? null,
     licence: spec.licence ?? '',
+    licenceSource: spec.licenceSource ?? '',
     source: spec.source ?? '',
     weights: weightsText(spec.weights),
     note: [row?.reason, spec.note].filter(Boolean).join('; '),

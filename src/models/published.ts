@@ -65,7 +65,11 @@ const antialiasedModel = (depth: number, hash: string): ModelSpec =>
       ],
       page: 'https://github.com/adobe/antialiased-cnns',
     },
-    { licence: 'cc-by-nc-sa-4.0', source: 'antialiased_cnns 0.3' },
+    {
+      licence: 'cc-by-nc-sa-4.0',
+      licenceSource: 'github.com/adobe/antialiased-cnns, LICENSE.md',
+      source: 'antialiased_cnns 0.3',
+    },
   )
 
 const dinoModel = (size: 's' | 'b' | 'l'): ModelSpec => {
@@ -74,7 +78,12 @@ const dinoModel = (size: 's' | 'b' | 'l'): ModelSpec => {
   return publishedRow(
     `dinov2_vit${size}14_lc.lvd142m`,
     { from: 'url', files, page: 'https://github.com/facebookresearch/dinov2' },
-    { licence: 'apache-2.0', source: 'facebookresearch/dinov2', recipe: bicubicRecipe },
+    {
+      licence: 'apache-2.0',
+      licenceSource: 'github.com/facebookresearch/dinov2, README.md',
+      source: 'facebookresearch/dinov2',
+      recipe: bicubicRecipe,
+    },
   )
 }
 
@@ -88,6 +97,7 @@ const hubWeights = (repo: string): WeightSource => ({
 const seerModel = (size: number): ModelSpec =>
   publishedRow(`seer${size}.in1k`, hubWeights(`facebook/regnet-y-${size}-seer-in1k`), {
     licence: 'apache-2.0',
+    licenceSource: 'model card of facebook/regnet-y-320-seer-in1k',
     source: 'transformers',
     recipe: bicubicRecipe,
   })
@@ -98,9 +108,21 @@ const squashedRecipe: PreprocessingConfig = {
   cropPct: 1,
   squash: true,
 }
-const augmix = { licence: 'apache-2.0', source: 'google-research/augmix' }
-const cutmix = { licence: 'mit', source: 'clovaai/CutMix-PyTorch' }
-const deepAugment = { licence: 'mit', source: 'hendrycks/imagenet-r' }
+const augmix = {
+  licence: 'apache-2.0',
+  licenceSource: 'github.com/google-research/augmix, LICENSE',
+  source: 'google-research/augmix',
+}
+const cutmix = {
+  licence: 'mit',
+  licenceSource: 'github.com/clovaai/CutMix-PyTorch, LICENSE',
+  source: 'clovaai/CutMix-PyTorch',
+}
+const deepAugment = {
+  licence: 'mit',
+  licenceSource: 'github.com/hendrycks/imagenet-r, LICENSE',
+  source: 'hendrycks/imagenet-r',
+}
 const deepAugmentPage = 'https://github.com/hendrycks/imagenet-r'
 
 export const publishedModels: readonly ModelSpec[] = [
@@ -141,6 +163,7 @@ export const publishedModels: readonly ModelSpec[] = [
   ...[320, 640, 1280].map(seerModel),
   publishedRow('flava.full', hubWeights('facebook/flava-full'), {
     licence: 'bsd-3-clause',
+    licenceSource: 'model card of facebook/flava-full',
     source: 'transformers',
     recipe: squashedRecipe,
     classes: 'zero-shot',

@@ -120,6 +120,8 @@ export interface ModelSpec {
   weights: WeightSource
   /** Terms of the weights, an SPDX identifier if one fits. */
   licence?: string | undefined
+  /** The publication that states these terms. */
+  licenceSource?: string | undefined
   /** Who publishes the weights under this name. */
   source?: string
   /** What makes the model's results doubtful. It is shown at every evaluation and beside stored results. */

@@ -44,6 +44,7 @@ function readTimmTags(file: string): ModelSpec[] {
     weights: timmWeights(row.model, row.place),
     headClasses: Number(row.classes) > 0 ? Number(row.classes) : undefined,
     licence: row.licence,
+    licenceSource: row.licence === 'unknown' ? undefined : 'timm 1.0.31, registry',
     source: 'timm',
   }))
 }
@@ -75,8 +76,11 @@ export function clipModels(): ModelSpec[] {
     | 'interpolation'
     | 'resize'
     | 'size'
-    | 'licence'
+  const licences = readTsv<'repositories' | 'licence' | 'source'>(
+    new URL('./openclipLicences.tsv', import.meta.url),
+  ).map(one => ({ ...one, repositories: new RegExp(one.repositories) }))
   return readTsv<Column>(new URL('./openclipTags.tsv', import.meta.url)).flatMap(row => {
+    const known = licences.find(({ repositories }) => repositories.test(row.repository))
     const spec = (tower: string): ModelSpec => ({
       name: `clip:${tower}/${row.tag}`,
       architecture: `clip:${tower}`,
@@ -88,7 +92,8 @@ export function clipModels(): ModelSpec[] {
         file: `${row.files}model.safetensors`,
         otherwise: row.files === 'open_clip_' ? 'open_clip_pytorch_model.bin' : 'pytorch_model.bin',
       },
-      licence: row.licence,
+      licence: known?.licence ?? 'unknown',
+      licenceSource: known?.source,
       source: 'OpenCLIP',
     })
     if (row.activation === 'gelu') return [spec(row.tower)]

@@ -27,6 +27,29 @@ describe('the testbed', () => {
     expect(spec.licence).not.toBe('')
   })
 
+  it('says of every licence who states it, and of no other', () => {
+    const specs = modelNames().map(resolveModel)
+    const wrong = specs.filter(
+      ({ licence, licenceSource }) => (licence === 'unknown') !== (licenceSource === undefined),
+    )
+    expect(wrong.map(({ name }) => name)).toEqual([])
+    const unstated = specs.filter(
+      ({ source, licence }) => source === 'OpenCLIP' && licence === 'unknown',
+    )
+    expect(
+      new Set(unstated.map(({ weights }) => (weights.from === 'hub' ? weights.repo : ''))),
+    ).toEqual(
+      new Set(
+        [
+          'resnet50_clip.yfcc15m',
+          'resnet50_clip.cc12m',
+          'resnet101_clip.yfcc15m',
+          'vit_base_patch32_clip_224.laion2b_e16',
+        ].map(name => `timm/${name}`),
+      ),
+    )
+  })
+
   it('gives a reason for every tag that is not the default of timm', () => {
     const withDefault = (architecture: string): string | undefined =>
       modelNames().find(name => name.startsWith(`${architecture}.`))
