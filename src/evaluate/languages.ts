@@ -8,6 +8,9 @@ import { createPromiseCache } from '../lib/memoize.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { inputError } from '../lib/errors.ts'
 import { groupByKey, tally } from '../lib/tally.ts'
+import { clusterMoments, type GroupClustering, groupClusterings } from '../metrics/designEffect.ts'
+import { sum } from '../metrics/numbers.ts'
+import { type ClusterCounts } from '../metrics/permutation.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pairCounts } from '../metrics/pairedTests.ts'
@@ -42,8 +45,10 @@ export interface LanguageRow {
   own: number
   /** Own language minus English. */
   difference: number
-  /** 95 % interval of the difference, for images that are independent; null without images. */
+  /** 95 % interval of the difference, for households that are independent, or images where none is named. */
   interval: Interval | null
+  /** Why the interval is null; null if it is not. */
+  reason: string | null
 }
 
 export interface LanguageComparison {
@@ -55,6 +60,8 @@ export interface LanguageComparison {
 /** A sample, and whether its prediction is right under English names and under names in its own language. */
 interface ScoredSample {
   region: string
+  /** The image stands for itself where its household is not named. */
+  household: string
   language: string
   english: boolean
   own: boolean
@@ -102,10 +109,14 @@ export async function compareLanguages(
       scored.push(...(await scoreBoth(samples, { language, heads, reader, dataset })))
     }
     const { model } = identity
-    const byRegion = groupByKey(scored, one => one.region)
-    for (const [region, some] of [...byRegion].sort(([a], [b]) => (a < b ? -1 : 1)))
-      rows.push(languageRow({ model, dataset: dataset.name, region }, some))
-    rows.push(languageRow({ model, dataset: dataset.name, region: 'all' }, scored))
+    const ofRows = (groupOf: (one: ScoredSample) => string): LanguageRow[] => {
+      const clusterings = householdClusterings(scored, groupOf)
+      const groups = [...groupByKey(scored, groupOf)].sort(([a], [b]) => (a < b ? -1 : 1))
+      return groups.map(([region, some]) =>
+        languageRow({ model, dataset: dataset.name, region }, some, clusterings.get(region)!),
+      )
+    }
+    rows.push(...ofRows(one => one.region), ...ofRows(() => allRegions))
   }
   return { rows, leftOut }
 }
@@ -174,7 +185,8 @@ async function scoreBoth(
     const own = await findRight(heads.own, some, dataset)
     for (const [i, { sample }] of some.entries()) {
       const region = String(ownValue(sample.groups, 'region') ?? '(none)')
-      scored.push({ region, language, english: english[i]!, own: own[i]! })
+      const household = String(ownValue(sample.groups, 'household') ?? `image ${sample.id}`)
+      scored.push({ region, household, language, english: english[i]!, own: own[i]! })
     }
   }
   return scored
@@ -193,16 +205,38 @@ async function findRight(
   return Array.from(predictions.rank, rank => rank === 1)
 }
 
+const allRegions = 'all'
+
+/** Returns how households bear on the difference of each group; what is common to the groups is estimated together. */
+function householdClusterings(
+  scored: readonly ScoredSample[],
+  groupOf: (one: ScoredSample) => string,
+): Map<string, GroupClustering> {
+  const households = groupByKey(scored, one => JSON.stringify([groupOf(one), one.household]))
+  const clusters = [...households.values()].map((own): ClusterCounts => {
+    const changes = own.map(one => Number(one.own) - Number(one.english))
+    return {
+      group: groupOf(own[0]!),
+      cluster: own[0]!.household,
+      n: own.length,
+      top1: sum(changes),
+      squares: sum(changes.map(Math.abs)),
+    }
+  })
+  return groupClusterings(clusterMoments(clusters))
+}
+
 function languageRow(
   named: Pick<LanguageRow, 'model' | 'dataset' | 'region'>,
   scored: readonly ScoredSample[],
+  { inflation, reason }: GroupClustering,
 ): LanguageRow {
   const n = scored.length
   const outcomes = pairCounts(
     scored.map(one => Number(one.english)),
     scored.map(one => Number(one.own)),
   )
-  const share = (right: number): number => (n === 0 ? 0 : right / n)
+  const share = (right: number): number => right / n
   const english = share(outcomes.both + outcomes.onlyFirst)
   const own = share(outcomes.both + outcomes.onlySecond)
   const counts = [...tally(scored.map(({ language }) => language))].sort((a, b) => b[1] - a[1])
@@ -213,6 +247,7 @@ function languageRow(
     english,
     own,
     difference: own - english,
-    interval: pairedInterval(outcomes),
+    interval: reason === null ? pairedInterval(outcomes, 0.95, inflation) : null,
+    reason,
   }
 }

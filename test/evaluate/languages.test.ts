@@ -50,16 +50,17 @@ async function writeEncoder(): Promise<string> {
 }
 
 /** Twelve images of six in Mexico, three in Kenya and three in Nigeria, two regions. */
-async function writePlaces(): Promise<string> {
+async function writePlaces(householdOf?: (i: number) => string): Promise<string> {
   const manifest = await writeWorld(folder, 12)
   const lines = (await readFile(manifest, 'utf8')).trim().split('\n')
   const places = lines.slice(1).map((line, i) => {
     const [id, image, label] = line.split(',')
     const [region, country] =
       i < 6 ? ['Americas', 'Mexico'] : ['Africa', i < 9 ? 'Kenya' : 'Nigeria']
-    return [id, image, label, region, country].join(',')
+    return [id, image, label, region, country, ...(householdOf ? [householdOf(i)] : [])].join(',')
   })
-  await writeFile(manifest, `${[lines[0]!, ...places].join('\n')}\n`)
+  const head = householdOf ? `${lines[0]!},household` : lines[0]!
+  await writeFile(manifest, `${[head, ...places].join('\n')}\n`)
   return manifest
 }
 
@@ -114,6 +115,7 @@ describe('geogap languages', () => {
         own: 4 / 6,
         difference: expect.closeTo(-1 / 3, 10) as number,
         interval: expect.any(Array) as [number, number],
+        reason: null,
       },
       expect.objectContaining({ region: 'all', n: 6 }),
     ])
@@ -124,6 +126,24 @@ describe('geogap languages', () => {
       ['world: the language of the country is English', 3],
     ])
     expect(languageTable(rows, 'csv')).toContain('/mine,world,Americas,es 6,6,1,0.66')
+  })
+
+  it('takes households, not images, for independent where the data set names them', async () => {
+    const model = await writeEncoder()
+    const rowOf = async (name: string, householdOf?: (i: number) => string) => {
+      const place = join(folder, name)
+      const dataset = { name: await writePlaces(householdOf), classes: join(folder, 'classes.txt') }
+      await evaluate({ models: [model], datasets: [dataset], out: place, keep: 'features' })
+      return (await compareLanguages(place, { names })).rows[0]!
+    }
+    const images = await rowOf('of-images')
+    const pairs = await rowOf('of-pairs', i => `house ${i % 3}`)
+    const one = await rowOf('of-one', () => 'house')
+    expect([pairs.n, pairs.difference]).toEqual([images.n, images.difference])
+    const width = ([low, high]: readonly [number, number]): number => high - low
+    expect(width(pairs.interval!)).toBeGreaterThan(width(images.interval!))
+    expect(one.interval).toBeNull()
+    expect(one.reason).toContain('household')
   })
 
   it('takes a language as prompts of an evaluation, apart from English, found again by rescoring', async () => {

@@ -23,6 +23,8 @@ export const command = defineCommand({
       pick(options, ['names', 'models', 'dataset', 'data', 'weights']),
     )
     process.stdout.write(languageTable(rows, format))
+    for (const { model, region, reason } of rows)
+      if (reason !== null) printNote(`${model}, ${region}: ${reason}`)
     for (const [reason, count] of leftOut) printNote(`not compared: ${count} images of ${reason}`)
     if (options.names === undefined)
       printNote('the names were made for geogap and are unreviewed: no speaker has checked them')

@@ -1,14 +1,8 @@
 import { type FollowState } from '../../evaluate/queue/followRun.ts'
 import { type EvaluationProgress } from '../../evaluate/progress.ts'
 import { executionText } from '../print/profile.ts'
-import {
-  bytesText,
-  durationText,
-  shortenText,
-  stripControlCharacters,
-  textWidth,
-  timeText,
-} from '../../lib/table/text.ts'
+import { bytesText, durationText, stripControlCharacters, timeText } from '../../lib/table/text.ts'
+import { shortenText, textWidth } from '../../lib/table/textWidth.ts'
 
 let quiet = false
 

@@ -5,16 +5,8 @@ import {
   type ProgressSeries,
 } from '../../analysis/firstScreen.ts'
 import { isBeyondChance } from '../../analysis/answerSentences.ts'
-import {
-  groupList,
-  padText,
-  percent,
-  percentRange,
-  shortenText,
-  stripControlCharacters,
-  textWidth,
-  wrapWords,
-} from '../../lib/table/text.ts'
+import { groupList, percent, percentRange, stripControlCharacters } from '../../lib/table/text.ts'
+import { padText, shortenText, textWidth, wrapWords } from '../../lib/table/textWidth.ts'
 
 /** The terminal that the screen is for. */
 export interface ScreenStyle {

@@ -4,8 +4,14 @@ import { z } from 'zod'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { LabelMap } from '../dataset.ts'
-import { nameListsSchema, parseJson } from '../../lib/archive/json.ts'
+import { parseJson } from '../../lib/archive/json.ts'
 import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labels.ts'
+
+/** The schema of objects of lists of names or numbers, such as label maps and region schemes. */
+export const nameListsSchema = z.record(
+  z.string(),
+  z.array(z.union([z.string(), z.number()]).transform(String)),
+)
 
 /** How a benchmark's own labels become accepted class indices. */
 export interface Labelling {

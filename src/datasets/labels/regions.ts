@@ -11,7 +11,8 @@ import { type RawDataset } from '../build.ts'
 import { countryCode } from './countries.ts'
 import type { Sample, RegionMapping } from '../dataset.ts'
 import { readText } from '../files.ts'
-import { nameListsSchema, parseJson } from '../../lib/archive/json.ts'
+import { parseJson } from '../../lib/archive/json.ts'
+import { nameListsSchema } from './labelMap.ts'
 import { readTable, rawCellText } from '../tables.ts'
 
 /** Regions and their countries, which are written by any name or code. */

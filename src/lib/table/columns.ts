@@ -11,11 +11,11 @@ import {
   escapeFormula,
   escapeHtml,
   jsonText,
-  padText,
   percent,
   percentRange,
   stripControlCharacters,
 } from './text.ts'
+import { padText } from './textWidth.ts'
 
 export type CellValue = string | number | null
 

@@ -1,5 +1,5 @@
 /** Fits text tables to the width of a terminal. Text that goes elsewhere has no width and stays complete. */
-import { textWidth, wrapWords } from './text.ts'
+import { textWidth, wrapWords } from './textWidth.ts'
 
 let terminalWidth: number | null = null
 

@@ -1,4 +1,3 @@
-import stringWidth from 'string-width'
 import { signedText } from './values.ts'
 
 /** Replaces control characters, so that a name from a file cannot steer a terminal, and lone surrogates. */
@@ -50,60 +49,8 @@ export const pointsText = (share: number): string => {
 export const percentRange = (low: number | null, high: number | null): string =>
   low === null || high === null ? '–' : `${percent(low)} – ${percent(high)}`
 
-/** Returns the number of terminal columns that a text takes. */
-export const textWidth = (text: string): number =>
-  /^[ -~–−]*$/.test(text) ? text.length : stringWidth(text)
-
-/** Pads with spaces to `width` terminal columns. */
-export function padText(text: string, width: number, right: boolean): string {
-  const fill = ' '.repeat(Math.max(0, width - textWidth(text)))
-  return right ? fill + text : text + fill
-}
-
-/** Returns a text cut to `width` terminal columns, with an ellipsis where it was cut; at least the ellipsis stays. */
-export function shortenText(text: string, width: number): string {
-  if (textWidth(text) <= width) return text
-  const letters = Array.from(text)
-  while (letters.length > 0 && textWidth(`${letters.join('')}…`) > width) letters.pop()
-  return `${letters.join('')}…`
-}
-
 /** Returns a text with its first letter in upper case. */
 export const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
-
-/** Spaces at which no line breaks: those between a number and its percent sign, and around a comparison sign. */
-const unbrokenSpaces = / (?=%|[<=≤≥] ?\d)|(?<=[<=≤≥]) (?=\d)/g
-
-/**
- * Returns a text in lines of at most `width` terminal columns, broken at spaces or, in a longer word, after punctuation, else
- * anywhere; a line keeps its indent, and a number its percent sign.
- */
-export function wrapWords(text: string, width: number): string[] {
-  if (textWidth(text) <= width) return [text]
-  const [indent = ''] = /^ */.exec(text) ?? []
-  const lines: string[] = []
-  let line = indent
-  for (const word of text.trim().replace(unbrokenSpaces, '\u00a0').split(/ +/)) {
-    let rest = word.replaceAll('\u00a0', ' ')
-    const joined = line.trim() === '' ? `${line}${rest}` : `${line} ${rest}`
-    if (textWidth(joined) <= width) {
-      line = joined
-      continue
-    }
-    if (line.trim() !== '') lines.push(line)
-    while (textWidth(indent + rest) > width) {
-      const letters = Array.from(rest)
-      let taken = letters.length
-      while (taken > 1 && textWidth(indent + letters.slice(0, taken).join('')) > width) taken--
-      const mark = letters.slice(0, taken).findLastIndex(letter => '_.-/:'.includes(letter))
-      if (mark >= taken / 2) taken = mark + 1
-      lines.push(indent + letters.slice(0, taken).join(''))
-      rest = letters.slice(taken).join('')
-    }
-    line = indent + rest
-  }
-  return [...lines, line]
-}
 
 /** Formats 18798136 as `18.8 MB`. */
 export function bytesText(bytes: number): string {

@@ -35,7 +35,12 @@ const modelColumns: readonly TableColumn<ModelRow>[] = [
 /** Every field of a row of the catalogue. */
 export const modelDetails: readonly TableColumn<ModelRow>[] = [
   ...modelColumns,
-  ...fieldColumns({ licenceSource: 'licence from', source: 'source', weights: 'weights', note: 'note' }),
+  ...fieldColumns({
+    licenceSource: 'licence from',
+    source: 'source',
+    weights: 'weights',
+    note: 'note',
+  }),
 ]
 
 /** Returns models as a table. CSV and JSON have every field, formats for people those that fit a line. */

@@ -6,7 +6,7 @@ import {
   withoutTextWidth,
   wrapToTerminal,
 } from '../../../src/lib/table/fit.ts'
-import { textWidth, wrapWords } from '../../../src/lib/table/text.ts'
+import { textWidth, wrapWords } from '../../../src/lib/table/textWidth.ts'
 
 afterEach(() => setTextWidth(null))
 
