@@ -305,7 +305,7 @@ const partsBySize = (rows: readonly ScalingRow[]): ScalingPart[] =>
     .filter(part => part.rows.length > 0)
 
 /** Most panels of architecture groups: those of the most models. */
-const maxArchitectureParts = 12
+const maxArchitectureParts = 9
 
 /** Panels of the architecture groups that have models of several sizes, those of the most models first, and how many are left out. */
 export function architectureParts(rows: readonly ScalingRow[]): {

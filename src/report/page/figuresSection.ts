@@ -12,6 +12,9 @@ const pageWidthPx = 560
 /** Figures that a reader sees at once; the others are folded. */
 const openKinds: readonly string[] = ['progress', 'regions', 'region-map', 'map']
 
+/** Panels of a figure that a reader sees at once. */
+const maxOpenPanels = 2
+
 /** Every figure that the results allow, drawn for a wide and a narrow page, with its data as a download. */
 export async function figuresSection(results: RunView): Promise<Markup> {
   const open: Markup[] = []
@@ -36,7 +39,7 @@ async function figureMarkup(figure: Figure): Promise<Markup> {
     heading: name,
     value: (row: (typeof rows)[number]) => row[name] ?? null,
   }))
-  const isSpread = (separatePanels(figure.spec(pageWidthPx))?.length ?? 1) > 1
+  const isSpread = (separatePanels(figure.spec(pageWidthPx))?.panels.length ?? 1) > 1
   return markup`<figure id="${id}"${isSpread && markup` class="spread"`}>
     <h3>${title}</h3>
     <p class="facts">${subtitle}</p>
@@ -49,20 +52,30 @@ async function figureMarkup(figure: Figure): Promise<Markup> {
 /** Panels of their own wrap to the width of the page; anything else is drawn once per width. */
 async function drawingsMarkup(figure: Figure): Promise<Markup> {
   const parts = separatePanels(figure.spec(pageWidthPx))
-    ? separatePanels({ ...figure.spec(narrowWidthPx), columns: 2 })
+    ? separatePanels(withColumns(figure.spec(narrowWidthPx)))
     : undefined
   if (parts) {
-    const panels: Markup[] = []
-    for (const [i, part] of parts.entries()) {
-      panels.push(
+    const drawn: Markup[] = []
+    for (const [i, part] of [...parts.legend, ...parts.panels].entries())
+      drawn.push(
         await drawingMarkup(part, `${figure.title}, ${panelTitle(part)}`, `${figure.id}-${i + 1}`),
       )
-    }
-    return markup`<div class="drawing panels">${panels}</div> `
+    const panels = drawn.slice(parts.legend.length)
+    const open = panels.length > maxOpenPanels + 1 ? maxOpenPanels : panels.length
+    const more = panels.slice(open)
+    return markup`${drawn.slice(0, parts.legend.length)}
+    <div class="drawing panels">${panels.slice(0, open)}</div>
+    ${more.length > 0 && folded(`${more.length} more panels`, markup`<div class="drawing panels">${more}</div>`)} `
   }
   return markup`<div class="drawing wide">${await drawingMarkup(figure.spec(pageWidthPx), figure.title, `${figure.id}-wide`)}</div>
     <div class="drawing narrow">${withoutHints(await drawingMarkup(figure.spec(narrowWidthPx), figure.title, `${figure.id}-narrow`))}</div> `
 }
+
+/** Marks a drawing's panels as separate, which on a narrow page stand below each other. */
+const withColumns = (spec: TopLevelSpec): TopLevelSpec =>
+  'vconcat' in spec
+    ? { ...spec, vconcat: spec.vconcat.map(part => ({ ...part, columns: 2 })) }
+    : { ...spec, columns: 2 }
 
 /** Leaves out the texts that appear under a pointer, which a phone does not have. */
 const withoutHints = ({ markup }: Markup): Markup =>
@@ -76,9 +89,21 @@ function panelTitle({ title }: TopLevelSpec): string {
     .join(' ')
 }
 
-function separatePanels(spec: TopLevelSpec): TopLevelSpec[] | undefined {
-  if (!('concat' in spec) || (spec.columns ?? 1) < 2) return undefined
-  return spec.concat.map(panel => panel as TopLevelSpec)
+interface SeparateParts {
+  /** One drawing or none. */
+  legend: readonly TopLevelSpec[]
+  panels: readonly TopLevelSpec[]
+}
+
+/** Returns the legend and the panels of a drawing that has several side by side. */
+function separatePanels(spec: TopLevelSpec): SeparateParts | undefined {
+  const parts = 'vconcat' in spec ? (spec.vconcat as TopLevelSpec[]) : [spec]
+  const drawing = parts.at(-1)!
+  if (!('concat' in drawing) || (drawing.columns ?? 1) < 2) return undefined
+  return {
+    legend: parts.slice(0, -1),
+    panels: drawing.concat.map(panel => panel as TopLevelSpec),
+  }
 }
 
 async function drawingMarkup(spec: TopLevelSpec, label: string, id: string): Promise<Markup> {

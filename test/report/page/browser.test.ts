@@ -75,11 +75,48 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await page.context().close()
   })
 
-  it('fits on paper', async () => {
-    const [page] = await opened(700)
-    await page.emulateMedia({ media: 'print' })
-    expect(await overlaps(page)).toEqual([])
-    await page.context().close()
+  it.each([
+    ['A4', 703, 1001],
+    ['Letter', 725, 935],
+  ])(
+    'fits on %s: no figure higher than a page, no table wider, and dark on white',
+    async (_, width, height) => {
+      const [page] = await opened(width, 'dark')
+      await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
+      await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+      expect(await overlaps(page)).toEqual([])
+      const boxes = (selector: string) =>
+        page.locator(selector).evaluateAll(parts =>
+          parts.map(part => {
+            const { right, height } = (part as unknown as { getBoundingClientRect(): { right: number; height: number } }).getBoundingClientRect() // prettier-ignore
+            return { right, height }
+          }),
+        )
+      const figures = await boxes('figure')
+      expect(figures.length).toBeGreaterThan(10)
+      for (const figure of figures) expect(figure.height).toBeLessThanOrEqual(height)
+      for (const { right } of [...figures, ...(await boxes('table'))])
+        expect(right).toBeLessThanOrEqual(width + 1)
+      expect(await page.evaluate('getComputedStyle(document.body).backgroundColor')).toBe(
+        'rgb(255, 255, 255)',
+      )
+      expect(await page.evaluate('getComputedStyle(document.body).color')).toBe('rgb(0, 0, 0)')
+      await page.context().close()
+    },
+  )
+
+  it.skipIf(!long)('of 98 models has at most 12 screens, on a phone too', async () => {
+    const file = join(folder, 'many.html')
+    const standard = ['imagenet-1k', 'imagenet-v2/matched-frequency', 'imagenet-sketch', 'imagenet-r', 'objectnet', 'imagenet-a', 'imagenet-real'] // prettier-ignore
+    await writeReport(madeUpRun({ models: 98, catalogue: true, standard }), file)
+    for (const width of [390, 1440]) {
+      const [page] = await opened(width)
+      await page.goto(pathToFileURL(file).href)
+      expect(
+        (await page.evaluate('document.documentElement.scrollHeight / 900')) as number,
+      ).toBeLessThanOrEqual(12)
+      await page.context().close()
+    }
   })
 
   const accuracies = (page: Page): Promise<number[]> =>
