@@ -72,6 +72,7 @@ const dir = await mkdtemp(join(tmpdir(), 'geogap-scale-'))
 try {
   const rows = await timed('make predictions', () => storeTestbed(dir, scale))
   console.log(`${rows.toLocaleString('en')} rows; ${cpus().length} cores`)
+  await timed('first open, counts are kept', () => openRun(dir))
   await timed('all tables', () => tables(dir))
   console.log(
     `peak memory, making the data included: ${(process.resourceUsage().maxRSS / 1024).toFixed(0)} MB`,

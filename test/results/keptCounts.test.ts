@@ -154,6 +154,20 @@ it('of a shard that was cut, replaced or removed since are no answer', async () 
   expect(new Set(gone.cells.map(({ model }) => model))).toEqual(new Set(['a']))
 })
 
+it('of equal values in columns of different names stay apart', async () => {
+  const named = (dataset: string, column: string): StoredResult => ({
+    model: 'a',
+    dataset,
+    correct: evenly(40, 0.5),
+    groups: i => ({ [column]: `value ${i % 2}` }),
+  })
+  dir = await storeRun([named('by place', 'place'), named('by origin', 'origin')])
+  await openRun(dir)
+  const { cells } = await openRun(dir)
+  const columns = cells.map(({ dataset, groups }) => [dataset, ...Object.keys(groups)].join(': '))
+  expect(new Set(columns)).toEqual(new Set(['by place: place', 'by origin: origin']))
+})
+
 it('that are damaged anywhere are counted again', async () => {
   dir = await storeRun([homes('a')])
   const before = countsOf(await openRun(dir))
