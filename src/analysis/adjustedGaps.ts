@@ -78,8 +78,13 @@ export async function adjustedGaps(
     const all = ['label', ...(income !== null && by !== income ? [income] : [])]
     const cells = await countCombinations(entry, [by, ...all], { run })
     const chosen = groupPairs(cells, minN)
-    if (!chosen) continue
     const id = evaluationIdOf(entry)
+    if (!chosen) {
+      sentences.push(
+        `${id.model} on ${id.dataset}: no gap, for fewer than two groups by ${by} have ${minN} images`,
+      )
+      continue
+    }
     for (const pair of chosen.pairs) {
       const { found, factors, note } = splitGap(cells, pair, all)
       const named = { ...id, pair: pair.join(' − '), factors }
@@ -181,13 +186,14 @@ function simpsonText({ gap, left, ahead }: Pick<GapParts, 'gap' | 'left' | 'ahea
   return `; the comparison turns around: who is ahead overall is behind in ${second} of ${first + second} kinds of images${isShown ? '' : ', which may be chance'}`
 }
 
-/** The accuracy of a cell, as seen and shrunken. */
+/** The accuracy of a cell, as seen and shrunken; null with the reason if there is no other cell. */
 export interface ShrunkenRow extends EvaluationId {
   group: string
   n: number
   accuracy: number
-  shrunken: number
-  interval: Interval
+  shrunken: number | null
+  interval: Interval | null
+  reason: string | null
 }
 
 /**
@@ -199,7 +205,12 @@ export async function shrunkenRows(run: Run, by: readonly string[]): Promise<Shr
   for (const entry of run.entries) {
     const id = evaluationIdOf(entry)
     const cells = run.accuracy({ ...id, by }).filter(({ n }) => n > 0)
-    if (cells.length < 2) continue
+    if (cells.length < 2) {
+      const reason = 'one cell with images does not tell how cells differ'
+      const alone = cells.map(({ group, n, top1 }) => ({ group, n, accuracy: top1! }))
+      rows.push(...alone.map(cell => ({ ...id, ...cell, shrunken: null, interval: null, reason })))
+      continue
+    }
     const clusters = await countByHousehold(entry, by, run.entries)
     const effective = clusters && effectiveCounts(clusterMoments(clusters))
     const shares = shrunkenShares(
@@ -209,9 +220,9 @@ export async function shrunkenRows(run: Run, by: readonly string[]): Promise<Shr
     )
     const own = cells.map(({ group, n, top1 }, i): ShrunkenRow => {
       const { value, interval } = shares[i]!
-      return { ...id, group, n, accuracy: top1!, shrunken: value, interval }
+      return { ...id, group, n, accuracy: top1!, shrunken: value, interval, reason: null }
     })
-    rows.push(...own.sort((a, b) => a.shrunken - b.shrunken))
+    rows.push(...own.sort((a, b) => a.shrunken! - b.shrunken!))
   }
   return rows
 }

@@ -34,6 +34,9 @@ export function findingSentence(finding: FindingFacts): string {
   const start = `${who} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} right`
   if (!best || !worst || disparity.disparity === null)
     return `${start}; where it is best and worst cannot be told: ${disparity.reason ?? 'no group has enough images'}.`
+  // Of equal accuracies none is the best.
+  if (best.top1 === worst.top1)
+    return `${start}, and as many in every group of enough images: a disparity of 0.0 points${disparityText(disparity)}.`
   const places = `best in ${placeText(best)} and worst in ${placeText(worst)}`
   const warning = disparity.warning === null ? '' : ` Read it with care: ${disparity.warning}.`
   return `${start}, ${places}: a disparity of ${percent(disparity.disparity)} points${disparityText(disparity)}.${warning}`

@@ -245,6 +245,23 @@ describe('what was photographed', () => {
     expect(cells).toHaveLength(24)
     const shrunken = cells.map(row => row['shrunken'] as number)
     expect(shrunken).toEqual([...shrunken].sort((a, b) => a - b))
-    expect(rowsOf(await groupMetricTable(run, 'income', { by: ['region'], minN: 30 }))).toEqual([])
+    const income = await groupMetricTable(run, 'income', { by: ['region'], minN: 30 })
+    expect([income.values, income.notes[0]]).toEqual([
+      [],
+      'nothing is known: it needs a column income or income_group',
+    ])
+  })
+
+  it('says why there is nothing to tell where groups are too few', async () => {
+    const large = await groupMetricTable(run, 'adjusted', { by: ['region'], minN: 300 })
+    expect(large.notes[0]).toBe(
+      'm on world: no gap, for fewer than two groups by region have 300 images',
+    )
+    const [alone] = rowsOf(await groupMetricTable(run, 'shrunken', { by: [], minN: 30 }))
+    expect(alone).toMatchObject({
+      n: 600,
+      shrunken: null,
+      reason: 'one cell with images does not tell how cells differ',
+    })
   })
 })

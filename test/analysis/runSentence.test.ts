@@ -37,6 +37,10 @@ describe('runSentence', () => {
     expect(findingSentence({ ...finding!, disparity })).toContain(
       ', which cannot be told from chance (p = 0.31).',
     )
+    const equal = { ...finding!.best!, group: 'Asia' }
+    expect(findingSentence({ ...finding!, worst: equal, disparity })).toMatch(
+      /right, and as many in every group of enough images: a disparity of 0\.0 points/,
+    )
     expect(findingSentence({ ...finding!, worst: { ...finding!.worst!, n: 31 } })).toMatch(
       /worst in Africa \(\d\d\.\d % of 31 images\): a disparity/,
     )

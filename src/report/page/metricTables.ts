@@ -147,6 +147,7 @@ const readShrunken: MetricReader = async (run, { by }) =>
     shareColumn('accuracy', 'accuracy %'),
     shareColumn('shrunken', 'shrunken %'),
     ...intervalOf(),
+    reasonColumn,
   ])
 
 const readIncome: MetricReader = async (run, { by, minN }) =>
@@ -191,6 +192,9 @@ export async function groupMetricTable(
     title: `${upperFirst(metric.title)}${by}`,
     notes: [
       ...sentences,
+      ...(reasons.length === 0 && sentences.length === 0
+        ? [`nothing is known: it needs ${metric.needs}`]
+        : []),
       metric.note,
       ...new Set(reasons.flatMap(reason => reason ?? [])),
       ...(ofCounts.includes(name) ? [] : countedOnlyNotes(run, metric)),
