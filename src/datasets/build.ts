@@ -55,18 +55,21 @@ export function buildDataset(draft: RawDataset, adjust: DatasetAdjustments = {})
   }
 }
 
-/** Columns of a table of predictions, whose names are taken. */
+/** Columns of every table of predictions. */
 export const predictionColumns =
   'id label labels top5 probabilities rank correct1 correct5 status'.split(' ')
 
-/** Appends `_` to names of grouping columns that are taken, or that differ from another name in case alone. */
+/** Column of the probability of the accepted classes together; tables of earlier versions lack it. */
+export const targetProbabilityColumn = 'target_probability'
+
+/** Appends `_` to names of grouping columns that a table of predictions has, or that differ from another name in case alone. */
 function withUniqueColumns(
   samples: readonly Sample[],
   columns: readonly string[],
   notes: readonly string[],
 ): Pick<Dataset, 'samples' | 'columns'> & { notes: readonly string[] } {
   const names = new Map<string, string>()
-  const used = new Set(predictionColumns)
+  const used = new Set([...predictionColumns, targetProbabilityColumn])
   for (const column of columns) {
     let name = column
     while (used.has(name.toLowerCase())) name += '_'

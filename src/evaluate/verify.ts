@@ -2,6 +2,7 @@
  * Stored results against a re-run: a share of every evaluation's shards, drawn from a seed, is computed again on this machine
  * and compared image by image. What may differ is the machine and the versions; weights, images and settings have to be the same.
  */
+import { targetProbabilityColumn } from '../datasets/build.ts'
 import { join } from 'node:path'
 import { compareRows, keptDifference, type ShardRow } from './agreement.ts'
 import { type Dataset } from '../datasets/dataset.ts'
@@ -17,7 +18,7 @@ import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputRea
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
 import { readCurrentResults } from '../results/current.ts'
 import { rowsWithTarget } from '../results/outcomeMetrics.ts'
-import { type KeptOutput, type ShardManifest, targetProbabilityColumn } from '../results/schema.ts'
+import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
 import {
   differingFields,
   differingFieldsText,

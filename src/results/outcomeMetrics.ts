@@ -1,4 +1,5 @@
 /** Metrics that are a mean over images: what each image counts for, from its stored row or its kept logits. */
+import { targetProbabilityColumn } from '../datasets/build.ts'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
@@ -16,7 +17,7 @@ import { tempDir } from '../lib/tempDir.ts'
 import { type OutcomeMetricName } from './metricNames.ts'
 import { type Failure } from './records.ts'
 import { openKeptOutputs } from './keptOutputReader.ts'
-import { isOfCounts, isUnscaled, type ResultKey, targetProbabilityColumn } from './schema.ts'
+import { isOfCounts, isUnscaled, type ResultKey } from './schema.ts'
 import { shardPaths, type StoredEvaluation } from './store.ts'
 
 /** A metric that is a mean over images, in 0 … 1. */

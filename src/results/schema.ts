@@ -20,9 +20,6 @@ export const schemaVersion = 1
  * and the data set's grouping columns, VARCHAR or DOUBLE.
  */
 
-/** Column of the probability of the accepted classes together; shards of earlier versions lack it. */
-export const targetProbabilityColumn = 'target_probability'
-
 /** An image that no class of the model can get right is not an error and not part of any accuracy. */
 export const noAcceptedClass = 'no-accepted-class'
 

@@ -1,8 +1,9 @@
 /** Shards whose files have the right size and still cannot be read. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { predictionColumns } from '../datasets/build.ts'
-import { literalPath, parquetRows, query, quoteIdentifier } from '../lib/sql.ts'
+import { predictionColumns, targetProbabilityColumn } from '../datasets/build.ts'
+import { literalPath, query, quoteIdentifier } from '../lib/sql.ts'
+import { rowsWithTarget } from './outcomeMetrics.ts'
 import { type StoredEvaluation } from './store.ts'
 
 /** Returns an evaluation without the shards that cannot be read, which count as damaged. Reads every value of every shard. */
@@ -35,10 +36,12 @@ async function countReadableRows(
   paths: readonly string[],
   columns: readonly string[],
 ): Promise<number | null> {
-  const read = [...predictionColumns, ...columns].map(quoteIdentifier).join(', ')
+  const read = [...predictionColumns, targetProbabilityColumn, ...columns]
+    .map(quoteIdentifier)
+    .join(', ')
   try {
     const [found] = await query<{ n: number }>(
-      `SELECT count(*)::DOUBLE AS n, max(hash(${read})) FROM ${parquetRows()}`,
+      `SELECT count(*)::DOUBLE AS n, max(hash(${read})) FROM ${rowsWithTarget}`,
       [paths.map(literalPath)],
     )
     return found!.n

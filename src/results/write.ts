@@ -3,6 +3,7 @@
  * can create. A shard without a manifest does not exist. Every file that holds data has a name of its own, so that nobody
  * overwrites or removes what another writer is about to commit.
  */
+import { targetProbabilityColumn } from '../datasets/build.ts'
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -28,7 +29,6 @@ import {
   noAcceptedClass,
   type ResultKey,
   type ShardManifest,
-  targetProbabilityColumn,
 } from './schema.ts'
 import {
   evaluationPath,

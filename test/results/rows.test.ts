@@ -95,6 +95,7 @@ describe('grouping columns', () => {
     const names = [
       'filename',
       'status',
+      'target_probability',
       'Rank',
       'region',
       'Region',
@@ -109,10 +110,11 @@ describe('grouping columns', () => {
     expect(dataset.columns).toEqual([
       'filename',
       'status_',
+      'target_probability_',
       'Rank_',
       'region',
       'Region_',
-      ...names.slice(5),
+      ...names.slice(6),
     ])
     expect(dataset.notes).toContain('its column status is called status_ here')
     const run = await store(join(folder, 'region=all'), dataset, [[0, 4]])

@@ -1,4 +1,5 @@
 /** Imports the predictions of another program, checked against a data set image by image. */
+import { targetProbabilityColumn } from '../../datasets/build.ts'
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
 import { parseLabels } from '../../datasets/labels/labels.ts'
@@ -13,12 +14,7 @@ import {
 import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { recordDataset } from '../../results/records.ts'
 import { sum } from '../../metrics/numbers.ts'
-import {
-  createResultKey,
-  type ModelKeyFields,
-  type ResultKey,
-  targetProbabilityColumn,
-} from '../../results/schema.ts'
+import { createResultKey, type ModelKeyFields, type ResultKey } from '../../results/schema.ts'
 import {
   type AnswerProtocol,
   type AnswerReader,
