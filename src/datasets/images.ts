@@ -3,6 +3,7 @@ import { open, stat } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { inflateRaw } from 'node:zlib'
+import { crc32 } from '../lib/archive/crc32.ts'
 import { dataError, GeogapError, storageError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
@@ -14,7 +15,7 @@ const inflate = promisify(inflateRaw)
 
 /**
  * The encoded bytes of one image. Failures are `GeogapError`s of kind `data`: `missing-file`, `unreadable-file`
- * (permission, a folder, a pipe), `damaged-archive` (a member that ends early or unpacks to another length than it states),
+ * (permission, a folder, a pipe), `damaged-archive` (a member that ends early, or unpacks to another length or checksum than it states),
  * `too-large` (more than 256 MB); or of kind `storage` where this process has no files or memory left, or the file server fails.
  */
 export async function readImage(source: ImageSource, attempts = 3): Promise<Uint8Array> {
@@ -119,10 +120,19 @@ async function readRange(source: ArchiveRange): Promise<Uint8Array> {
   return unpack(source, stored)
 }
 
-/** Inflates the stored bytes of a deflated member; other members are stored as they are. */
+/** Inflates the stored bytes of a deflated member, and compares the checksum where the archive has one. */
 async function unpack(source: ArchiveRange, stored: Uint8Array): Promise<Uint8Array> {
-  if (!source.deflated) return stored
-  const { size } = source.deflated
+  const bytes = source.deflated ? await inflateTo(source, stored, source.deflated.size) : stored
+  if (source.crc32 !== undefined && crc32(bytes) !== source.crc32)
+    throw damagedMemberError(source, 'has not the checksum (CRC-32) that the archive states')
+  return bytes
+}
+
+async function inflateTo(
+  source: ArchiveRange,
+  stored: Uint8Array,
+  size: number,
+): Promise<Uint8Array> {
   const unpacked = await inflate(stored, { maxOutputLength: Math.max(size, 1) }).catch(
     (error: unknown) => {
       throw damagedMemberError(source, `does not unpack to ${size} bytes (${String(error)})`)

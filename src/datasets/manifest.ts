@@ -108,8 +108,23 @@ export async function readManifest(
     requiredText(pathOf(row['image']), `no image in row ${i + 1} of ${file}`),
   )
   const images = await locateImages(base, paths)
+  if (!columns.includes('id')) refuseRepeatedFiles(file, images)
   const found = rowSamples({ columns, rows, file, images, space: rules.space })
   return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns ?? []) }
+}
+
+/** Refuses two spellings of one file's path (`a.jpg` and `./a.jpg`), which would count its image twice. */
+function refuseRepeatedFiles(file: string, images: readonly LocatedImage[]): void {
+  const ids = new Map<string, string>()
+  for (const { id, image } of images) {
+    const other = ids.get(image.file)
+    if (other !== undefined && other !== id)
+      throw inputError(
+        'duplicate-id',
+        `two rows of ${file} name one image: ${other} and ${id}; drop one, or add a column id`,
+      )
+    ids.set(image.file, id)
+  }
 }
 
 /** Lets a column `file_name`, as image folders of the hub and COCO have it, stand for `image` where there is none. */
@@ -130,6 +145,12 @@ const pathOf = (cell: unknown): unknown =>
  * spaces around it.
  */
 async function locateImages(base: string, paths: readonly string[]): Promise<LocatedImage[]> {
+  const broken = paths.find(path => path.includes('\0'))
+  if (broken !== undefined)
+    throw inputError(
+      'bad-path',
+      `the path of an image has a zero byte: ${quoteForMessage(broken)}; save the table again as UTF-8`,
+    )
   const web = paths.find(path => /^(https?|ftp|data):/i.test(path))
   if (web !== undefined)
     throw inputError(

@@ -1,10 +1,10 @@
 import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
-import { GeogapError, inputError, messageOf } from '../lib/errors.ts'
+import { GeogapError, inputError, messageOf, quoteForMessage } from '../lib/errors.ts'
 import { withTempDir } from '../lib/tempDir.ts'
 import { literalPath, parquetRows, query, quoteIdentifier, select } from '../lib/sql.ts'
-import { parseJson } from '../lib/archive/json.ts'
+import { parseJson, repeatedKey } from '../lib/archive/json.ts'
 import { readDelimited } from './delimited.ts'
 import { readEntry } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
@@ -141,7 +141,7 @@ async function readJsonLines(file: string): Promise<RawTable> {
   const lines = (await readUnpacked(file)).split('\n')
   return tableOfRows(
     lines.flatMap((line, i) =>
-      line.trim() === '' ? [] : [jsonRow(parseLooseJson(line), `${file}, line ${i + 1}`)],
+      line.trim() === '' ? [] : [jsonRow(parseRows(line, file), `${file}, line ${i + 1}`)],
     ),
   )
 }
@@ -151,7 +151,7 @@ async function readJsonLines(file: string): Promise<RawTable> {
  * `{"schema", "data"}`; objects one a line are JSON Lines. Errors: bad-json, coco-json.
  */
 async function readJsonTable(file: string): Promise<RawTable> {
-  const content = parseLooseJson(await readUnpacked(file))
+  const content = parseRows(await readUnpacked(file), file)
   const rows = Array.isArray(content) ? content : pandasRows(content)
   if (rows) return tableOfRows(rows.map((row, i) => jsonRow(row, `${file}, item ${i + 1}`)))
   if (content === undefined) return readJsonLines(file)
@@ -219,6 +219,17 @@ function parseLooseJson(text: string): unknown {
         return Number.isSafeInteger(Number(token)) ? token : `"${token}"`
       },
     ),
+  )
+}
+
+/** Parses the JSON of a table. Errors: `duplicate-column` for an object that has a key twice. */
+function parseRows(text: string, file: string): unknown {
+  const content = parseLooseJson(text)
+  const twice = content === undefined ? undefined : repeatedKey(text)
+  if (twice === undefined) return content
+  throw inputError(
+    'duplicate-column',
+    `an object of ${file} has ${quoteForMessage(twice)} twice: keep one, for JSON keeps the last without a word`,
   )
 }
 

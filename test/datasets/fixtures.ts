@@ -1,4 +1,4 @@
-import { deflateRawSync } from 'node:zlib'
+import { crc32, deflateRawSync } from 'node:zlib'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -51,6 +51,7 @@ export interface ZipMember {
   deflate?: boolean
   /** Values to lie with. */
   unpacked?: number
+  crc32?: number
   packed?: number
   flags?: number
   method?: number
@@ -74,6 +75,7 @@ export function makeZip(members: readonly ZipMember[]): Buffer {
     fields.writeUInt16LE(20, 0)
     fields.writeUInt16LE(member.flags ?? 0, 2)
     fields.writeUInt16LE(member.method ?? (member.deflate ? 8 : 0), 4)
+    fields.writeUInt32LE(member.crc32 ?? crc32(body), 10)
     fields.writeUInt32LE(sizes.packed, 14)
     fields.writeUInt32LE(sizes.unpacked, 18)
     fields.writeUInt16LE(name.length, 22)

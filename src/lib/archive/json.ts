@@ -6,3 +6,19 @@ export function parseJson(content: string): unknown {
     return undefined
   }
 }
+
+/** Returns a key that some object of a JSON text has twice, of which parsers keep the last value; undefined if none has. */
+export function repeatedKey(json: string): string | undefined {
+  const open: Set<string>[] = []
+  const tokens = json.matchAll(/"([^"\\]*(?:\\.[^"\\]*)*)"\s*(:?)|[{}]/g)
+  for (const [token, key, colon] of tokens) {
+    if (token === '{') open.push(new Set())
+    else if (token === '}') open.pop()
+    else if (colon === ':') {
+      const known = open.at(-1)
+      if (known?.has(key!)) return key
+      known?.add(key!)
+    }
+  }
+  return undefined
+}

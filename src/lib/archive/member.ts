@@ -3,8 +3,18 @@ import { type GeogapError, quoteForMessage, dataError } from '../errors.ts'
 /** Where an image's bytes are: a file, a byte range of an archive, or a cell of a Parquet file. */
 export type ImageSource =
   | { kind: 'file'; file: string }
-  /** `length` stored bytes at `offset` of a file; `deflated.size` is the unpacked length of a deflated member. */
-  | { kind: 'range'; file: string; offset: number; length: number; deflated?: { size: number } }
+  /**
+   * `length` stored bytes at `offset` of a file; `deflated.size` is the unpacked length of a deflated member, `crc32` what a zip
+   * states of the unpacked bytes.
+   */
+  | {
+      kind: 'range'
+      file: string
+      offset: number
+      length: number
+      deflated?: { size: number }
+      crc32?: number
+    }
   | { kind: 'parquet'; file: string; column: string; row: number }
 
 /** A file of a folder or an archive. */

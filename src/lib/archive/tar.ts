@@ -113,11 +113,11 @@ function readSize(file: string, at: number, header: Buffer): number {
 
 function readExtendedHeader(file: string, type: string, body: Buffer): ExtendedHeader {
   if (type === 'L') return { path: readHeaderText(body, 0, body.length) }
-  return type === 'K' ? {} : readPaxRecords(file, body)
+  return type === 'K' ? {} : readPaxRecords(file, type, body)
 }
 
 /** Reads records `<length> <key>=<value>\n`; the length is in bytes and counts itself. */
-function readPaxRecords(file: string, body: Buffer): ExtendedHeader {
+function readPaxRecords(file: string, type: string, body: Buffer): ExtendedHeader {
   const found: ExtendedHeader = {}
   for (let at = 0; at < body.length && body[at] !== 0;) {
     const space = body.indexOf(0x20, at)
@@ -125,6 +125,13 @@ function readPaxRecords(file: string, body: Buffer): ExtendedHeader {
     if (!Number.isInteger(length) || length <= space - at || at + length > body.length)
       throw archiveError(file, 'broken pax header')
     const [key, ...value] = body.toString('utf8', space + 1, at + length - 1).split('=')
+    if (key!.startsWith('GNU.sparse.'))
+      throw archiveError(
+        file,
+        'a member is sparse, with its holes left out: pack it without --sparse',
+      )
+    if (type === 'g' && (key === 'path' || key === 'size'))
+      throw archiveError(file, `a global pax header gives one ${key} to all members`)
     if (key === 'path') found.path = value.join('=')
     if (key === 'size') found.size = Number(value.join('='))
     at += length

@@ -31,6 +31,8 @@ export interface ZipMember {
   method: number
   flags: number
   isLink: boolean
+  /** CRC-32 of the unpacked bytes. */
+  crc32: number
   /** Bytes in the archive. */
   packedSize: number
   unpackedSize: number
@@ -74,7 +76,14 @@ export async function readZipMembers(
       members.push({
         path,
         bytes: unpackedSize,
-        source: { kind: 'range', file, offset, length: packedSize, ...deflated },
+        source: {
+          kind: 'range',
+          file,
+          offset,
+          length: packedSize,
+          crc32: member.crc32,
+          ...deflated,
+        },
       })
   }
   return refuseDuplicates(file, members)
@@ -181,6 +190,7 @@ function parseMember(source: ZipSource, record: Buffer, maxEnd: number): ZipMemb
     method,
     flags,
     isLink,
+    crc32: record.readUInt32LE(16),
     packedSize: packedSize!,
     unpackedSize: unpackedSize!,
     headerOffset: headerOffset!,

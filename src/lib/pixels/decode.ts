@@ -40,7 +40,8 @@ async function decodeByLibvips(file: Uint8Array, format: ImageFormat): Promise<P
   const sharp = await libvips()
   const bytes = format === 'png' ? withoutTextChunks(file) : file
   const image = sharp(bytes, {
-    failOn: 'truncated',
+    // A strip of a TIFF that cannot be unpacked is an error, and else would be black.
+    failOn: format === 'tiff' ? 'error' : 'truncated',
     limitInputPixels: maxPixels,
     ignoreIcc: true,
     sequentialRead: true,
@@ -145,22 +146,37 @@ function decodeError(cause: unknown): GeogapError {
   return imageError('corrupt', message, cause)
 }
 
-/** Refuses uncompressed YCbCr, which libvips takes for RGB. Errors: `unknown-format`. */
+/** Refuses what libvips reads otherwise than Pillow, or Pillow does not read. Errors: `unknown-format`. */
 function refuseTiffColors(bytes: Uint8Array): void {
-  const isYcc = readTiffTag(bytes, 262) === 6
-  if (isYcc && readTiffTag(bytes, 259) !== 7)
-    throw imageError('unknown-format', 'YCbCr colours in TIFF are not read; convert to sRGB')
+  const color = readTiffTag(bytes, 262)
+  const bits = readTiffTag(bytes, 258)
+  const sampleFormat = readTiffTag(bytes, 339) ?? 1
+  const isGray = (readTiffTag(bytes, 277) ?? 1) === 1
+  const refused =
+    color === 6 && readTiffTag(bytes, 259) !== 7
+      ? 'YCbCr colours'
+      : color === 0 && bits === 16
+        ? '16 bits with white as 0'
+        : (sampleFormat === 2 && bits === 8) || (sampleFormat !== 1 && !isGray)
+          ? `${bits ?? 1} bits of sample format ${sampleFormat}`
+          : undefined
+  if (refused !== undefined)
+    throw imageError('unknown-format', `${refused} in TIFF are not read; convert to sRGB`)
 }
 
-/** Returns a tag of the first directory with a value of 16 bits; undefined for BigTIFF and if it is missing. */
+/** Returns the first 16-bit value of a tag of the first directory; undefined for BigTIFF and if it is missing. */
 function readTiffTag(bytes: Uint8Array, tag: number): number | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const little = bytes[0] === 0x49
   const at = view.getUint32(4, little)
   if (view.getUint16(2, little) !== 42 || at + 2 > bytes.length) return undefined
   const count = view.getUint16(at, little)
-  for (let entry = at + 2; entry < at + 2 + 12 * count && entry + 12 <= bytes.length; entry += 12)
-    if (view.getUint16(entry, little) === tag) return view.getUint16(entry + 8, little)
+  for (let entry = at + 2; entry < at + 2 + 12 * count && entry + 12 <= bytes.length; entry += 12) {
+    if (view.getUint16(entry, little) !== tag) continue
+    const isInline = view.getUint32(entry + 4, little) < 3
+    const value = isInline ? entry + 8 : view.getUint32(entry + 8, little)
+    return value + 2 <= bytes.length ? view.getUint16(value, little) : undefined
+  }
   return undefined
 }
 

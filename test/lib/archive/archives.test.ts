@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { crc32, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { tableCrc32 } from '../../../src/lib/archive/crc32.ts'
 import { readImage } from '../../../src/datasets/images.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { openTree, readEntry } from '../../../src/datasets/tree.ts'
@@ -273,4 +274,35 @@ it('says how to uncompress a tar, also one whose name hides the compression', as
 it('goes by the bytes of an archive, not by its name', async () => {
   const path = save('objectnet.tar', makeZip([{ name: 'images/a.png', content: 'a' }]))
   expect((await (await openTree(path)).list('')).map(entry => entry.path)).toEqual(['images/a.png'])
+})
+
+describe('a zip whose bytes have changed', () => {
+  it.each([false, true])(
+    'fails the image that changed, and no other (deflated: %s)',
+    async deflate => {
+      const members = Object.entries(files).map(([name, content]) => ({ name, content, deflate }))
+      const [, changed] = members
+      const crc = crc32(changed!.content)
+      const damaged = Buffer.from(changed!.content)
+      damaged[500]! ^= 4
+      const zip = makeZip(
+        members.map(one => (one === changed ? { ...one, content: damaged, crc32: crc } : one)),
+      )
+      const { samples } = await openDataset({ name: save(`changed-${deflate}.zip`, zip) })
+      const results = await Promise.allSettled(samples.map(({ image }) => readImage(image)))
+      expect(results.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+        'fulfilled',
+      ])
+      expect(results[1]).toMatchObject({
+        reason: { code: 'damaged-archive', message: expect.stringContaining('CRC-32') as string },
+      })
+    },
+  )
+
+  it('is told by the same checksum with and without the function of Node.js', () => {
+    fc.assert(fc.property(fc.uint8Array(), bytes => tableCrc32(bytes) === crc32(bytes)))
+  })
 })

@@ -123,6 +123,15 @@ describe('decoding as Pillow does', () => {
     expect(await codeOf(makeTiff([1, 1], ycc, { 258: 8, 262: 6, 277: 3 }))).toBe('unknown-format')
   })
 
+  it('refuses TIFF with signed bytes, with 16 bits where white is 0, and in colours of floats', async () => {
+    const refused = [
+      makeTiff([2, 1], new Uint8Array(2), { 258: 8, 262: 1, 277: 1, 339: 2 }),
+      makeTiff([2, 1], new Uint8Array(4), { 258: 16, 262: 0, 277: 1 }),
+      makeTiff([1, 1], new Uint8Array(12), { 258: 32, 262: 2, 277: 3, 339: 3 }),
+    ]
+    expect(await Promise.all(refused.map(codeOf))).toEqual(refused.map(() => 'unknown-format'))
+  })
+
   it.each([
     ['keeps the colour of transparent pixels', {}, [1, 2, 0, 3, 1, 2]],
     [
@@ -217,6 +226,24 @@ describe('formats', () => {
     expect(['unknown-format', 'truncated', 'corrupt']).toContain(
       await codeOf(Buffer.from(text, 'latin1')),
     )
+  })
+})
+
+describe('damage is no picture', () => {
+  const data = Uint8Array.from({ length: 3 * 60 * 40 }, (_, i) => (i * i) % 251)
+  const image = sharp(data, { raw: { width: 60, height: 40, channels: 3 } })
+
+  it('in a palette of a PNG', async () => {
+    const png = await image.clone().png({ palette: true }).toBuffer()
+    png[png.indexOf('PLTE') + 9]! ^= 1
+    expect(await codeOf(png)).toBe('corrupt')
+  })
+
+  it('in a strip of a TIFF', async () => {
+    const tiff = await image.clone().tiff({ compression: 'deflate' }).toBuffer()
+    expect(await codeOf(tiff)).toBe('60 x 40')
+    tiff[200]! ^= 16
+    expect(await codeOf(tiff)).toBe('corrupt')
   })
 })
 
