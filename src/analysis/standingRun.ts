@@ -111,7 +111,7 @@ export async function readReference(
   const { reference, geographic } = datasetRoles(run)
   const hasReference = measures.some(({ values }) => values.has(referenceBenchmark))
   const axis = reference ?? (hasReference ? null : (geographic[0] ?? null))
-  const benchmark = axis === null ? referenceBenchmark : publishedName(axis)
+  const benchmark = axis === null ? referenceBenchmark : measureName(run, axis)
   if (!measures.some(({ values }) => values.has(benchmark)))
     throw inputError(
       'no-reference',
@@ -161,6 +161,14 @@ interface MeasuredResults {
   modes: string[]
 }
 
+/** Returns the name of a data set's accuracy: the benchmark's where it is one, and not for images with classes of their own. */
+const measureName = ({ entries }: Pick<Run, 'entries'>, dataset: string): string =>
+  entries.some(
+    ({ identity }) => identity.dataset === dataset && identity.labelMap.startsWith('own '),
+  )
+    ? dataset
+    : publishedName(dataset)
+
 /**
  * Measures accuracies, accuracies by place and disparities of every model, with one preprocessing (native if the run has it).
  * An imported accuracy is used if the model has no measured one on the benchmark.
@@ -192,7 +200,7 @@ async function measureResults(
     if (value !== null) valuesOf(model).set(measure, value)
   }
   for (const { model, dataset, top1 } of run.accuracy({ preprocessing }))
-    set(model, publishedName(dataset), top1)
+    set(model, measureName(run, dataset), top1)
   for (const dataset of datasetRoles(run).geographic) {
     const by = placeColumn(run, dataset)!
     for (const row of run.accuracy({ by, dataset, preprocessing }))

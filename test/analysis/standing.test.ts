@@ -224,6 +224,19 @@ describe('runs and packs', () => {
     expect(await readFile(file, 'utf8')).toContain('from the trend')
   }, 60_000)
 
+  it('never takes images with classes of their own for the benchmark that their name resembles', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'geogap-own-names-'))
+    for (const [i, right] of [40, 50, 60, 70, 80].entries()) {
+      const own = { model: `model ${i}`, labelMap: 'own 1' }
+      await store(dir, plain(right), { ...own, dataset: 'standard', content: '3'.repeat(64) })
+      await store(dir, plain(right - i), { ...own, dataset: 'sketch', content: '4'.repeat(64) })
+    }
+    const [placed] = await runStandings(dir, { against: dir, models: ['model 3'] })
+    const names = placed!.measureStandings.map(({ measure }) => measure)
+    await rm(dir, { recursive: true })
+    expect(names.join()).toMatch(/^(sketch|standard)$/)
+  })
+
   it('says beside published facts that no measured pack exists', async () => {
     const { code, stdout } = await geogap(['place', folder, '--models', 'model 3'])
     expect(code).toBe(0)

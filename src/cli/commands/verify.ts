@@ -1,4 +1,4 @@
-import { GeogapError, inputError } from '../../lib/errors.ts'
+import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { jsonText } from '../../lib/table/text.ts'
 import { findModelName } from '../../models/findModelName.ts'
 import { type ModelSpec } from '../../models/spec.ts'
@@ -61,7 +61,17 @@ async function selectSpecs(
   const stored = await modelsToVerify(dir)
   const asked = names.flatMap(name => list(name, '--model'))
   const models = await selectModels(asked.map(name => findStoredName(name, stored) ?? name))
-  return (await resolveModels({ models, datasets: [], ...(weights && { weights }) })).specs
+  try {
+    return (await resolveModels({ models, datasets: [], ...(weights && { weights }) })).specs
+  } catch (error) {
+    if (!(error instanceof GeogapError) || error.code !== 'unknown-model') throw error
+    const own = models.filter(name => stored.includes(name))
+    if (own.length === 0) throw unknownNameError('model', models.join(', '), stored)
+    throw inputError(
+      'unknown-model',
+      `${own.join(', ')} is no model of the catalogue: give the file or repository that was evaluated, --model FILE`,
+    )
+  }
 }
 
 /** Returns the full name of a model with results; undefined if none has this name, as for a file or a repository. */
