@@ -181,7 +181,7 @@ const splitWords: readonly (readonly [string, readonly string[]])[] = [
 ]
 
 /** The usual names of splits by the words that stand for them. */
-export const standardSplits: ReadonlyMap<string, string> = new Map(
+const standardSplits: ReadonlyMap<string, string> = new Map(
   splitWords.flatMap(([name, words]) => words.map(word => [word, name] as const)),
 )
 
