@@ -76,7 +76,10 @@ async function store(out: string, result: StoredResult): Promise<void> {
   const outcomes = emptyPredictions(model, items.length)
   for (const [i, hit] of correct.entries()) {
     if (hit === null) outcomes.status[i] = 'corrupt'
-    else outcomes.top5.set([hit ? 1 : 2, hit ? 2 : 1], i * 5)
+    else {
+      outcomes.top5.set([hit ? 1 : 2, hit ? 2 : 1], i * 5)
+      outcomes.probabilities.set([0, 0], i * 5)
+    }
     outcomes.rank[i] = hit === null ? 0 : hit ? 1 : 2
   }
   const note: Dataset = {
