@@ -223,7 +223,7 @@ function yearFinding(rows: readonly RobustnessRow[], regions: readonly string[])
     return slope === null || p === null ? [] : [{ region, slope, interval, p }]
   })
   const [, best] = endsBy(trends, ({ p }) => p)
-  if (!best || best.p >= 0.05 / trends.length)
+  if (trends.length === 0 || best.p >= 0.05 / trends.length)
     return `No trend of accuracy beyond the line with the year is clear (${countText(countModels(rows), 'model')})`
   return `Accuracy beyond the line ${best.slope > 0 ? 'grows' : 'shrinks'} with the year in ${best.region}: ${slopeText(best)} points a year`
 }

@@ -112,9 +112,8 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     for (const width of [390, 1440]) {
       const [page] = await opened(width)
       await page.goto(pathToFileURL(file).href)
-      expect(
-        (await page.evaluate('document.documentElement.scrollHeight / 900')) as number,
-      ).toBeLessThanOrEqual(12)
+      const screens = await page.evaluate<number>('document.documentElement.scrollHeight / 900')
+      expect(screens).toBeLessThanOrEqual(12)
       await page.context().close()
     }
   })
