@@ -22,8 +22,8 @@ import { changeClusterings } from '../src/analysis/compare.ts'
 import { independentImages } from '../src/metrics/designEffect.ts'
 import { type PairedCounts } from '../src/analysis/imagePairs.ts'
 import { meanRows, partRows } from './coverageParts.ts'
-import { shrunkenRows, valueRows } from './coverageValues.ts'
-import { percent, Tally } from './coverageTally.ts'
+import { shrunkenHead, shrunkenRows, valueRows } from './coverageValues.ts'
+import { percent, tableText, Tally } from './coverageTally.ts'
 import { flipped, gateFails } from './coverageGate.ts'
 import {
   betaChance,
@@ -368,22 +368,8 @@ const kinds: Record<string, { head: string[]; rows: Rows }> = {
     rows: meanRows,
   },
   values: { head: ['groups and their true means', 'mean', "Student's t"], rows: valueRows },
-  shrunken: {
-    head: [
-      'cells and their true accuracies',
-      'shrunken',
-      'each alone',
-      'worst cell, shrunken',
-      'worst cell, alone',
-    ],
-    rows: shrunkenRows,
-  },
+  shrunken: { head: shrunkenHead, rows: shrunkenRows },
 }
-
-const tableText = (head: readonly string[], rows: readonly string[][]): string =>
-  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
-    .map(cells => `| ${cells.join(' | ')} |`)
-    .join('\n')
 
 async function main(): Promise<void> {
   const { values } = parseArgs({

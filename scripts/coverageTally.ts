@@ -28,3 +28,9 @@ export class Tally {
 }
 
 export const percent = (share: number): string => `${(100 * share).toFixed(1)} %`
+
+/** Returns a table in Markdown. */
+export const tableText = (head: readonly string[], rows: readonly string[][]): string =>
+  [head, head.map((_, i) => (i === 0 ? '---' : '---:')), ...rows]
+    .map(cells => `| ${cells.join(' | ')} |`)
+    .join('\n')

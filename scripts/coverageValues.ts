@@ -91,6 +91,15 @@ function studentInterval(homes: readonly { n: number; top1: number }[]): Interva
   return [center - half, center + half]
 }
 
+/** Column names of the table of shrunken accuracies. */
+export const shrunkenHead = [
+  'cells and their true accuracies',
+  'shrunken',
+  'each alone',
+  'worst cell, shrunken',
+  'worst cell, alone',
+]
+
 /** Rows of coverage of means of values, of a quarter of the samples: as geogap gives them, and by Student's t. */
 export const valueRows = (samples: number): string[][] =>
   valueWorlds.map(world => {
