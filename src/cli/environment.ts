@@ -106,7 +106,7 @@ async function checkDeviceInstalled(device: Device): Promise<EnvironmentCheck> {
 
 /** A PNG of one white pixel. */
 const whitePixelPng =
-  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGP4DwABAQEAsGSU7QAAAABJRU5ErkJggg=='
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR42mP4DwABAQEAHLCMmQAAAABJRU5ErkJggg=='
 
 async function decodeTestImage(): Promise<string> {
   const { decodeImage } = await import('../lib/pixels/decode.ts')

@@ -23,16 +23,16 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** The newest rows of `out` by id, and their keys; probabilities apart. */
+/** The newest rows of `out` by id, and their keys; probabilities apart, that of the accepted classes first. */
 async function rowsOf(out: string) {
   const { entries } = await readCurrentResults(out)
   const files = entries.flatMap(shardPaths)
   const rows = await query(
-    'SELECT * EXCLUDE (probabilities, labels, top5), to_json([labels, top5])::VARCHAR AS lists FROM read_parquet($1) ORDER BY id',
+    'SELECT * EXCLUDE (probabilities, target_probability, labels, top5), to_json([labels, top5])::VARCHAR AS lists FROM read_parquet($1) ORDER BY id',
     [files],
   )
   const probabilities = await query<{ list: string }>(
-    'SELECT to_json(probabilities)::VARCHAR AS list FROM read_parquet($1) ORDER BY id',
+    'SELECT to_json([target_probability] || probabilities)::VARCHAR AS list FROM read_parquet($1) ORDER BY id',
     [files],
   )
   return {
