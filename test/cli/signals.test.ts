@@ -18,7 +18,8 @@ import {
   until,
 } from '../helpers/evaluation.ts'
 
-const count = 480
+// Half of the images are left when the first shard is stored: time enough for a signal on a busy machine.
+const count = 800
 let folder: string
 let args: (out: string) => string[]
 let whole: string[]
