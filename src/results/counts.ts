@@ -224,43 +224,50 @@ export async function countTables(
   entries: readonly StoredEvaluation[],
   columns: readonly ComputedColumn[],
 ): Promise<SumTable[]> {
-  const selected = columns.map(({ sql }, i) => `${sql} AS g${i}`)
-  const question = JSON.stringify([selected, countSql])
-  const tables = await answerFromKept(entries, [question], async open =>
-    (await queryCounts(open, selected)).map(table => [table]),
+  const sql = countsQuery(columns)
+  const tables = await answerFromKept(entries, [sql], async open =>
+    (await queryCounts(open, { sql, width: columns.length })).map(table => [table]),
   )
   return tables.map(([table]) => table!)
 }
 
-/** Counts evaluations by the columns of a SELECT list, in their order. */
-async function queryCounts(
-  entries: readonly StoredEvaluation[],
-  selected: readonly string[],
-): Promise<SumTable[]> {
-  const groupColumns = selected.map((_, i) => `g${i}`)
+/**
+ * Returns the SQL of the counts by columns. One row has the counts of one class and combination of group values in all evaluations:
+ * texts are decoded once.
+ */
+function countsQuery(columns: readonly ComputedColumn[]): string {
+  const selected = columns.map(({ sql }, i) => `${sql} AS g${i}`)
+  const groupColumns = columns.map((_, i) => `g${i}`)
   const counts = Object.values(countSql).map((sql, i) => `${sql}::DOUBLE AS c${i}`)
   const countColumns = counts.map((_, i) => `c${i}`)
-  // One row has the counts of one class and combination of group values in all evaluations: texts are decoded once.
-  const found = await queryColumns(
-    `SELECT ${groupColumns.join(', ')}, flatten(list([${['entry', ...countColumns].join(', ')}]))
+  return `SELECT ${groupColumns.join(', ')}, flatten(list([${['entry', ...countColumns].join(', ')}]))
      FROM (SELECT ${selected.join(', ')}, list_position($2, ${entryFolderSql})::DOUBLE AS entry, ${counts.join(', ')}
        FROM ${namedRows()} GROUP BY ${[...groupColumns, 'entry'].map((_, i) => i + 1).join(', ')})
-     GROUP BY ALL ORDER BY ALL`,
-    [entries.flatMap(shardPaths), entries.map(({ folder }) => basename(folder))],
-  )
+     GROUP BY ALL ORDER BY ALL`
+}
+
+/** Counts evaluations by the SQL of `countsQuery` for `width` columns. */
+async function queryCounts(
+  entries: readonly StoredEvaluation[],
+  { sql, width }: { sql: string; width: number },
+): Promise<SumTable[]> {
+  const found = await queryColumns(sql, [
+    entries.flatMap(shardPaths),
+    entries.map(({ folder }) => basename(folder)),
+  ])
   const values = found.slice(0, -1) as GroupValue[][]
   const lists = (found.at(-1) ?? []) as (number | null)[][]
   const rows = entries.map((): number[] => [])
-  const sums = entries.map(() => counts.map((): (number | null)[] => []))
+  const sums = entries.map(() => countNames.map((): (number | null)[] => []))
   for (const [row, list] of lists.entries())
-    for (let at = 0; at < list.length; at += 1 + counts.length) {
+    for (let at = 0; at < list.length; at += 1 + countNames.length) {
       const position = list[at]! - 1
       rows[position]!.push(row)
       for (const [c, column] of sums[position]!.entries()) column.push(list[at + 1 + c]!)
     }
   const keysOf = memoize((key: string) => {
     const own = key === '' ? [] : key.split(' ').map(Number)
-    return selected.map((_, c) => own.map(row => values[c]![row]!))
+    return Array.from({ length: width }, (_, c) => own.map(row => values[c]![row]!))
   })
   return entries.map((_, i) => ({ keys: keysOf(rows[i]!.join(' ')), sums: sums[i]! }))
 }

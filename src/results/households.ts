@@ -190,29 +190,23 @@ function householdTables(
   entries: readonly StoredEvaluation[],
   { columns, sets }: HouseholdQuestion,
 ): Promise<SumTable[][]> {
-  const households = [clusterSql(entries[0]!), knownSql(entries[0]!)]
-  const questions = sets.map(by =>
-    JSON.stringify([by.map(name => columns.get(name)), households, householdSumSql]),
-  )
+  const questions = sets.map(by => {
+    const own = new Map(by.map(name => [name, columns.get(name)!]))
+    return householdsQuery(entries[0]!, { columns: own, sets: [by] })
+  })
   return answerFromKept(entries, questions, open => queryHouseholds(open, { columns, sets }))
 }
 
-async function queryHouseholds(
-  entries: readonly StoredEvaluation[],
-  { columns, sets }: HouseholdQuestion,
-): Promise<SumTable[][]> {
+/** Returns the SQL of the sums over the households of groups, for evaluations with the columns of `entry`. */
+function householdsQuery(entry: StoredEvaluation, { columns, sets }: HouseholdQuestion): string {
   const names = [...columns.keys()]
   const aliases = names.map((_, i) => `g${i}`)
   const setSql = (by: readonly string[]): string =>
     `(${['entry', 'household', ...by.map(name => aliases[names.indexOf(name)]!)].join(', ')})`
-  // The bit of a column is set where it is not among those that rows are grouped by; the first column has the highest bit.
-  const maskOf = (by: readonly string[]): number =>
-    names.reduce((mask, name) => 2 * mask + (by.includes(name) ? 0 : 1), 0)
   const mask = aliases.length === 0 ? '0' : `GROUPING(${aliases.join(', ')})`
-  const [folders = [], masks, ...found] = (await queryColumns(
-    `WITH images AS (
+  return `WITH images AS (
        SELECT ${[`${entryFolderSql} AS entry`, ...aliases.map((alias, i) => `${columns.get(names[i]!)!} AS ${alias}`)].join(', ')},
-         ${clusterSql(entries[0]!)} AS household, ${knownSql(entries[0]!)} AS known, correct1
+         ${clusterSql(entry)} AS household, ${knownSql(entry)} AS known, correct1
        FROM ${namedRows()} WHERE correct1 IS NOT NULL),
      households AS (
        SELECT ${['entry', ...aliases].join(', ')}, ${mask} AS mask, bool_or(known) AS known,
@@ -223,7 +217,19 @@ async function queryHouseholds(
      )
        .map(sql => `${sql}::DOUBLE`)
        .join(', ')}
-     FROM households GROUP BY ${['entry', 'mask', ...aliases].join(', ')} ORDER BY ALL`,
+     FROM households GROUP BY ${['entry', 'mask', ...aliases].join(', ')} ORDER BY ALL`
+}
+
+async function queryHouseholds(
+  entries: readonly StoredEvaluation[],
+  { columns, sets }: HouseholdQuestion,
+): Promise<SumTable[][]> {
+  const names = [...columns.keys()]
+  // The bit of a column is set where it is not among those that rows are grouped by; the first column has the highest bit.
+  const maskOf = (by: readonly string[]): number =>
+    names.reduce((mask, name) => 2 * mask + (by.includes(name) ? 0 : 1), 0)
+  const [folders = [], masks, ...found] = (await queryColumns(
+    householdsQuery(entries[0]!, { columns, sets }),
     [entries.flatMap(shardPaths)],
   )) as [string[]?, number[]?, ...GroupValue[][]]
   const rows = groupByKey([...folders.keys()], row => `${masks![row]!} ${folders[row]!}`)

@@ -27,10 +27,10 @@ export const keptCountsName = 'counts.kept'
 /** Rows up to which a table is kept: one with a row for nearly every image would be as large as the shards. */
 const maxRows = 100_000
 
-/** Answers in a file, the newest of them: whoever asks by ever other columns must not fill the disk. */
+/** Largest number of answers in a file, which are the newest ones, so that questions by ever more columns do not fill the disk. */
 const maxAnswers = 64
 
-/** Bytes of an unpacked answer up to which one is believed. */
+/** Largest size of an unpacked part of an answer in bytes; a larger one is not read. */
 const maxAnswerBytes = 64 * 2 ** 20
 
 const keptHeader = z.object({
@@ -58,8 +58,9 @@ interface PackedAnswer {
 }
 
 /**
- * Returns for each evaluation the answer to each question, a text that says what is asked. What is not kept is computed by `count`
- * for all evaluations that lack an answer together, and kept where the folder can be written and the evaluation is complete.
+ * Returns for each evaluation the answer to each question. A question is the whole SQL that answers it: a later version that counts
+ * in another way must ask another question. What is not kept is computed by `count` for all evaluations that lack an answer
+ * together, and kept where the folder can be written and the evaluation is complete.
  */
 export async function answerFromKept(
   entries: readonly StoredEvaluation[],
@@ -182,7 +183,7 @@ const isTable = ({ keys, sums }: SumTable): boolean =>
   [...keys, ...sums].every(list => list.length === sums[0]?.length) &&
   sums.every(list => isColumn(list, isSum))
 
-/** Keeps answers beside those that are kept. A folder that cannot be written goes without. */
+/** Adds answers to those that are kept; does nothing in a folder that cannot be written. */
 async function keepAnswers(
   entry: StoredEvaluation,
   shards: ShardStates,

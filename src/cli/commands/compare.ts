@@ -1,7 +1,7 @@
 import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { type EvaluationComparison } from '../../analysis/compare.ts'
 import { jsonText, shellWord } from '../../lib/table/text.ts'
-import { defineCommand, pick } from './command.ts'
+import { defineCommand } from './command.ts'
 import {
   arrangeOptions,
   excludeOption,
@@ -46,7 +46,7 @@ export const command = defineCommand({
   run: async ({ first, second, ...options }) => {
     const { chooseEvaluationPairs } = await import('../../analysis/evaluationPairs.ts')
     const { compareEvaluations } = await import('../../analysis/compareRun.ts')
-    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
+    const { answersText } = await import('../print/answer.ts')
     const { comparisonAnswer, comparisonSentence } = await import('../print/compare.ts')
     const sides = await chooseEvaluationPairs(first, second, options).catch((error: unknown) => {
       throw second === undefined ? error : withModelsHint(error, first, second)
@@ -79,13 +79,9 @@ export const command = defineCommand({
       options.json
         ? jsonText(comparisons.map(each => ({ sentence: comparisonSentence(each), ...each })))
         : answersText(
-            comparisons.map(each =>
-              arrangeAnswer(
-                comparisonAnswer(each, comparisons),
-                pick(options, ['columns', 'sort']),
-              ),
-            ),
+            comparisons.map(each => comparisonAnswer(each, comparisons)),
             options.format,
+            options,
           ),
     )
   },

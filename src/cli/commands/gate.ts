@@ -1,5 +1,5 @@
 import { jsonText } from '../../lib/table/text.ts'
-import { defineCommand, pick } from './command.ts'
+import { defineCommand } from './command.ts'
 import {
   arrangeOptions,
   excludeOption,
@@ -40,16 +40,13 @@ export const command = defineCommand({
   examples: ['geogap gate results --baseline main-results --by country --junit gate.xml'],
   run: async ({ run, junit, format, ...options }) => {
     const { judgeEvaluations } = await import('../../analysis/gateRun.ts')
-    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
+    const { answersText } = await import('../print/answer.ts')
     const { gateAnswer, gateJunit, gateSentence } = await import('../print/gate.ts')
     const result = await judgeEvaluations(run, options)
     process.stdout.write(
       format === 'json'
         ? jsonText({ sentence: gateSentence(result), ...result })
-        : answersText(
-            [arrangeAnswer(gateAnswer(result), pick(options, ['columns', 'sort']))],
-            format,
-          ),
+        : answersText([gateAnswer(result)], format, options),
     )
     if (junit !== undefined) {
       const { writeOutput } = await import('../../lib/files.ts')

@@ -1,5 +1,5 @@
 import { jsonText } from '../../lib/table/text.ts'
-import { defineCommand, pick } from './command.ts'
+import { defineCommand } from './command.ts'
 import { arrangeOptions, excludeOption, formatOption, minNOption } from './options.ts'
 
 export const command = defineCommand({
@@ -24,10 +24,7 @@ export const command = defineCommand({
     const { historyAnswer, historyTable } = await import('../print/history.ts')
     const { tablesJson } = await import('../../lib/table/write.ts')
     const history = await readHistory(dirs, options)
-    const answer = arrangeAnswer(
-      historyAnswer(history, options.minN, name),
-      pick(options, ['columns', 'sort']),
-    )
+    const answer = arrangeAnswer(historyAnswer(history, options.minN, name), options)
     process.stdout.write(
       format === 'json'
         ? jsonText(tablesJson([historyTable(answer)]))

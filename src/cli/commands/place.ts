@@ -1,6 +1,6 @@
 import { inputError } from '../../lib/errors.ts'
 import { type Standing } from '../../analysis/standing.ts'
-import { defineCommand, pick } from './command.ts'
+import { defineCommand } from './command.ts'
 import {
   arrangeOptions,
   excludeOption,
@@ -33,15 +33,10 @@ export const command = defineCommand({
   examples: ['geogap place results --against published --figure place.svg'],
   run: async ({ run, format, figure, ...options }) => {
     const { runStandings } = await import('../../analysis/standingRun.ts')
-    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
+    const { answersText } = await import('../print/answer.ts')
     const { standingsAnswer } = await import('../print/standing.ts')
     const placed = await runStandings(run, options)
-    process.stdout.write(
-      answersText(
-        [arrangeAnswer(standingsAnswer(placed), pick(options, ['columns', 'sort']))],
-        format,
-      ),
-    )
+    process.stdout.write(answersText([standingsAnswer(placed)], format, options))
     if (figure !== undefined) await draw(placed, figure)
   },
 })

@@ -1,4 +1,4 @@
-import { defineCommand, pick } from './command.ts'
+import { defineCommand } from './command.ts'
 import { arrangeOptions, datasetOptions, datasetSpecOf, formatOption } from './options.ts'
 import { list, share } from './parsers.ts'
 
@@ -26,14 +26,9 @@ export const command = defineCommand({
   examples: ['geogap power geode --data data'],
   run: async ({ dataset: name, ...options }) => {
     const { readDatasetPower } = await import('../../analysis/power.ts')
-    const { answersText, arrangeAnswer } = await import('../print/answer.ts')
+    const { answersText } = await import('../print/answer.ts')
     const { powerAnswer } = await import('../print/power.ts')
     const rows = await readDatasetPower({ name, ...datasetSpecOf(options) }, options.by, options)
-    process.stdout.write(
-      answersText(
-        [arrangeAnswer(powerAnswer(rows, options), pick(options, ['columns', 'sort']))],
-        options.format,
-      ),
-    )
+    process.stdout.write(answersText([powerAnswer(rows, options)], options.format, options))
   },
 })

@@ -37,9 +37,14 @@ export function arrangeAnswer<Row>(answer: Answer<Row>, asked: TableArrangement)
 
 /**
  * Returns the answers as text. Text and Markdown have sentence, table and notes of each answer; CSV, JSON and LaTeX have one
- * table with the rows of all answers.
+ * table with the rows of all answers. `asked` is for the table of each answer.
  */
-export function answersText<Row>(answers: readonly Answer<Row>[], format: TableFormat): string {
+export function answersText<Row>(
+  given: readonly Answer<Row>[],
+  format: TableFormat,
+  asked: TableArrangement = {},
+): string {
+  const answers = given.map(answer => arrangeAnswer(answer, asked))
   if (format === 'text' || format === 'markdown')
     return answers.map(answer => answerText(answer, format)).join('\n')
   const rows = answers.flatMap(answer => answer.rows)
