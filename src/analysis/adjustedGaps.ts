@@ -5,7 +5,7 @@ import { disparity, splitBySize } from '../metrics/disparity.ts'
 import { gapParts, type GapParts, type StratumCounts } from '../metrics/gapParts.ts'
 import { incomeControlled, type IncomeClusterCounts } from '../metrics/incomeControlled.ts'
 import { incomeSlopes, type IncomePoint } from '../metrics/incomeSlopes.ts'
-import { type Estimate, type Interval } from '../metrics/intervals.ts'
+import { type Estimate, excludesZero, type Interval } from '../metrics/intervals.ts'
 import { shrunkenShares } from '../metrics/shrinkage.ts'
 import { groupList, pointsText } from '../lib/table/text.ts'
 import { countByHousehold } from '../results/households.ts'
@@ -171,8 +171,7 @@ function gapSentence(
 function leftText({ interval, reason }: Estimate): string {
   if (interval === null) return reason ?? 'no interval'
   const range = `95 % interval ${interval.map(pointsText).join(' to ')}`
-  const isShown = interval[0] > 0 || interval[1] < 0
-  return isShown
+  return excludesZero(interval)
     ? `a gap is shown at an equal mix (${range})`
     : `a gap is not shown at an equal mix (${range})`
 }
@@ -182,7 +181,7 @@ function simpsonText({ gap, left, ahead }: Pick<GapParts, 'gap' | 'left' | 'ahea
   if (gap.value === null || left.value === null || gap.value * left.value >= 0) return ''
   const [first, second] = gap.value > 0 ? ahead : ([ahead[1], ahead[0]] as const)
   if (second <= first) return ''
-  const isShown = left.interval !== null && left.interval[0] * left.interval[1] > 0
+  const isShown = left.interval !== null && excludesZero(left.interval)
   return `; the comparison turns around: who is ahead overall is behind in ${second} of ${first + second} kinds of images${isShown ? '' : ', which may be chance'}`
 }
 

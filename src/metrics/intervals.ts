@@ -5,6 +5,9 @@ import { binomialCdf, normalQuantile, rootBetween, tQuantile } from './distribut
 /** The lower and upper end of an interval. */
 export type Interval = readonly [low: number, high: number]
 
+/** Whether 0 lies outside an interval: whether it shows the sign of the value. */
+export const excludesZero = ([low, high]: Interval): boolean => low > 0 || high < 0
+
 interface ShareCounts {
   hits: number
   n: number

@@ -1,7 +1,7 @@
 /** Says progress in words, as far as the intervals bear it. */
 import { countText } from '../../lib/table/text.ts'
 import { endsText, signedText } from '../../lib/table/values.ts'
-import { type Interval } from '../../metrics/intervals.ts'
+import { excludesZero, type Interval } from '../../metrics/intervals.ts'
 import { type ProgressRate } from '../../metrics/progress.ts'
 import {
   headlinePairs,
@@ -47,7 +47,7 @@ function outcomeText({ geographic, gap }: ProgressPair, { axis }: Axes): string 
   const size = `${signedText(gap.difference!, 2)}${axis === 'linear' ? ' points' : ''}`
   if (difference === null)
     return `; whether the two differ cannot be told (${reason ?? 'there is no interval'})`
-  if (difference[0] <= 0 && difference[1] >= 0)
+  if (!excludesZero(difference))
     return `; whether the two differ cannot be told from ${models} (a gap of ${size}, ${rangeText(difference, 2)})`
   if (difference[1] < 0)
     return `: faster on ${geographic.title} (a gap of ${size}, ${rangeText(difference, 2)}; ${models})`

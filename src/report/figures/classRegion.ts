@@ -68,10 +68,8 @@ function classTitle(
   name: string,
 ): string | null {
   const own = largeCells(cells).filter(({ row }) => row === name)
-  const places = own.map(cell => ({ place: cell.column, n: cell.n, cell }))
   const lead = shrunkenLeadText(
-    places,
-    new Map(places.map(place => [place, shrunken.get(place.cell)!])),
+    own.map(cell => ({ place: cell.column, n: cell.n, accuracy: shrunken.get(cell)! })),
   )
   return lead && `${upperFirst(labelName(name))}: ${lead}`
 }

@@ -1,9 +1,15 @@
 /** Findings in words for the titles of figures, each with its interval or its numbers of images. */
-import { differenceInterval } from '../../metrics/intervals.ts'
+import { differenceInterval, excludesZero, type Interval } from '../../metrics/intervals.ts'
 import { type Line } from '../../metrics/regression.ts'
 import { shrunkenShares } from '../../metrics/shrinkage.ts'
 import { upperFirst } from '../../lib/table/text.ts'
-import { endsText, signedText } from '../../lib/table/values.ts'
+import {
+  endsText,
+  intervalText,
+  percentValue,
+  range95,
+  signedText,
+} from '../../lib/table/values.ts'
 
 /** A place and a model's accuracy there, in percent, with its 95 % interval. */
 export interface RankedPlace {
@@ -23,31 +29,43 @@ const maxRankedPlaces = 8
  */
 export function leadText(places: readonly RankedPlace[], where: string): string | null {
   if (places.length < 2) return null
-  if (places.length > maxRankedPlaces)
-    return `${upperFirst(shrunkenLeadText(places, shrunkenAccuracies(places))!)} ${where}`
+  if (places.length > maxRankedPlaces) {
+    const shrunken = shrunkenAccuracies(places)
+    const ranked = places.map(place => ({ ...place, accuracy: shrunken.get(place)! }))
+    return `${upperFirst(shrunkenLeadText(ranked)!)} ${where}`
+  }
   const [best, worst] = endsBy(places, ({ accuracy }) => accuracy)
   const difference = differenceText(best.accuracy - worst.accuracy)
   if (best.low === best.high || worst.low === worst.high)
     return `${best.place} leads ${worst.place} by ${difference} ${where}`
-  const [low, high] = differenceInterval(
+  const interval = differenceInterval(
     { value: best.accuracy, interval: [best.low, best.high] },
     { value: worst.accuracy, interval: [worst.low, worst.high] },
   )
-  const range = `(${endsText([low, high], 1)})`
-  return low > 0
-    ? `${best.place} leads ${worst.place} by ${difference} ${range} ${where}`
-    : `${best.place} and ${worst.place} differ by ${difference} ${range} ${where}, which may be chance`
+  const by = `by ${difference} (${endsText(interval, 1)}) ${where}`
+  return excludesZero(interval)
+    ? `${best.place} leads ${worst.place} ${by}`
+    : `${best.place} and ${worst.place} differ ${by}${chanceText(interval)}`
 }
 
-/** Returns `Spain leads Ghana by about 12 points after shrinkage (n = 40 and 32)`; null with fewer than two places. */
-export function shrunkenLeadText<Cell extends { place: string; n: number }>(
-  cells: readonly Cell[],
-  shrunken: ReadonlyMap<Cell, number>,
+/** Returns the note that explains `leadText` of these places. */
+export const leadNote = (places: readonly RankedPlace[]): string =>
+  places.length > maxRankedPlaces ? shrinkageNote : titleIntervalNote
+
+/** Returns `Kenya: 53.2 % (50.1 to 56.3) on GeoDE`, what is said of a place that is alone. */
+export const placeText = ({ place, ...row }: RankedPlace, where: string): string =>
+  `${place}: ${percentValue(row.accuracy)} (${range95(row)}) ${where}`
+
+/**
+ * Returns `Spain leads Ghana by about 12 points after shrinkage (n = 40 and 32)`, the finding on places with shrunken accuracies;
+ * null with fewer than two.
+ */
+export function shrunkenLeadText(
+  places: readonly Pick<RankedPlace, 'place' | 'n' | 'accuracy'>[],
 ): string | null {
-  const known = cells.filter(cell => shrunken.has(cell))
-  if (known.length < 2) return null
-  const [best, worst] = endsBy(known, cell => shrunken.get(cell)!)
-  const difference = Math.round(shrunken.get(best)! - shrunken.get(worst)!)
+  if (places.length < 2) return null
+  const [best, worst] = endsBy(places, ({ accuracy }) => accuracy)
+  const difference = Math.round(best.accuracy - worst.accuracy)
   const counts = [best, worst].map(({ n }) => n.toLocaleString('en-US')).join(' and ')
   return difference <= 1
     ? 'at most one point of difference is left after shrinkage'
@@ -78,6 +96,14 @@ export const slopeText = ({
   interval,
 }: Pick<Line, 'interval'> & { slope: number }): string =>
   `${signedText(slope, 2)} (${interval === null ? 'no interval' : endsText(interval, 2)})`
+
+/** Returns ` (33.1 to 40.2)`; empty without an interval. */
+export const rangeText = (row: { low: number | null; high: number | null }): string =>
+  row.low === null ? '' : ` (${intervalText(row, 1)})`
+
+/** Returns `, which may be chance` where 0 lies in an interval. */
+export const chanceText = (interval: Interval | null): string =>
+  interval === null || excludesZero(interval) ? '' : ', which may be chance'
 
 /** Returns `12.3 points`. */
 export const differenceText = (points: number): string => `${signedText(points, 1)} points`

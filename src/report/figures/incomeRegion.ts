@@ -3,7 +3,7 @@ import { placesByAccuracy } from './classRegion.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
-import { leadText, titleIntervalNote } from './findings.ts'
+import { leadNote, leadText, type RankedPlace } from './findings.ts'
 import { heatSpec } from './heatMap.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { benchmarkNameOf, placeColumn } from '../../analysis/datasetRoles.ts'
@@ -38,17 +38,16 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   )
     return null
   const name = results.titleOf(dataset)
+  const groups = largeIncomeGroups(results, { dataset, model, income })
   return {
     id: figureId('income-region', name),
-    title:
-      incomeTitle(results, { dataset, model, income }) ??
-      `Accuracy per income group and region on ${name}`,
+    title: leadText(groups, `on ${name}`) ?? `Accuracy per income group and region on ${name}`,
     subtitle: `Accuracy per income group and region on ${name}: ${modelAndImagesText(model, cells)}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on the images of each income group of households (rows) and region.`,
       incomeGroupsNote(dataset, incomes),
-      titleIntervalNote,
+      leadNote(groups),
       `Cells of fewer than ${results.minN} images are outlined only.`,
     ),
     rows: cells.map(cell => ({
@@ -62,19 +61,17 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   }
 }
 
-/** The lead of one income group over another, over all regions; null with fewer than two of enough images. */
-function incomeTitle(
+/** The income groups of enough images, over all regions. */
+const largeIncomeGroups = (
   results: RunView,
   { dataset, model, income }: { dataset: string; model: string; income: string },
-): string | null {
-  const places = results
+): RankedPlace[] =>
+  results
     .accuracyBy(income)
     .filter(row => row.dataset === dataset && row.model === model && row.n >= results.minN)
     .flatMap(({ group, ...row }) =>
       row.top1 === null ? [] : { place: group, n: row.n, ...accuracyPercent(row) },
     )
-  return leadText(places, `on ${results.titleOf(dataset)}`)
-}
 
 /** More values are no groups. */
 const maxIncomeGroups = 12

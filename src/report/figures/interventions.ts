@@ -2,7 +2,7 @@ import { testbedModel } from '../../models/testbed.ts'
 import { disparityMeasure } from './disparity.ts'
 import { figureCaption, type FigureKind, figureId, drawPerGeographicDataset } from './figure.ts'
 import { countText, upperFirst } from '../../lib/table/text.ts'
-import { differenceText, endsBy, titleIntervalNote } from './findings.ts'
+import { differenceText, endsBy, rangeText, titleIntervalNote } from './findings.ts'
 import { intervalRowsSpec } from './intervalRows.ts'
 import { seriesColor, mutedColor } from './theme.ts'
 import { intervalText, signedText } from '../../lib/table/values.ts'
@@ -100,7 +100,6 @@ function interventionTitle(
   const [most] = endsBy(others, ({ disparity }) =>
     baseline ? Math.abs(disparity - baseline.disparity) : disparity,
   )
-  const range = most.low === null ? '' : ` (${intervalText(most, 1)})`
   const against = baseline ? `, against ${signedText(baseline.disparity, 1)} in the baseline` : ''
-  return `${upperFirst(measure)} on ${name} is ${differenceText(most.disparity)}${range} with ${most.intervention}${against}`
+  return `${upperFirst(measure)} on ${name} is ${differenceText(most.disparity)}${rangeText(most)} with ${most.intervention}${against}`
 }

@@ -133,11 +133,7 @@ const panelHeading = ({ title, subtitle }: LinePanel, width: number) => ({
 const axisWithTicks = (title: string, { domain, values }: AxisDomain) => ({
   scale: { domain, nice: false, zero: false },
   // Ticks from 1,000 are years.
-  axis: {
-    title,
-    values,
-    ...((values[0] ?? 0) >= 1000 && { format: 'd' }),
-  },
+  axis: { title, values, ...((values[0] ?? 0) >= 1000 && { format: 'd' }) },
 })
 
 /** A line at 0 where numbers are below it too. */

@@ -2,7 +2,7 @@ import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import { countryName } from '../../datasets/labels/readableNames.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
-import { leadText, shrinkageNote } from './findings.ts'
+import { leadNote, leadText, placeText } from './findings.ts'
 import { withLegend } from './legend.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, differenceColor, hatchFill, ink } from './theme.ts'
@@ -178,15 +178,13 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const small = rows.filter(({ n }) => n < results.minN)
   if (rows.length === small.length) return null
   const name = results.titleOf(dataset)
-  const lead = leadText(
-    rows
-      .filter(({ n }) => n >= results.minN)
-      .map(({ country, ...row }) => ({ place: country, ...row })),
-    `on ${name}`,
-  )
+  const places = rows
+    .filter(({ n }) => n >= results.minN)
+    .map(({ country, ...row }) => ({ place: country, ...row }))
+  const where = `on ${name}`
   return {
     id: figureId('map', name),
-    title: lead ?? singleCountryTitle(rows, results.minN, name),
+    title: leadText(places, where) ?? placeText(places[0]!, where),
     subtitle: `Accuracy per country: ${modelAndImagesText(model, rows)}, ${rows.length} ${rows.length === 1 ? 'country' : 'countries'}`,
     caption: figureCaption(
       results,
@@ -194,19 +192,13 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
       small.length > 0
         ? `Hatched: countries of fewer than ${results.minN} images (${small.length}).`
         : null,
-      lead?.includes('shrinkage') ? shrinkageNote : null,
+      leadNote(places),
       unknown.length > 0 ? `Not on the map: ${shortList(unknown, 8)}.` : null,
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ model, ...row })),
     spec: width => countryMapSpec(rows, results.minN, { width }),
   }
-}
-
-/** The accuracy in the only country with enough images. */
-function singleCountryTitle(rows: readonly CountryRow[], minN: number, name: string): string {
-  const row = rows.find(({ n }) => n >= minN)!
-  return `${row.country}: ${percentValue(row.accuracy)} (${range95(row)}) on ${name}`
 }
 
 function countryRows(

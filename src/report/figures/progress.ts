@@ -1,4 +1,3 @@
-import { type Interval } from '../../metrics/intervals.ts'
 import { mean } from '../../metrics/numbers.ts'
 import {
   fittedModelsNote,
@@ -9,7 +8,7 @@ import {
   drawPerGeographicDataset,
   withFittedLabel,
 } from './figure.ts'
-import { slopeText, titleIntervalNote } from './findings.ts'
+import { chanceText, slopeText, titleIntervalNote } from './findings.ts'
 import { type LegendEntry } from './legend.ts'
 import { linePanelsSpec, panelLine } from './linePanel.ts'
 import { type LinePanel, type PanelSeries } from './panel.ts'
@@ -226,11 +225,8 @@ function progressTitle(
     axis === 'linear' ? `Per point on ${reference}` : `In ${axis} axes per step on ${reference}`
   if (title === reference)
     return `${per}, models gain ${slopeText({ slope: geographic.slope, interval: geographic.interval })} on ${name}`
-  return `${per}, models gain ${signedText(standard.slope, 2)} on ${title} and ${signedText(geographic.slope, 2)} on ${name}, a gap of ${slopeText({ slope: difference, interval: intervals.difference })}${includesZero(intervals.difference) ? ', which may be chance' : ''}`
+  return `${per}, models gain ${signedText(standard.slope, 2)} on ${title} and ${signedText(geographic.slope, 2)} on ${name}, a gap of ${slopeText({ slope: difference, interval: intervals.difference })}${chanceText(intervals.difference)}`
 }
-
-const includesZero = (interval: Interval | null): boolean =>
-  interval !== null && interval[0] <= 0 && interval[1] >= 0
 
 /** A panel per standard benchmark and one for the mean of those that make the paper's OOD average, where all are there. */
 function progressPanels(

@@ -2,7 +2,7 @@ import { countryNumericCode } from '../../datasets/labels/countries.ts'
 import { countryName } from '../../datasets/labels/readableNames.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
-import { leadText, titleIntervalNote } from './findings.ts'
+import { leadNote, leadText } from './findings.ts'
 import { fitText, textWidth } from './fonts.ts'
 import { type MapShape, worldSpec } from './map.ts'
 import { rankedPlace, regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
@@ -86,19 +86,20 @@ function figureOf(results: RunView, dataset: string, options: FigureOptions): Fi
   const name = results.titleOf(dataset)
   const found = results.disparitiesOn(dataset).find(row => row.model === model)
   const [value, interval] = [found?.europeMinusAfrica ?? null, found?.europeMinusAfricaInterval]
-  const isTitle = rows[0]!.region === 'Europe' && rows.at(-1)!.region === 'Africa'
+  const places = rows.map(rankedPlace)
+  const isInTitle = rows[0]!.region === 'Europe' && rows.at(-1)!.region === 'Africa'
   const difference =
-    value === null || !interval || isTitle
+    value === null || !interval || isInTitle
       ? ''
       : `; Europe − Africa: ${signedText(100 * value, 1)} points${bracketedInterval(inPoints(interval), 1)}`
   return {
     id: figureId('region-map', name),
-    title: leadText(rows.map(rankedPlace), `on ${name}`)!,
+    title: leadText(places, `on ${name}`)!,
     subtitle: `Accuracy per region: ${modelAndImagesText(model, rows)}${difference}`,
     caption: figureCaption(
       results,
       `Top-1 accuracy of ${model} in percent on each region’s images, with 95 % intervals. The countries of the data set have their region’s colour; pale ones have no images.`,
-      titleIntervalNote,
+      leadNote(places),
       'Equal Earth projection; outlines by Natural Earth.',
     ),
     rows: rows.map(row => ({ ...row })),

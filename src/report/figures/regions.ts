@@ -11,7 +11,7 @@ import {
   drawPerGeographicDataset,
 } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
-import { leadText, type RankedPlace, titleIntervalNote } from './findings.ts'
+import { leadNote, leadText, placeText, type RankedPlace } from './findings.ts'
 import { fitText, textWidth, titleFont } from './fonts.ts'
 import { spreadPositions } from './labels.ts'
 import { withLegend } from './legend.ts'
@@ -248,10 +248,14 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
     place => !order.includes(place),
   )
   const models = countModels(large)
+  // The rows of the best model come first.
+  const best = large[0]!.model
+  const bestPlaces = large.filter(({ model }) => model === best).map(rankedPlace)
+  const where = `in ${models > 1 ? 'the best model' : best} on ${name}`
   const drawn = sum(order.map(region => regionImages(large, region)))
   return {
     id: figureId('regions', name),
-    title: titleOf(large, { name, models }),
+    title: leadText(bestPlaces, where) ?? placeText(bestPlaces[0]!, where),
     subtitle: `Accuracy per ${column}: ${countText(models, 'model')}, n = ${countText(drawn, 'image')}`,
     caption: figureCaption(
       results,
@@ -262,25 +266,11 @@ function figureOf(results: RunView, dataset: string, { model }: FigureOptions): 
       left.length > 0
         ? `Left out for fewer than ${results.minN} images: ${left.join(', ')}.`
         : null,
-      titleIntervalNote,
+      leadNote(bestPlaces),
     ),
     rows: large.map(row => ({ ...row })),
     spec: width => regionsSpec(large, order, width),
   }
-}
-
-/** The lead of one place over another in the best model, whose rows come first. */
-function titleOf(
-  rows: readonly RegionRow[],
-  { name, models }: { name: string; models: number },
-): string {
-  const [best] = rows
-  const own = rows.filter(({ model }) => model === best!.model).map(rankedPlace)
-  const where = `in ${models > 1 ? 'the best model' : best!.model} on ${name}`
-  return (
-    leadText(own, where) ??
-    `${own[0]!.place}: ${percentValue(best!.accuracy)} (${range95(best!)}) ${where}`
-  )
 }
 
 /** Returns a row as a finding ranks it. */

@@ -3,6 +3,7 @@ import { groupByKey, tally } from '../../lib/tally.ts'
 import { countText } from '../../lib/table/text.ts'
 import { endsText } from '../../lib/table/values.ts'
 import { meanInference } from '../../metrics/familyInference.ts'
+import { excludesZero } from '../../metrics/intervals.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
 import { architecturePaper } from '../../models/papers.ts'
@@ -197,14 +198,13 @@ function pretrainingFinding(rows: readonly RobustnessRow[], regions: readonly st
       own.map(({ model }) => families.get(model) ?? model),
       1 - 0.05 / pairs.length,
     )
-    const isClear = interval !== null && interval[0] * interval[1] > 0
-    return isClear ? [{ data, region, own, interval }] : []
+    return interval !== null && excludesZero(interval) ? { data, region, own, interval } : []
   })
   if (clear.length > 0) {
     const meanOf = ({ own }: (typeof clear)[number]) => mean(own.map(({ residual }) => residual))
     const [most] = endsBy(clear, pair => Math.abs(meanOf(pair)))
     const points = meanOf(most)
-    return `Models of ${most.data} are ${Math.abs(points).toFixed(1)} points ${points > 0 ? 'above' : 'below'} the line in ${most.region} (${endsText(most.interval, 1)}, ${countText(countModels(most.own), 'model')})`
+    return `Models of ${most.data} are ${differenceText(Math.abs(points))} ${points > 0 ? 'above' : 'below'} the line in ${most.region} (${endsText(most.interval, 1)}, ${countText(countModels(most.own), 'model')})`
   }
   const strays = regions.map(region => {
     const own = rows.filter(row => row.region === region)

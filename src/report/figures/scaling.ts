@@ -14,7 +14,7 @@ import {
   countModels,
   drawPerGeographicDataset,
 } from './figure.ts'
-import { differenceText } from './findings.ts'
+import { chanceText, differenceText } from './findings.ts'
 import { withLegend } from './legend.ts'
 import { roundDomain } from './axisDomain.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -116,9 +116,7 @@ export function sizeFinding(part: ScalingPart): string | null {
   )
   const [first, last] = [known[0], known.at(-1)]
   if (!first || !last || first === last) return null
-  const [low, high] = differenceInterval(last, first)
-  const text = `${differenceText(first.value)} ${first.name} ${scale.size} and ${signedText(last.value, 1)} ${last.name} (n = ${first.n} and ${last.n})`
-  return low * high > 0 ? text : `${text}, which may be chance`
+  return `${differenceText(first.value)} ${first.name} ${scale.size} and ${signedText(last.value, 1)} ${last.name} (n = ${first.n} and ${last.n})${chanceText(differenceInterval(last, first))}`
 }
 
 const sizeGroupsOf = ({ edges }: SizeScale, rows: readonly ScalingRow[]): SizeGroup[] =>
@@ -288,9 +286,7 @@ function scalingTitle(sized: readonly ScalingRow[], measure: string, name: strin
     .toReversed()
     .map(sizeFinding)
     .find(text => text !== null)
-  const what = `${upperFirst(measure)} on ${name} is`
-  if (finding != null) return `${what} ${finding}`
-  return `${what} ${meanFinding(sized)}`
+  return `${upperFirst(measure)} on ${name} is ${finding ?? meanFinding(sized)}`
 }
 
 /** Returns `21.2 points on average (3 models, too few of a size)`. */

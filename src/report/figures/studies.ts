@@ -9,8 +9,8 @@ import {
   figureId,
 } from './figure.ts'
 import { countText, upperFirst } from '../../lib/table/text.ts'
-import { intervalText, signedText } from '../../lib/table/values.ts'
-import { differenceText, endsBy, titleIntervalNote } from './findings.ts'
+import { signedText } from '../../lib/table/values.ts'
+import { differenceText, endsBy, rangeText, titleIntervalNote } from './findings.ts'
 import { linePanelsSpec } from './linePanel.ts'
 import { type LinePanel } from './panel.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -105,6 +105,13 @@ function byDataset(rows: readonly StudyFigureRow[], what: string): StudyPanel['s
   }))
 }
 
+/** Returns the first series that has rows. */
+const firstSeries = (
+  rows: readonly StudyFigureRow[],
+  what: string,
+): StudyPanel['series'][number] | undefined =>
+  byDataset(rows, what).find(({ metric }) => rows.some(row => row.metric === metric))
+
 const figureOf = (kind: StudyFigure): FigureKind => ({
   name: kind.name,
   paper: kind.paper,
@@ -174,9 +181,7 @@ export const retraining = figureOf({
   title: 'Retraining the last layer',
   finding: rows => {
     const parts = ['accuracy', 'disparity'].flatMap(what => {
-      const series = byDataset(rows, what).find(({ metric }) =>
-        rows.some(row => row.metric === metric),
-      )
+      const series = firstSeries(rows, what)
       const ends = series && endsOf(rows, series.metric)
       return ends ? [{ what, label: series.label, ends }] : []
     })
@@ -214,10 +219,7 @@ export const westernShare = figureOf({
   paper: ['11'],
   title: 'Disparity by the western share of the training images',
   finding: rows => {
-    const metric = hasBoth(rows)
-      ? europeAfrica
-      : byDataset(rows, 'disparity').find(({ metric }) => rows.some(row => row.metric === metric))
-          ?.metric
+    const metric = hasBoth(rows) ? europeAfrica : firstSeries(rows, 'disparity')?.metric
     const ends = metric === undefined ? null : endsOf(rows, metric)
     if (!ends) return null
     const [start, end] = ends
@@ -252,7 +254,3 @@ function endsOf(
   const [end, start] = endsBy(own, ({ setting }) => setting)
   return [start, end]
 }
-
-/** ` (33.1 to 40.2)`; empty with one seed. */
-const rangeText = (row: StudyFigureRow): string =>
-  row.low === null ? '' : ` (${intervalText(row, 1)})`

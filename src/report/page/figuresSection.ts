@@ -58,7 +58,11 @@ async function drawingsMarkup(figure: Figure): Promise<Markup> {
     const drawn: Markup[] = []
     for (const [i, part] of [...parts.legend, ...parts.panels].entries())
       drawn.push(
-        await drawingMarkup(part, `${figure.title}, ${panelTitle(part)}`, `${figure.id}-${i + 1}`),
+        await drawingMarkup(
+          part,
+          [figure.title, panelTitle(part)].filter(Boolean).join(', '),
+          `${figure.id}-${i + 1}`,
+        ),
       )
     const panels = drawn.slice(parts.legend.length)
     const open = panels.length > maxOpenPanels + 1 ? maxOpenPanels : panels.length

@@ -2,7 +2,7 @@ import { type RunView } from '../../analysis/runView.ts'
 import { type DatasetFinding, datasetFinding } from '../../analysis/runSentence.ts'
 import { countText, percent } from '../../lib/table/text.ts'
 import { endsText, inPoints, signedText } from '../../lib/table/values.ts'
-import { type Interval } from '../../metrics/intervals.ts'
+import { excludesZero, type Interval } from '../../metrics/intervals.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { folded, markup, type Markup } from './markup.ts'
@@ -140,8 +140,7 @@ function gapSentence(
 }
 
 /** Returns whether an interval leaves out 0. */
-const isClear = (interval: Interval | null): boolean =>
-  interval !== null && (interval[0] > 0 || interval[1] < 0)
+const isClear = (interval: Interval | null): boolean => interval !== null && excludesZero(interval)
 
 const bracketedInterval = (interval: Interval | null, digits: number): string =>
   interval ? ` (95 % interval ${endsText(interval, digits)})` : ''
