@@ -9,8 +9,20 @@ import type { ArchiveMember } from '../lib/archive/member.ts'
 import { isImageName, parentName } from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
 import type { Problem } from './dataset.ts'
-import { classColumnsOfCard, isMetadataName, splitOfFolders } from './hub/splits.ts'
-import { labelColumnNames, renameColumns, requireColumns, rowSamples } from './manifest.ts'
+import {
+  classColumnsOfCard,
+  isMetadataName,
+  splitOfFolders,
+  unlabelledSplitNote,
+} from './hub/splits.ts'
+import {
+  fileNameColumn,
+  hasFileNames,
+  labelColumnNames,
+  renameColumns,
+  requireColumns,
+  rowSamples,
+} from './manifest.ts'
 import { columnLabels, type ReadParquetOptions } from './parquetImages.ts'
 import { parseLabels } from './labels/labels.ts'
 import { rawCellText, readTableEntry, type RawTable } from './tables.ts'
@@ -23,21 +35,14 @@ export interface ImageTable {
   table: RawTable
 }
 
-/** The column that names images; another one by `--map image=COLUMN`. */
-const fileColumn = 'file_name'
-
 const maxDepth = 4
 
 /** Returns whether a table that was named by its path is the metadata of the folder in which it lies. */
 export const isImageTable = (
   file: string,
-  { columns }: RawTable,
+  table: RawTable,
   map?: ReadParquetOptions['map'],
-) =>
-  isMetadataName(basename(file)) &&
-  columns.includes(fileColumn) &&
-  !columns.includes('image') &&
-  map?.['image'] === undefined
+): boolean => isMetadataName(basename(file)) && hasFileNames(table, map)
 
 /**
  * Finds the tables of a folder of images; none if no `metadata` file has a column of file names.
@@ -50,16 +55,18 @@ export async function findImageTables(
   const found: ImageTable[] = []
   const folders = ['']
   for (const folder of folders) {
-    const entries = await tree.subtree(folder).topEntries()
+    const here = tree.subtree(folder)
+    const entries = await here.topEntries()
     const inner = entries.filter(({ isFolder }) => isFolder)
     for (const { name } of folder.split('/').length < maxDepth ? inner : [])
       if (name === 'data' || inner.length === 1 || splitOfFolders(name) !== undefined)
         folders.push(folder === '' ? name : `${folder}/${name}`)
     const tables: ImageTable[] = []
     for (const { name } of entries.filter(entry => isMetadataName(entry.name))) {
-      const entry = await tree.find(folder === '' ? name : `${folder}/${name}`)
+      const entry = await here.find(name)
       const table = entry && (await readTableEntry(entry))
-      if (table?.columns.includes(map['image'] ?? fileColumn)) tables.push({ folder, name, table })
+      if (table?.columns.includes(map['image'] ?? fileNameColumn))
+        tables.push({ folder, name, table })
     }
     if (tables.length > 1)
       throw inputError(
@@ -83,7 +90,7 @@ export async function readImageFolder(
   options: ReadParquetOptions & { split?: string } = {},
 ): Promise<RawDataset> {
   const classColumns = classColumnsOfCard(await readCard(tree))
-  const fileName = options.map?.['image'] ?? fileColumn
+  const fileName = options.map?.['image'] ?? fileNameColumn
   const columns = [...new Set(tables.flatMap(({ table }) => table.columns))]
   const usual = [...labelColumnNames(options.map), ...classColumns.keys()]
   const column = usual.find(name => columns.includes(name))
@@ -194,7 +201,7 @@ function chooseSplit(rows: readonly ImageRow[]): { kept: readonly ImageRow[]; no
     const others = [...splits].map(name => name ?? 'files outside').join(', ')
     if (kept.some(({ label }) => parseLabels(label).length > 0))
       return { kept, notes: [...notes, `it is the split ${split}; not read: ${others}`] }
-    notes.push(`its split ${split} has no labels and is not read`)
+    notes.push(unlabelledSplitNote(split))
   }
   const outside = ofSplit(undefined)
   return { kept: outside.length > 0 ? outside : ofSplit('train'), notes }

@@ -124,7 +124,7 @@ async function readRange(source: ArchiveRange): Promise<Uint8Array> {
 async function unpack(source: ArchiveRange, stored: Uint8Array): Promise<Uint8Array> {
   const bytes = source.deflated ? await inflateTo(source, stored, source.deflated.size) : stored
   if (source.crc32 !== undefined && crc32(bytes) !== source.crc32)
-    throw damagedMemberError(source, 'has not the checksum (CRC-32) that the archive states')
+    throw damagedMemberError(source, 'does not have the checksum (CRC-32) that the archive states')
   return bytes
 }
 

@@ -127,14 +127,22 @@ function refuseRepeatedFiles(file: string, images: readonly LocatedImage[]): voi
   }
 }
 
-/** Lets a column `file_name`, as image folders of the hub and COCO have it, stand for `image` where there is none. */
-const withFileNames = (
+/** The column that names images in the tables of image folders of the hub and of COCO. */
+export const fileNameColumn = 'file_name'
+
+/** Returns whether a table has that column and no column `image`, and a column map names no other one. */
+export const hasFileNames = (
   { columns }: RawTable,
   map: Readonly<Record<string, string>> = {},
-): Readonly<Record<string, string>> =>
-  columns.includes('image') || map['image'] !== undefined || !columns.includes('file_name')
-    ? map
-    : { ...map, image: 'file_name' }
+): boolean =>
+  columns.includes(fileNameColumn) && !columns.includes('image') && map['image'] === undefined
+
+/** Lets a column `file_name` stand for `image` if there is no such column. */
+const withFileNames = (
+  table: RawTable,
+  map: ReadManifestOptions['map'],
+): ReadManifestOptions['map'] =>
+  hasFileNames(table, map) ? { ...map, image: fileNameColumn } : map
 
 /** Returns the `path` of an image that is an object, as the hub's data sets write it in JSON; any other cell as it is. */
 const pathOf = (cell: unknown): unknown =>

@@ -5,6 +5,7 @@ import { quoteIdentifier, literalPath, parquetRows, query, select } from '../lib
 import type { RawDataset } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import type { LabelMap, Problem } from './dataset.ts'
+import { unlabelledSplitNote } from './hub/splits.ts'
 import { indexLabelling } from './labels/classNames.ts'
 import { imagenetSpace, normalizeLabel, parseLabels } from './labels/labels.ts'
 import {
@@ -253,7 +254,7 @@ export async function findParquetFiles(
     if (ofSplit.length === 0) continue
     if (ofSplit.length === files.length || (await hasLabels(ofSplit[0]!, map)))
       return { files: ofSplit, notes }
-    notes.push(`its split ${split} has no labels and is not read`)
+    notes.push(unlabelledSplitNote(split))
   }
   return { files, notes }
 }

@@ -229,7 +229,7 @@ function parseRows(text: string, file: string): unknown {
   if (twice === undefined) return content
   throw inputError(
     'duplicate-column',
-    `an object of ${file} has ${quoteForMessage(twice)} twice: keep one, for JSON keeps the last without a word`,
+    `an object of ${file} has ${quoteForMessage(twice)} twice: keep one, because readers of JSON silently take the last`,
   )
 }
 

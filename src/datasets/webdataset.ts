@@ -23,7 +23,7 @@ import { parseJson } from '../lib/archive/json.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
 import { rawCellText } from './tables.ts'
-import { openTree, readEntry, type FileTree } from './tree.ts'
+import { openTree, readEntry, readTreeText, type FileTree } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
 
 /** Returns whether a folder or archive has this layout: files that only it has, an image beside its JSON, or shards of these. */
@@ -143,9 +143,8 @@ async function findClassNames(
 ): Promise<{ names: readonly string[] | undefined; folder: string }> {
   const here = resolve(tree.location)
   if (classes !== undefined) return { names: await readClassList(classes), folder: here }
-  const entry = await tree.find('classnames.txt')
-  if (entry)
-    return { names: nonEmptyLines((await readEntry(entry)).toString('utf8')), folder: here }
+  const own = await readTreeText(tree, 'classnames.txt')
+  if (own !== undefined) return { names: nonEmptyLines(own), folder: here }
   for (const folder of [dirname(here), dirname(dirname(here))]) {
     const text = await orIfMissing(readFile(join(folder, 'classnames.txt'), 'utf8'), undefined)
     if (text !== undefined) return { names: nonEmptyLines(text), folder }
@@ -159,10 +158,9 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
   if (isShard(top)) return [tree]
   const part = top.includes('test') ? 'test' : top.includes('val') ? 'val' : ''
   const prefix = part === '' ? '' : `${part}/`
-  const stated = await tree.find(`${prefix}nshards.txt`)
+  const stated = await readTreeText(tree, `${prefix}nshards.txt`)
   const files = (await tree.subtree(part).list('')).filter(({ path }) => /^[^/]+\.tar$/.test(path))
-  const count = stated ? Number((await readEntry(stated)).toString('utf8')) : files.length
-  checkShardCount(tree.location, files.length, count)
+  checkShardCount(tree.location, files.length, stated)
   const paths = files.sort(compareShardNumbers).map(({ path, source }) => {
     if (source.kind === 'file') return source.file
     throw dataError(
@@ -173,8 +171,9 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
   return mapLimited(paths, 4, openTree)
 }
 
-/** @throws GeogapError `missing-shards` if a data set has another number of shards than it states */
-export function checkShardCount(location: string, found: number, stated: number): void {
+/** @throws GeogapError `missing-shards` if a data set has another number of shards than its `nshards.txt` states */
+export function checkShardCount(location: string, found: number, nshards?: string): void {
+  const stated = Number(nshards ?? found)
   if (found !== stated)
     throw dataError('missing-shards', `${location} states ${stated} shards and has ${found}`)
 }

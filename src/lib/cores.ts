@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join } from 'node:path'
 
-/** Returns the text of a file of the system, '' without one. `root` is another folder in tests. */
+/** Returns the text of a file of the system, '' if it cannot be read. `root` is another folder in tests. */
 const systemText = (root: string, file: string): string => {
   try {
     return readFileSync(join(root, file), 'utf8').trim()
@@ -46,7 +46,7 @@ export function cgroupQuota(root: string): number {
 const groupsAround = (path: string): string[] =>
   path === '/' ? ['/'] : [path, ...groupsAround(dirname(path))]
 
-/** Returns the allowed cores of each memory node that has some, as Linux tells; none on other systems. */
+/** Returns the allowed cores of each memory node that has some, as Linux reports them; none on other systems. */
 export function readNumaNodes(root = '/'): number[][] {
   const folder = 'sys/devices/system/node'
   const allowed = /^Cpus_allowed_list:\s*(.*)$/m.exec(systemText(root, 'proc/self/status'))?.[1]

@@ -122,9 +122,9 @@ const imageTowerUse = (config: HubConfig): GraphUse =>
     : { ...imageFeed, output: 'image_embeds' }
 
 /**
- * Trained factors of logits, which the files of single towers lack, by the names of unchanged exports. OpenAI's is that of its
- * own example (github.com/openai/CLIP, README), so400m's exp(4.7215) (github.com/mlfoundations/open_clip/issues/746). A bias
- * changes no softmax.
+ * Trained factors of logits, which the files of single towers lack, by the repositories of unchanged exports. The factor of
+ * OpenAI's models is in its own example (github.com/openai/CLIP, README); that of so400m is exp(4.7215)
+ * (github.com/mlfoundations/open_clip/issues/746). Its bias does not change a softmax.
  */
 const publishedScales: readonly [repo: RegExp, scale: number][] = [
   [

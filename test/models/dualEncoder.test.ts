@@ -256,7 +256,7 @@ describe('model.json with a text tower', () => {
     await expectNoProbability(join(home, 'again'), 6)
   })
 
-  it('is evaluated as any zero-shot model', async () => {
+  it('is evaluated like every other zero-shot model', async () => {
     const dataset = { name: await writeWorld(home, 6), classes: join(home, 'classes.txt') }
     const run = await evaluate({
       models: [await write()],

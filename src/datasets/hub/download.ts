@@ -15,7 +15,13 @@ import { literalPath, query } from '../../lib/sql.ts'
 import { bytesText, countText } from '../../lib/table/text.ts'
 import { withTempDir } from '../../lib/tempDir.ts'
 import { labelColumnNames } from '../manifest.ts'
-import { candidateSplits, type HubSplit, isMetadataName, parseHubDatasetName } from './splits.ts'
+import {
+  candidateSplits,
+  type HubSplit,
+  isMetadataName,
+  parseHubDatasetName,
+  unlabelledSplitNote,
+} from './splits.ts'
 
 /** How data sets of the hub are downloaded. */
 export interface HubDatasetOptions extends Pick<HubOptions, 'env' | 'network'> {
@@ -89,7 +95,7 @@ async function chooseSplit(
     if (found[0])
       return {
         split: found[0],
-        notes: without.map(split => `its split ${split} has no labels and is not read`),
+        notes: without.map(unlabelledSplitNote),
       }
   }
   throw inputError(

@@ -72,7 +72,7 @@ async function readParquetSplit(
   const names =
     (await readClassNames(files[0]!, asked)) ??
     (label === undefined ? undefined : split.classColumns.get(label))
-  const labels = labelsFor(options.labels, names ?? [], source.repo)
+  const labels = labelsFor(options.labels, source.repo, names)
   return readParquetImages(files, { ...options, names, labels, map: asked })
 }
 
@@ -92,7 +92,7 @@ async function readImagesSplit(
   const columns = tables.flatMap(({ table }) => table.columns)
   const { label, map } = labelOf(split, columns, options.map)
   const names = label === undefined ? undefined : split.classColumns.get(label)
-  const labels = labelsFor(options.labels, names ?? [], source.repo)
+  const labels = labelsFor(options.labels, source.repo, names)
   return readImageFolder(tree, tables, { ...options, map, names, labels, split: split.split })
 }
 
@@ -114,8 +114,7 @@ async function readShardSplit(
 ): Promise<RawDataset> {
   const { split, folder, source } = selection
   const paths = [...split.files].sort(compareShardNumbers).map(({ path }) => join(folder, path))
-  const stated = Number((await readCompanion(selection, 'nshards.txt')) ?? paths.length)
-  checkShardCount(name, paths.length, stated)
+  checkShardCount(name, paths.length, await readCompanion(selection, 'nshards.txt'))
   const type = (await readCompanion(selection, 'dataset_type.txt'))?.trim() ?? 'classification'
   if (type !== 'classification')
     throw inputError('no-label', `${name} is a data set for ${type}, which has no classes`)
@@ -123,14 +122,14 @@ async function readShardSplit(
   const shards = await mapLimited(paths, 4, openTree)
   return readShards(
     { location: name, set: basename(source.repo), names, shards },
-    { labels: labelsFor(labels, names ?? [], source.repo), map },
+    { labels: labelsFor(labels, source.repo, names), map },
   )
 }
 
 function labelsFor(
   labels: ReadManifestOptions['labels'],
-  names: readonly string[],
   repo: string,
+  names: readonly string[] = [],
 ): ReadManifestOptions['labels'] {
   const isKnown = isGeographicSet(repo) || (names.length > 0 && areImagenetNames(names))
   return labels ?? (isKnown ? 'imagenet' : undefined)

@@ -194,6 +194,10 @@ export function splitOfFolders(path: string): string | undefined {
   return standardSplits.get(first) ?? standardSplits.get(second)
 }
 
+/** The note on a split that is passed over. */
+export const unlabelledSplitNote = (split: string): string =>
+  `its split ${split} has no labels and is not read`
+
 /** Returns the split that the name of a file or of one of its folders states; `train` if none does. */
 function splitOfPath(path: string): string {
   if (isImageName(path)) return splitOfFolders(path) ?? 'train'

@@ -49,7 +49,8 @@ export function readAvif(bytes: Uint8Array): AvifImage {
 function readStructure(file: Buffer): AvifImage {
   const meta = boxOf(boxesOf(file), 'meta')
   const boxes = boxesOf(meta.body.subarray(4))
-  const primaryId = readId(boxOf(boxes, 'pitm').body, 4, fullBox(boxOf(boxes, 'pitm')).version > 0)
+  const pitm = boxOf(boxes, 'pitm')
+  const primaryId = readId(pitm.body, 4, fullBox(pitm).version > 0)
   const items = readItems(file, boxes)
   const itemOf = (id: number): Item => {
     const item = items.get(id)
@@ -176,7 +177,7 @@ function readItems(file: Buffer, boxes: readonly Box[]): Map<number, Item> {
 function joinExtents(source: Buffer, extents: readonly [number, number][]): Buffer {
   const total = extents.reduce((sum, [, length]) => sum + length, 0)
   if (total > source.length || extents.some(([from, length]) => from + length > source.length))
-    throw imageError('truncated', 'AVIF: an item ends behind the file')
+    throw imageError('truncated', 'AVIF: an item ends after the end of the file')
   const parts = extents.map(([from, length]) =>
     source.subarray(from, length ? from + length : undefined),
   )
@@ -274,7 +275,7 @@ const makeBox = (type: string, ...parts: (Buffer | number[])[]): Buffer => {
   return Buffer.concat([head, body])
 }
 
-/** What changes an image after it is decoded, or says how. */
+/** Properties that change an image after it is decoded, or describe its colours. */
 const leftOut = new Set(['colr', 'irot', 'imir', 'clap'])
 
 /** Writes a file of one coded image, whose planes are stated to be RGB of full range: libheif then passes them on. */

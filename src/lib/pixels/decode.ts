@@ -40,7 +40,7 @@ async function decodeByLibvips(file: Uint8Array, format: ImageFormat): Promise<P
   const sharp = await libvips()
   const bytes = format === 'png' ? withoutTextChunks(file) : file
   const image = sharp(bytes, {
-    // A strip of a TIFF that cannot be unpacked is an error, and else would be black.
+    // Otherwise, a strip of a TIFF that cannot be unpacked would be black.
     failOn: format === 'tiff' ? 'error' : 'truncated',
     limitInputPixels: maxPixels,
     ignoreIcc: true,
@@ -146,7 +146,7 @@ function decodeError(cause: unknown): GeogapError {
   return imageError('corrupt', message, cause)
 }
 
-/** Refuses what libvips reads otherwise than Pillow, or Pillow does not read. Errors: `unknown-format`. */
+/** Refuses TIFF files that libvips reads differently from Pillow, or that Pillow does not read. Errors: `unknown-format`. */
 function refuseTiffColors(bytes: Uint8Array): void {
   const color = readTiffTag(bytes, 262)
   const bits = readTiffTag(bytes, 258)

@@ -24,16 +24,13 @@ export async function decodeHeic(bytes: Uint8Array): Promise<Pixels> {
 
 /** Returns the sizes that the first 64 KB of a HEIF file state of its images and tiles. */
 function statedSizes(bytes: Uint8Array): Pick<Pixels, 'width' | 'height'>[] {
-  const header = headerOf(bytes)
+  const header = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1 << 16))
   const sizes: Pick<Pixels, 'width' | 'height'>[] = []
   for (let at = header.indexOf('ispe'); at >= 0; at = header.indexOf('ispe', at + 4))
     if (at + 16 <= header.length)
       sizes.push({ width: header.readUInt32BE(at + 8), height: header.readUInt32BE(at + 12) })
   return sizes
 }
-
-const headerOf = (bytes: Uint8Array): Buffer =>
-  Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 1 << 16))
 
 const libheifLines =
   /^(Decoding image failed|Could not (create|get|parse)|Error loading image ids|No images found)/

@@ -8,7 +8,7 @@ const headerBytes = 8
 
 /**
  * Returns a PNG without its chunks of text. What follows a chunk that is cut off stays as it is.
- * @throws GeogapError `corrupt` if a chunk that pixels depend on has not its checksum, which libvips passes over
+ * @throws GeogapError `corrupt` if the checksum of a chunk that pixels depend on is wrong, which libvips ignores
  */
 export function withoutTextChunks(bytes: Uint8Array): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -26,7 +26,7 @@ export function withoutTextChunks(bytes: Uint8Array): Uint8Array {
       isCritical(type) &&
       crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)
     )
-      throw imageError('corrupt', `the PNG's chunk ${type} has not its checksum (CRC-32)`)
+      throw imageError('corrupt', `the checksum (CRC-32) of the PNG's chunk ${type} is wrong`)
     at = end
   }
   return from === headerBytes ? bytes : Buffer.concat([...kept, bytes.subarray(from)])

@@ -57,7 +57,8 @@ export const columnWidths = ({ cells, numeric }: TableCells): number[] =>
 
 /**
  * Returns a table that is at most `width` columns wide: columns without a value go; where that is not enough, text columns with one
- * value in all rows go, then long texts wrap, then columns are dropped from the right; names are broken where a third of them would go.
+ * value in all rows go, then long texts wrap, then columns are dropped from the right; names are
+ * broken if a third of the columns would be dropped otherwise.
  */
 export function fitTable({ cells, numeric }: TableCells, width: number): FittedTable {
   const [head = [], ...rows] = cells
@@ -86,7 +87,7 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
     while (count > kept && !fits(widths, left.slice(0, count))) count -= 1
     return count
   }
-  // Names of the rows are broken where they have no room at all, or where a third of the columns would go for them.
+  // Names of the rows are broken if they have no room at all, or if they would cost a third of the columns.
   const unbrokenCount = columnsThatFit(wrapped)
   const breaks =
     !fits(wrapped, left.slice(0, unbrokenCount)) || 3 * unbrokenCount <= 2 * left.length

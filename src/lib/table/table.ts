@@ -75,7 +75,7 @@ function findColumn<Row>(columns: readonly TableColumn<Row>[], name: string): Ta
   )
 }
 
-/** Whether a column has this name, or this heading in any case. */
+/** Returns whether a column has this name, or this heading in any case. */
 const isNamed = (column: Readonly<Record<'name' | 'heading', string>>, asked: string): boolean =>
   column.name === asked || column.heading.toLowerCase() === asked.toLowerCase()
 

@@ -1,4 +1,4 @@
-/* Widths of texts in columns of a terminal. Its tables cost a start, and processes that print nothing do without them. */
+/* Widths of texts in columns of a terminal. `string-width` slows down the start, so processes that print nothing do not load it. */
 import stringWidth from 'string-width'
 
 /** Returns the number of terminal columns that a text takes. */

@@ -1,7 +1,7 @@
 /*
  * Embeddings of texts, kept in the cache of this machine: one folder for each text tower, with files of rows that are found by
- * their text. Every list of classes, prompt and language shares them. All of it may be deleted at any time; a file whose bytes
- * are not those that its name hashes is deleted, and its texts are embedded again.
+ * their text. Every list of classes, prompt and language shares them. All of it may be deleted at any time; a file whose content
+ * does not match the hash in its name is deleted, and its texts are embedded again.
  */
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-/* Towers that embed texts: one that this library builds over a checkpoint, and a foreign ONNX file. */
+/* Towers that embed texts, and the one of a foreign ONNX file; `zeroShotHead.ts` builds those of checkpoints. */
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import { type TokenizerSettings } from '../families/family.ts'
 import { type BoundTextTower } from '../spec.ts'

@@ -162,7 +162,11 @@ export const builtTextEncoder = (local: LocalEncoder): TextEncoder => ({
   open: options => {
     const { padding } = local.encoder.tokenizer
     let opened: { length: number; session: InferenceSession } | undefined
-    const release = async (): Promise<void> => opened?.session.release()
+    const release = async (): Promise<void> => {
+      const last = opened
+      opened = undefined
+      await last?.session.release()
+    }
     return Promise.resolve({
       embed: async (rows, length) => {
         if (opened?.length !== length) {
@@ -228,7 +232,7 @@ export async function featureScorer(
   return features => session.run(features)
 }
 
-/** Ranks do not depend on the factor, so any may stand for one that is not known. */
+/** Stands for a factor that is not known: ranks do not depend on it. */
 const rankingScale = 100
 
 /** Returns a session from features to logits for class embeddings whose cosines are multiplied by a number. */

@@ -275,7 +275,7 @@ describe('ObjectNet', () => {
     ])
   })
 
-  it('masked: any mapped class, only mapped classes compete', async () => {
+  it('masked: every mapped class is accepted, and only mapped classes compete', async () => {
     const dataset = await openDataset({ name: 'objectnet/masked', data })
     expect(dataset.samples.map(item => item.labels)).toEqual([[790], [671, 444]])
     expect(dataset.choices).toEqual([444, 671, 790])

@@ -102,6 +102,19 @@ describe('class embeddings', () => {
     ).toEqual(head)
   })
 
+  it('fail with the reason where the tower cannot be built for another length', async () => {
+    const { file, task } = await tinyModel()
+    const encoder: DualEncoder = {
+      ...tiny,
+      encodeText: (w, tokens, mask) => {
+        if (tokens.shape[1] === 4) throw new Error('too short')
+        return tiny.encodeText(w, tokens, mask)
+      },
+    }
+    const built = builtTextEncoder({ encoder, files: [file], imageSize: 224 })
+    await expect(zeroShotHead(built, task)).rejects.toThrow('too short')
+  })
+
   it('refuses weights that do not fit, the image tower included', async () => {
     const { task } = await tinyModel()
     const file = join(folder, 'half.safetensors')
