@@ -197,7 +197,7 @@ export interface ShrunkenRow extends EvaluationId {
 
 /**
  * Returns the cells of each evaluation by their shrunken accuracy, the worst first. Where the data set names households, a cell counts as
- * many images as would vary alike if they were independent.
+ * the number of independent images that would vary as much.
  */
 export async function shrunkenRows(run: Run, by: readonly string[]): Promise<ShrunkenRow[]> {
   const rows: ShrunkenRow[] = []

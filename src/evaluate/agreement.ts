@@ -63,7 +63,10 @@ function isConsistent({ labels, top5, rank, correct1, correct5, status }: ShardR
 /** Returns the logarithm of a probability; probabilities near the smallest float32 count as 1e-30. */
 const logProbability = (probability: number): number => Math.log(Math.max(probability, 1e-30))
 
-/** Returns the largest movement by rank and by class, infinite for other classes without probabilities; a class that `b` lacks scores below all classes of `b`. */
+/**
+ * Returns the largest movement by rank and by class; a class that `b` lacks scores below all classes of `b`. Without probabilities it
+ * is 0 for equal classes and infinite for others.
+ */
 function scoreMovement(a: ShardRow, b: ShardRow): number {
   if (a.probabilities.length < a.top5.length || b.probabilities.length < b.top5.length)
     return a.top5.join() === b.top5.join() ? 0 : Infinity

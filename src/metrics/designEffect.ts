@@ -1,6 +1,6 @@
 import { accuracy, type Accuracy, type Counts } from './accuracy.ts'
 import { shareInterval } from './intervals.ts'
-import { tQuantile } from './distributions.ts'
+import { studentFactor } from './distributions.ts'
 import { type ClusterCounts } from './permutation.ts'
 
 /** How much clustering inflates the variance of each group's accuracy: 1 for independent images. */
@@ -130,12 +130,17 @@ function poolClusters(groups: readonly ClusterMoments[]): ClusterPool {
 const effectiveClusters = ({ n, sizeSquares }: Pick<ClusterMoments, 'n' | 'sizeSquares'>): number =>
   (n * n) / sizeSquares
 
+/** Returns Kish's design effect, with the mean cluster size weighted by size. */
+const kishEffect = (
+  { n, sizeSquares }: Pick<ClusterMoments, 'n' | 'sizeSquares'>,
+  correlation: number,
+): number => 1 + (sizeSquares / n - 1) * correlation
+
 const knownFreedom = ({ n, top1, squares = top1, sizeSquares }: ClusterMoments): number =>
   (freedomPerRareCluster * Math.min(squares, n - squares) * n) / sizeSquares
 
 function inflationOf(own: ClusterMoments, pool: ClusterPool): number {
-  const { n, clusters, sizeSquares } = own
-  const kish = (correlation: number): number => 1 + (sizeSquares / n - 1) * correlation
+  const { n, clusters } = own
   const ownFreedom = effectiveClusters(own) - 1
   const isSplit = clusters < n && ownFreedom > 0
   const pooled = Math.min(pooledFreedom, pool.freedom)
@@ -144,13 +149,13 @@ function inflationOf(own: ClusterMoments, pool: ClusterPool): number {
     own: isSplit ? Math.min(ownFreedom, knownFreedom(own)) : 0,
   }
   const sum =
-    weights.pool * kish(pool.correlation ?? 0) +
+    weights.pool * kishEffect(own, pool.correlation ?? 0) +
     (weights.own > 0 ? weights.own * ownRatio(own) : 0) +
-    assumed.freedom * kish(assumed.correlation)
+    assumed.freedom * kishEffect(own, assumed.correlation)
   const inflation = Math.max(1, sum / (weights.pool + weights.own + assumed.freedom))
   if (!isSplit) return inflation
   const freedom = Math.max(1, Math.min(pool.freedom, pooled + ownFreedom))
-  return inflation * (tQuantile(0.975, freedom) / 1.96) ** 2
+  return inflation * studentFactor(freedom)
 }
 
 /** Returns the variance of a group's share by its clusters over that of independent images. */
@@ -181,7 +186,7 @@ function clusterShortage(
 export interface EffectiveCounts {
   n: number
   hits: number
-  /** Factor of the variance that few clusters ask for. */
+  /** Factor by which the variance is raised because the clusters are few. */
   widening: number
 }
 
@@ -193,10 +198,10 @@ export function effectiveCounts(groups: readonly ClusterMoments[]): Map<string, 
   const { correlation } = designEffect(groups)
   return new Map(
     groups.map(sums => {
-      const { group, n, top1, clusters, sizeSquares } = sums
-      const inflation = 1 + (sizeSquares / n - 1) * correlation
+      const { group, n, top1, clusters } = sums
+      const inflation = kishEffect(sums, correlation)
       const freedom = effectiveClusters(sums) - 1 + pooledFreedom
-      const widening = clusters < n ? (tQuantile(0.975, freedom) / 1.96) ** 2 : 1
+      const widening = clusters < n ? studentFactor(freedom) : 1
       return [group, { n: n / inflation, hits: top1 / inflation, widening }]
     }),
   )

@@ -162,6 +162,9 @@ export function tQuantile(p: number, df: number): number {
   return p < 0.5 ? -t : t
 }
 
+/** Factor by which a variance with `df` degrees of freedom is raised so that 1.96 standard errors reach as far as Student's t does. */
+export const studentFactor = (df: number): number => (tQuantile(0.975, df) / 1.96) ** 2
+
 /** P(X ≥ x) of chi-square with `df` degrees of freedom. */
 export function chiSquareUpper(x: number, df: number): number {
   return gammaTails(df / 2, x / 2)[1]

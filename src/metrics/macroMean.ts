@@ -2,7 +2,7 @@
  * Means over classes or groups that count equally, and over the worst of them, with intervals.
  */
 import { type Counts } from './accuracy.ts'
-import { tQuantile } from './distributions.ts'
+import { studentFactor } from './distributions.ts'
 import {
   type Estimate,
   type Interval,
@@ -59,8 +59,7 @@ export function macroEstimate(cells: readonly ClassCluster[]): Estimate {
   let variance = separate
   if (size > 1) {
     const squares = sum([...deviations.values()].map(one => one * one))
-    const widened = (tQuantile(0.975, size - 1) / 1.96) ** 2
-    variance = Math.max(separate, ((squares * size) / (size - 1)) * widened)
+    variance = Math.max(separate, ((squares * size) / (size - 1)) * studentFactor(size - 1))
   }
   return { value, interval: varianceInterval(value, variance), reason: null }
 }

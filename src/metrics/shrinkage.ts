@@ -1,7 +1,7 @@
 /*
  * Accuracies of many small cells, drawn towards their common mean by as much as their counts say. The true accuracies of the cells
- * have a beta distribution, whose mean and weight are not known either: with their most likely values taken as known, intervals of
- * few or like cells held in as few as 30 % of samples. So both are integrated over, on a grid.
+ * have a beta distribution, whose mean and weight are not known either, so that both are integrated over, on a grid: intervals at
+ * their most likely values held in as few as 30 % of samples where cells were few or hardly differed.
  */
 import { inputError } from '../lib/errors.ts'
 import { groupByKey } from '../lib/tally.ts'
@@ -13,7 +13,7 @@ import { sum } from './numbers.ts'
 interface CellCounts {
   n: number
   hits: number
-  /** Factor of the variance that few clusters ask for; 1 by default. */
+  /** Factor by which the variance is raised because the clusters are few; 1 by default. */
   widening?: number
 }
 

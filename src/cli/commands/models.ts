@@ -1,5 +1,5 @@
 import { inputError } from '../../lib/errors.ts'
-import { defineCommand, pick } from './command.ts'
+import { defineCommand } from './command.ts'
 import { describeCommand } from './describe.ts'
 import { arrangeOptions, formatOption } from './options.ts'
 import { probeCommand } from './probe.ts'
@@ -34,7 +34,7 @@ export const command = defineCommand({
       const hint = all || pattern !== undefined ? '' : ' among the testbed; --all asks every model'
       throw inputError('no-model', `no model with ${where.join(' ')}${hint}`)
     }
-    process.stdout.write(modelTable(rows, format, pick(options, ['columns', 'sort'])))
+    process.stdout.write(modelTable(rows, format, options))
     if (format !== 'text' && format !== 'markdown') return
     const { resolveModel } = await import('../../models/catalog.ts')
     for (const { model } of rows) {
