@@ -27,7 +27,7 @@ const alone = [
   'evaluate/longRun',
   'evaluate/manyModels',
   'lib/archive/archives',
-  'lib/pixels/cropper',
+  'lib/pixels/crop',
   'lib/pixels/golden',
   'lib/tensors/fuzz',
   'lib/hub/hub',

@@ -22,7 +22,7 @@ import { hashImages } from './imageHashes.ts'
 import { readManifest, type ReadManifestOptions } from './manifest.ts'
 import { findImageColumn, findParquetFiles, readParquetImages } from './parquetImages.ts'
 import { applyRegions, readRegionScheme } from './labels/regions.ts'
-import { manifestKinds, readTable, tableKind, unknownTableError } from './tables.ts'
+import { manifestKinds, readTable, tableKind, unknownTableError } from './readTable.ts'
 import { archiveKinds, openTree } from './tree.ts'
 import { isWebDataset, readWebDataset } from './webdataset.ts'
 

@@ -22,7 +22,7 @@ import { normalizeLabel, parseLabels } from './labels/labels.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
-import { rawCellText } from './tables.ts'
+import { rawCellText } from './readTable.ts'
 import { openTree, readEntry, readTreeText, type FileTree } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
 

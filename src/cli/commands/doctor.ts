@@ -1,4 +1,4 @@
-import { wrapToTerminal } from '../../lib/table/fit.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 import { type EnvironmentCheck } from '../environment.ts'
 import { defineCommand } from './command.ts'

@@ -60,7 +60,7 @@ export const command = defineCommand({
   examples: ['geogap table results --by region --format markdown'],
   run: async ({ dir, ...options }) => {
     const { chooseFormat, isSingleTableFormat, writeTables } =
-      await import('../../lib/table/write.ts')
+      await import('../../lib/table/writeTables.ts')
     const format = chooseFormat(options.format, options.output)
     const { arrangeTables } = await import('../../lib/table/table.ts')
     const all = await tablesOf(dir, options, isSingleTableFormat(format))
@@ -99,8 +99,8 @@ async function chosenRows(
 
 /** Adds notes to the tables: images left out of the data sets, and stored results that cannot be used. */
 async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
-  const { unusableNotes } = await import('../../results/damage.ts')
-  const { leftOutNotes } = await import('../../results/leftOut.ts')
+  const { unusableNotes } = await import('../../results/unusableResults.ts')
+  const { leftOutNotes } = await import('../../results/leftOutImages.ts')
   const { countsNotes } = await import('../../results/schema.ts')
   const found = [...leftOutNotes(run), ...countsNotes(run.entries), ...unusableNotes(run.failures)]
   return tables.map(table => ({ ...table, notes: [...new Set([...table.notes, ...found])] }))

@@ -22,7 +22,7 @@ import {
 import { writeJson } from '../../results/records.ts'
 import { openRun, type Run } from '../../results/run.ts'
 import { type EvaluationProgress } from '../../evaluate/progress.ts'
-import { fitHead } from './fit.ts'
+import { fitHead } from './fitHead.ts'
 import { objectNames } from './objects.ts'
 import {
   householdPictures,

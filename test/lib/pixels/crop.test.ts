@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
 import { GeogapError } from '../../../src/lib/errors.ts'
-import { createCropper } from '../../../src/lib/pixels/cropper.ts'
+import { createCropper } from '../../../src/lib/pixels/crop.ts'
 import { decodeImage } from '../../../src/lib/pixels/decode.ts'
 import { parseJpegLayout } from '../../../src/lib/pixels/jpeg.ts'
 import {

@@ -5,7 +5,7 @@ import {
   setTextWidth,
   withoutTextWidth,
   wrapToTerminal,
-} from '../../../src/lib/table/fit.ts'
+} from '../../../src/lib/table/fitToTerminal.ts'
 import { textWidth, wrapWords } from '../../../src/lib/table/textWidth.ts'
 
 afterEach(() => setTextWidth(null))
