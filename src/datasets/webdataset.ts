@@ -12,6 +12,7 @@ import { mapLimited } from '../lib/concurrency.ts'
 import { isImageName, unknownClassProblem, unknownFileProblem } from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
 import type { GroupValue, Sample, Problem } from './dataset.ts'
+import { hasImagenetNames } from './benchmarks/hubCopies.ts'
 import {
   indexLabelling,
   refuseContradictedIndices,
@@ -59,7 +60,12 @@ export async function readWebDataset(
 ): Promise<RawDataset> {
   const { names, folder } = await findClassNames(tree, options.classes)
   const shards = await openShards(tree)
-  return readShards({ location: tree.location, set: basename(folder), names, shards }, options)
+  const labels =
+    options.labels ?? (hasImagenetNames(basename(tree.location)) ? 'imagenet' : undefined)
+  return readShards(
+    { location: tree.location, set: basename(folder), names, shards },
+    { ...options, labels },
+  )
 }
 
 /** Shards of WebDataset with the class names that their indices count. */
