@@ -17,7 +17,7 @@ const model = 'tf_efficientnet_lite0'
 const weights = sharedPath(`weights/${model}/model.safetensors`)
 
 /** Share of GeoDE's test part; GEOGAP_EVERY=1 takes all 10,333 images. */
-const every = Number(process.env.GEOGAP_EVERY ?? (long ? 3 : 50))
+const every = Number(process.env.GEOGAP_EVERY ?? (long ? 8 : 50))
 
 describe.skipIf(!shared)(
   'a real model on real photographs (left out: the shared files are not here)',
