@@ -158,7 +158,11 @@ export function placeColumn(run: Run, dataset: string): 'region' | 'country' | n
 
 /** Returns the notes that say which data sets are synthetic, each once. */
 export const syntheticNotes = ({ datasets }: Pick<Run, 'datasets'>): string[] => [
-  ...new Set([...datasets.values()].flatMap(({ madeUp }) => madeUp ?? [])),
+  ...new Set(
+    [...datasets.values()].flatMap(({ madeUp }) =>
+      madeUp === undefined ? [] : `Made-up data: ${madeUp}`,
+    ),
+  ),
 ]
 
 export const pluralOfPlace = (column: string): string =>

@@ -33,7 +33,7 @@ import {
 } from './world.ts'
 
 const syntheticNote =
-  'A made-up world: drawings of eight objects by imagined households. Nothing here measures a real model or a real place.'
+  'drawings of eight objects in the homes of imagined households. Nothing here measures a real model or a real place.'
 
 const seed = 2023
 const recipe: PreprocessingConfig = {

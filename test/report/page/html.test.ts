@@ -87,7 +87,7 @@ describe('made-up data', () => {
       /\\([0-9a-f]+) /g,
       (_, code: string) => String.fromCodePoint(parseInt(code, 16)),
     )
-    expect(foot).toBe(`Made-up data. ${madeUp}`)
+    expect(foot).toBe(`Made-up data: ${madeUp}`)
     const captions = [...few.matchAll(/<figcaption>([^<]*)</g)].map(match => match[1]!)
     expect(captions.length).toBeGreaterThan(10)
     expect(captions.filter(caption => caption.includes(madeUp))).toEqual([])
