@@ -5,7 +5,7 @@ import {
   fieldColumns,
   formatTable,
 } from '../../lib/table/columns.ts'
-import { wrapToTerminal } from '../../lib/table/fit.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { bytesText, countText, durationText } from '../../lib/table/text.ts'
 
 const orUnknown =
