@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { defineConfig, type Plugin } from 'vitest/config'
 import { builtPath } from './scripts/built.ts'
@@ -28,7 +27,7 @@ const alone = [
   'evaluate/longRun',
   'evaluate/manyModels',
   'lib/archive/archives',
-  'lib/pixels/crop',
+  'lib/pixels/cropper',
   'lib/pixels/golden',
   'lib/tensors/fuzz',
   'lib/hub/hub',
@@ -42,8 +41,7 @@ export default defineConfig({
     globalSetup: './scripts/built.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Evaluations of a test use several cores themselves; on two cores a third file fills their waits.
-    maxWorkers: Math.max(3, Math.min(6, availableParallelism())),
+    maxWorkers: 3,
     // What evaluations record of this machine stays out of the user's cache.
     env: { GEOGAP_CACHE: resolve('.build/cache') },
     pool: 'forks',

@@ -7,7 +7,7 @@ import { build } from 'vite'
 const root = fileURLToPath(new URL('../src/dashboard/client', import.meta.url))
 const forBrowsers = /^(preact|vega|vega-lite|vega-interpreter|world-atlas|string-width)(\/|$)/
 const forNode =
-  /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(datasetRoles|render|sql)\.ts$/
+  /\/(datasets|models|results|evaluate|paper|storage|hub|archive|onnx|pixels|tensors)\/|\/(datasetRoles|sql)\.ts$/
 
 const mark = 'only in Node: '
 
@@ -43,6 +43,19 @@ const licences = {
   },
 }
 
+const rolldownOptions = {
+  checks: { pluginTimings: false },
+  output: {
+    // Licence comments of the sources stay, and each file says where all licences are.
+    comments: { legal: true },
+    postBanner: `/*! geogap (Apache-2.0) and packages whose licences ${notices} beside index.html has */`,
+  },
+  treeshake: {
+    moduleSideEffects: id =>
+      /node_modules\/(?!vega-lite)|src\/dashboard\/client|vite\/|\.css$/.test(id),
+  },
+}
+
 export async function buildClient(outDir) {
   await build({
     root,
@@ -50,6 +63,7 @@ export async function buildClient(outDir) {
     configFile: false,
     logLevel: 'warn',
     plugins: [sharing, licences],
+    worker: { format: 'es', plugins: () => [sharing], rolldownOptions },
     oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
     build: {
       outDir: resolve(outDir),
@@ -58,17 +72,7 @@ export async function buildClient(outDir) {
       chunkSizeWarningLimit: 2000,
       reportCompressedSize: false,
       modulePreload: { polyfill: false },
-      rolldownOptions: {
-        output: {
-          // Licence comments of the sources stay, and each file says where all licences are.
-          comments: { legal: true },
-          postBanner: `/*! geogap (Apache-2.0) and packages whose licences ${notices} beside index.html has */`,
-        },
-        treeshake: {
-          moduleSideEffects: id =>
-            /node_modules\/(?!vega-lite)|src\/dashboard\/client|vite\/|\.css$/.test(id),
-        },
-      },
+      rolldownOptions,
     },
   })
 }

@@ -78,7 +78,7 @@ export function progressFacts(
 ): ReadonlyMap<string, ProgressFact> {
   const evidence = evidenceOf(run, datasets)
   if (evidence.roles.reference === null) return new Map()
-  const comparison = compareProgress(evidence)
+  const comparison = compareProgress(evidence, { isHeadline: true })
   const [line] = comparison.lines
   const found = (line ? headlinePairs(line) : []).flatMap((pair): [string, ProgressFact][] => {
     const { standard, gap } = pair

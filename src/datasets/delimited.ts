@@ -10,7 +10,7 @@ import {
   readUnpacked,
   reservedColumns,
   missingPattern,
-} from './readTable.ts'
+} from './tables.ts'
 
 const isGzipped = (file: string): boolean => /\.gz$/i.test(file)
 

@@ -13,8 +13,7 @@ import { intersectRanges, splitRange } from '../lib/ranges.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
-import { findIncomplete } from '../results/completeness.ts'
-import { removeDamagedShards } from '../results/removeDamaged.ts'
+import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
 import {
   currentEvaluations,
   readRunRecords,
@@ -36,7 +35,7 @@ import {
   readStoredEvaluations,
   readStoredEvaluation,
 } from '../results/store.ts'
-import { commitShard } from '../results/writeShard.ts'
+import { commitShard } from '../results/write.ts'
 import { openRun, type Run } from '../results/run.ts'
 import { createRescoringHead, type RescoringHead } from './rescoringHead.ts'
 

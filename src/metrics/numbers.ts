@@ -38,7 +38,7 @@ export function quantile(sorted: ArrayLike<number>, p: number): number {
 }
 
 /** Returns the median; of many values it is found without sorting them. */
-export function median(values: readonly number[]): number {
+export function median(values: ArrayLike<number>): number {
   const list = Float64Array.from(values)
   if (list.length < 100 || list.some(Number.isNaN)) return quantile(list.sort(), 0.5)
   const middle = (list.length - 1) >> 1

@@ -162,11 +162,15 @@ function medianLine(
   x: readonly number[],
   y: readonly number[],
 ): { slope: number; intercept: number } {
-  const slopes: number[] = []
+  const slopes = new Float64Array((x.length * (x.length - 1)) / 2)
+  let count = 0
   for (let i = 0; i < x.length; i++) {
-    for (let j = 0; j < i; j++)
-      if (Math.abs(x[i]! - x[j]!) > 1e-14) slopes.push((y[i]! - y[j]!) / (x[i]! - x[j]!))
+    const [xi, yi] = [x[i]!, y[i]!]
+    for (let j = 0; j < i; j++) {
+      const step = xi - x[j]!
+      if (step > 1e-14 || step < -1e-14) slopes[count++] = (yi - y[j]!) / step
+    }
   }
-  const slope = median(slopes)
+  const slope = median(slopes.subarray(0, count))
   return { slope, intercept: median(y) - slope * median(x) }
 }

@@ -113,11 +113,11 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     async from => {
       const { page, errors } = await opened(from)
       await go(page, 'models')
-      await page.locator('.drawing .mark-symbol path').first().click({ force: true })
+      await page.locator('.drawing circle:has(title)').first().click({ force: true })
       await page.waitForURL(/#\/\?model=/)
       await ready(page)
       const sentence = await page.locator('.answer').innerText()
-      await page.locator('.places .mark-symbol path').first().click({ force: true })
+      await page.locator('.places circle:has(title)').first().click({ force: true })
       await page.waitForURL(/#\/\?.*region=/)
       await ready(page)
       expect(await page.locator('.answer').innerText()).not.toBe(sentence)
@@ -134,6 +134,47 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
       await page.close()
     },
   )
+
+  it('answers five questions in at most three clicks each', async () => {
+    const { page } = await opened('server')
+    let clicks = 0
+    const click = async (role: 'link' | 'button', name: RegExp): Promise<void> => {
+      clicks++
+      await page.getByRole(role, { name }).first().click()
+    }
+    const choose = async (name: string, model: string): Promise<void> => {
+      clicks++
+      await page.getByRole('combobox', { name, exact: true }).selectOption(model)
+      await ready(page)
+    }
+    const start = async (): Promise<void> => {
+      clicks = 0
+      await go(page, '')
+      await choose('model', 'vit_base')
+    }
+    await start()
+    const [, worst = ''] = /worst in (\w+)/.exec(await page.locator('.answer').innerText())!
+    // The model is the one with the circle on the lines of progress.
+    expect(await page.locator('.progress svg').innerHTML()).toContain('vit_base')
+    const saved = page.waitForEvent('download')
+    await page.locator('.progress').getByRole('button', { name: 'Save for a paper' }).click()
+    expect((await saved).suggestedFilename()).toMatch(/^Accuracy-of-3-models-.*\.svg$/)
+    const svg = await readFile(await (await saved).path(), 'utf8')
+    expect(svg).toMatch(/^<svg [^]*#1f2328[^]*<text/)
+    expect(svg).not.toContain('currentColor')
+    await click('button', new RegExp(`${worst}|Kenya|India|Brazil|France`))
+    await page.locator('dialog.large h2').waitFor()
+    expect(clicks).toBe(2)
+    await page.keyboard.press('Escape')
+    await start()
+    await click('link', /^Compare with another model$/)
+    await choose('second model', 'resnet50')
+    const row = page.getByRole('row', { name: new RegExp(`^${worst} `) })
+    expect(await row.innerText()).toMatch(/[+−]\d+\.\d[^]*\d\.\d/)
+    await row.getByRole('link').first().waitFor()
+    expect(clicks).toBe(3)
+    await page.close()
+  })
 
   it.skipIf(!hasRedis)(
     'runs and workers at a queue are shown while they change (left out: no redis-server here)',

@@ -25,6 +25,8 @@ export interface ProgressOptions {
   models?: readonly string[] | undefined
   axis?: AccuracyAxis | undefined
   cluster?: ModelClustering | undefined
+  /** Whether only the standard benchmark that stands for the others is compared. Default: all are. */
+  isHeadline?: boolean
 }
 
 /** A standard benchmark, or several whose mean accuracy counts. */
@@ -80,7 +82,7 @@ export function compareProgress(
   options: ProgressOptions = {},
 ): ProgressComparison {
   const { roles, accuracies, titleOf } = evidence
-  const { axis = 'linear', cluster = 'family' } = options
+  const { axis = 'linear', cluster = 'family', isHeadline = false } = options
   if (roles.reference === null)
     throw inputError(
       'no-reference',
@@ -108,7 +110,8 @@ export function compareProgress(
       const own = { ...rateOptions, models: set.models }
       const isKnown = ({ datasets }: BenchmarkGroup): boolean =>
         set.models.some(model => datasets.every(name => accuracies.get(name)?.has(model)))
-      const above = standard.filter(isKnown)
+      const known = standard.filter(isKnown)
+      const above = isHeadline ? byHeadline(known, each => each).slice(0, 1) : known
       const below = geographic.filter(isKnown)
       const rateOf =
         (isGeographic: boolean) =>
@@ -196,11 +199,16 @@ const headlineOrder: readonly string[] = [oodAverage, ...oodBenchmarks, 'imagene
 
 /** Returns for each geographic data set the pair that stands for the others: the paper's average, else the first of its benchmarks. */
 export function headlinePairs({ pairs }: Pick<LineProgress, 'pairs'>): ProgressPair[] {
-  const rank = ({ standard }: ProgressPair): number => {
-    const place = headlineOrder.indexOf(benchmarkNameOf(standard.name))
+  return [...groupByKey(pairs, ({ geographic }) => geographic.name).values()].map(
+    own => byHeadline(own, ({ standard }) => standard)[0]!,
+  )
+}
+
+/** Sorts by standard benchmark, those first that stand for the others. */
+function byHeadline<T>(list: readonly T[], standardOf: (one: T) => BenchmarkGroup): T[] {
+  const rank = (one: T): number => {
+    const place = headlineOrder.indexOf(benchmarkNameOf(standardOf(one).name))
     return place < 0 ? headlineOrder.length : place
   }
-  return [...groupByKey(pairs, ({ geographic }) => geographic.name).values()].map(
-    own => own.toSorted((a, b) => rank(a) - rank(b))[0]!,
-  )
+  return list.toSorted((a, b) => rank(a) - rank(b))
 }

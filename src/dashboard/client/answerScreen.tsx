@@ -1,11 +1,10 @@
 /** The dashboard's first screen: a sentence, the map, places, progress and photographs of one model on one data set. */
 import { type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
-import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
 import { AnswerText } from './answerText.tsx'
 import { choiceOf, choiceQuery, type ScreenProps, toggleLink } from './choice.ts'
 import { Figure } from './figure.tsx'
-import { CountryMap } from './worldMap.tsx'
+import { CountryMap } from './countryMap.tsx'
 import { DatasetSelect, emptyFilter, Filters, Name, nameOf, Select, WhenLoaded } from './parts.tsx'
 import { Photographs } from './photographs.tsx'
 import { ProgressFigure } from './progressFigure.tsx'
@@ -103,17 +102,14 @@ function PlacesFigure({ overview, route, choice, screen }: ScreenProps) {
         id={JSON.stringify([dataset.name, points])}
         label={`Accuracy of ${model} by ${by}`}
         caption={`Top-1 accuracy in percent${known.some(({ low }) => low !== null) ? ' with 95 % intervals' : ''}. A click filters everything.`}
-        spec={width =>
-          regionsSpec(
-            points,
-            points.map(({ region }) => region),
-            width,
-          )
-        }
+        drawing={width => ['regions', [points, points.map(({ region }) => region), width]]}
         onPick={pick}
       />
       <p class="quiet">
-        <a href={linkTo('model', { ...choiceQuery(choice), by })}>All groups as tables</a>
+        <a href={linkTo('model', { ...choiceQuery(choice), by })}>All groups as tables</a>{' '}
+        <a href={linkTo('compare', { first: model, dataset: dataset.name, by })}>
+          Compare with another model
+        </a>
       </p>
     </section>
   )

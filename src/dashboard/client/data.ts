@@ -1,9 +1,9 @@
 /** Reads the dashboard's data files, from `geogap serve` or from a bundle, and asks the server's endpoints. */
 import { type AnswerColumns, type AnswerRow } from '../answers.ts'
 import { type ModelAnswers } from '../pages.ts'
+import { pageOrigin } from './origin.ts'
 
-/** Whether this page is a bundle of files without a server. */
-export const isBundle = document.documentElement.dataset['source'] === 'files'
+const { base, isBundle } = pageOrigin
 
 interface LoadedFile {
   etag: string | null
@@ -48,7 +48,7 @@ export const askServer = async <T>(
 
 async function request(address: string, etag?: string | null): Promise<Response> {
   const headers: Record<string, string> = etag ? { 'If-None-Match': etag } : {}
-  const response = await fetch(address, {
+  const response = await fetch(new URL(address, base), {
     headers,
     cache: isBundle ? 'default' : 'no-store',
   }).catch(() => {

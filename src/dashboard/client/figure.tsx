@@ -1,15 +1,17 @@
-/** Draws figures of the report in the page. Vega is loaded with the first figure. */
+/** Figures of the report in the page. */
 import { useEffect, useRef, useState } from 'preact/hooks'
-import { hatchFill, hatchPattern, withThemeConfig } from '../../report/figures/theme.ts'
 import { darkFiguresCss } from '../../report/page/style.ts'
-import { type TopLevelSpec } from '../../report/figures/vegaLite.ts'
+import { type Drawing } from './drawings.ts'
+import { escapeHtml } from '../../lib/table/text.ts'
+import { saveFile } from './parts.tsx'
+import { askWorker } from './worker.ts'
 
 interface FigureProps {
   label: string
   caption: string
   /** Identifies the drawing, which is drawn again when this changes. */
   id: string
-  spec: (width: number) => TopLevelSpec | Promise<TopLevelSpec>
+  drawing: (width: number) => Drawing
   /** Beginning of the description of the mark that is chosen, which is drawn with a strong outline. */
   chosen?: string | undefined
   /** Called with a mark's description when it is clicked. */
@@ -18,33 +20,61 @@ interface FigureProps {
 
 const widthStepPx = 40
 
+/** 170 mm, the width of a page's text, where the letters are of 8 points. */
+const paperWidthPx = 642
+
 const darkStyleSheet = new CSSStyleSheet()
 darkStyleSheet.replaceSync(darkFiguresCss)
 document.adoptedStyleSheets.push(darkStyleSheet)
 
-export function Figure({ label, caption, id, spec, chosen, onPick }: FigureProps) {
+export function Figure({ label, caption, id, drawing, chosen, onPick }: FigureProps) {
   const place = useRef<HTMLDivElement>(null)
   const width = useWidth(place)
-  const pick = useRef(onPick)
-  pick.current = onPick
-  useEffect(() => {
-    const drawing =
-      width === 0
-        ? undefined
-        : draw(
-            place.current!,
-            () => spec(width),
-            about => pick.current?.(about),
-          )
-    void drawing?.then(() => setDrawn(count => count + 1))
-    return () => void drawing?.then(finish => finish())
-  }, [id, width])
   const [drawn, setDrawn] = useState(0)
+  useEffect(() => {
+    if (width === 0) return
+    let isCurrent = true
+    place.current!.ariaBusy = 'true'
+    const show = (content: string): void => {
+      if (!isCurrent) return
+      Object.assign(place.current!, { innerHTML: content, ariaBusy: 'false' })
+      setDrawn(count => count + 1)
+    }
+    askWorker<string>({ drawing: drawing(width), isForPaper: false }).then(show, (error: unknown) =>
+      show(escapeHtml((error as Error).message)),
+    )
+    return () => void (isCurrent = false)
+  }, [id, width])
   useEffect(() => markChosen(place.current!, chosen), [chosen, drawn])
+  const pick = ({ target }: MouseEvent): void => {
+    const about = titleOf((target as Element).closest('svg *'))
+    if (about !== undefined) onPick?.(about)
+  }
+  const save = async (): Promise<void> => {
+    const svg = await askWorker<string>({ drawing: drawing(paperWidthPx), isForPaper: true })
+    saveFile(
+      `${label
+        .split(/[;(]/)[0]!
+        .trim()
+        .replace(/[^\p{L}\p{N}.]+/gu, '-')}.svg`,
+      svg,
+    )
+  }
   return (
     <figure>
-      <div ref={place} role="img" aria-label={label} class={onPick ? 'drawing picks' : 'drawing'} />
-      <figcaption>{caption}</figcaption>
+      <div
+        ref={place}
+        role="img"
+        aria-label={label}
+        class={onPick ? 'drawing picks' : 'drawing'}
+        onClick={pick}
+      />
+      <figcaption>
+        {caption}{' '}
+        <button type="button" onClick={() => void save()}>
+          Save for a paper
+        </button>
+      </figcaption>
     </figure>
   )
 }
@@ -64,59 +94,15 @@ function useWidth(place: { current: HTMLElement | null }): number {
   return width
 }
 
-async function draw(
-  place: HTMLElement,
-  spec: () => TopLevelSpec | Promise<TopLevelSpec>,
-  onPick: (about: string) => void,
-): Promise<() => void> {
-  const [{ View, parse }, { compile }, { expressionInterpreter }] = await Promise.all([
-    import('vega'),
-    import('vega-lite'),
-    import('vega-interpreter'),
-  ])
-  const refuse = (): Promise<never> => Promise.reject(new Error('figures load nothing'))
-  const view = new View(parse(compile(withThemeConfig(await spec())).spec, {}, { ast: true }), {
-    expr: expressionInterpreter,
-    renderer: 'svg',
-    container: place,
-    hover: false,
-    loader: { load: refuse, sanitize: refuse, http: refuse, file: refuse },
-  })
-  view.addEventListener('click', (_, item) => {
-    const about = aboutOf(item?.datum)
-    if (about !== undefined) onPick(about)
-  })
-  await view.runAsync()
-  const svg = place.querySelector('svg')
-  if (svg?.innerHTML.includes(hatchFill)) svg.insertAdjacentHTML('afterbegin', hatchPattern)
-  for (const part of place.querySelectorAll('svg, svg [role], svg [aria-label]'))
-    moveLabelToTitle(part)
-  return () => view.finalize()
-}
+/** Returns the description of a mark, which is its tooltip. */
+const titleOf = (mark: Element | null): string | undefined =>
+  mark?.querySelector(':scope > title')?.textContent
 
 /** Sets the class of the mark whose description begins so. */
 function markChosen(place: Element, chosen: string | undefined): void {
-  for (const title of place.querySelectorAll('svg path > title')) {
-    const isChosen = chosen !== undefined && title.textContent.startsWith(chosen)
-    title.parentElement!.classList.toggle('chosen', isChosen)
-  }
-}
-
-/** Turns the label of a mark into its tooltip, because screen readers read the figure as one image. */
-function moveLabelToTitle(part: Element): void {
-  const about = part.getAttribute('aria-label')
-  if (about !== null && part.localName === 'path') {
-    part.append(
-      Object.assign(document.createElementNS('http://www.w3.org/2000/svg', 'title'), {
-        textContent: about,
-      }),
+  for (const { parentElement, textContent } of place.querySelectorAll('svg :not(svg) > title'))
+    parentElement!.classList.toggle(
+      'chosen',
+      chosen !== undefined && textContent.startsWith(chosen),
     )
-  }
-  for (const name of ['role', 'aria-label', 'aria-roledescription']) part.removeAttribute(name)
-}
-
-/** Returns the description of a mark; for outlines of countries it is one of their properties. */
-function aboutOf(datum: unknown): string | undefined {
-  const { about, properties } = (datum ?? {}) as { about?: string; properties?: { about?: string } }
-  return about ?? properties?.about
 }

@@ -5,7 +5,15 @@ import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type GalleryItem, type GalleryPage, outcomes, pageSize } from '../pages.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { type ViewState, useView } from './useView.ts'
-import { WhenLoaded, datasetOf, DatasetSelect, Filters, Select, wholeNumberText } from './parts.tsx'
+import {
+  WhenLoaded,
+  datasetOf,
+  DatasetSelect,
+  Filters,
+  saveFile,
+  Select,
+  wholeNumberText,
+} from './parts.tsx'
 import { PhotographTile, PictureDialog } from './picture.tsx'
 import { linkTo, type Route } from './route.ts'
 
@@ -188,10 +196,5 @@ function saveSlice({ dataset }: DatasetFact, items: readonly GalleryItem[]): voi
   const columns = (
     ['dataset', 'id', 'label', 'prediction', 'region', 'country', 'model'] as const
   ).map(name => fieldColumn(name))
-  const address = URL.createObjectURL(
-    new Blob([formatTable<(typeof rows)[number]>(columns, rows, 'csv')], { type: 'text/csv' }),
-  )
-  const link = Object.assign(document.createElement('a'), { href: address, download: 'slice.csv' })
-  link.click()
-  URL.revokeObjectURL(address)
+  saveFile('slice.csv', formatTable<(typeof rows)[number]>(columns, rows, 'csv'))
 }

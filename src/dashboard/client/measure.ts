@@ -1,7 +1,7 @@
-/** Replaces src/report/figures/measure.ts in the browser, where the canvas measures text. */
+/** Replaces src/report/figures/measure.ts in the browser and in its worker, where a canvas measures text. */
 export const fontFamily = 'system-ui, sans-serif'
 
-const context = document.createElement('canvas').getContext('2d')
+const context = new OffscreenCanvas(1, 1).getContext('2d')
 
 /** Returns the width of one line of text in pixels; `size` is the font size in pixels. */
 export function textWidth(text: string, size: number, bold = false): number {

@@ -1,5 +1,4 @@
 import { defaultMinN } from '../../metrics/disparity.ts'
-import { regionsSpec } from '../../report/figures/regions.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
 import { fieldColumn } from '../../lib/table/columns.ts'
 import { percent, percentRange } from '../../lib/table/text.ts'
@@ -118,28 +117,34 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
           </a>
         ))}
       </nav>
-      {by === 'country' && (
-        <CountryMapFigure rows={rows} countries={overview.countries} id={id} pick={pick} />
-      )}
-      {by !== 'label' && <IntervalFigure rows={rows} model={model} by={by} id={id} pick={pick} />}
-      {by === 'label' && data.cells.length > 0 && (
-        <HeatTable names={overview.names} cells={data.cells} link={link} />
-      )}
-      <DataTable
-        caption={`Accuracy by ${by}; each leads to its images`}
-        rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
-        columns={[
-          {
-            name: 'group',
-            heading: by,
-            value: ({ group }) => nameOf(overview.names, group),
-            hint: ({ group }) => group,
-            link: ({ group }) => link({ [by]: group }),
-          },
-          ...rateColumns,
-          fieldColumn('errors', 'failed'),
-        ]}
-      />
+      <div class="beside">
+        <div>
+          {by === 'country' && (
+            <CountryMapFigure rows={rows} countries={overview.countries} id={id} pick={pick} />
+          )}
+          {by !== 'label' && (
+            <IntervalFigure rows={rows} model={model} by={by} id={id} pick={pick} />
+          )}
+          {by === 'label' && data.cells.length > 0 && (
+            <HeatTable names={overview.names} cells={data.cells} link={link} />
+          )}
+        </div>
+        <DataTable
+          caption={`Accuracy by ${by}; each leads to its images`}
+          rows={by === 'label' ? [...rows].sort((a, b) => (a.top1 ?? 2) - (b.top1 ?? 2)) : rows}
+          columns={[
+            {
+              name: 'group',
+              heading: by,
+              value: ({ group }) => nameOf(overview.names, group),
+              hint: ({ group }) => group,
+              link: ({ group }) => link({ [by]: group }),
+            },
+            ...rateColumns,
+            fieldColumn('errors', 'failed'),
+          ]}
+        />
+      </div>
     </>
   )
 }
@@ -176,7 +181,7 @@ function IntervalFigure({ rows, model, by, id, pick }: IntervalFigureProps) {
       id={id}
       label={`Accuracy of ${model} by ${by}; the table below has the numbers`}
       caption={`Top-1 accuracy in percent${rows.some(({ low }) => low !== null) ? ' with 95 % intervals' : ''} by ${by}. A click opens the images.`}
-      spec={width => regionsSpec(known, order, width)}
+      drawing={width => ['regions', [known, order, width]]}
       onPick={pick}
     />
   )
@@ -198,9 +203,7 @@ function CountryMapFigure({ rows, countries, id, pick }: CountryMapProps) {
       id={`map ${id}`}
       label="World map of accuracy by country; the table below has the numbers"
       caption={`Top-1 accuracy in percent on each country’s images; hatched: fewer than ${defaultMinN} images; pale: none. Equal Earth projection; outlines by Natural Earth.`}
-      spec={async width =>
-        (await import('../../report/figures/map.ts')).countryMapSpec(known, defaultMinN, { width })
-      }
+      drawing={width => ['map', [known, defaultMinN, { width }]]}
       onPick={pick}
     />
   )

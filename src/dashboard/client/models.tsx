@@ -1,7 +1,7 @@
 import { type ComponentChildren } from 'preact'
 import { useRef } from 'preact/hooks'
 import { fitLine } from '../../metrics/regression.ts'
-import { panelLine, linePanelsSpec } from '../../report/figures/linePanel.ts'
+import { panelLine } from '../../report/figures/linePanel.ts'
 import { type PanelPoint } from '../../report/figures/panel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
 import { fieldColumn, intervalColumns } from '../../lib/table/columns.ts'
@@ -147,8 +147,8 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
         caption={`${rows.length} models, the best on ${y.title} first; disparity in points`}
         rows={rows}
         columns={modelColumns({ link, names: overview.names, y, x: same ? null : x })}
-        groupOf={row =>
-          grouping === undefined ? '' : String(row[grouping] ?? `${grouping} not known`)
+        groupOf={
+          grouping && ((row: ListedModel) => String(row[grouping] ?? `${grouping} not known`))
         }
       />
     </div>
@@ -242,8 +242,9 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
           ? ''
           : `The line is least squares over the models${hollow ? ' that are not hollow' : ''} (slope ${line.slope.toFixed(2)}). `
       }${hollow ? 'Hollow: zero-shot. ' : ''}A click opens the model.`}
-      spec={width =>
-        linePanelsSpec(
+      drawing={width => [
+        'panels',
+        [
           [
             {
               title: '',
@@ -254,8 +255,8 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
             },
           ],
           width,
-        )
-      }
+        ],
+      ]}
       onPick={about => {
         const row = points.find(({ model }) => about.startsWith(`${model}: `))
         if (row) location.hash = link(row.model)

@@ -36,7 +36,7 @@ function FindingsTable({ overview, route }: { overview: Overview; route: Route }
   })
   const standard = overview.datasets.find(({ reference }) => reference)
   return (
-    <div aria-busy={ofHouseholds.data === undefined}>
+    <div class="datasets" aria-busy={ofHouseholds.data === undefined}>
       <DataTable
         name="data-sets"
         caption="Data sets: the best model’s top-1 accuracy in percent, and its disparity between places of at least 30 images in points, with 95 % intervals"

@@ -1,9 +1,14 @@
 /** Components that several views share. */
 import { type ComponentChildren, Fragment } from 'preact'
-import { useEffect, useRef } from 'preact/hooks'
+import { useLayoutEffect, useRef } from 'preact/hooks'
 import { type AccuracyEstimate, type Dimension, dimensions } from '../../analysis/datasetCounts.ts'
-import { enhanceTable, type TableState } from '../../report/page/tables.js'
-import { htmlTable, type HtmlTable, type PageColumn } from '../../report/page/htmlTable.ts'
+import { enhanceTable, type TableState, updateTable } from '../../report/page/tables.js'
+import {
+  csvAddress,
+  htmlTable,
+  type HtmlTable,
+  type PageColumn,
+} from '../../report/page/htmlTable.ts'
 import {
   cellText,
   fieldColumn,
@@ -174,21 +179,75 @@ export const TableFrame = (props: {
   </div>
 )
 
-interface DataTableProps<Row> extends Omit<HtmlTable<Row>, 'name'> {
+interface DataTableProps<Row> extends Omit<HtmlTable<Row>, 'name' | 'shownRows' | 'address'> {
   /** Name of the downloaded file, without ending. */
   name?: string
 }
 
+/** Rows that a table shows before a reader asks for all of them. */
+const firstRows = 50
+
 /** A table as reports have it, which is sorted, searched and saved, and whose columns are chosen. */
-export function DataTable<Row>({ name = 'table', columns, ...table }: DataTableProps<Row>) {
+export function DataTable<Row>({ name = 'table', columns, rows, ...rest }: DataTableProps<Row>) {
   const place = useRef<HTMLDivElement>(null)
-  const state = useRef<TableState>({})
-  const { markup: html } = htmlTable({ name, columns: columns.map(withWholeNumbers), ...table })
-  useEffect(() => {
-    const [shown] = place.current!.getElementsByTagName('table')
-    if (shown) enhanceTable(shown, state.current)
+  const { current: state } = useRef<TableState>({ most: firstRows })
+  const write = (isWhole: boolean): string =>
+    htmlTable({
+      name,
+      columns: columns.map(withWholeNumbers),
+      rows,
+      shownRows: isWhole ? rows : rows.slice(0, firstRows),
+      address: '#',
+      ...rest,
+    }).markup
+  const isWhole = rows.length <= firstRows || rest.groupOf !== undefined || asksForAll(state)
+  const html = write(isWhole)
+  // Before the page is drawn, so that it is laid out once.
+  useLayoutEffect(() => {
+    const fill = (): void => {
+      if (!asksForAll(state)) return
+      state.fill = undefined
+      replaceRows(place.current!, write(true))
+    }
+    state.fill = isWhole ? undefined : fill
+    const table = replaceRows(place.current!, html)
+    if (table) updateTable(table, state)
+    else {
+      place.current!.innerHTML = html
+      enhanceTable(place.current!.querySelector('table')!, state)
+    }
   }, [html])
-  return <div ref={place} dangerouslySetInnerHTML={{ __html: html }} />
+  const fillDownload = ({ target }: MouseEvent): void => {
+    const link = (target as Element).closest<HTMLAnchorElement>('a[download]')
+    if (link) link.href = csvAddress(columns, rows)
+  }
+  return <div ref={place} onClick={fillDownload} />
+}
+
+const asksForAll = ({ sort, search = '', most }: TableState): boolean =>
+  sort !== undefined || search !== '' || most === Infinity
+
+/** Puts the rows and the caption of a table into the one in `place`, whose tools stay; null if that has other columns. */
+function replaceRows(place: HTMLElement, html: string): HTMLTableElement | null {
+  const fresh = document.createElement('div')
+  fresh.innerHTML = html
+  const table = place.querySelector('table')
+  const next = fresh.querySelector('table')!
+  const headings = ({ tHead }: HTMLTableElement): string => tHead!.textContent.replace(/\s+/g, ' ')
+  if (!table || headings(table) !== headings(next)) return null
+  for (const body of [...table.tBodies]) body.remove()
+  table.append(...next.tBodies)
+  for (const part of ['caption', 'a[download]'])
+    place.querySelector(part)!.replaceWith(fresh.querySelector(part)!)
+  place.querySelector('.scroll')!.ariaLabel = table.caption!.textContent
+  return table
+}
+
+/** Saves a text as a file of the reader's. */
+export function saveFile(name: string, text: string): void {
+  const href = URL.createObjectURL(new Blob([text]))
+  Object.assign(document.createElement('a'), { href, download: name }).click()
+  URL.revokeObjectURL(href)
 }
 
 /** Numbers without a text of their own are counts. */

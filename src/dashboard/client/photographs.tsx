@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks'
 import { choiceQuery, type ScreenProps } from './choice.ts'
-import { isBundle } from './data.ts'
 import { nameOf, WhenLoaded, wholeNumberText } from './parts.tsx'
+import { pageOrigin } from './origin.ts'
 import { PhotographTile, type PictureChoice, PictureDialog } from './picture.tsx'
 import { linkTo } from './route.ts'
 import { useView } from './useView.ts'
@@ -33,7 +33,7 @@ export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'rou
               {total === 0 && <p>No answer is wrong here.</p>}
               {shown.length > 0 && !isPictured && (
                 <p class="quiet">
-                  {isBundle
+                  {pageOrigin.isBundle
                     ? 'This bundle holds no photographs (geogap report --bundle --images adds them); their names and answers are below.'
                     : 'The photographs are not on this machine, or may not be read: geogap serve --images FOLDER names where they lie.'}
                 </p>

@@ -1,7 +1,7 @@
 import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
 import { panelLine } from '../../report/figures/linePanel.ts'
-import { type ProgressRow, progressSpec } from '../../report/figures/progress.ts'
+import { type ProgressRow } from '../../report/figures/progress.ts'
 import { type DatasetFact, type Overview, type ProgressFact, type ScatterRow } from '../views.ts'
 import { choiceQuery, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
@@ -64,7 +64,10 @@ function ProgressDrawing({ overview, choice, progress, reference, filtered }: Dr
       id={JSON.stringify([names, rows.length, lines])}
       label={`Accuracy of ${rows.length} models on ${progress.standard.title} and on ${names.geographic} against ${reference}`}
       caption={`Each point is a model, on ${progress.standard.title} (blue) and ${names.geographic} (orange); the circle marks ${model}. Lines are least squares${rows.some(({ fitted }) => !fitted) ? ' over the filled points' : ''}. A click opens a model.`}
-      spec={width => progressSpec([{ title: progress.standard.title, rows, lines }], names, width)}
+      drawing={width => [
+        'progress',
+        [[{ title: progress.standard.title, rows, lines }], names, width],
+      ]}
       onPick={about => {
         const row = rows.find(row => about.startsWith(`${row.model}, `))
         if (row) location.hash = linkTo('', choiceQuery({ ...choice, model: row.model }))

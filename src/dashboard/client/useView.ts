@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
-import { isBundle } from './data.ts'
-import { loadView, type ViewData, type ViewQuery } from './loadView.ts'
+import { type ViewData, type ViewQuery } from './loadView.ts'
+import { pageOrigin } from './origin.ts'
+import { askWorker } from './worker.ts'
 
 /** Milliseconds between two requests of a page that shows progress. */
 export const pollMs = 5000
@@ -39,14 +40,14 @@ export function useView<V extends keyof ViewData>(
       if (isCurrent) setState(next)
     }
     const load = (): void => {
-      loadView(view, query)
+      askWorker<ViewData[V]>({ view, query })
         .then(
           data => setIfCurrent({ data, error: undefined, of: key }),
           (error: unknown) =>
             setIfCurrent({ data: undefined, error: (error as Error).message, of: key }),
         )
         .finally(() => {
-          if (isCurrent && everyMs !== undefined && !isBundle)
+          if (isCurrent && everyMs !== undefined && !pageOrigin.isBundle)
             timer = window.setTimeout(load, everyMs)
         })
     }

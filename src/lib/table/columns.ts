@@ -6,7 +6,7 @@ import {
   type TableCells,
   textWidthLimit,
   wrapToTerminal,
-} from './fitToTerminal.ts'
+} from './fit.ts'
 import {
   escapeFormula,
   escapeHtml,

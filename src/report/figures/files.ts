@@ -5,7 +5,8 @@ import { jsonText } from '../../lib/table/text.ts'
 import { withUniqueIds, type Figure } from './figure.ts'
 import { titledSpec } from './index.ts'
 import { renderPdf } from './pdf.ts'
-import { printColors, renderPng, renderSvg } from './render.ts'
+import { renderPng } from './png.ts'
+import { printColors, renderSvg } from './render.ts'
 import { withThemeConfig } from './theme.ts'
 
 const figureFormats = ['svg', 'png', 'pdf', 'json'] as const

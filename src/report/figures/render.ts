@@ -1,7 +1,7 @@
-/** From a Vega-Lite specification to SVG, PNG or PDF; Vega and its renderers are loaded when the first figure is drawn. */
+/** From a Vega-Lite specification to SVG, in Node and in browsers; Vega is loaded when the first figure is drawn. */
 import type { TopLevelSpec } from 'vega-lite'
 import { type GeogapError, internalError } from '../../lib/errors.ts'
-import { hasAllGlyphs, fontFamily, fontFiles, textWidth } from './measure.ts'
+import { fontFamily, textWidth } from './measure.ts'
 import { fontSizePx, withHatch, withThemeConfig } from './theme.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
@@ -38,22 +38,8 @@ export async function renderSvg(spec: TopLevelSpec, colors?: FigureColors): Prom
   }
 }
 
-/** Draws SVG as PNG at `scale` times its size. Characters that the package's fonts lack are taken from the system's. */
-export async function renderPng(svg: string, scale = 2): Promise<Uint8Array> {
-  const { Resvg } = await import('@resvg/resvg-js')
-  const drawn = new Resvg(withColors(svg, printColors), {
-    fitTo: { mode: 'zoom', value: scale },
-    background: printColors.paper,
-    font: {
-      loadSystemFonts: !hasAllGlyphs(svg),
-      fontFiles: fontFiles(),
-      defaultFontFamily: fontFamily,
-    },
-  })
-  return drawn.render().asPng()
-}
-
-const withColors = (svg: string, { ink, paper }: FigureColors): string =>
+/** Returns a figure with the colours of a file of its own. */
+export const withColors = (svg: string, { ink, paper }: FigureColors): string =>
   svg
     .replaceAll('currentColor', ink)
     .replace(/<svg[^>]*>/, tag => `${tag}<rect width="100%" height="100%" fill="${paper}"/>`)

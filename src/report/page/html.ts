@@ -81,7 +81,7 @@ async function pageMarkup(results: RunView, { sentence, body }: PageContent): Pr
     darkFiguresCss +
     pageFootersCss(madeUp)
   const script =
-    (await readAsset('tables.js')).replace('export ', '') + (await readAsset('report.js'))
+    (await readAsset('tables.js')).replaceAll('export ', '') + (await readAsset('report.js'))
   const policy = `default-src 'none'; style-src ${cspHash(style)}; script-src ${cspHash(script)}; base-uri 'none'; form-action 'none'`
   const links = Object.entries(sectionTitles).map(
     ([id, title]) => markup`<li><a href="#${id}">${title}</a></li>`,
@@ -101,7 +101,7 @@ async function pageMarkup(results: RunView, { sentence, body }: PageContent): Pr
 <header>
 <h1>${name}</h1>
 <p class="facts">${facts}</p>
-${madeUp !== null && markup`<p class="banner" role="note">${madeUp}</p>`}
+${madeUp !== null && markup`<p class="banner" role="note">Made-up data. ${madeUp}</p>`}
 <p class="answer">${sentence}</p>
 </header>
 <nav aria-label="Sections"><ul>${links}</ul></nav>

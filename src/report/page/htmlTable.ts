@@ -29,7 +29,9 @@ export interface HtmlTable<Row> {
   /** Rows that the page shows; by default all. The download has all. */
   shownRows?: readonly Row[]
   /** Returns the heading under which a row stands, or '' for no headings. */
-  groupOf?: (row: Row) => string
+  groupOf?: ((row: Row) => string) | undefined
+  /** Address of the download; by default a `data:` address with all rows. */
+  address?: string
 }
 
 /** A table with a caption, row and column headings, exact values for sorting, and all rows as a CSV download. */
@@ -40,6 +42,7 @@ export function htmlTable<Row>({
   rows,
   shownRows: shown = rows,
   groupOf = () => '',
+  address = csvAddress(columns, rows),
 }: HtmlTable<Row>): Markup {
   const readable = columns
     .filter(({ heading }) => heading !== '')
@@ -59,7 +62,7 @@ export function htmlTable<Row>({
       ? ` Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.`
       : ''
   return markup`<div class="table">
-    <div class="tools">${csvDownload(name, columns, rows)}</div>
+    <div class="tools">${csvLink(name, rows.length, address)}</div>
     <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
       <table>
         <caption><span>${caption}${note}</span></caption>
@@ -123,17 +126,26 @@ const toSevenDigits = (value: CellValue): CellValue =>
   typeof value === 'number' ? Number(value.toPrecision(7)) : value
 
 /** A link that saves the rows as CSV, numbers to seven digits, without a script. */
-export function csvDownload<Row>(
+export const csvDownload = <Row>(
   name: string,
   columns: readonly TableColumn<Row>[],
   rows: readonly Row[],
-): Markup {
+): Markup => csvLink(name, rows.length, csvAddress(columns, rows))
+
+const csvLink = (name: string, rows: number, address: string): Markup =>
+  markup`<a download="${name}.csv" href="${address}">CSV of ${rows} rows</a>`
+
+/** Returns a `data:` address of rows as CSV, numbers to seven digits. */
+export function csvAddress<Row>(
+  columns: readonly TableColumn<Row>[],
+  rows: readonly Row[],
+): string {
   const short = columns.map(column => ({
     ...column,
     value: (row: Row) => toSevenDigits(column.value(row)),
   }))
   const data = encodeURI(withoutSurrogates(formatTable(short, rows, 'csv'))).replaceAll('#', '%23')
-  return markup`<a download="${name}.csv" href="data:text/csv;charset=utf-8,${data}">CSV of ${rows.length} rows</a>`
+  return `data:text/csv;charset=utf-8,${data}`
 }
 
 /** Replaces lone surrogates, which `encodeURI` rejects. */

@@ -6,73 +6,98 @@ const valueOf = (row, column) => {
   return text === '–' ? '' : row.cells[column].dataset.v || text
 }
 
-const compare = (a, b) => {
-  const [x, y] = [Number(a), Number(b)]
-  return a !== '' && b !== '' && !Number.isNaN(x) && !Number.isNaN(y)
-    ? x - y
-    : a.localeCompare(b, 'en', { numeric: true })
+const { compare: compareTexts } = new Intl.Collator('en', { numeric: true })
+
+/** Numbers by size, texts by the alphabet, and what is unknown last in both orders. */
+function compare(a, b, order) {
+  if (a === '' || b === '') return (a === '') - (b === '')
+  const difference = a - b
+  return order * (Number.isNaN(difference) ? compareTexts(a, b) : difference)
 }
 
 /** Rows of data, without the headings of groups. */
 const rowsOf = body => [...body.rows].filter(row => row.className !== 'group')
 
-function sort(table, { column, isRising }) {
+function sortRows(table, { column, isRising }) {
   for (const [i, header] of [...table.tHead.rows[0].cells].entries()) {
     if (i === column) header.setAttribute('aria-sort', isRising ? 'ascending' : 'descending')
     else header.removeAttribute('aria-sort')
   }
   const order = isRising ? 1 : -1
-  const isEmpty = row => valueOf(row, column) === ''
-  for (const body of table.tBodies)
-    body.append(
-      ...rowsOf(body).sort(
-        (a, b) =>
-          isEmpty(a) - isEmpty(b) || order * compare(valueOf(a, column), valueOf(b, column)),
-      ),
-    )
-}
-
-function search(table, text) {
-  const words = text.toLowerCase().split(/\s+/)
-  let shown = 0
   for (const body of table.tBodies) {
-    let inGroup = 0
-    for (const row of rowsOf(body)) {
-      row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word))
-      if (!row.hidden) inGroup++
-    }
-    body.hidden = inGroup === 0
-    shown += inGroup
+    const rows = rowsOf(body).map(row => ({ row, value: valueOf(row, column) }))
+    rows.sort((a, b) => compare(a.value, b.value, order))
+    body.append(...rows.map(({ row }) => row))
   }
-  return shown
 }
 
-function showColumn(table, column, isShown) {
-  for (const row of table.rows) {
-    if (row.className !== 'group') row.cells[column].hidden = !isShown
+/** Shows the rows that have all words of the search, at most `most` of them. */
+function showRows(table, { search = '', most = Infinity, fill }) {
+  const words = search.toLowerCase().split(/\s+/)
+  let [found, all] = [0, 0]
+  for (const body of table.tBodies) {
+    const rows = rowsOf(body)
+    for (const row of rows) {
+      const text = row.textContent.toLowerCase()
+      const isFound = words.every(word => text.includes(word))
+      if (isFound) found++
+      row.hidden = !isFound || found > most
+    }
+    body.hidden = rows.every(row => row.hidden)
+    all += rows.length
   }
+  const frame = table.closest('.table')
+  frame.querySelector('.more').hidden = found <= most && !fill
+  frame.querySelector('[role=status]').textContent = search === '' ? '' : `${found} of ${all} rows`
+  frame.querySelector('.search').hidden = all < searchedRows
+}
+
+function showColumns(table, hidden) {
+  const isHidden = [...table.tHead.rows[0].cells].map(header => hidden.has(header.textContent))
+  for (const row of table.rows) {
+    if (row.className === 'group') continue
+    for (const [column, cell] of [...row.cells].entries()) cell.hidden = isHidden[column]
+  }
+}
+
+/** Sorts and searches the rows of an enhanced table and hides columns, as `state` says. */
+export function updateTable(table, state) {
+  state.fill?.()
+  if (state.hidden?.size > 0) showColumns(table, state.hidden)
+  if (state.sort) sortRows(table, state.sort)
+  showRows(table, state)
 }
 
 /** Fewer rows are read without a search, fewer columns without a choice. */
 const [searchedRows, chosenColumns] = [8, 6]
 
 function addSearch(table, tools, state) {
-  const rows = [...table.tBodies].flatMap(rowsOf).length
-  if (rows < searchedRows) return
   const label = document.createElement('label')
   const input = document.createElement('input')
-  const found = document.createElement('span')
+  const count = document.createElement('span')
+  label.className = 'search'
   input.type = 'search'
   input.value = state.search ?? ''
-  found.setAttribute('role', 'status')
+  count.setAttribute('role', 'status')
   label.append('Search ', input)
-  const apply = () => {
+  input.addEventListener('input', () => {
     state.search = input.value
-    found.textContent = `${search(table, input.value)} of ${rows} rows`
-  }
-  input.addEventListener('input', apply)
-  if (input.value !== '') apply()
-  tools.prepend(label, found)
+    updateTable(table, state)
+  })
+  tools.prepend(label, count)
+}
+
+/** Adds the button below the rows that shows those that are left out. */
+function addMore(table, state) {
+  const more = document.createElement('button')
+  more.type = 'button'
+  more.className = 'more'
+  more.textContent = 'Show all rows'
+  more.addEventListener('click', () => {
+    state.most = Infinity
+    updateTable(table, state)
+  })
+  table.after(more)
 }
 
 function addColumnChoice(table, tools, state) {
@@ -94,11 +119,10 @@ function addColumnChoice(table, tools, state) {
     const box = document.createElement('input')
     box.type = 'checkbox'
     box.checked = !state.hidden.has(name)
-    if (!box.checked) showColumn(table, column, false)
     box.addEventListener('change', () => {
       if (box.checked) state.hidden.delete(name)
       else state.hidden.add(name)
-      showColumn(table, column, box.checked)
+      showColumns(table, state.hidden)
     })
     label.append(box, ` ${name}`)
     list.append(label)
@@ -122,6 +146,7 @@ function markScrolling(table) {
 /** Adds the tools to a table; `state` keeps what a reader chose while the table is written anew. */
 export function enhanceTable(table, state = {}) {
   const tools = table.closest('.table').querySelector('.tools')
+  addMore(table, state)
   addSearch(table, tools, state)
   addColumnChoice(table, tools, state)
   markScrolling(table)
@@ -131,9 +156,9 @@ export function enhanceTable(table, state = {}) {
     button.textContent = header.textContent
     button.addEventListener('click', () => {
       state.sort = { column, isRising: header.getAttribute('aria-sort') !== 'ascending' }
-      sort(table, state.sort)
+      updateTable(table, state)
     })
     header.replaceChildren(button)
   }
-  if (state.sort) sort(table, state.sort)
+  updateTable(table, state)
 }

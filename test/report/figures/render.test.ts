@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest'
 import { fitText, textWidth, wrapText } from '../../../src/report/figures/fonts.ts'
 import { hasAllGlyphs } from '../../../src/report/figures/measure.ts'
 import { makeFigures, wideWidthPx } from '../../../src/report/figures/index.ts'
-import { printColors, renderPng, renderSvg } from '../../../src/report/figures/render.ts'
+import { renderPng } from '../../../src/report/figures/png.ts'
+import { printColors, renderSvg } from '../../../src/report/figures/render.ts'
 import { worlds } from './world.ts'
 
 async function ink(png: Uint8Array): Promise<number> {

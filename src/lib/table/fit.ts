@@ -1,0 +1,162 @@
+/** Fits text tables to the width of a terminal. Text that goes elsewhere has no width and stays complete. */
+import { textWidth, wrapWords } from './textWidth.ts'
+
+let terminalWidth: number | null = null
+
+/** Sets the width in columns that text is fitted to from now on; null for text that stays complete. */
+export const setTextWidth = (columns: number | null): void => void (terminalWidth = columns)
+
+/** Returns what `make` returns without fitting text, as for files. */
+export function withoutTextWidth<T>(make: () => T): T {
+  const before = terminalWidth
+  terminalWidth = null
+  try {
+    return make()
+  } finally {
+    terminalWidth = before
+  }
+}
+
+/** Returns the width that text is fitted to, or null. */
+export const textWidthLimit = (): number | null => terminalWidth
+
+/** Wraps lines at words to the terminal's width; unchanged where there is none. */
+export const wrapToTerminal = (text: string): string =>
+  terminalWidth === null
+    ? text
+    : text
+        .split('\n')
+        .flatMap(line => wrapWords(line, terminalWidth!))
+        .join('\n')
+
+/** The cells of a table, the headings first, and which columns are numbers. */
+export interface TableCells {
+  cells: readonly (readonly string[])[]
+  numeric: readonly boolean[]
+}
+
+/** A table that fits, whose cells may have several lines, and what was taken out. */
+export interface FittedTable extends TableCells {
+  /** How many lines the headings take. */
+  headLines: number
+  /** What the reader has to know: `empty: errors. No room for warning: --wide shows all columns.` */
+  note: string | null
+}
+
+/** What separates the columns of a line. */
+export const columnGap = '  '
+/** Text columns are wrapped to no fewer columns than their longest word has, and that within these bounds. */
+const narrowest = 12
+const longestUnbroken = 40
+/** Columns that are never dropped, as they name the row. */
+const kept = 2
+
+/** Returns the width of each column. */
+export const columnWidths = ({ cells, numeric }: TableCells): number[] =>
+  numeric.map((_, i) => cells.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
+
+/**
+ * Returns a table that is at most `width` columns wide: columns without a value go; where that is not enough, text columns with one
+ * value in all rows go, then long texts wrap, then columns are dropped from the right; names are
+ * broken if a third of the columns would be dropped otherwise.
+ */
+export function fitTable({ cells, numeric }: TableCells, width: number): FittedTable {
+  const [head = [], ...rows] = cells
+  const valuesOf = (i: number): string[] => rows.map(row => row[i]!)
+  const empty = head.flatMap((_, i) =>
+    rows.length > 0 && valuesOf(i).every(value => value === '' || value === '–') ? i : [],
+  )
+  let left = head.flatMap((_, i) => (empty.includes(i) ? [] : i))
+  const complete = columnWidths({ cells, numeric })
+  const wrapped = complete.map((each, i) =>
+    numeric[i] ? each : Math.min(each, longestUnbroken, longestWordOf(cells, i)),
+  )
+  const fits = (widths: readonly number[], columns: readonly number[] = left): boolean =>
+    columns.reduce((sum, i) => sum + widths[i]!, 0) <= roomFor(columns.length, width)
+  const same: number[] = []
+  for (const i of [...left].reverse()) {
+    if (fits(complete)) break
+    const [first, ...others] = valuesOf(i)
+    if (others.length === 0 || numeric[i] || !others.every(value => value === first)) continue
+    same.unshift(i)
+    left = left.filter(other => other !== i)
+  }
+  const broken = complete.map((each, i) => (numeric[i] ? each : Math.min(each, narrowest)))
+  const columnsThatFit = (widths: readonly number[]): number => {
+    let count = left.length
+    while (count > kept && !fits(widths, left.slice(0, count))) count -= 1
+    return count
+  }
+  // Names of the rows are broken if they have no room at all, or if they would cost a third of the columns.
+  const unbrokenCount = columnsThatFit(wrapped)
+  const breaks =
+    !fits(wrapped, left.slice(0, unbrokenCount)) || 3 * unbrokenCount <= 2 * left.length
+  const least = breaks ? broken : wrapped
+  const dropped = left.slice(columnsThatFit(least))
+  left = left.slice(0, left.length - dropped.length)
+  const widths = shareWidth(
+    left.map(i => complete[i]!),
+    left.map(i => least[i]!),
+    roomFor(left.length, width),
+  )
+  const lines = cells.map(row =>
+    wrapRow(
+      left.map(i => row[i]!),
+      widths,
+    ),
+  )
+  return {
+    cells: lines.flat(),
+    headLines: lines[0]?.length ?? 0,
+    numeric: left.map(i => numeric[i]!),
+    note: noteOf({
+      empty: empty.map(i => head[i]!),
+      same: same.map(i => `${head[i]!} is ${rows[0]![i]!} in all rows`),
+      dropped: dropped.map(i => head[i]!),
+    }),
+  }
+}
+
+/** Returns the width that is left to so many columns beside the gaps between them. */
+const roomFor = (columns: number, width: number): number => width - columnGap.length * (columns - 1)
+
+/** Returns the width of the longest word in a column, at least that of the narrowest column. */
+const longestWordOf = (cells: TableCells['cells'], i: number): number =>
+  cells.reduce((most, row) => Math.max(most, longestWord(row[i]!)), narrowest)
+
+const longestWord = (text: string): number => Math.max(...text.split(' ').map(textWidth))
+
+/** Takes width from the widest columns that can be wrapped until all fit into `room`. */
+function shareWidth(wanted: readonly number[], least: readonly number[], room: number): number[] {
+  const widths = [...wanted]
+  const used = (): number => widths.reduce((sum, each) => sum + each, 0)
+  while (used() > room) {
+    const free = widths.map((each, i) => (each > least[i]! ? each : 0))
+    const most = Math.max(...free)
+    if (most === 0) break
+    const widest = free.indexOf(most)
+    widths[widest] = widths[widest]! - 1
+  }
+  return widths
+}
+
+/** Returns the lines of a row; cells that are wider than their column are wrapped. */
+function wrapRow(row: readonly string[], widths: readonly number[]): string[][] {
+  const lines = row.map((cell, i) => wrapWords(cell, widths[i]!))
+  const height = Math.max(1, ...lines.map(each => each.length))
+  return Array.from({ length: height }, (_, k) => lines.map(each => each[k] ?? ''))
+}
+
+function noteOf({
+  empty,
+  same,
+  dropped,
+}: Record<'empty' | 'same' | 'dropped', string[]>): string | null {
+  const names = (headings: readonly string[]): string => [...new Set(headings)].join(', ')
+  const parts = [
+    ...(empty.length > 0 ? [`empty: ${names(empty)}`] : []),
+    ...same,
+    ...(dropped.length > 0 ? [`no room for ${names(dropped)}`] : []),
+  ]
+  return parts.length === 0 ? null : `(${parts.join('; ')}: --wide shows all columns)`
+}

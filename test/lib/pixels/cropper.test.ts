@@ -1,0 +1,169 @@
+import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import fc from 'fast-check'
+import sharp, { type Sharp } from 'sharp'
+import { describe, expect, it } from 'vitest'
+import { GeogapError } from '../../../src/lib/errors.ts'
+import { createCropper } from '../../../src/lib/pixels/cropper.ts'
+import { decodeImage } from '../../../src/lib/pixels/decode.ts'
+import { parseJpegLayout } from '../../../src/lib/pixels/jpeg.ts'
+import {
+  centerCrop,
+  imagenetMean,
+  imagenetStd,
+  normalize,
+  resize,
+} from '../../../src/lib/pixels/steps.ts'
+
+const steps = [resize(40, 'bicubic'), centerCrop(32), normalize(imagenetMean, imagenetStd)]
+
+/** Waves and noise, so that every coefficient of a block occurs. */
+function picture(width: number, height: number, seed: number): Sharp {
+  const data = Buffer.alloc(3 * width * height)
+  for (let i = 0, noise = seed; i < data.length; i++) {
+    noise = (Math.imul(noise, 1_664_525) + 1_013_904_223) >>> 0
+    data[i] =
+      128 +
+      90 * Math.sin(((i % (3 * width)) * (1 + (seed % 7))) / 40 + i / data.length) +
+      (noise >>> 27)
+  }
+  return sharp(data, { raw: { width, height, channels: 3 } })
+}
+
+/** What libvips decodes, cropped by the same resampling; or the error's code. */
+async function byGeneralDecoder(bytes: Uint8Array): Promise<Uint8Array | string> {
+  const crop = await createCropper(steps)
+  return outcome(async () => {
+    const { data, width, height } = await decodeImage(bytes)
+    return crop(
+      await sharp(data, { raw: { width, height, channels: 3 } })
+        .png()
+        .toBuffer(),
+    )
+  })
+}
+
+const outcome = (make: () => Promise<Uint8Array>): Promise<Uint8Array | string> =>
+  make().catch((error: unknown) => (error instanceof GeogapError ? error.code : String(error)))
+
+const jpegs = fc.record({
+  width: fc.integer({ min: 16, max: 120 }),
+  height: fc.integer({ min: 16, max: 120 }),
+  seed: fc.integer({ min: 1, max: 1e6 }),
+  quality: fc.integer({ min: 5, max: 100 }),
+  chromaSubsampling: fc.constantFrom('4:2:0', '4:4:4'),
+  gray: fc.boolean(),
+})
+
+const plain = { chromaSubsampling: '4:2:0' as const, gray: true }
+
+async function jpeg({
+  width,
+  height,
+  seed,
+  quality,
+  chromaSubsampling,
+  gray,
+}: typeof jpegs extends fc.Arbitrary<infer T> ? T : never) {
+  const image = picture(width, height, seed)
+  return (gray ? image.grayscale() : image).jpeg({ quality, chromaSubsampling }).toBuffer()
+}
+
+describe('crops of JPEG files', () => {
+  it('are those of the general decoder', async () => {
+    const crop = await createCropper(steps)
+    await fc.assert(
+      fc.asyncProperty(jpegs, async settings => {
+        const bytes = await jpeg(settings)
+        expect(parseJpegLayout(bytes)).toBeDefined()
+        expect(await crop(bytes)).toEqual(await byGeneralDecoder(bytes))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('of damaged files are its crops or errors too', async () => {
+    const crop = await createCropper(steps)
+    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(jpegs, damage, async (settings, { at, byte, cut }) => {
+        const whole = await jpeg(settings)
+        whole[at % whole.length] = byte
+        const bytes = cut ? whole.subarray(0, at % whole.length) : whole
+        expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  it('with steps too large for 16 bits are those of the general decoder', async () => {
+    const crop = await createCropper(steps)
+    const damage = fc.record({
+      places: fc.array(fc.nat(63), { minLength: 1, maxLength: 4 }),
+      step: fc.integer({ min: 100, max: 255 }),
+    })
+    await fc.assert(
+      fc.asyncProperty(jpegs, damage, async (settings, { places, step }) => {
+        const bytes = await jpeg(settings)
+        const table = bytes.indexOf(Buffer.of(0xff, 0xdb)) + 5
+        for (const place of places) bytes[table + place] = step
+        expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
+      }),
+      {
+        numRuns: 60,
+        examples: [
+          [
+            { ...plain, width: 24, height: 50, seed: 298_095, quality: 32 },
+            { places: [0], step: 249 },
+          ],
+        ],
+      },
+    )
+  })
+
+  it('leave progressive, CMYK and arithmetic files to the general decoder', async () => {
+    const image = picture(64, 64, 1)
+    expect(
+      parseJpegLayout(await image.clone().jpeg({ progressive: true }).toBuffer()),
+    ).toBeUndefined()
+    expect(
+      parseJpegLayout(await image.clone().toColourspace('cmyk').jpeg().toBuffer()),
+    ).toBeUndefined()
+    const arithmetic = await image.clone().jpeg().toBuffer()
+    arithmetic[arithmetic.indexOf(Buffer.of(0xff, 0xc0)) + 1] = 0xc9
+    expect(parseJpegLayout(arithmetic)).toBeUndefined()
+  })
+
+  it('keep no memory from picture to picture', async () => {
+    const crop = await createCropper(steps)
+    const bytes = await picture(1500, 1000, 1).jpeg().toBuffer()
+    for (let i = 0; i < 20; i++) await crop(bytes)
+    const before = process.memoryUsage().rss
+    for (let i = 0; i < 200; i++) await crop(bytes)
+    expect(process.memoryUsage().rss - before).toBeLessThan(30e6)
+  })
+})
+
+describe('the WebAssembly module', () => {
+  it('is what its sources compile to', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'geogap-pixels-'))
+    try {
+      const compiler = 'node_modules/assemblyscript/bin/asc.js'
+      const options = [
+        '--config',
+        'assembly/asconfig.json',
+        '--outFile',
+        join(folder, 'pixels.wasm'),
+      ]
+      await promisify(execFile)(process.execPath, [compiler, ...options])
+      const compiled = readFileSync(join(folder, 'pixels.wasm'))
+      expect(compiled.equals(readFileSync('src/lib/pixels/pixels.wasm'))).toBe(true)
+    } finally {
+      await rm(folder, { recursive: true, force: true })
+    }
+  })
+})
