@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { relative, resolve } from 'node:path'
 import { defineConfig, type Plugin } from 'vitest/config'
 import { builtPath } from './scripts/built.ts'
@@ -27,7 +28,7 @@ const alone = [
   'evaluate/longRun',
   'evaluate/manyModels',
   'lib/archive/archives',
-  'lib/pixels/cropper',
+  'lib/pixels/crop',
   'lib/pixels/golden',
   'lib/tensors/fuzz',
   'lib/hub/hub',
@@ -41,7 +42,8 @@ export default defineConfig({
     globalSetup: './scripts/built.ts',
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    maxWorkers: 3,
+    // Evaluations of a test use several cores themselves; on two cores a third file fills their waits.
+    maxWorkers: Math.max(3, Math.min(6, availableParallelism())),
     // What evaluations record of this machine stays out of the user's cache.
     env: { GEOGAP_CACHE: resolve('.build/cache') },
     pool: 'forks',

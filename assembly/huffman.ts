@@ -102,6 +102,7 @@ export function openBits(from: usize): void {
   count = 0
   next = from
   broken = false
+  bandEnds = 0
 }
 
 /** First byte that no bit was taken from. */
@@ -180,6 +181,168 @@ export let lastAt: i32 = 0
 function extended(window: u64, size: i32): i32 {
   const value = <i32>(window >> (64 - size))
   return value + (((-1 << size) + 1) & ~(<i32>((<i64>window) >> 63)))
+}
+
+/*
+ * Progressive scans (annex G): a block's 64 coefficients lie in zigzag order and are completed scan by scan. What is out of order, and
+ * what other decoders would only warn of, sets `broken` too.
+ */
+
+/** Blocks whose band has no further new coefficients. */
+let bandEnds = 0
+
+function fill(): void {
+  bits |= bswap<u64>(load<u64>(next)) >> count
+  next += (63 - count) >> 3
+  count |= 56
+}
+
+/** The next `size` bits, of which `fill` has read enough. */
+function take(size: i32): i32 {
+  const value = <i32>(bits >> (64 - size))
+  bits <<= size
+  count -= size
+  return value
+}
+
+/** Reads a code. Returns the look-up's entry, without a value. */
+function takeCode(table: usize): i32 {
+  fill()
+  let entry = load<i32>(table + 4 * <usize>(bits >> (64 - fastBits)))
+  if (entry == 0) entry = longCode(table, bits)
+  take(entry & 0x7f)
+  return entry
+}
+
+/** Decodes by how much a first coefficient differs from the previous block's. */
+export function decodeDifference(table: usize): i32 {
+  const size = takeCode(table) >> 8
+  if (size > 11) broken = true
+  if (size == 0) return 0
+  const value = extended(bits, size)
+  take(size)
+  return value
+}
+
+/** The next bit of a first coefficient. */
+export function decodeBit(): i32 {
+  fill()
+  return take(1)
+}
+
+/** Decodes coefficients `first` to `last` of a block that has none yet, in units of 2^low. */
+export function decodeBand(table: usize, block: usize, first: i32, last: i32, low: i32): void {
+  if (bandEnds > 0) {
+    bandEnds--
+    return
+  }
+  let window = bits
+  let left = count
+  let from = next
+  for (let k = first; k <= last; k++) {
+    if (left < 32) {
+      window |= bswap<u64>(load<u64>(from)) >> left
+      from += (63 - left) >> 3
+      left |= 56
+    }
+    let entry = load<i32>(table + 4 * <usize>(window >> (64 - fastBits)))
+    if (entry == 0) entry = longCode(table, window)
+    const skip = entry & 0x7f
+    window <<= skip
+    left -= skip
+    let value = entry >> 16
+    if (entry & 0x80) k += (entry >> 8) & 0xff
+    else {
+      const size = (entry >> 8) & 15
+      const run = entry >> 12
+      if (size == 0 && run < 15) {
+        bandEnds = (1 << run) - 1
+        if (run > 0) bandEnds += <i32>(window >> (64 - run))
+        window <<= run
+        left -= run
+        break
+      }
+      k += run
+      if (size == 0) continue
+      value = extended(window, size)
+      window <<= size
+      left -= size
+    }
+    if (k > last) {
+      broken = true
+      break
+    }
+    store<i16>(block + 2 * k, value << low)
+  }
+  bits = window
+  count = left
+  next = from
+}
+
+/** Decodes the next bit, of value 2^low, of coefficients `first` to `last` of a block, and those that appear with it. */
+export function refineBand(table: usize, block: usize, first: i32, last: i32, low: i32): void {
+  const mask = nonzero(block) & ((<u64>-1) << first) & ((<u64>-1) >> (63 - last))
+  let k = first
+  while (k <= last && bandEnds == 0) {
+    const entry = takeCode(table)
+    const size = (entry >> 8) & 15
+    let run = entry >> 12
+    if (size == 0 && run < 15) {
+      bandEnds = 1 << run
+      if (run > 0) bandEnds += take(run)
+      break
+    }
+    if (size > 1) broken = true
+    const value = size == 0 ? 0 : take(1) ? 1 << low : -1 << low
+    while (k <= last) {
+      const rest = mask >> k
+      const zeros = rest == 0 ? 64 : <i32>ctz(rest)
+      k += min(run, zeros)
+      if (run < zeros) break
+      run -= zeros
+      refine(block + 2 * k++, low)
+    }
+    if (value != 0) {
+      if (k > last) broken = true
+      else store<i16>(block + 2 * k, value)
+    }
+    k++
+  }
+  if (bandEnds == 0) return
+  bandEnds--
+  if (k > last) return
+  for (let rest = mask & ((<u64>-1) << k); rest != 0; rest &= rest - 1)
+    refine(block + 2 * <usize>ctz(rest), low)
+}
+
+function refine(coefficient: usize, low: i32): void {
+  if (count == 0) fill()
+  if (!take(1)) return
+  const value = <i32>load<i16>(coefficient)
+  if (value & (1 << low)) return
+  store<i16>(coefficient, value < 0 ? value - (1 << low) : value + (1 << low))
+}
+
+/** A bit for each of a block's coefficients that is not zero. */
+function nonzero(block: usize): u64 {
+  const zero = i64x2.splat(0)
+  let mask: u64 = 0
+  for (let at: usize = 0; at < 128; at += 32) {
+    const early = i16x8.ne(v128.load(block + at), zero)
+    const late = i16x8.ne(v128.load(block + at, 16), zero)
+    mask |= (<u64>i8x16.bitmask(i8x16.narrow_i16x8_s(early, late))) << (at >> 1)
+  }
+  return mask
+}
+
+/** Copies a block in zigzag order to one in natural order that is zero. Returns whether it has more than its first coefficient. */
+export function toNatural(zigzag: usize, block: usize): bool {
+  const mask = nonzero(zigzag)
+  for (let rest = mask; rest != 0; rest &= rest - 1) {
+    const k = <usize>ctz(rest)
+    store<i16>(block + 2 * <usize>load<u8>(natural + k), load<i16>(zigzag + 2 * k))
+  }
+  return mask > 1
 }
 
 function longCode(table: usize, window: u64): i32 {

@@ -5,7 +5,7 @@
 import { unstuff } from './huffman'
 import { resizeColumns, resizeRows, separate } from './resize'
 import { chroma, pixelsOfPlanes, pixelsOfTriples } from './rows'
-import { components, grid, scan, setTable, spec, steps } from './scan'
+import { components, grid, pass, scan, scanPass, setTable, spec, steps, transform } from './scan'
 
 export {
   pixelsOfPlanes,
@@ -13,16 +13,19 @@ export {
   resizeColumns,
   resizeRows,
   scan,
+  scanPass,
   separate,
   setTable,
+  transform,
   unstuff,
 }
 
-/** Addresses of the fields in the order steps, spec, components, grid, chroma, and of the first free byte. */
+/** Addresses of the fields in the order steps, spec, components, grid, chroma, pass, and of the first free byte. */
 export function place(which: i32): usize {
   if (which == 0) return steps
   if (which == 1) return spec
   if (which == 2) return components
   if (which == 3) return grid
-  return which == 4 ? chroma : __heap_base
+  if (which == 4) return chroma
+  return which == 5 ? pass : __heap_base
 }

@@ -18,7 +18,7 @@ import { volume } from '../src/lib/onnx/shapes.ts'
 import { createSession } from '../src/models/runtime/session.ts'
 import { findArchitecture } from '../src/models/architectures.ts'
 import { bindWeights } from '../src/lib/tensors/bind.ts'
-import { classifierGraph } from '../src/models/runtime/load.ts'
+import { classifierGraph } from '../src/models/runtime/loadModel.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'
 import { paperSteps } from '../src/lib/pixels/steps.ts'
 

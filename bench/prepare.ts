@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
-import { createCropper } from '../src/lib/pixels/cropper.ts'
+import { createCropper } from '../src/lib/pixels/crop.ts'
 import { decodeImage } from '../src/lib/pixels/decode.ts'
 import {
   centerCrop,

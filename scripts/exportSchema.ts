@@ -9,7 +9,7 @@ import { commands } from '../src/cli/commands/index.ts'
 import { buildProgram } from '../src/cli/commands/program.ts'
 import { packSchema } from '../src/analysis/pack.ts'
 import { noAcceptedClass, shardManifest } from '../src/results/schema.ts'
-import { tablesSchema } from '../src/lib/table/write.ts'
+import { tablesSchema } from '../src/lib/table/writeTables.ts'
 
 const folder = new URL('../docs/schema/', import.meta.url)
 

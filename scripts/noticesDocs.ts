@@ -89,13 +89,13 @@ export const shippedData: readonly {
     terms: 'MIT; facts',
   },
   {
-    files: ['src/models/runtime/templates.json'],
+    files: ['src/models/zeroShot/templates.json'],
     holds: 'prompts of zero-shot models',
     source: "OpenAI's CLIP notebook (Radford et al. 2021) as listed by open_clip 3.3.0",
     terms: 'MIT',
   },
   {
-    files: ['src/models/runtime/mojibake.ts'],
+    files: ['src/models/zeroShot/mojibake.ts'],
     holds: 'rules of the repair of texts in a wrong encoding',
     source: 'ftfy 6.3.1 (Speer 2019)',
     terms: 'Apache-2.0; facts',

@@ -1,7 +1,8 @@
 /** Runs the commands of a page in their order, and compares what they print with the blocks that the page shows. */
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
 import { benchmarks } from '../src/datasets/benchmarks/benchmarks.ts'
 import { modelNames } from '../src/models/catalog.ts'
 import { testbed } from '../src/models/testbed.ts'
@@ -54,7 +55,11 @@ const absent =
  * Runs a page in `folder`. A `csv`, `json`, `txt`, `ts` or other block with a file name in brackets after its language is
  * written there first; the `text` block right after an `sh` block is what that block prints.
  */
-export function runPage(page: string, folder: string, env: NodeJS.ProcessEnv): PageRun {
+export async function runPage(
+  page: string,
+  folder: string,
+  env: NodeJS.ProcessEnv,
+): Promise<PageRun> {
   const source = readFileSync(page, 'utf8').split('\n')
   const blocks = codeBlocks(page)
   const found: PageRun = { lines: [], outputs: [], rewritten: '' }
@@ -68,7 +73,7 @@ export function runPage(page: string, folder: string, env: NodeJS.ProcessEnv): P
     const runs: LineRun[] = []
     for (const line of shellLines(block)) {
       const lacks = [...found.lines, ...runs].some(({ outcome }) => outcome === 'checked')
-      runs.push(runLine(line, { folder, env, lacks }))
+      runs.push(await runLine(line, { folder, env, lacks }))
     }
     found.lines.push(...runs)
     const shown = blocks[i + 1]
@@ -113,21 +118,30 @@ interface LineContext {
   lacks: boolean
 }
 
-function runLine(line: string, { folder, env, lacks }: LineContext): LineRun {
+const execute = promisify(execFile)
+
+/** Runs a line in a shell, with both outputs as one text; the status is null if it ran out of time. */
+async function runShell(
+  line: string,
+  { folder, env }: Pick<LineContext, 'folder' | 'env'>,
+): Promise<{ status: number | null; text: string }> {
+  const options = { cwd: folder, env, timeout: 300_000, maxBuffer: 1e8 }
+  try {
+    const { stdout } = await execute('sh', ['-c', `exec 2>&1 </dev/null\n${line}`], options)
+    return { status: 0, text: stdout.trimEnd() }
+  } catch (error) {
+    const { code, stdout } = error as { code: number | null; stdout: string }
+    return { status: code, text: stdout.trimEnd() }
+  }
+}
+
+async function runLine(line: string, { folder, env, lacks }: LineContext): Promise<LineRun> {
   const calls = callsIn(line)
   const program = /^(?:[A-Z_]+=\S+ +)*(\S+)/.exec(line)![1]!
   const isOther = /\bnpx (?!geogap |tsx )/.test(line)
   if (!runnable.test(program) || isOther || calls.some(([name]) => neverRun.test(name!)))
     return { command: line, outcome: 'checked', text: 'not run here' }
-  const { status, stdout } = spawnSync('sh', ['-c', `exec 2>&1\n${line}`], {
-    cwd: folder,
-    env,
-    encoding: 'utf8',
-    timeout: 300_000,
-    maxBuffer: 1e8,
-    stdio: ['ignore', 'pipe', 'ignore'],
-  })
-  const text = stdout.trimEnd()
+  const { status, text } = await runShell(line, { folder, env })
   if (status === 0 || (status === 4 && calls.some(([name]) => name === 'gate')))
     return { command: line, outcome: 'ran', text }
   const isAbsent = (lacks || calls.some(isElsewhere)) && absent.test(text)

@@ -13,12 +13,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { delimiter, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
+import { type Command } from 'commander'
 import { commands } from '../src/cli/commands/index.ts'
 import { buildProgram } from '../src/cli/commands/program.ts'
+import { mapLimited } from '../src/lib/concurrency.ts'
 import { colourGraph } from '../test/models/onnx/foreignGraph.ts'
 import { callsIn, commandsOf, pages, parseOnly, unknownOptions } from './commandLines.ts'
 import { runPage } from './pageRuns.ts'
@@ -96,45 +98,58 @@ function examples(): void {
   }
 }
 
-/** Runs every page in a folder of its own that holds `demo`, what `geogap demo` makes, and `tiny.onnx`, a small model. */
+/**
+ * Runs every page in a folder of its own that holds `demo`, what `geogap demo` makes, and `tiny.onnx`, a small model; as many
+ * pages at a time as there are cores.
+ */
 async function documented(names: readonly string[]): Promise<void> {
   const tree = await buildProgram(commands)
   const count = { ran: 0, checked: 0, forms: 0, equal: 0, close: 0, unknown: 0 }
-  for (const page of names) {
-    for (const { text, synopsis } of commandsOf(page)) {
-      if (synopsis) {
-        count.forms += 1
-        const unknown = unknownOptions(tree, text)
-        if (unknown.length > 0) fail(`${page}: ${text}: there is no ${unknown.join(', ')}`)
-      } else
-        for (const words of callsIn(text))
-          await parseOnly(tree, words).catch((error: unknown) =>
-            fail(`${page}: ${text}: ${String(error)}`),
-          )
-    }
+  for (const page of names) count.forms += await checkCommands(tree, page)
+  const runs = await mapLimited(names, availableParallelism(), async page => {
     const place = mkdtempSync(join(folder, 'page-'))
     for (const name of ['demo', 'tiny.onnx'])
       cpSync(join(folder, name), join(place, name), { recursive: true })
-    const { lines, outputs, rewritten } = runPage(page, place, env)
+    const run = await runPage(page, place, env)
     rmSync(place, { recursive: true })
-    for (const { command, outcome, text } of lines) {
+    return { page, run }
+  })
+  for (const { page, run } of runs) {
+    for (const { command, outcome, text } of run.lines) {
       if (outcome === 'failed') fail(`${page}: ${command} ended with ${text.slice(-400)}`)
       else count[outcome] += 1
       if (outcome === 'checked')
         say(`checked ${page}: ${command} (${text.split('\n').at(-1)!.slice(0, 100)})`)
     }
-    for (const { line, outcome, first } of outputs) {
+    for (const { line, outcome, first } of run.outputs) {
       if (outcome !== 'differs') count[outcome] += 1
       else if (!isRewriting)
         fail(`${page}:${line}: the page has\n  ${first![0]}\nwhere this is printed\n  ${first![1]}`)
       if (outcome === 'unknown') say(`not compared ${page}:${line}`)
     }
-    if (isRewriting) writeFileSync(page, rewritten)
+    if (isRewriting) writeFileSync(page, run.rewritten)
   }
   say(
     `${count.ran} commands of the pages ran, ${count.checked} were checked, ${count.forms} forms have the options they name; ` +
       `${count.equal} outputs are as printed, ${count.close} but for digits of computed numbers, ${count.unknown} need what is not here`,
   )
+}
+
+/** Parses every command of a page with the real options, and returns how many forms of commands it has. */
+async function checkCommands(tree: Command, page: string): Promise<number> {
+  let forms = 0
+  for (const { text, synopsis } of commandsOf(page)) {
+    if (synopsis) {
+      forms += 1
+      const unknown = unknownOptions(tree, text)
+      if (unknown.length > 0) fail(`${page}: ${text}: there is no ${unknown.join(', ')}`)
+    } else
+      for (const words of callsIn(text))
+        await parseOnly(tree, words).catch((error: unknown) =>
+          fail(`${page}: ${text}: ${String(error)}`),
+        )
+  }
+  return forms
 }
 
 const chosen = pages().filter(page => words.length === 0 || words.some(word => page.includes(word)))

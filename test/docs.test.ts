@@ -88,14 +88,14 @@ it.each(benchmarks)('the page of $name states its terms and source', ({ name, te
   expect(read(`docs/reference/datasets/${name}.md`)).toContain(source)
 })
 
-it('the code in how-it-is-built.md stands like that in the sources', () => {
+it('the code in adding.md stands like that in the sources', () => {
   const sources = readdirSync('src', { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.ts'))
     .map(name => read(`src/${name}`))
     .join('\n')
-  const blocks = [
-    ...read('docs/explanation/how-it-is-built.md').matchAll(/```ts\n([^]*?)\n```/g),
-  ].map(match => match[1]!)
+  const blocks = [...read('docs/developers/adding.md').matchAll(/```ts\n([^]*?)\n```/g)].map(
+    match => match[1]!,
+  )
   expect(blocks.length).toBeGreaterThan(3)
   for (const block of blocks) expect(sources).toContain(block)
 })

@@ -9,14 +9,21 @@ import { type Estimate, excludesZero, type Interval } from '../metrics/intervals
 import { shrunkenShares } from '../metrics/shrinkage.ts'
 import { groupList, pointsText } from '../lib/table/text.ts'
 import { countByHousehold } from '../results/households.ts'
+import { groupSql } from '../results/counts.ts'
 import { isOfCounts } from '../results/schema.ts'
 import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
 import { type Run } from '../results/run.ts'
 import { type CombinationCounts, countCombinations } from './combinationCounts.ts'
 
-/** Returns the column of incomes that an evaluation has: its own, or `income_group` of quarters of a numeric `income`. */
-const incomeColumnOf = ({ shards }: StoredEvaluation): 'income_group' | null =>
-  ['income_group', 'income'].some(name => shards[0]!.columns.includes(name)) ? 'income_group' : null
+/** Returns the column of income levels that an evaluation has: its own, or quarters of a numeric `income`. */
+async function incomeColumnOf(
+  entry: StoredEvaluation,
+  { entries }: Run,
+): Promise<'income_group' | 'income' | null> {
+  for (const name of ['income_group', 'income'] as const)
+    if (await groupSql(entry, name, entries)) return name
+  return null
+}
 
 /** The groups of an evaluation that are compared. */
 interface GroupPairs {
@@ -63,6 +70,7 @@ export interface AdjustedGap {
 const partNames: Readonly<Record<string, string>> = {
   label: 'which objects',
   income_group: 'income',
+  income: 'income',
 }
 
 /** Returns the gaps of all evaluations, adjusted for classes and, if they are known, incomes. */
@@ -74,14 +82,14 @@ export async function adjustedGaps(
   const sentences: string[] = []
   for (const entry of run.entries) {
     if (isOfCounts(entry.identity)) continue
-    const income = incomeColumnOf(entry)
+    const income = await incomeColumnOf(entry, run)
     const all = ['label', ...(income !== null && by !== income ? [income] : [])]
     const cells = await countCombinations(entry, [by, ...all], { run })
     const chosen = groupPairs(cells, minN)
     const id = evaluationIdOf(entry)
     if (!chosen) {
       sentences.push(
-        `${id.model} on ${id.dataset}: no gap, for fewer than two groups by ${by} have ${minN} images`,
+        `${id.dataset}: no gap, for fewer than two groups by ${by} have ${minN} images`,
       )
       continue
     }
@@ -240,9 +248,10 @@ export async function incomeRegionRows(
 ): Promise<IncomeRegionRow[]> {
   const rows: IncomeRegionRow[] = []
   for (const entry of run.entries) {
-    if (incomeColumnOf(entry) === null) continue
+    const income = await incomeColumnOf(entry, run)
+    if (income === null) continue
     const id = evaluationIdOf(entry)
-    const levels = await countCombinations(entry, [by, 'income_group'], { run })
+    const levels = await countCombinations(entry, [by, income], { run })
     const pair = groupPairs(levels, minN)?.headline
     if (pair) rows.push(...levelRows(levels, pair).map(row => ({ ...id, ...row })))
     rows.push(...(await slopeRows(entry, by, { run, levels })).map(row => ({ ...id, ...row })))
@@ -285,7 +294,7 @@ function levelRows(
       value: difference,
       interval,
       p: null,
-      reason,
+      reason: reason && `${income}: ${reason}`,
     })),
     { what: `${pair} at equal income`, n: null, p: null, ...found.controlled },
   ]

@@ -3,8 +3,12 @@ import { type OutcomeMetricName } from '../results/metricNames.ts'
 import { inputError } from '../lib/errors.ts'
 import { findModelName } from '../models/findModelName.ts'
 import { pullResults } from '../results/sync.ts'
-import { type CurrentResults, readableResults, readCurrentResults } from '../results/current.ts'
-import { unusableNotes } from '../results/damage.ts'
+import {
+  type CurrentResults,
+  readableResults,
+  readCurrentResults,
+} from '../results/currentResults.ts'
+import { unusableNotes } from '../results/unusableResults.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 
 /** Two evaluations on the same data set with the same preprocessing. */

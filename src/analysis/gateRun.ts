@@ -10,7 +10,7 @@ import { defaultMinN, splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
-import { type CurrentResults, readableResults } from '../results/current.ts'
+import { type CurrentResults, readableResults } from '../results/currentResults.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
 import { countBothSides } from './compareCounts.ts'
@@ -28,7 +28,7 @@ import {
 } from './gate.ts'
 import { pairCoverage, pairedCounts, sharedColumns } from './imagePairs.ts'
 import { checkBinaryMetric, outcomeMetric } from '../results/outcomeMetrics.ts'
-import { unusableNotes } from '../results/damage.ts'
+import { unusableNotes } from '../results/unusableResults.ts'
 import { exclusionNotes } from '../results/slices.ts'
 import {
   type EvaluationPair,

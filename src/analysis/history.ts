@@ -5,8 +5,8 @@ import { groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { clusteredAccuracy } from '../metrics/designEffect.ts'
 import { defaultMinN, disparity } from '../metrics/disparity.ts'
 import { countByColumns } from '../results/counts.ts'
-import { answerFromReadable, nameByRequests } from '../results/current.ts'
-import { damageFailures, unusableNotes } from '../results/damage.ts'
+import { answerFromReadable, nameByRequests } from '../results/currentResults.ts'
+import { damageFailures, unusableNotes } from '../results/unusableResults.ts'
 import { overallClustering, readHouseholdMoments } from '../results/households.ts'
 import {
   lastRequests,

@@ -7,7 +7,6 @@ import { distinctFieldValues } from '../results/store.ts'
 import { type CountsCell } from '../results/counts.ts'
 import { type GroupAccuracyRow, type DisparityRow, countsOf, type Run } from '../results/run.ts'
 import {
-  datasetByBenchmark,
   datasetRoles,
   type DatasetRoles,
   datasetTitle,
@@ -44,8 +43,6 @@ export interface RunView {
   preprocessing: string
   minN: number
   roles: DatasetRoles
-  /** The data set that stands for each benchmark: that with its first variant, else with the next one. */
-  datasets: ReadonlyMap<string, string>
   /** All models: those with results on the reference, best first, then the others. */
   models: readonly string[]
   zeroShot: ReadonlySet<string>
@@ -79,7 +76,7 @@ export interface RunView {
 export function runView(run: Run, options: RunViewOptions = {}): RunView {
   const preprocessing = options.preprocessing ?? shownPreprocessing(run)
   const minN = options.minN ?? defaultMinN
-  const roles = datasetRoles(run)
+  const roles = datasetRoles(run, preprocessing)
   const rows = memoize((key: string) =>
     run.accuracy({ by: JSON.parse(key) as string[], preprocessing }),
   )
@@ -106,7 +103,6 @@ export function runView(run: Run, options: RunViewOptions = {}): RunView {
       families: modelFamilies(models),
       images: imagesByModel(overall.filter(({ dataset }) => dataset === reference)),
     },
-    datasets: datasetByBenchmark(run, preprocessing),
     accuracies: table,
     accuracyBy: by,
     models,

@@ -8,9 +8,16 @@ import { type Run } from '../results/run.ts'
 import { distinctFieldValues } from '../results/store.ts'
 import { type PreprocessingMode } from '../lib/pixels/steps.ts'
 import { findModelNames } from '../models/findModelName.ts'
-import { unusableNotes } from '../results/damage.ts'
+import { unusableNotes } from '../results/unusableResults.ts'
 import { exclusionNotes } from '../results/slices.ts'
-import { datasetRoles, placeColumn, publishedName, syntheticNotes } from './datasetRoles.ts'
+import {
+  copyNotes,
+  datasetRoles,
+  type DatasetRoles,
+  placeColumn,
+  publishedName,
+  syntheticNotes,
+} from './datasetRoles.ts'
 import { catalogueKind, shownPreprocessing, zeroShotModels } from './modelRoles.ts'
 import { openResults } from './pack.ts'
 import { publishedAccuracies, publishedSources } from './paper/publishedAccuracies.ts'
@@ -67,6 +74,7 @@ export async function runStandings(
         ]
       : []),
     ...modes,
+    ...copyNotes(run, datasetRoles(run)).map(note => `${note}.`),
     ...syntheticNotes(run),
     ...exclusionNotes(run.entries),
     ...unusableNotes(run.failures),
@@ -108,10 +116,11 @@ export async function readReference(
 ): Promise<StandingReference> {
   if (against === 'published') return publishedReference()
   const { run, measures, imported } = await measureResults(against, { minN, preprocessing })
-  const { reference, geographic } = datasetRoles(run)
+  const roles = datasetRoles(run)
+  const { reference, geographic } = roles
   const hasReference = measures.some(({ values }) => values.has(referenceBenchmark))
   const axis = reference ?? (hasReference ? null : (geographic[0] ?? null))
-  const benchmark = axis === null ? referenceBenchmark : measureName(run, axis)
+  const benchmark = axis === null ? referenceBenchmark : measureName(run, roles, axis)
   if (!measures.some(({ values }) => values.has(benchmark)))
     throw inputError(
       'no-reference',
@@ -162,12 +171,12 @@ interface MeasuredResults {
 }
 
 /** Returns the name of a data set's accuracy: the benchmark's where it is one, and not for images with classes of their own. */
-const measureName = ({ entries }: Pick<Run, 'entries'>, dataset: string): string =>
+const measureName = ({ entries }: Run, roles: DatasetRoles, dataset: string): string =>
   entries.some(
     ({ identity }) => identity.dataset === dataset && identity.labelMap.startsWith('own '),
   )
     ? dataset
-    : publishedName(dataset)
+    : publishedName(dataset, roles)
 
 /**
  * Measures accuracies, accuracies by place and disparities of every model, with one preprocessing (native if the run has it).
@@ -199,9 +208,10 @@ async function measureResults(
   const set = (model: string, measure: string, value: number | null): void => {
     if (value !== null) valuesOf(model).set(measure, value)
   }
+  const roles = datasetRoles(run)
   for (const { model, dataset, top1 } of run.accuracy({ preprocessing }))
-    set(model, measureName(run, dataset), top1)
-  for (const dataset of datasetRoles(run).geographic) {
+    set(model, measureName(run, roles, dataset), top1)
+  for (const dataset of roles.geographic) {
     const by = placeColumn(run, dataset)!
     for (const row of run.accuracy({ by, dataset, preprocessing }))
       if (row.n >= minN) set(row.model, `${dataset}: ${row.group}`, row.top1)

@@ -11,7 +11,7 @@ import {
   quarterSql,
   queryBatches,
 } from '../results/counts.ts'
-import { answerFromReadable } from '../results/current.ts'
+import { answerFromReadable } from '../results/currentResults.ts'
 import {
   type EvaluationCellMoments,
   hasHouseholds,

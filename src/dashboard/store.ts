@@ -14,7 +14,7 @@ import { sum } from '../metrics/numbers.ts'
 import { pullResults } from '../results/sync.ts'
 import { ownImageFolders } from '../results/imageSources.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
-import { type CurrentResults, currentResultsOf } from '../results/current.ts'
+import { type CurrentResults, currentResultsOf } from '../results/currentResults.ts'
 import {
   distinctFieldValues,
   readEvaluationFolders,

@@ -10,7 +10,7 @@ import {
   readUnpacked,
   reservedColumns,
   missingPattern,
-} from './tables.ts'
+} from './readTable.ts'
 
 const isGzipped = (file: string): boolean => /\.gz$/i.test(file)
 

@@ -25,7 +25,7 @@ import {
 } from './manifest.ts'
 import { columnLabels, type ReadParquetOptions } from './parquetImages.ts'
 import { parseLabels } from './labels/labels.ts'
-import { rawCellText, readTableEntry, type RawTable } from './tables.ts'
+import { rawCellText, readTableEntry, type RawTable } from './readTable.ts'
 import { imageOf, readTreeText, type FileTree } from './tree.ts'
 
 /** A table of images, and the folder of the tree that its `file_name` starts from. */

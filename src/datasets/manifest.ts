@@ -21,7 +21,7 @@ import {
   parseLabels,
   type LabelSpace,
 } from './labels/labels.ts'
-import { rawCellText, type RawTable, reservedColumns } from './tables.ts'
+import { rawCellText, type RawTable, reservedColumns } from './readTable.ts'
 
 export interface ReadManifestOptions {
   /** Folder that relative image paths start from; the manifest's folder by default. */

@@ -4,6 +4,7 @@ import { basename, dirname, extname, resolve } from 'node:path'
 import { columnsOfSamples } from './dataset.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { benchmarkNames, findBenchmark } from './benchmarks/benchmarks.ts'
+import { asCopy } from './benchmarks/hubCopies.ts'
 import { readBenchmark } from './benchmarks/locate.ts'
 import { fileReadError } from './files.ts'
 import { normalizeGroups } from './labels/places.ts'
@@ -22,7 +23,7 @@ import { hashImages } from './imageHashes.ts'
 import { readManifest, type ReadManifestOptions } from './manifest.ts'
 import { findImageColumn, findParquetFiles, readParquetImages } from './parquetImages.ts'
 import { applyRegions, readRegionScheme } from './labels/regions.ts'
-import { manifestKinds, readTable, tableKind, unknownTableError } from './tables.ts'
+import { manifestKinds, readTable, tableKind, unknownTableError } from './readTable.ts'
 import { archiveKinds, openTree } from './tree.ts'
 import { isWebDataset, readWebDataset } from './webdataset.ts'
 
@@ -65,8 +66,8 @@ export async function listDataset(spec: DatasetSpec): Promise<Dataset> {
         labels: spec.labels,
       })
     : isHubDatasetName(spec.name)
-      ? await readHubDataset(spec)
-      : await readDatasetAt(spec)
+      ? asCopy(await readHubDataset(spec))
+      : asCopy(await readDatasetAt(spec))
   const columns = read.columns ?? columnsOfSamples(read.samples)
   const { samples, notes } = normalizeGroups(read.samples, columns)
   const named = findBenchmark(read.name) ?? found

@@ -25,7 +25,7 @@ import {
   type RawTable,
   tableReadError,
   wideIntegersAsText,
-} from './tables.ts'
+} from './readTable.ts'
 import type { FileTree } from './tree.ts'
 
 /** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */

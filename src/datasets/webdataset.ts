@@ -12,6 +12,7 @@ import { mapLimited } from '../lib/concurrency.ts'
 import { isImageName, unknownClassProblem, unknownFileProblem } from './benchmarks/classFolders.ts'
 import type { RawDataset } from './build.ts'
 import type { GroupValue, Sample, Problem } from './dataset.ts'
+import { hasImagenetNames } from './benchmarks/hubCopies.ts'
 import {
   indexLabelling,
   refuseContradictedIndices,
@@ -22,7 +23,7 @@ import { normalizeLabel, parseLabels } from './labels/labels.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
-import { rawCellText } from './tables.ts'
+import { rawCellText } from './readTable.ts'
 import { openTree, readEntry, readTreeText, type FileTree } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
 
@@ -59,7 +60,12 @@ export async function readWebDataset(
 ): Promise<RawDataset> {
   const { names, folder } = await findClassNames(tree, options.classes)
   const shards = await openShards(tree)
-  return readShards({ location: tree.location, set: basename(folder), names, shards }, options)
+  const labels =
+    options.labels ?? (hasImagenetNames(basename(tree.location)) ? 'imagenet' : undefined)
+  return readShards(
+    { location: tree.location, set: basename(folder), names, shards },
+    { ...options, labels },
+  )
 }
 
 /** Shards of WebDataset with the class names that their indices count. */

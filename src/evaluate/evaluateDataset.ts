@@ -7,8 +7,8 @@ import { describeSteps, type PreprocessingStep } from '../lib/pixels/steps.ts'
 import { type IndexRange, intersectRanges } from '../lib/ranges.ts'
 import { type Storage } from '../lib/storage/storage.ts'
 import { type PreparedModel } from '../models/runtime/prepareModel.ts'
-import { hashPrompts, hasUnknownTexts } from '../models/runtime/zeroShotHead.ts'
-import { toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
+import { hashPrompts, hasUnknownTexts } from '../models/zeroShot/zeroShotHead.ts'
+import { toZeroShotModel } from '../models/zeroShot/zeroShotModel.ts'
 import { type LocalModel } from '../models/spec.ts'
 import { type Failure } from '../results/records.ts'
 import {
@@ -23,7 +23,7 @@ import {
   readStoredEvaluation,
   unfinishedRanges,
 } from '../results/store.ts'
-import { commitShard } from '../results/write.ts'
+import { commitShard } from '../results/writeShard.ts'
 import { loadCosts, recordCosts } from './cost.ts'
 import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
 import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'

@@ -13,7 +13,8 @@ import { intersectRanges, splitRange } from '../lib/ranges.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords, recordDataset } from '../results/records.ts'
-import { findIncomplete, removeDamagedShards } from '../results/readBack.ts'
+import { findIncomplete } from '../results/completeness.ts'
+import { removeDamagedShards } from '../results/removeDamaged.ts'
 import {
   currentEvaluations,
   readRunRecords,
@@ -35,7 +36,7 @@ import {
   readStoredEvaluations,
   readStoredEvaluation,
 } from '../results/store.ts'
-import { commitShard } from '../results/write.ts'
+import { commitShard } from '../results/writeShard.ts'
 import { openRun, type Run } from '../results/run.ts'
 import { createRescoringHead, type RescoringHead } from './rescoringHead.ts'
 

@@ -1,19 +1,23 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
-import { promptNames, promptTexts } from '../models/runtime/prompts.ts'
-import { foreignTextEncoder } from '../models/runtime/textEncoder.ts'
+import { promptNames, promptTexts } from '../models/zeroShot/prompts.ts'
+import { foreignTextEncoder } from '../models/zeroShot/textEncoder.ts'
 import {
   builtTextEncoder,
   featureScorer,
   foreignFeatureScorer,
   hashPrompts,
   zeroShotHead,
-} from '../models/runtime/zeroShotHead.ts'
+} from '../models/zeroShot/zeroShotHead.ts'
 import { type LocalModel, type ModelSpec } from '../models/spec.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
-import { dualEncoderOf, promptedEncoder, toZeroShotModel } from '../models/runtime/zeroShotModel.ts'
+import {
+  dualEncoderOf,
+  promptedEncoder,
+  toZeroShotModel,
+} from '../models/zeroShot/zeroShotModel.ts'
 import { type KeptOutput, type ResultKey } from '../results/schema.ts'
 
 /** A zero-shot head over kept features. */

@@ -16,7 +16,7 @@ import { pullResults } from '../results/sync.ts'
 import { folderStorage } from '../lib/storage/folder.ts'
 import { openKeptOutputs, type KeptOutputReader } from '../results/keptOutputReader.ts'
 import { type DatasetRecord, readDatasetRecords } from '../results/records.ts'
-import { readCurrentResults } from '../results/current.ts'
+import { readCurrentResults } from '../results/currentResults.ts'
 import { rowsWithTarget } from '../results/outcomeMetrics.ts'
 import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
 import {

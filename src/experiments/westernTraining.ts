@@ -4,7 +4,7 @@
  */
 import { defaultMinN } from '../metrics/disparity.ts'
 import { join } from 'node:path'
-import { checkDataset } from '../datasets/check.ts'
+import { checkDataset } from '../datasets/checkDataset.ts'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { openDataset } from '../datasets/open.ts'
 import { inputError, dataError } from '../lib/errors.ts'
@@ -13,7 +13,7 @@ import { createCropPreparer, type CropPreparer } from '../evaluate/workers/cropB
 import { findArchitecture } from '../models/architectures.ts'
 import { fixedSize, volume } from '../lib/onnx/shapes.ts'
 import { readParameters } from '../lib/tensors/bind.ts'
-import { classifierGraph } from '../models/runtime/load.ts'
+import { classifierGraph } from '../models/runtime/loadModel.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
 import { descriptionName } from '../models/ownModel.ts'
 import { readWeights } from '../lib/tensors/readWeights.ts'

@@ -3,7 +3,7 @@ import { checkGroups, type GroupCounts } from './accuracy.ts'
 import { clusterMoments, designEffect } from './designEffect.ts'
 import { varianceRatio } from './valueMeans.ts'
 import { defaultMinN, type Disparity, disparity, splitBySize } from './disparity.ts'
-import { rangeInterval } from './disparityInterval.ts'
+import { disparityInterval } from './disparityInterval.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
 import { type ClusterCounts, equalityNull, type PermutationOptions } from './permutation.ts'
 
@@ -69,7 +69,7 @@ export function inferDisparity(
   if (effect?.reason) {
     return { ...inferred, corrected: null, interval: null, reason: effect.reason }
   }
-  const range = rangeInterval(shares, { ...permutation, confidence, equalityP: p })
+  const range = disparityInterval(shares, { ...permutation, confidence, equalityP: p })
   return { ...inferred, ...range }
 }
 

@@ -59,7 +59,10 @@ interface RangeSimulation {
 const lowerShare = 0.7
 
 /** Interval and bias-corrected value of the range of `groups`' true shares (at least two groups). Errors: bad-draws, bad-seed. */
-export function rangeInterval(groups: readonly GroupShare[], options: RangeOptions): RangeEstimate {
+export function disparityInterval(
+  groups: readonly GroupShare[],
+  options: RangeOptions,
+): RangeEstimate {
   const { seed, equalityP, draws = 1000, confidence = 0.95 } = options
   checkDraws(draws)
   checkConfidence(confidence)

@@ -39,7 +39,7 @@ const countSql = {
 export const countNames = Object.keys(countSql) as (keyof typeof countSql)[]
 
 /** Columns with more distinct values have no counts; `countByColumns` counts by them from the predictions. */
-const maxColumnValues = 300
+export const maxColumnValues = 300
 
 /** A grouping column by its SQL. */
 export interface ComputedColumn {
@@ -187,12 +187,16 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
   return [{ name: 'income_group', sql: quarterSql(quarters, 'income') }]
 }
 
-/** Counts one evaluation by class and `columns`. */
-export const countByColumns = async (
+/** Counts one evaluation by class and `columns`, stored or computed; a column that it lacks is in no cell. */
+export async function countByColumns(
   entry: StoredEvaluation,
   columns: readonly string[],
-): Promise<CountsCell[]> =>
-  (await countEvaluations([entry], ['label', ...columns], emptySharedGroups()))[0]!
+): Promise<CountsCell[]> {
+  const computed = columns.includes('income_group') ? await incomeGroupColumns(entry) : []
+  const splits = columns.map(name => computed.find(column => column.name === name) ?? name)
+  const [cells] = await countEvaluations([entry], ['label', ...splits], emptySharedGroups())
+  return cells!
+}
 
 /** Group values that cells share: by their JSON, and of the rows of a table by its lists of values. */
 interface SharedGroups {

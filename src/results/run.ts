@@ -18,10 +18,10 @@ import {
   readHouseholdMoments,
 } from './households.ts'
 import { pullResults } from './sync.ts'
-import { type CountsCell, readCounts } from './counts.ts'
+import { type CountsCell, maxColumnValues, readCounts } from './counts.ts'
 import { type DatasetRecord, type Failure, readDatasetRecords } from './records.ts'
 import { type EstimateRow, readEstimates } from './estimates.ts'
-import { answerFromReadable, readCurrentResults } from './current.ts'
+import { answerFromReadable, readCurrentResults } from './currentResults.ts'
 import { hasFractions } from './outcomeMetrics.ts'
 import { valueClusterings } from '../metrics/valueMeans.ts'
 import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './store.ts'
@@ -120,8 +120,12 @@ export const openRunByColumns = async (
     columns: readonly string[]
     exclude: string | undefined
     metric?: OutcomeMetricName
+    choose?: ChooseEvaluations
   },
 ): Promise<Run> => createRun(await readStoredRun(place, options), options.columns)
+
+/** Returns the evaluations that are asked for; nothing of the others is read. */
+export type ChooseEvaluations = (entries: readonly StoredEvaluation[]) => StoredEvaluation[]
 
 type StoredRun = Pick<Run, 'dir' | 'entries' | 'datasets' | 'failures' | 'cells'> &
   Partial<Pick<Run, 'modelNotes' | 'studies' | 'estimates' | 'households'>>
@@ -132,16 +136,20 @@ async function readStoredRun(
     exclude,
     columns,
     metric,
+    choose = entries => [...entries],
   }: {
     exclude: string | undefined
     columns?: readonly string[]
     metric?: OutcomeMetricName | undefined
+    choose?: ChooseEvaluations
   },
 ): Promise<StoredRun> {
   const dir = await pullResults(place)
   const datasets = await readDatasetRecords(dir)
   const studies = await readStudies(dir)
-  return answerFromReadable(await readCurrentResults(dir, exclude, metric), async results => {
+  const current = await readCurrentResults(dir, exclude, metric)
+  const chosen = { ...current, entries: choose(current.entries) }
+  return answerFromReadable(chosen, async results => {
     const cells = await readCounts(results.entries, columns)
     const sets =
       columns === undefined
@@ -363,7 +371,12 @@ function europeMinusAfrica(
     : { ...found, interval: null, reason: `no interval: households are not counted by ${by}` }
 }
 
-function checkColumn(run: Run, column: string, columnsRead: readonly string[] = [column]): void {
+/** Checks that a run has counts by a column. Errors: unknown-column, too-many-groups, columns-not-read. */
+export function checkColumn(
+  run: Run,
+  column: string,
+  columnsRead: readonly string[] = [column],
+): void {
   if (!columnsRead.includes(column))
     throw inputError(
       'columns-not-read',
@@ -372,9 +385,13 @@ function checkColumn(run: Run, column: string, columnsRead: readonly string[] = 
   const held = countedColumns(run.cells)
   if (column === 'label' || held.includes(column)) return
   if (run.columns.includes(column)) {
+    const quarters =
+      column === 'income' && held.includes('income_group')
+        ? '; income_group has the quarters of its numbers'
+        : ''
     throw inputError(
       'too-many-groups',
-      `too many groups by ${column}: it is kept with the predictions; columns: ${held.join(', ')}, label`,
+      `${column} has more than ${maxColumnValues} different values, too many to group by${quarters}; columns: ${held.join(', ')}, label`,
     )
   }
   const close = nearestNames(column, [...held, 'label'], held.length + 1)

@@ -5,7 +5,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { groupByKey } from '../lib/tally.ts'
-import { readTable } from '../datasets/tables.ts'
+import { readTable } from '../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { unescapeFormula } from '../lib/table/text.ts'
 import { tempDir } from '../lib/tempDir.ts'

@@ -1,7 +1,7 @@
 /** Says what a folder of results holds of what was asked for, from records and manifests alone. */
 import { type Failure, readFailures } from './records.ts'
-import { nameByRequests } from './current.ts'
-import { damagedRecordFailures, damageText, retiredText } from './damage.ts'
+import { nameByRequests } from './currentResults.ts'
+import { damagedRecordFailures, damageText, retiredText } from './unusableResults.ts'
 import {
   currentEvaluations,
   lastRequests,

@@ -7,7 +7,7 @@ import { randomFrom } from '../../src/lib/random.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
 import { emptyPredictions, scoreRow } from '../../src/results/predictions.ts'
 import { schemaVersion } from '../../src/results/schema.ts'
-import { commitShard } from '../../src/results/write.ts'
+import { commitShard } from '../../src/results/writeShard.ts'
 
 export interface LoggedImage {
   id: string

@@ -255,7 +255,7 @@ describe('what was photographed', () => {
   it('says why there is nothing to tell where groups are too few', async () => {
     const large = await groupMetricTable(run, 'adjusted', { by: ['region'], minN: 300 })
     expect(large.notes[0]).toBe(
-      'm on world: no gap, for fewer than two groups by region have 300 images',
+      'world: no gap, for fewer than two groups by region have 300 images',
     )
     const [alone] = rowsOf(await groupMetricTable(run, 'shrunken', { by: [], minN: 30 }))
     expect(alone).toMatchObject({

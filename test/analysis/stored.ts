@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { type Sample } from '../../src/datasets/dataset.ts'
 import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
-import { commitShard } from '../../src/results/write.ts'
+import { commitShard } from '../../src/results/writeShard.ts'
 
 /** One image's outcome: right, wrong, or null where it could not be read. */
 export interface Outcome {

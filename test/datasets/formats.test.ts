@@ -125,6 +125,13 @@ describe('WebDataset shards', () => {
     expect(dataset.samples[2]!.labels).toEqual([804, 631])
   })
 
+  it("of a folder that is called as a benchmark's copy have its classes and choices", async () => {
+    const dataset = await openDataset({ name: wds('wds_imagenet-r_test', 'goldfish\nmissile\n') })
+    expect(dataset).toMatchObject({ name: 'wds_imagenet-r_test', labelSpace: 'imagenet-1k' })
+    expect(dataset.choices).toHaveLength(200)
+    expect(dataset.samples.map(({ labels }) => labels)).toEqual([[1], [1], [657], [657]])
+  })
+
   it('take JSON metadata, in a single shard', async () => {
     const path = join(root, 'one.tar')
     writeFileSync(

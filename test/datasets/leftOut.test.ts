@@ -1,11 +1,11 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { checkDataset } from '../../src/datasets/check.ts'
+import { checkDataset } from '../../src/datasets/checkDataset.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { imagenetWnids } from '../../src/datasets/labels/imagenet.ts'
 import { datasetCheckText } from '../../src/report/page/datasetTable.ts'
-import { leftOutImages, leftOutText } from '../../src/results/leftOut.ts'
+import { leftOutImages, leftOutText } from '../../src/results/leftOutImages.ts'
 import { readDatasetRecords, recordDataset } from '../../src/results/records.ts'
 import { lay, makeTar, temporaryFolder } from './fixtures.ts'
 

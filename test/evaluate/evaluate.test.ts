@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { planRun } from '../../src/evaluate/queue/plan.ts'
+import { planRun } from '../../src/evaluate/queue/runPlan.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'

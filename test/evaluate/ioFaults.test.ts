@@ -108,7 +108,7 @@ describe('an evaluation whose n-th file operation is its last', () => {
   it('is whole after the same command, with at most one shard done twice', async () => {
     const total = await operations()
     let most = 0
-    const points = sample(total, scaled(long ? 10 : 5, total))
+    const points = sample(total, scaled(long ? 6 : 4, total))
     for (const at of points) {
       const outcome = await faulty(at, { kind: 'crash' })
       expect(outcome.crashed).toBe(true)
@@ -128,7 +128,7 @@ describe.each(long ? codes : codes.slice(0, 2))(
   code => {
     it('says so or does without, never claims to be done, and the next one completes', async () => {
       const total = await operations()
-      const points = sample(total, scaled(long ? 6 : 4, total))
+      const points = sample(total, scaled(4, total))
       let failed = 0
       for (const at of points) {
         const outcome = await faulty(at, { kind: 'error', code })

@@ -13,7 +13,7 @@ import {
 } from '../../src/results/schema.ts'
 import { hashResultKey, readStoredEvaluations } from '../../src/results/store.ts'
 import { openRun } from '../../src/results/run.ts'
-import { hashPrompts } from '../../src/models/runtime/zeroShotHead.ts'
+import { hashPrompts } from '../../src/models/zeroShot/zeroShotHead.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 

@@ -8,7 +8,7 @@ import { openDataset } from '../../src/datasets/open.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
 import { query } from '../../src/lib/sql.ts'
-import { type TablesJson } from '../../src/lib/table/write.ts'
+import { type TablesJson } from '../../src/lib/table/writeTables.ts'
 import { geogap, start } from '../helpers/cli.ts'
 import { shared, sharedPath } from '../helpers/shared.ts'
 import { long } from '../helpers/torture.ts'
@@ -17,7 +17,7 @@ const model = 'tf_efficientnet_lite0'
 const weights = sharedPath(`weights/${model}/model.safetensors`)
 
 /** Share of GeoDE's test part; GEOGAP_EVERY=1 takes all 10,333 images. */
-const every = Number(process.env.GEOGAP_EVERY ?? (long ? 3 : 50))
+const every = Number(process.env.GEOGAP_EVERY ?? (long ? 8 : 50))
 
 describe.skipIf(!shared)(
   'a real model on real photographs (left out: the shared files are not here)',

@@ -7,7 +7,7 @@ import { emptyPredictions } from '../../src/results/predictions.ts'
 import { recordDataset } from '../../src/results/records.ts'
 import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
-import { commitShard } from '../../src/results/write.ts'
+import { commitShard } from '../../src/results/writeShard.ts'
 
 export type Groups = Sample['groups']
 

@@ -16,7 +16,7 @@ import {
   headLists,
 } from '../../src/models/headClasses.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
-import { loadModel } from '../../src/models/runtime/load.ts'
+import { loadModel } from '../../src/models/runtime/loadModel.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 
 let folder: string

@@ -10,7 +10,7 @@ import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { resolveModel } from '../../src/models/catalog.ts'
 import { modelCost } from '../../src/models/cost.ts'
 import { findModelRow } from '../../src/models/listing.ts'
-import { classifierGraph, loadModel } from '../../src/models/runtime/load.ts'
+import { classifierGraph, loadModel } from '../../src/models/runtime/loadModel.ts'
 import { writeWorld } from '../helpers/world.ts'
 
 let folder: string

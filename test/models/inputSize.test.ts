@@ -8,7 +8,7 @@ import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { findModel, resolveModel } from '../../src/models/catalog.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { findModelRow, matchingRows } from '../../src/models/listing.ts'
-import { loadModel } from '../../src/models/runtime/load.ts'
+import { loadModel } from '../../src/models/runtime/loadModel.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { selectModels } from '../../src/models/select.ts'
 

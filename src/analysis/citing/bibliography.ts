@@ -1,5 +1,5 @@
 /** Finds the works to cite. works.tsv lists the benchmark, the models (by pattern) or the source of weights of each work. */
-import { benchmarkNameOf } from '../datasetRoles.ts'
+import { benchmarkNameOf, datacompEnding } from '../datasetRoles.ts'
 import { nameMatcher, findModelRow } from '../../models/listing.ts'
 import { readTsv } from '../../lib/archive/tsv.ts'
 
@@ -30,7 +30,12 @@ export function bibliography(datasets: readonly string[], models: readonly strin
   const about = (subject: string) => all.find(({ of }) => of.split(' ').includes(subject))
   return {
     measures: about('measures')!,
-    datasets: new Map(datasets.map(name => [name, about(`data:${benchmarkNameOf(name)}`)])),
+    datasets: new Map(
+      datasets.map(name => [
+        name,
+        about(`data:${benchmarkNameOf(name).replace(datacompEnding, '')}`),
+      ]),
+    ),
     models: new Map(models.map(name => [name, worksOnModel(name, all)])),
   }
 }

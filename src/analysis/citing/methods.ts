@@ -1,6 +1,12 @@
 /** Writes the methods section of a paper about a run: procedure, limitations, versions and references. */
 import { countText } from '../../lib/table/text.ts'
-import { datasetTitle, placeColumn, datasetRoles, syntheticNotes } from '../datasetRoles.ts'
+import {
+  copyNotes,
+  datasetTitle,
+  placeColumn,
+  datasetRoles,
+  syntheticNotes,
+} from '../datasetRoles.ts'
 import { zeroShotModels } from '../modelRoles.ts'
 import { distinctFieldValues } from '../../results/store.ts'
 import { countsNotes, isOfCounts } from '../../results/schema.ts'
@@ -134,9 +140,12 @@ function limitationSentences(run: Run): string[] {
   const partial = run.entries.filter(({ rows, identity }) => rows < identity.images)
   found.push(...syntheticNotes(run), ...exclusionNotes(run.entries))
   found.push(
-    ...[...modelWarnings(run), ...datasetNotes(run), ...countsNotes(run.entries)].map(
-      text => `${text}.`,
-    ),
+    ...[
+      ...modelWarnings(run),
+      ...datasetNotes(run),
+      ...copyNotes(run, datasetRoles(run)),
+      ...countsNotes(run.entries),
+    ].map(text => `${text}.`),
   )
   if (errors > 0)
     found.push(`${countText(errors, 'prediction')} could not be made and count in no accuracy.`)

@@ -16,7 +16,7 @@ export async function largestDisparity(
   benchmark: string,
   model: string,
 ): Promise<MeasuredValue> {
-  const dataset = evidence.datasets.get(benchmark)
+  const dataset = evidence.roles.byBenchmark.get(benchmark)
   const { run, preprocessing, minN, seed, draws } = evidence
   if (dataset === undefined || evidence.groupsOf(benchmark, model, 'region').length === 0)
     return { value: null, note: noResultsText(model, benchmark) }
@@ -42,7 +42,7 @@ export async function largestDisparity(
 /** Returns Europe minus Africa, as in the paper's text and figures, with its interval over households. */
 export function europeAfrica(evidence: PaperView, benchmark: string, model: string): MeasuredValue {
   const { run, minN, preprocessing } = evidence
-  const dataset = evidence.datasets.get(benchmark)
+  const dataset = evidence.roles.byBenchmark.get(benchmark)
   const [row] =
     dataset !== undefined && evidence.groupsOf(benchmark, model, 'region').length > 0
       ? run.disparity({ by: 'region', minN, model, dataset, preprocessing })

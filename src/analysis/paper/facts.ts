@@ -42,7 +42,7 @@ export function benchmarkTable(evidence: PaperView): Table {
   const { run, preprocessing } = evidence
   const rows = Object.entries(benchmarkFacts).map(
     ([benchmark, [shift, natural, shifts, crowdsourced]]) => {
-      const dataset = evidence.datasets.get(benchmark) ?? ''
+      const dataset = evidence.roles.byBenchmark.get(benchmark) ?? ''
       const entries = evaluationsOf(run, { dataset, preprocessing })
       const images =
         entries.length === 0 ? null : Math.max(...entries.map(({ identity }) => identity.images))

@@ -62,15 +62,15 @@ export function paperView(
 ): PaperView {
   const preprocessing = options.preprocessing ?? shownPreprocessing(run, ['paper', 'native'])
   const view = runView(run, { ...options, preprocessing })
-  const { datasets } = view
+  const { byBenchmark } = view.roles
   const kinds = modelKinds(run)
   const slot = (benchmark: string, model: string): EvaluationId => ({
     model,
-    dataset: datasets.get(benchmark) ?? '',
+    dataset: byBenchmark.get(benchmark) ?? '',
     preprocessing,
   })
   const cells = (benchmark: string, model: string) => countsOf(run, slot(benchmark, model))
-  const measured: (Point & { n: number })[] = [...datasets].flatMap(([benchmark, dataset]) =>
+  const measured: (Point & { n: number })[] = [...byBenchmark].flatMap(([benchmark, dataset]) =>
     view
       .accuracyBy()
       .filter(row => row.dataset === dataset)
@@ -128,10 +128,10 @@ function modelKinds(run: Run): Map<string, ModelKind> {
   return kinds
 }
 
-function paperNotes({ run, preprocessing, datasets }: RunView, added: number): string[] {
+function paperNotes({ run, preprocessing, roles }: RunView, added: number): string[] {
   const models = distinctFieldValues(run.entries, 'model')
   const ofPaper = testbed().filter(({ model }) => models.includes(model)).length
-  const variants = [...datasets]
+  const variants = [...roles.byBenchmark]
     .filter(([name, dataset]) => name !== dataset)
     .map(([, dataset]) => dataset)
   return [

@@ -13,6 +13,7 @@ import {
 } from '../../metrics/progress.ts'
 import {
   benchmarkNameOf,
+  copyNotes,
   datacompEnding,
   datasetTitle,
   orderRoles,
@@ -57,7 +58,7 @@ export function progressEvidence(
   const has = (model: string, dataset: string): boolean =>
     view.accuracies.get(dataset)?.has(model) ?? false
   const added = imported
-    .map(row => ({ ...row, benchmark: view.datasets.get(row.benchmark) ?? row.benchmark }))
+    .map(row => ({ ...row, benchmark: view.roles.byBenchmark.get(row.benchmark) ?? row.benchmark }))
     .filter(({ model, benchmark }) => !has(model, benchmark))
   const known = [view.roles.reference, ...view.roles.standard].filter(name => name !== null)
   const { standard, geographic } = addedRoles(added)
@@ -71,6 +72,7 @@ export function progressEvidence(
   const roles = orderRoles(
     [...new Set([...known, ...standard])],
     [...new Set([...view.roles.geographic, ...geographic])],
+    new Map([...orderRoles(standard, geographic).byBenchmark, ...view.roles.byBenchmark]),
   )
   return {
     accuracies: accuracyTable([...measured, ...added]),
@@ -84,7 +86,7 @@ export function progressEvidence(
     titleOf: view.titleOf,
     imageCount: dataset => view.imageCount(dataset) || null,
     syntheticNote: view.syntheticNote,
-    notes: importedNotes(added, measured.length),
+    notes: [...copyNotes(view.run, roles), ...importedNotes(added, measured.length)],
   }
 }
 

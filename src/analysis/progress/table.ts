@@ -200,7 +200,7 @@ const columnsOf = (rows: readonly ProgressTableRow[]): TableColumn<ProgressTable
     numberColumn('gap', { name: 'gap', heading: 'gap', digits: 2 }),
     ...endsColumns('gapInterval', { name: 'gap', heading: '95 % interval', digits: 2 }),
     numberColumn('ratio', { name: 'ratio', heading: 'ratio', digits: 1 }),
-    ...endsColumns('ratioInterval', { name: 'ratio', heading: '95 % interval', digits: 1 }),
+    ...endsColumns('ratioInterval', { name: 'ratio', heading: 'ratio 95 %', digits: 1 }),
     ...endsColumns('standardRateInterval', {
       name: 'standard_rate',
       heading: 'standard 95 %',

@@ -29,7 +29,7 @@ async function dispatch(argv: readonly string[]): Promise<void> {
       'bad-usage',
       `unknown option '${name}'; a command comes first, see geogap --help`,
     )
-  const { setTextWidth } = await import('../../lib/table/fit.ts')
+  const { setTextWidth } = await import('../../lib/table/fitToTerminal.ts')
   setTextWidth(process.stdout.isTTY ? process.stdout.columns || 80 : null)
   const { buildProgram } = await import('../commands/program.ts')
   const { withConfig } = await import('../commands/config.ts')

@@ -39,7 +39,7 @@ export const command = defineCommand({
       return
     }
     const { listDataset } = await import('../../datasets/open.ts')
-    const { checkDataset } = await import('../../datasets/check.ts')
+    const { checkDataset } = await import('../../datasets/checkDataset.ts')
     const dataset = await listDataset({ name, ...datasetSpecOf(options) })
     const show = progressPrinter()
     const result = await checkDataset(dataset, {

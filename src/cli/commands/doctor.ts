@@ -1,4 +1,4 @@
-import { wrapToTerminal } from '../../lib/table/fit.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
 import { type EnvironmentCheck } from '../environment.ts'
 import { defineCommand } from './command.ts'
@@ -11,14 +11,18 @@ export const command = defineCommand({
   run: async ({ json }) => {
     const { diagnose } = await import('../environment.ts')
     const checks = await diagnose()
-    process.stdout.write(
-      json ? jsonText(checks) : wrapToTerminal(checks.map(environmentCheckText).join('')),
-    )
+    process.stdout.write(json ? jsonText(checks) : checks.map(environmentCheckText).join(''))
     if (checks.some(({ status }) => status === 'missing')) process.exitCode = 2
   },
 })
 
+const indent = ' '.repeat(20)
+
+/** Returns a line for the check and one for its fix; what is wrapped stays in its column. */
 function environmentCheckText({ name, status, found, fix }: EnvironmentCheck): string {
-  const head = `${status.padEnd(8)} ${name.padEnd(10)} ${stripControlCharacters(found)}\n`
-  return fix === undefined ? head : `${head}${' '.repeat(20)}fix: ${stripControlCharacters(fix)}\n`
+  const wrapped = (text: string): string =>
+    wrapToTerminal(`${indent}${stripControlCharacters(text)}`)
+  const head = `${status.padEnd(8)} ${name.padEnd(10)} `
+  const line = `${head}${wrapped(found).slice(indent.length)}\n`
+  return fix === undefined ? line : `${line}${wrapped(`fix: ${fix}`)}\n`
 }

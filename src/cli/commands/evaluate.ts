@@ -127,7 +127,7 @@ async function printForecast(options: EvaluateOptions & { out: string }): Promis
 async function printResult(result: Run, { until }: EvaluateOptions): Promise<void> {
   const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
   process.stdout.write(groupAccuracyTable(result, []).text('text'))
-  const { leftOutNotes } = await import('../../results/leftOut.ts')
+  const { leftOutNotes } = await import('../../results/leftOutImages.ts')
   for (const note of leftOutNotes(result)) process.stdout.write(`${stripControlCharacters(note)}\n`)
   if (until === undefined || result.estimates.length === 0) return
   const { estimateTable, savingLines } = await import('../../report/page/estimateTable.ts')
@@ -185,7 +185,7 @@ async function evaluateAtQueue(
   const url = queue === true ? process.env['GEOGAP_QUEUE'] : queue
   if (url === undefined)
     throw inputError('no-queue', 'no queue given: --queue redis://host:port or GEOGAP_QUEUE')
-  const { evaluateByQueue } = await import('../../evaluate/queue/evaluate.ts')
+  const { evaluateByQueue } = await import('../../evaluate/queue/evaluateByQueue.ts')
   const how = { queue: url, priority, onState: queuePrinter() }
   const { run, driven } = await evaluateByQueue(asked, how)
   if (driven.outcome === 'cancelled') process.stderr.write('cancelled; what is stored stays\n')

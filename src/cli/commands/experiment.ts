@@ -1,4 +1,4 @@
-import { wrapToTerminal } from '../../lib/table/fit.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { type CommandEntry, defineCommand } from './command.ts'
 import { dataOption } from './options.ts'
 import { buildProgram } from './program.ts'

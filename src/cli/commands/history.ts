@@ -22,7 +22,7 @@ export const command = defineCommand({
     const { readHistory } = await import('../../analysis/history.ts')
     const { answersText, arrangeAnswer } = await import('../print/answer.ts')
     const { historyAnswer, historyTable } = await import('../print/history.ts')
-    const { tablesJson } = await import('../../lib/table/write.ts')
+    const { tablesJson } = await import('../../lib/table/writeTables.ts')
     const history = await readHistory(dirs, options)
     const answer = arrangeAnswer(historyAnswer(history, options.minN, name), options)
     process.stdout.write(

@@ -1,7 +1,7 @@
 import { basename } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { type Dataset } from '../../datasets/dataset.ts'
-import { type RawTable } from '../../datasets/tables.ts'
+import { type RawTable } from '../../datasets/readTable.ts'
 import { answerProtocols, type ClassAlias } from '../../evaluate/import/answers.ts'
 import { defineCommand, type InputValues } from './command.ts'
 import { datasetOptions, datasetSpecOf, preprocessingOption, tagOption } from './options.ts'
@@ -61,7 +61,7 @@ export const command = defineCommand({
         'same-name',
         `two files are called ${twice}, and one would replace the other: rename it`,
       )
-    const { readTable } = await import('../../datasets/tables.ts')
+    const { readTable } = await import('../../datasets/readTable.ts')
     for (const file of files) {
       const done = await importFile(file, await readTable(file), { ...options, out })
       process.stdout.write(`${file}: ${done}\n`)
@@ -129,7 +129,7 @@ async function importFile(
 
 async function readAliasFile({ aliases }: Inputs, { classes }: Dataset): Promise<ClassAlias[]> {
   if (aliases === undefined) return []
-  const { readTable } = await import('../../datasets/tables.ts')
+  const { readTable } = await import('../../datasets/readTable.ts')
   const { readAliases } = await import('../../evaluate/import/answers.ts')
   return readAliases(await readTable(aliases), classes)
 }

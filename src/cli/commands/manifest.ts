@@ -18,7 +18,7 @@ export const command = defineCommand({
   run: async ({ dataset: name, output, ...options }) => {
     const { listDataset } = await import('../../datasets/open.ts')
     const { manifestTable } = await import('../../evaluate/import/manifest.ts')
-    const { writeTableFile } = await import('../../lib/table/write.ts')
+    const { writeTableFile } = await import('../../lib/table/writeTables.ts')
     const dataset = await listDataset({ name, ...datasetSpecOf(options) })
     await writeTableFile(manifestTable(dataset), output)
     const { samples, classes } = dataset

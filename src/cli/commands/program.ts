@@ -1,7 +1,7 @@
 import { type Argument, Command, type CommanderError } from 'commander'
 import { closeNames, inputError } from '../../lib/errors.ts'
 import { buildCommand, type CommandEntry } from './command.ts'
-import { setTextWidth } from '../../lib/table/fit.ts'
+import { setTextWidth } from '../../lib/table/fitToTerminal.ts'
 import { setQuiet } from './terminal.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { type OutputFormat } from '../../lib/table/write.ts'
+import { type OutputFormat } from '../../lib/table/writeTables.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { type ProgressEvidence } from '../../analysis/progress/evidence.ts'
 import { type ProgressComparison } from '../../analysis/progress/progress.ts'
@@ -56,7 +56,7 @@ export const command = defineCommand({
   run: async ({ dir, output, format, ...options }) => {
     const { compareProgress } = await import('../../analysis/progress/progress.ts')
     const { progressTable } = await import('../../analysis/progress/table.ts')
-    const { chooseFormat, writeTables } = await import('../../lib/table/write.ts')
+    const { chooseFormat, writeTables } = await import('../../lib/table/writeTables.ts')
     const isFigure = output !== undefined && figureEnding.test(output)
     const tableFile = isFigure ? undefined : output
     const chosen: OutputFormat = chooseFormat(format, tableFile)

@@ -10,7 +10,7 @@ export const command = defineCommand({
   run: async ({ dir, format }) => {
     const { runStatus } = await import('../../results/status.ts')
     const { statusTable } = await import('../print/status.ts')
-    const { writeTables } = await import('../../lib/table/write.ts')
+    const { writeTables } = await import('../../lib/table/writeTables.ts')
     await writeTables([statusTable(await runStatus(dir))], format, undefined)
   },
 })

@@ -5,7 +5,7 @@ import {
   groupMetricNames,
   outcomeMetricNames,
 } from '../../results/metricNames.ts'
-import { type Run } from '../../results/run.ts'
+import { type ChooseEvaluations, type Run } from '../../results/run.ts'
 import { defineCommand, type InputValues, pick } from './command.ts'
 import {
   arrangeOptions,
@@ -60,7 +60,7 @@ export const command = defineCommand({
   examples: ['geogap table results --by region --format markdown'],
   run: async ({ dir, ...options }) => {
     const { chooseFormat, isSingleTableFormat, writeTables } =
-      await import('../../lib/table/write.ts')
+      await import('../../lib/table/writeTables.ts')
     const format = chooseFormat(options.format, options.output)
     const { arrangeTables } = await import('../../lib/table/table.ts')
     const all = await tablesOf(dir, options, isSingleTableFormat(format))
@@ -97,10 +97,22 @@ async function chosenRows(
   return only
 }
 
+/** Returns a choice of the evaluations of the models and, if some have it, the preprocessing asked for. Errors: unknown-model. */
+async function evaluationChoice({ models, preprocessing }: Inputs): Promise<ChooseEvaluations> {
+  const { findModelNames } = await import('../../models/findModelName.ts')
+  const { distinctFieldValues } = await import('../../results/store.ts')
+  return entries => {
+    const names = models && findModelNames(models, distinctFieldValues(entries, 'model'))
+    const ofModels = entries.filter(({ identity }) => names?.includes(identity.model) ?? true)
+    const both = ofModels.filter(({ identity }) => identity.preprocessing === preprocessing)
+    return both.length > 0 ? both : ofModels
+  }
+}
+
 /** Adds notes to the tables: images left out of the data sets, and stored results that cannot be used. */
 async function withLeftOut(run: Run, tables: readonly Table[]): Promise<Table[]> {
-  const { unusableNotes } = await import('../../results/damage.ts')
-  const { leftOutNotes } = await import('../../results/leftOut.ts')
+  const { unusableNotes } = await import('../../results/unusableResults.ts')
+  const { leftOutNotes } = await import('../../results/leftOutImages.ts')
   const { countsNotes } = await import('../../results/schema.ts')
   const found = [...leftOutNotes(run), ...countsNotes(run.entries), ...unusableNotes(run.failures)]
   return tables.map(table => ({ ...table, notes: [...new Set([...table.notes, ...found])] }))
@@ -137,6 +149,8 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
     columns: by,
     exclude: options.exclude,
     metric: outcome,
+    // Accuracies without images, which stand beside those of all images, may be of models that have no evaluation.
+    ...(by.length > 0 && { choose: await evaluationChoice(options) }),
   })
   const tables = disparity ? [] : [groupAccuracyTable(run, by, outcome)]
   if (!disparity && !isSingle) {
@@ -160,8 +174,9 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
 async function groupMetricTables(
   dir: string,
   metric: GroupMetricName,
-  { by = [], exclude, disparity, minN }: Inputs,
+  options: Inputs,
 ): Promise<Table[]> {
+  const { by = [], exclude, disparity, minN } = options
   const isOneColumn = ['worst', 'cvar', 'adjusted', 'income'].includes(metric)
   if (disparity || (isOneColumn && by.length !== 1))
     throw inputError(
@@ -170,10 +185,12 @@ async function groupMetricTables(
         ? `--disparity is of metrics that are means over images (${outcomeMetricNames.join(', ')}), not of ${metric}`
         : `--metric ${metric} takes one column after --by, not ${by.length}`,
     )
-  const { openRunByColumns } = await import('../../results/run.ts')
+  const { checkColumn, openRunByColumns } = await import('../../results/run.ts')
   const { groupMetricTable } = await import('../../report/page/metricTables.ts')
   const needsLabel = ['macro', 'recall', 'confusion'].includes(metric) && !by.includes('label')
   const columns = needsLabel ? [...by, 'label'] : by
-  const run = await openRunByColumns(dir, { columns, exclude })
+  const choose = await evaluationChoice(options)
+  const run = await openRunByColumns(dir, { columns, exclude, choose })
+  for (const column of by) checkColumn(run, column)
   return withLeftOut(run, [await groupMetricTable(run, metric, { by, minN })])
 }

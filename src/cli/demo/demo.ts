@@ -22,7 +22,7 @@ import {
 import { writeJson } from '../../results/records.ts'
 import { openRun, type Run } from '../../results/run.ts'
 import { type EvaluationProgress } from '../../evaluate/progress.ts'
-import { fitHead } from './fit.ts'
+import { fitHead } from './fitHead.ts'
 import { objectNames } from './objects.ts'
 import {
   householdPictures,
@@ -33,7 +33,7 @@ import {
 } from './world.ts'
 
 const syntheticNote =
-  'A made-up world: drawings of eight objects by imagined households. Nothing here measures a real model or a real place.'
+  'drawings of eight objects in the homes of imagined households. Nothing here measures a real model or a real place.'
 
 const seed = 2023
 const recipe: PreprocessingConfig = {

@@ -1,5 +1,5 @@
 import { type TableColumn, type TableFormat, formatTable } from '../../lib/table/columns.ts'
-import { wrapToTerminal } from '../../lib/table/fit.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { arrangeRows, type TableArrangement } from '../../lib/table/table.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 

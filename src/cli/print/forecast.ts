@@ -5,6 +5,7 @@ import {
   fieldColumns,
   formatTable,
 } from '../../lib/table/columns.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { bytesText, countText, durationText } from '../../lib/table/text.ts'
 
 const orUnknown =
@@ -23,7 +24,11 @@ const columns: TableColumn<Forecast>[] = [
     bytes === null ? 'by hand' : bytes === 0 ? 'is here' : bytesText(bytes),
   ),
   fieldColumn('seconds', 'time', orUnknown(durationText)),
-  { name: 'basis', heading: 'time is', value: row => (row.measured ? 'measured' : 'estimated') },
+  {
+    name: 'basis',
+    heading: 'time from',
+    value: row => (row.measured ? 'measurement' : 'estimate'),
+  },
   fieldColumn('disk', 'disk', orUnknown(bytesText)),
 ]
 
@@ -75,5 +80,5 @@ export function forecastTable(
       : [`estimated times are the CPU's: nothing is known here about ${device}`]),
     ...(until === undefined ? [] : [`at most: it stops earlier where ${until} is reached`]),
   ]
-  return `${formatTable(columns, rows, 'text')}\n${notes.join('\n')}\n`
+  return `${formatTable(columns, rows, 'text')}\n${wrapToTerminal(notes.join('\n'))}\n`
 }

@@ -33,6 +33,17 @@ function standingSentence({ measure, value, models, ...rest }: MeasureStanding):
   return `${start}, ${than}, ${judgement} (${range}); above ${percent(percentile, 0)} % of them relative to the trend${far}`
 }
 
+/** Returns a sentence for each measure beyond or without a trend; more than two as expected share a sentence. */
+function standingSentences(measures: readonly MeasureStanding[]): string[] {
+  const expected = measures.filter(({ verdict }) => verdict === 'as expected')
+  if (expected.length <= 2) return measures.map(standingSentence)
+  const names = expected.map(({ measure, residual }) => `${measure} (${pointsText(residual!)})`)
+  return [
+    ...measures.filter(({ verdict }) => verdict !== 'as expected').map(standingSentence),
+    `not shown to differ from comparable models of its accuracy, in brackets the points from their trend: ${names.join(', ')}`,
+  ]
+}
+
 type StandingRow = MeasureStanding & { model: string; against: StandingReference }
 
 const columns: TableColumn<StandingRow>[] = [
@@ -65,7 +76,7 @@ export function standingsAnswer(standings: readonly Standing[]): Answer<Standing
   )
   const sentence = standings.map(({ model, against, measureStandings }) => ({
     heading: `${model.model} (${percent(model.values.get(against.benchmark) ?? null)} % on ${against.benchmark}) against ${against.title}:`,
-    sentences: measureStandings.map(standingSentence),
+    sentences: standingSentences(measureStandings),
   }))
   const notes = [
     `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${standings[0]?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. R²: share of their variance that the line explains; where it is low, or models bend away from the line, a residual says little. A larger disparity is worse.`,

@@ -60,7 +60,7 @@ function App() {
             ),
           )}
         </nav>
-        {overview.data?.madeUp && <p class="banner">Made-up data. {overview.data.madeUp}</p>}
+        {overview.data?.madeUp && <p class="banner">Made-up data: {overview.data.madeUp}</p>}
       </header>
       <main ref={main}>
         <WhenLoaded of={overview}>

@@ -15,7 +15,7 @@ import {
   splitByHousehold,
   type SplitPart,
 } from './splits.ts'
-import { parsePythonList, readTableEntry, rawCellText } from '../tables.ts'
+import { parsePythonList, readTableEntry, rawCellText } from '../readTable.ts'
 import { imageOf, type FileTree } from '../tree.ts'
 
 const csvName = (part: SplitPart): string => `images_v2_imagenet_${part}.csv`

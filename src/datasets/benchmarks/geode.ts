@@ -12,7 +12,7 @@ import { labelling, hasSameIndices, type Labelling } from '../labels/labelMap.ts
 import { normalizeLabel, parseLabels } from '../labels/labels.ts'
 import { groupColumns } from '../labels/groupColumns.ts'
 import type { ReadManifestOptions } from '../manifest.ts'
-import { readTableEntry, rawCellText, type RawTable } from '../tables.ts'
+import { readTableEntry, rawCellText, type RawTable } from '../readTable.ts'
 import { imageOf, readTreeText, type FileTree } from '../tree.ts'
 
 const officialIndex = 'index.csv'

@@ -10,7 +10,7 @@ import { findImageTables, readImageFolder } from '../imageFolder.ts'
 import { areImagenetNames } from '../labels/classNames.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from '../manifest.ts'
 import { readClassNames, readParquetImages } from '../parquetImages.ts'
-import { parquetColumns } from '../tables.ts'
+import { parquetColumns } from '../readTable.ts'
 import { archiveTree, openTree } from '../tree.ts'
 import { checkShardCount, compareShardNumbers, isGeographicSet, readShards } from '../webdataset.ts'
 import {

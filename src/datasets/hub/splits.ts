@@ -186,7 +186,8 @@ const standardSplits: ReadonlyMap<string, string> = new Map(
 )
 
 /** Returns the usual name of a split, such as `validation` for `val`; other names stay unchanged. */
-const standardSplit = (name: string): string => standardSplits.get(name.toLowerCase()) ?? name
+export const standardSplit = (name: string): string =>
+  standardSplits.get(name.toLowerCase()) ?? name
 
 /** Returns the split that the first folders of an image's path name (`data/test/cat/1.jpg`); undefined if none does. */
 export function splitOfFolders(path: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { GroupValue } from '../dataset.ts'
-import { missingPattern, rawCellText } from '../tables.ts'
+import { missingPattern, rawCellText } from '../readTable.ts'
 
 type TableRows = readonly Record<string, unknown>[]
 

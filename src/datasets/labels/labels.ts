@@ -1,6 +1,6 @@
 import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
-import { parsePythonList } from '../tables.ts'
+import { parsePythonList } from '../readTable.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
 
 /** The classes that labels index into, and how a written label becomes class indices. */

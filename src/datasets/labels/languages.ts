@@ -7,7 +7,7 @@ import { readTsv } from '../../lib/archive/tsv.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { memoize } from '../../lib/memoize.ts'
 import { shortList } from '../../lib/table/text.ts'
-import { rawCellText, readTable } from '../tables.ts'
+import { rawCellText, readTable } from '../readTable.ts'
 import { countryCode } from './countries.ts'
 import { normalizeLabel } from './labels.ts'
 

@@ -13,7 +13,7 @@ import type { Sample, RegionMapping } from '../dataset.ts'
 import { readText } from '../files.ts'
 import { parseJson } from '../../lib/archive/json.ts'
 import { nameListsSchema } from './labelMap.ts'
-import { readTable, rawCellText } from '../tables.ts'
+import { readTable, rawCellText } from '../readTable.ts'
 
 /** Regions and their countries, which are written by any name or code. */
 export interface RegionScheme {

@@ -1,7 +1,7 @@
 /** Reads published accuracies: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
 import { ownValue } from '../../lib/ownValue.ts'
 import { basename } from 'node:path'
-import { type RawTable, rawCellText } from '../../datasets/tables.ts'
+import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { modelNames } from '../../models/catalog.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'

@@ -1,7 +1,7 @@
 /** Scores free-text answers of generative models by a named protocol. */
 import { type Dataset } from '../../datasets/dataset.ts'
 import { imagenetClasses } from '../../datasets/labels/imagenet.ts'
-import { type RawTable, rawCellText } from '../../datasets/tables.ts'
+import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { countText } from '../../lib/table/text.ts'
 import { groupByKey } from '../../lib/tally.ts'

@@ -1,5 +1,5 @@
 /** Reads tables of counts by group as they are published: one row for each group, or one column for each group or model. */
-import { type RawTable, missingPattern, rawCellText } from '../../datasets/tables.ts'
+import { type RawTable, missingPattern, rawCellText } from '../../datasets/readTable.ts'
 import { inputError } from '../../lib/errors.ts'
 import { shortList } from '../../lib/table/text.ts'
 import {

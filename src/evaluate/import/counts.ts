@@ -16,7 +16,7 @@ import { writeDatasetRecord } from '../../results/records.ts'
 import { type RunTags } from '../../results/runRecords.ts'
 import { createResultKey } from '../../results/schema.ts'
 import { type CountsImport, type GroupCountsRow } from './countTables.ts'
-import { describeFile, storeImported } from './store.ts'
+import { describeFile, storeImported } from './storeImported.ts'
 
 /** Where counts are stored. */
 export interface CountsImportOptions {

@@ -3,7 +3,7 @@ import { targetProbabilityColumn } from '../../datasets/build.ts'
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
 import { parseLabels } from '../../datasets/labels/labels.ts'
-import { type RawTable, rawCellText } from '../../datasets/tables.ts'
+import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import {
   emptyPredictions,
@@ -28,7 +28,7 @@ import {
 import { unescapeFormula } from '../../lib/table/text.ts'
 import { type RunTags } from '../../results/runRecords.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
-import { describeFile, storeImported } from './store.ts'
+import { describeFile, storeImported } from './storeImported.ts'
 
 export interface CoverageReport {
   images: number

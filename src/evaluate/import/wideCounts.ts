@@ -1,5 +1,5 @@
 /** Turns tables with one column for each group, or for each model, into tables with one row for each model and group. */
-import { type RawTable, rawCellText } from '../../datasets/tables.ts'
+import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError } from '../../lib/errors.ts'
 import { parseCount, parseCountPair, parsePrinted } from './countCells.ts'
 import {

@@ -7,7 +7,7 @@ import type { Queue } from 'bullmq'
 import type { Redis } from 'ioredis'
 import { type Storage } from '../../lib/storage/storage.ts'
 import { type WorkUnit, splitIntoUnits } from '../units.ts'
-import { readMissingUnits, type RunPlan, unitKeysOf } from './plan.ts'
+import { readMissingUnits, type RunPlan, unitKeysOf } from './runPlan.ts'
 import {
   readQueuedRun,
   removeQueuedRun,

@@ -18,7 +18,7 @@ import { isObjectStoreUrl, type Storage } from '../../lib/storage/storage.ts'
 import { openStorage } from '../../lib/storage/open.ts'
 import { type WorkUnit } from '../units.ts'
 import { version } from '../../lib/version.ts'
-import { readPlan, type RunPlan } from './plan.ts'
+import { readPlan, type RunPlan } from './runPlan.ts'
 import { firstLine, inputError, quoteForMessage } from '../../lib/errors.ts'
 import {
   connectQueue,

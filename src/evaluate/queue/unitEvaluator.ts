@@ -11,7 +11,7 @@ import {
 import { type PreparedModel, prepareModel } from '../../models/runtime/prepareModel.ts'
 import { completeSettings } from '../settings.ts'
 import { openTarget } from '../targets.ts'
-import { type RunPlan } from './plan.ts'
+import { type RunPlan } from './runPlan.ts'
 import { type EvaluateUnit } from './queueWorker.ts'
 
 /** Numbers of opened groups and of prepared models that are kept for later units. */

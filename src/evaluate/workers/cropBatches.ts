@@ -1,6 +1,6 @@
 import { readImage } from '../../datasets/images.ts'
 import { GeogapError } from '../../lib/errors.ts'
-import { createCropper, type Cropper } from '../../lib/pixels/cropper.ts'
+import { createCropper, type Cropper } from '../../lib/pixels/crop.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { type ShardSample } from './messages.ts'
 

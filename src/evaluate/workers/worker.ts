@@ -4,7 +4,7 @@
  * while a batch is inferred; plain JPEG files are cropped between batches, which costs as much as it would in a thread.
  */
 import { GeogapError, messageOf } from '../../lib/errors.ts'
-import { loadModel } from '../../models/runtime/load.ts'
+import { loadModel } from '../../models/runtime/loadModel.ts'
 import { type ModelSession } from '../../models/runtime/session.ts'
 import { type OutputName } from '../../models/runtime/session.ts'
 import { nonDefaultEngine } from '../../lib/onnx/engine.ts'

@@ -8,7 +8,7 @@ import { runShards } from '../../evaluate/workers/pool.ts'
 import { loadModelWithWeights } from '../../models/loadModelSpec.ts'
 import { prepareModel } from '../../models/runtime/prepareModel.ts'
 import { type LocalModel } from '../../models/spec.ts'
-import { toZeroShotModel } from '../../models/runtime/zeroShotModel.ts'
+import { toZeroShotModel } from '../../models/zeroShot/zeroShotModel.ts'
 import { stepsFor } from '../../evaluate/plan.ts'
 import { type PreprocessingConfig } from '../../lib/pixels/steps.ts'
 import {

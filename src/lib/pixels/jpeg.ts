@@ -1,16 +1,35 @@
 /*
- * Parses the headers of a plain JPEG file: one sequential Huffman-coded scan of 8-bit samples, gray or YCbCr with chroma at
- * full or half resolution, as nearly every photograph is. Other files are left to libvips.
+ * Parses the headers of a plain JPEG file: one sequential Huffman-coded scan or progressive ones of 8-bit samples, gray or YCbCr with
+ * chroma at full or half resolution, as nearly every photograph is. Other files are left to libvips.
  */
 
 export interface JpegComponent {
   /** Blocks across and down in an MCU. */
   wide: number
   tall: number
-  /** Indices of the quantization table and of the Huffman tables of DC and AC coefficients. */
+  /** Index of the quantization table. */
   quantization: number
+}
+
+/** A component in a scan: its position in the frame, and the indices of its Huffman tables of DC and AC coefficients. */
+interface ScanPart {
+  component: number
   dc: number
   ac: number
+}
+
+export interface JpegScan {
+  parts: ScanPart[]
+  /** First and last coefficient in zigzag order. */
+  first: number
+  last: number
+  /** A progressive scan's bits of them: from below 2^high, or from the sign if that is 0, to 2^low. */
+  high: number
+  low: number
+  /** 16 numbers of codes per length, then the symbols; 0 to 3 for DC coefficients, 4 to 7 for AC. */
+  huffman: ReadonlyMap<number, Uint8Array>
+  /** MCUs between restart markers; 0 without any. */
+  restart: number
 }
 
 export interface JpegLayout {
@@ -19,16 +38,18 @@ export interface JpegLayout {
   components: JpegComponent[]
   /** Quantization steps of 64 coefficients in natural order. */
   quantization: Map<number, Int16Array>
-  /** 16 numbers of codes per length, then the symbols; 0 to 3 for DC coefficients, 4 to 7 for AC. */
-  huffman: Map<number, Uint8Array>
-  /** MCUs between restart markers; 0 without any. */
-  restart: number
-  /** The entropy-coded data and the markers after them. */
+  isProgressive: boolean
+  /** Identifiers of the components. */
+  ids: number[]
+  scan: JpegScan
+  /** The scan's entropy-coded data and all that comes after them. */
   coded: Uint8Array
 }
 
-interface JpegHeaders extends Omit<JpegLayout, 'coded'> {
-  ids: number[]
+interface JpegHeaders extends Omit<JpegLayout, 'coded' | 'scan'> {
+  huffman: Map<number, Uint8Array>
+  restart: number
+  scan?: JpegScan
   /** Whether the file states that it is YCbCr; undefined if it states neither. */
   isYcc?: boolean
 }
@@ -44,11 +65,41 @@ export function parseJpegLayout(bytes: Uint8Array): JpegLayout | undefined {
     height: 0,
     components: [],
     ids: [],
+    isProgressive: false,
     restart: 0,
     quantization: new Map(),
     huffman: new Map(),
   }
-  let at = 2
+  const at = readToScan(headers, { bytes, at: 2, readers: segmentReaders })
+  return at !== undefined && isDecodable(headers)
+    ? { ...headers, coded: bytes.subarray(at) }
+    : undefined
+}
+
+/** Returns the layout with the scan after the marker at `end` of the data; undefined if more than tables lies between them. */
+export function layoutOfNextScan(layout: JpegLayout, end: number): JpegLayout | undefined {
+  const { coded, scan, ...rest } = layout
+  const headers: JpegHeaders = {
+    ...rest,
+    huffman: new Map(scan.huffman),
+    restart: scan.restart,
+  }
+  const at = readToScan(headers, { bytes: coded, at: end, readers: readersBetweenScans })
+  return at !== undefined && headers.scan
+    ? { ...rest, scan: headers.scan, coded: coded.subarray(at) }
+    : undefined
+}
+
+interface SegmentSource {
+  bytes: Uint8Array
+  at: number
+  readers: Readonly<Record<number, SegmentReader>>
+}
+
+/** Reads the segments up to the header of a scan. Returns where its data begin; undefined if the file is not a plain one. */
+function readToScan(headers: JpegHeaders, source: SegmentSource): number | undefined {
+  const { bytes, readers } = source
+  let { at } = source
   while (at + 4 <= bytes.length && bytes[at] === 0xff) {
     const marker = bytes[at + 1]!
     if (marker === 0xff) {
@@ -57,30 +108,36 @@ export function parseJpegLayout(bytes: Uint8Array): JpegLayout | undefined {
     }
     const end = at + 2 + ((bytes[at + 2]! << 8) | bytes[at + 3]!)
     if (end > bytes.length || end < at + 4) return undefined
-    const read = segmentReaders[marker] ?? (isMetadataMarker(marker) ? skipSegment : undefined)
-    if (!read?.(headers, bytes.subarray(at + 4, end))) return undefined
+    if (!readers[marker]?.(headers, bytes.subarray(at + 4, end))) return undefined
     at = end
-    if (marker === 0xda)
-      return isDecodable(headers) ? { ...headers, coded: bytes.subarray(at) } : undefined
+    if (marker === 0xda) return at
   }
   return undefined
 }
 
-/** Whether a segment holds application data or a comment. */
-const isMetadataMarker = (marker: number): boolean =>
-  (marker >= 0xe0 && marker <= 0xef) || marker === 0xfe
 const skipSegment: SegmentReader = () => true
 
-const segmentReaders: Readonly<Record<number, SegmentReader>> = {
-  0xc0: readFrame,
-  0xc1: readFrame,
+const readersBetweenScans: Readonly<Record<number, SegmentReader>> = {
   0xc4: readHuffman,
   0xda: readScan,
-  0xdb: readQuantization,
   0xdd: (headers, part) => {
     headers.restart = (part[0]! << 8) | part[1]!
     return part.length === 2
   },
+  0xfe: skipSegment,
+}
+
+const segmentReaders: Readonly<Record<number, SegmentReader>> = {
+  // Application data.
+  ...Object.fromEntries(Array.from({ length: 16 }, (_, i) => [0xe0 + i, skipSegment])),
+  ...readersBetweenScans,
+  0xc0: readFrame,
+  0xc1: readFrame,
+  0xc2: (headers, part) => {
+    headers.isProgressive = true
+    return readFrame(headers, part)
+  },
+  0xdb: readQuantization,
   0xe0: (headers, part) => {
     if (startsWith(part, 'JFIF\0')) headers.isYcc = true
     return true
@@ -100,15 +157,15 @@ function readFrame(headers: JpegHeaders, part: Uint8Array): boolean {
   headers.height = (part[1]! << 8) | part[2]!
   headers.width = (part[3]! << 8) | part[4]!
   for (let i = 6; i < part.length; i += 3) {
+    const stated = part[i + 1]!
+    if (stated >> 4 < 1 || stated >> 4 > 4 || (stated & 15) < 1 || (stated & 15) > 4) return false
     // The sampling of a single component has no meaning.
-    const sampling = count === 1 ? 0x11 : part[i + 1]!
+    const sampling = count === 1 ? 0x11 : stated
     headers.ids.push(part[i]!)
     headers.components.push({
       wide: sampling >> 4,
       tall: sampling & 15,
       quantization: part[i + 2]!,
-      dc: -1,
-      ac: -1,
     })
   }
   return true
@@ -145,21 +202,33 @@ function readQuantization({ quantization }: JpegHeaders, part: Uint8Array): bool
   return true
 }
 
-/** Reads the header of a scan, which must hold all components in the frame's order and all their coefficients. */
-function readScan({ components, ids }: JpegHeaders, part: Uint8Array): boolean {
+/** Reads the header of a scan, whose components must have the frame's order. */
+function readScan(headers: JpegHeaders, part: Uint8Array): boolean {
   const count = part[0]!
-  if (count !== components.length || part.length !== 4 + 2 * count) return false
-  for (const [i, component] of components.entries()) {
-    if (part[1 + 2 * i] !== ids[i]) return false
+  if (count === 0 || part.length !== 4 + 2 * count) return false
+  const parts = Array.from({ length: count }, (_, i) => {
     const tables = part[2 + 2 * i]!
-    component.dc = tables >> 4
-    component.ac = 4 + (tables & 15)
+    return {
+      component: headers.ids.indexOf(part[1 + 2 * i]!),
+      dc: tables >> 4,
+      ac: 4 + (tables & 15),
+    }
+  })
+  const [first, last, bits] = part.subarray(1 + 2 * count)
+  headers.scan = {
+    parts,
+    first: first!,
+    last: last!,
+    high: bits! >> 4,
+    low: bits! & 15,
+    huffman: headers.huffman,
+    restart: headers.restart,
   }
-  return part[1 + 2 * count] === 0 && part[2 + 2 * count] === 63 && part[3 + 2 * count] === 0
+  return parts.every(({ component }, i) => component > (parts[i - 1]?.component ?? -1))
 }
 
-function isDecodable(headers: JpegHeaders): boolean {
-  const { width, height, components, quantization, huffman, ids, isYcc } = headers
+function isDecodable(headers: JpegHeaders): headers is JpegHeaders & { scan: JpegScan } {
+  const { width, height, components, quantization, isProgressive, scan, ids, isYcc } = headers
   const [luma, ...chroma] = components
   if (!luma || Math.min(width, height) < 16 || (chroma.length !== 0 && chroma.length !== 2))
     return false
@@ -167,8 +236,12 @@ function isDecodable(headers: JpegHeaders): boolean {
   return (
     [luma.wide, luma.tall].every(blocks => blocks === 1 || blocks === 2) &&
     chroma.every(({ wide, tall }) => wide === 1 && tall === 1) &&
-    components.every(
-      ({ quantization: q, dc, ac }) => quantization.has(q) && huffman.has(dc) && huffman.has(ac),
-    )
+    components.every(({ quantization: index }) => quantization.has(index)) &&
+    scan !== undefined &&
+    (isProgressive || isWhole(scan, components.length))
   )
 }
+
+/** Whether a scan has all bits of all coefficients of so many components. */
+const isWhole = ({ parts, first, last, high, low }: JpegScan, components: number): boolean =>
+  parts.length === components && first === 0 && last === 63 && high === 0 && low === 0

@@ -6,7 +6,7 @@ import {
   type TableCells,
   textWidthLimit,
   wrapToTerminal,
-} from './fit.ts'
+} from './fitToTerminal.ts'
 import {
   escapeFormula,
   escapeHtml,

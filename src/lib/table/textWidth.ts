@@ -22,6 +22,14 @@ export function shortenText(text: string, width: number): string {
 /** Spaces at which no line breaks: those between a number and its percent sign, and around a comparison sign. */
 const unbrokenSpaces = / (?=%|[<=≤≥] ?\d)|(?<=[<=≤≥]) (?=\d)/g
 
+/** Returns the parts of a text between which a line may break. */
+export const wordsOf = (text: string): string[] =>
+  text
+    .trim()
+    .replace(unbrokenSpaces, '\u00a0')
+    .split(/ +/)
+    .map(word => word.replaceAll('\u00a0', ' '))
+
 /**
  * Returns a text in lines of at most `width` terminal columns, broken at spaces or, in a longer word, after punctuation, else
  * anywhere; a line keeps its indent, and a number its percent sign.
@@ -31,8 +39,8 @@ export function wrapWords(text: string, width: number): string[] {
   const [indent = ''] = /^ */.exec(text) ?? []
   const lines: string[] = []
   let line = indent
-  for (const word of text.trim().replace(unbrokenSpaces, '\u00a0').split(/ +/)) {
-    let rest = word.replaceAll('\u00a0', ' ')
+  for (const word of wordsOf(text)) {
+    let rest = word
     const joined = line.trim() === '' ? `${line}${rest}` : `${line} ${rest}`
     if (textWidth(joined) <= width) {
       line = joined

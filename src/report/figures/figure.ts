@@ -97,10 +97,7 @@ export function withUniqueIds(figures: readonly Figure[]): Figure[] {
 export const figureCaption = (
   results: Pick<RunView, 'syntheticNote'>,
   ...sentences: readonly (string | null)[]
-): string =>
-  [...sentences, results.syntheticNote === null ? null : `Made-up data: ${results.syntheticNote}`]
-    .filter(text => text !== null)
-    .join(' ')
+): string => [...sentences, results.syntheticNote].filter(text => text !== null).join(' ')
 
 /** Number of different models in some rows. */
 export const countModels = (rows: readonly { model: string }[]): number =>

@@ -1,6 +1,6 @@
 import { type Benchmark } from '../../datasets/benchmarks/benchmark.ts'
 import { benchmarks, requireBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
-import { type DatasetCheck } from '../../datasets/check.ts'
+import { type DatasetCheck } from '../../datasets/checkDataset.ts'
 import {
   type TableColumn,
   fieldColumns,

@@ -101,7 +101,7 @@ async function pageMarkup(results: RunView, { sentence, body }: PageContent): Pr
 <header>
 <h1>${name}</h1>
 <p class="facts">${facts}</p>
-${madeUp !== null && markup`<p class="banner" role="note">Made-up data. ${madeUp}</p>`}
+${madeUp !== null && markup`<p class="banner" role="note">${madeUp}</p>`}
 <p class="answer">${sentence}</p>
 </header>
 <nav aria-label="Sections"><ul>${links}</ul></nav>

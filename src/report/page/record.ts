@@ -2,7 +2,7 @@
 import { type MethodsSection } from '../../analysis/citing/methods.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { type ModelRow, findModelRow } from '../../models/listing.ts'
-import { leftOutText } from '../../results/leftOut.ts'
+import { leftOutText } from '../../results/leftOutImages.ts'
 import { type DatasetRecord } from '../../results/records.ts'
 import { type StoredEvaluation } from '../../results/store.ts'
 import { htmlTable } from './htmlTable.ts'

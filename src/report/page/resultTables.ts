@@ -1,7 +1,7 @@
 import { type OutcomeMetricName } from '../../results/metricNames.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
-import { unusableNotes } from '../../results/damage.ts'
-import { leftOutImages, leftOutNotes } from '../../results/leftOut.ts'
+import { unusableNotes } from '../../results/unusableResults.ts'
+import { leftOutImages, leftOutNotes } from '../../results/leftOutImages.ts'
 import { countsNotes } from '../../results/schema.ts'
 import { modelWarnings } from '../../results/modelNotes.ts'
 import { outcomeMetric } from '../../results/outcomeMetrics.ts'
@@ -26,6 +26,7 @@ import {
   shareColumn,
 } from '../../lib/table/columns.ts'
 import { groupList, percent, upperFirst } from '../../lib/table/text.ts'
+import { groupByKey } from '../../lib/tally.ts'
 
 /** Columns of an accuracy table; `by` heads the group column. */
 export const accuracyColumns = (
@@ -209,6 +210,17 @@ function ungroupedNotes(run: Run, by: readonly string[]): string[] {
   )
 }
 
+/** Returns a note for each column with groups whose names differ in capitals alone. */
+const capitalsNotes = (rows: readonly GroupAccuracyRow[], by: readonly string[]): string[] =>
+  by.flatMap(column => {
+    const names = [...new Set(rows.map(({ groups }) => String(groups[column])))]
+    const spellings = groupByKey(names, name => name.toLowerCase())
+    const several = [...spellings.values()].filter(({ length }) => length > 1)
+    return several.length === 0
+      ? []
+      : `${several.map(found => found.join(' and ')).join(', ')} differ in capitals alone and are different groups of ${column}`
+  })
+
 /** Column for programs: images of the row's data set that are in no row, or not scored. */
 function leftOutColumn({ entries, datasets }: Run): TableColumn<GroupAccuracyRow> {
   const counts = new Map(
@@ -245,6 +257,7 @@ export function groupAccuracyTable(
         ...partialNotes(rows),
         ...withoutIntervalNotes(rows),
         ...ungroupedNotes(run, by),
+        ...capitalsNotes(rows, by),
         ...exclusionNotes(run.entries),
         ...leftOutNotes(run),
       ],

@@ -16,7 +16,7 @@ ${[...palette, mutedColor]
 export const pageFootersCss = (madeUp: string | null): string => `@page {
   margin: 14mm 12mm 18mm;
   @bottom-right { content: counter(page) ' / ' counter(pages); font: 8pt sans-serif }
-  @bottom-left { content: '${madeUp === null ? '' : cssText(`Made-up data. ${madeUp}`)}'; font: 8pt sans-serif }
+  @bottom-left { content: '${madeUp === null ? '' : cssText(madeUp)}'; font: 8pt sans-serif }
 }
 `
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { readTable } from '../../../src/datasets/tables.ts'
+import { readTable } from '../../../src/datasets/readTable.ts'
 import { testbedModel } from '../../../src/models/testbed.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { accuracyTable } from '../../../src/metrics/progress.ts'

@@ -8,7 +8,7 @@ import {
   splitByHousehold,
   type HouseholdImage,
 } from '../../../src/datasets/benchmarks/splits.ts'
-import { parsePythonList } from '../../../src/datasets/tables.ts'
+import { parsePythonList } from '../../../src/datasets/readTable.ts'
 import { lay, makeZip, temporaryFolder } from '../fixtures.ts'
 
 const header =

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, symlinkSync } from 'no
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { checkDataset } from '../../../src/datasets/check.ts'
+import { checkDataset } from '../../../src/datasets/checkDataset.ts'
 import { imagenetWnids } from '../../../src/datasets/labels/imagenet.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { shared } from '../../helpers/shared.ts'

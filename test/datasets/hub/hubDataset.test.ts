@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { checkDataset } from '../../../src/datasets/check.ts'
+import { checkDataset } from '../../../src/datasets/checkDataset.ts'
 import { fetchBenchmark } from '../../../src/datasets/fetch.ts'
 import { type HubDatasetOptions } from '../../../src/datasets/hub/download.ts'
 import { imagenetClasses } from '../../../src/datasets/labels/imagenet.ts'
@@ -140,6 +140,10 @@ beforeAll(async () => {
           'train/0.tar': shard([0]),
         },
       },
+      'clip-benchmark/wds_imagenet-r': {
+        commit: commitOf('8'),
+        files: { 'classnames.txt': text('goldfish\nmissile\n'), 'test/0.tar': shard([0, 1]) },
+      },
       'acme/unlabelled': {
         commit: commitOf('d'),
         files: { 'test-00000-of-00001.parquet': hidden, 'train.parquet': hidden },
@@ -213,6 +217,18 @@ describe('WebDataset shards of the hub', () => {
     })
     const mapped = await list('hf:djghosh/wds_geode_test', { labels: 'geode-paper' })
     expect(mapped.labelMap.name).toBe('geode-paper-1')
+  })
+
+  it('of a benchmark have its choices, and a note says which copy they are', async () => {
+    const { samples, choices, notes } = await list('hf:clip-benchmark/wds_imagenet-r@main:test')
+    expect(samples.map(({ labels }) => labels)).toEqual([[1], [657]])
+    expect(choices).toHaveLength(200)
+    expect(notes!.join(' ')).toContain(
+      'it is a copy of imagenet-r, as https://github.com/LAION-AI/CLIP_benchmark',
+    )
+    expect(notes!.join(' ')).toContain('it has 2 images, not 30000, and does not stand for it')
+    const own = await list('hf:clip-benchmark/wds_imagenet-r', { labels: 'original' })
+    expect(own).toMatchObject({ labelSpace: 'own', choices: 'all' })
   })
 
   it('whose names are all ImageNet classes are scored by these, also names that a list numbers', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, test } from 'vitest'
 import { rm } from 'node:fs/promises'
 import { openDataset } from '../../../src/datasets/open.ts'
-import { readTable } from '../../../src/datasets/tables.ts'
+import { readTable } from '../../../src/datasets/readTable.ts'
 import { imagenetClasses } from '../../../src/datasets/labels/imagenet.ts'
 import {
   answerSummaryText,

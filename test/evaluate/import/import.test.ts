@@ -5,10 +5,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dataset } from '../../../src/datasets/dataset.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
-import { readTable } from '../../../src/datasets/tables.ts'
+import { readTable } from '../../../src/datasets/readTable.ts'
 import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
 import { pytorchScript } from '../../../src/cli/print/pytorchScript.ts'
-import { writeTableFile } from '../../../src/lib/table/write.ts'
+import { writeTableFile } from '../../../src/lib/table/writeTables.ts'
 import { manifestTable } from '../../../src/evaluate/import/manifest.ts'
 import {
   importPredictions,

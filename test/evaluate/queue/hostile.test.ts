@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { followRun } from '../../../src/evaluate/queue/followRun.ts'
-import { readPlan } from '../../../src/evaluate/queue/plan.ts'
+import { readPlan } from '../../../src/evaluate/queue/runPlan.ts'
 import {
   connectQueue,
   openRunQueue,

@@ -1,11 +1,15 @@
 import { type Dataset, type Sample } from '../../../src/datasets/dataset.ts'
 import { completeSettings } from '../../../src/evaluate/settings.ts'
-import { type PlannedModelGroup, planPath, type RunPlan } from '../../../src/evaluate/queue/plan.ts'
+import {
+  type PlannedModelGroup,
+  planPath,
+  type RunPlan,
+} from '../../../src/evaluate/queue/runPlan.ts'
 import { type EvaluateUnit } from '../../../src/evaluate/queue/queueWorker.ts'
 import { emptyPredictions } from '../../../src/results/predictions.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
 import { type ResultKey, schemaVersion } from '../../../src/results/schema.ts'
-import { commitShard } from '../../../src/results/write.ts'
+import { commitShard } from '../../../src/results/writeShard.ts'
 import { type WorkUnit } from '../../../src/evaluate/units.ts'
 
 const columns: Dataset['columns'] = ['region']

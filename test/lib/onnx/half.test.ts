@@ -12,7 +12,7 @@ import {
 import { toHalfPrecision } from '../../../src/lib/onnx/half.ts'
 import { add, cast, mul, resize, shapeOf } from '../../../src/lib/onnx/ops.ts'
 import { nonDefaultEngine } from '../../../src/lib/onnx/engine.ts'
-import { loadModel } from '../../../src/models/runtime/load.ts'
+import { loadModel } from '../../../src/models/runtime/loadModel.ts'
 import { nativeSteps } from '../../../src/lib/pixels/steps.ts'
 import { runtimeVersion } from '../../../src/lib/onnx/engine.ts'
 import { classes, writeModel } from '../../helpers/world.ts'

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { createCropper } from '../../../src/lib/pixels/cropper.ts'
+import { createCropper } from '../../../src/lib/pixels/crop.ts'
 import { decodeImage } from '../../../src/lib/pixels/decode.ts'
 import {
   centerCrop,

@@ -5,7 +5,7 @@
 import { createGraph, addInput, addOutput, constant } from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { gather, mean, mul, sum } from '../../../src/lib/onnx/ops.ts'
-import { tokenizerStart } from '../runtime/wordPiece.ts'
+import { tokenizerStart } from '../zeroShot/wordPiece.ts'
 
 export const words = [
   '[PAD]',

@@ -4,7 +4,7 @@ import { recordDataset } from '../../../src/results/records.ts'
 import { type ResultKey } from '../../../src/results/schema.ts'
 import { folderStorage } from '../../../src/lib/storage/folder.ts'
 import { recordStudy } from '../../../src/results/studies.ts'
-import { commitShard } from '../../../src/results/write.ts'
+import { commitShard } from '../../../src/results/writeShard.ts'
 import { ownDataset } from '../../datasets/ownDataset.ts'
 
 const regions = ['Europe', 'Africa']

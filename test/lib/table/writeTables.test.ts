@@ -10,7 +10,7 @@ import { paperComparison, paperTables } from '../../../src/analysis/paper/index.
 import { publishedTable } from '../../../src/analysis/paper/publishedTable.ts'
 import { fieldColumns, formatTable, numericColumns } from '../../../src/lib/table/columns.ts'
 import { type Table } from '../../../src/lib/table/table.ts'
-import { tablesSchema, writeTables } from '../../../src/lib/table/write.ts'
+import { tablesSchema, writeTables } from '../../../src/lib/table/writeTables.ts'
 import { groupAccuracyTable, inferenceTable } from '../../../src/report/page/resultTables.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { query } from '../../../src/lib/sql.ts'

@@ -7,7 +7,7 @@ import { writeParquet, numberColumn, textColumn } from '../sql.ts'
 import { ownValue } from '../ownValue.ts'
 import { version } from '../version.ts'
 import { type Table } from './table.ts'
-import { withoutTextWidth, wrapToTerminal } from './fit.ts'
+import { withoutTextWidth, wrapToTerminal } from './fitToTerminal.ts'
 import { type TableFormat } from './columns.ts'
 import { escapeHtml, jsonText, stripControlCharacters } from './text.ts'
 

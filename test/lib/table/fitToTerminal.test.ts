@@ -5,7 +5,7 @@ import {
   setTextWidth,
   withoutTextWidth,
   wrapToTerminal,
-} from '../../../src/lib/table/fit.ts'
+} from '../../../src/lib/table/fitToTerminal.ts'
 import { textWidth, wrapWords } from '../../../src/lib/table/textWidth.ts'
 
 afterEach(() => setTextWidth(null))
@@ -59,7 +59,7 @@ describe('a table on a terminal', () => {
     expect(lines[first!]!.indexOf('1000')).toBe(lines[second!]!.indexOf('1001'))
   })
 
-  it('breaks names after punctuation where they would cost a third of the columns', () => {
+  it('breaks names after punctuation where they would cost a quarter of the columns', () => {
     const name = 'mobilenetv3_small_050.fitted_400'
     const numbers = ['144', '20.1', '26.0', '20.0']
     const cells = [['model', 'group', 'n', 'seen', 'bound', 'allowed'], [name, 'Europe − Africa', ...numbers]] // prettier-ignore
@@ -69,6 +69,18 @@ describe('a table on a terminal', () => {
     expect(fitted.cells.map(row => row[0]).join('')).toBe(`model${name}`)
     expect(fitted.cells[1]![0]).toMatch(/[._]$/)
     expect(fitTable({ cells, numeric }, 76).cells[1]![0]).toBe(name)
+  })
+
+  it('wraps headings of numbers, and says a number that all rows have, before names break', () => {
+    const head = ['model', 'disparity (points)', '95 % interval', 'groups', 'top-1 %', 'worst']
+    const row = (model: string, i: number) => [model, `1${i}.5`, '9.0 – 12.5', '4', '61.0', `Asia ${i}`] // prettier-ignore
+    const cells = [head, ...['resnet50.a1_in1k', 'efficientnet_b0.ra_in1k'].map(row)]
+    const fitted = fitTable({ cells, numeric: [false, true, true, true, true, false] }, 54)
+    expect(fitted.headLines).toBe(2)
+    expect(fitted.cells[0]).toEqual(['model', 'disparity', '95 %', 'worst'])
+    expect(fitted.cells[1]).toEqual(['', '(points)', 'interval', ''])
+    expect(fitted.cells[2]).toEqual(['resnet50.a1_in1k', '10.5', '9.0 – 12.5', 'Asia 0'])
+    expect(fitted.note).toContain('groups is 4 in all rows; top-1 % is 61.0 in all rows')
   })
 
   it('takes a table without rows and one without columns', () => {

@@ -1,14 +1,21 @@
 /*
- * Image bytes to a uint8 crop, exactly as Pillow and torchvision make it. Plain JPEG files go through a WebAssembly module
- * (sources in assembly/), which decodes only what the crop needs. Files that the module does not know or finds damaged are
+ * Image bytes to a uint8 crop, exactly as Pillow and torchvision make it. Plain JPEG files, baseline and progressive, go through a
+ * WebAssembly module (sources in assembly/), which transforms only what the crop needs. Files that the module does not know or finds damaged are
  * decoded by libvips, whose errors are reported. Both paths share the resampling.
  */
-import { readFile } from 'node:fs/promises'
 import { GeogapError } from '../errors.ts'
 import { decodeImage } from './decode.ts'
 import { type Pixels } from './image.ts'
 import { type ResampleAxis, type CropGeometry, cropGeometryOf } from './geometry.ts'
 import { type JpegLayout, parseJpegLayout } from './jpeg.ts'
+import { decodeScans } from './jpegScans.ts'
+import {
+  type AxisAddresses,
+  createWorkspace,
+  loadModule,
+  maxSamples,
+  type Workspace,
+} from './pixelModule.ts'
 import { splitSteps, type PreprocessingStep } from './steps.ts'
 
 /**
@@ -53,100 +60,6 @@ function cropPlainJpeg(
   }
 }
 
-/** An export of the module. Its parameters are numbers; those named like memory hold addresses. */
-type WasmFunction<Parameters extends readonly number[], Result = void> = (
-  ...values: Parameters
-) => Result
-
-/** The exports of the module. */
-interface PixelModule {
-  memory: WebAssembly.Memory
-  place: WasmFunction<[region: number], number>
-  unstuff: WasmFunction<
-    [from: number, length: number, to: number, ends: number, intervals: number],
-    number
-  >
-  setTable: WasmFunction<[index: number], number>
-  scan: WasmFunction<[components: number, data: number, ends: number, interval: number], number>
-  pixelsOfPlanes: WasmFunction<
-    [
-      components: number,
-      first: number,
-      end: number,
-      top: number,
-      width: number,
-      scratch: number,
-      to: number,
-    ]
-  >
-  pixelsOfTriples: WasmFunction<
-    [from: number, stride: number, rows: number, width: number, to: number]
-  >
-  resizeRows: WasmFunction<
-    [row: number, stride: number, rows: number, ...AxisAddresses, count: number, to: number]
-  >
-  resizeColumns: WasmFunction<
-    [rows: number, ...AxisAddresses, width: number, count: number, to: number]
-  >
-  separate: WasmFunction<[pixels: number, count: number, to: number]>
-}
-type AxisAddresses = [bounds: number, weights: number, maxTaps: number]
-
-async function loadModule(): Promise<PixelModule> {
-  const bytes = await readFile(new URL('./pixels.wasm', import.meta.url))
-  const { instance } = await WebAssembly.instantiate(bytes)
-  return instance.exports as PixelModule
-}
-
-/** The module with an allocator of its memory for one image. */
-interface Workspace {
-  module: PixelModule
-  clock: { resizing: number }
-  /** Reserves bytes; blocks are aligned to 16 bytes and 64 bytes apart, which vector loads may touch. */
-  take: (bytes: number) => number
-  /** Copies values into newly reserved bytes. */
-  put: (values: Uint8Array | Int32Array) => number
-  /** Writes integers to one of the module's fixed regions. */
-  write: (region: keyof typeof memoryRegions, values: readonly number[], offset?: number) => void
-}
-
-const memoryRegions = { steps: 0, spec: 1, components: 2, grid: 3, chroma: 4, free: 5 } as const
-
-/** Samples of the largest image that the module decodes; more memory would stay reserved. */
-const maxSamples = 1 << 26
-const pageBytes = 65_536
-
-function createWorkspace(module: PixelModule, clock: { resizing: number }): Workspace {
-  const { memory } = module
-  let next = module.place(memoryRegions.free)
-  const take = (bytes: number): number => {
-    const at = Math.ceil(next / 16) * 16
-    next = at + bytes + 64
-    const missing = next - memory.buffer.byteLength
-    if (missing > 0) memory.grow(Math.ceil(missing / pageBytes))
-    return at
-  }
-  return {
-    module,
-    clock,
-    take,
-    put: values => {
-      const at = take(values.byteLength)
-      new Uint8Array(memory.buffer).set(
-        new Uint8Array(values.buffer, values.byteOffset, values.byteLength),
-        at,
-      )
-      return at
-    },
-    write: (region, values, offset = 0) =>
-      new Int32Array(
-        memory.buffer,
-        module.place(memoryRegions[region]) + offset,
-        values.length,
-      ).set(values),
-  }
-}
-
 function cropJpeg(
   work: Workspace,
   layout: JpegLayout,
@@ -164,14 +77,14 @@ function cropJpeg(
   for (const [i, part] of components.entries()) {
     const stride = lineOf(part.wide)
     const plane = take(stride * 8 * part.tall * (rows.end - rows.first))
-    const fields = [part.wide, part.tall, part.quantization, part.dc, part.ac, plane, stride]
+    const fields = [part.wide, part.tall, part.quantization, 0, 0, plane, stride]
     write('components', fields, 32 * i)
   }
   const grid = [columns.total, rows.total, columns.first, columns.end, rows.first, rows.end]
   write('grid', grid)
   const chromaSize = [Math.ceil(width / wide), Math.ceil(height / tall)]
   write('chroma', [...chromaSize, 8 * columns.first, 8 * rows.first, wide, tall])
-  if (!decodeScan(work, layout, columns.total * rows.total)) return undefined
+  if (!decodeScans(work, layout)) return undefined
   const left = 8 * wide * columns.first
   const top = 8 * tall * rows.first
   const line = lineOf(wide)
@@ -197,26 +110,6 @@ const mcuRange = ({ first, end }: ResampleAxis, mcuSize: number, length: number)
     first: Math.max(0, Math.floor((first - 2) / mcuSize)),
     end: Math.min(total, Math.ceil((end + 2) / mcuSize)),
   }
-}
-
-/** Decodes the scan to the planes of the components. Returns false for damaged data. */
-function decodeScan({ module, take, put }: Workspace, layout: JpegLayout, mcus: number): boolean {
-  const { components, quantization, huffman, restart, coded } = layout
-  const memory = new Uint8Array(module.memory.buffer)
-  for (const [index, steps] of quantization)
-    memory.set(new Uint8Array(steps.buffer), module.place(memoryRegions.steps) + 128 * index)
-  for (const [index, spec] of huffman) {
-    memory.set(spec, module.place(memoryRegions.spec))
-    if (!module.setTable(index)) return false
-  }
-  const interval = restart === 0 ? mcus : restart
-  const intervals = Math.ceil(mcus / interval)
-  const from = put(coded)
-  const to = take(coded.length)
-  const ends = take(4 * intervals)
-  const end = module.unstuff(from, coded.length, to, ends, intervals)
-  if (end < 0 || coded[end + 1] !== 0xd9) return false
-  return Boolean(module.scan(components.length, to, ends, interval))
 }
 
 function cropPixels(

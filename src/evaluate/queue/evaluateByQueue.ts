@@ -5,14 +5,15 @@ import { openStorage } from '../../lib/storage/open.ts'
 import { intersectRanges } from '../../lib/ranges.ts'
 import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { type Failure, recordDataset, recordFailures } from '../../results/records.ts'
-import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
+import { findIncomplete } from '../../results/completeness.ts'
+import { removeDamagedShards } from '../../results/removeDamaged.ts'
 import { withRunRecord } from '../../results/runRecords.ts'
 import { readMissingRanges } from '../../results/store.ts'
 import { evaluationNote } from '../../models/headClasses.ts'
 import { recordModelNotes } from '../../results/modelNotes.ts'
 import { openRun, type Run } from '../../results/run.ts'
 import { followRun, type FollowedRun, type FollowOptions } from './followRun.ts'
-import { planPath, planRun, readPlan, type RunPlan } from './plan.ts'
+import { planPath, planRun, readPlan, type RunPlan } from './runPlan.ts'
 
 /**
  * Evaluates by the workers at a queue: plans, queues the units, follows them and reports failures. Rejects with the signal's

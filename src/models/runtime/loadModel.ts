@@ -12,14 +12,14 @@ import { encodeModel } from '../../lib/onnx/encode.ts'
 import { headListOf, pickImagenetLogits } from '../headClasses.ts'
 import { loadForeignGraph } from './foreignGraph.ts'
 import { createSession, type ModelSession, type OutputName } from './session.ts'
-import { foreignTextEncoder } from './textEncoder.ts'
+import { foreignTextEncoder } from '../zeroShot/textEncoder.ts'
 import {
   builtTextEncoder,
   foreignFeatureScorer,
   type TextEmbeddingOptions,
   zeroShotClassifier,
   zeroShotHead,
-} from './zeroShotHead.ts'
+} from '../zeroShot/zeroShotHead.ts'
 import { normalizeCrops } from '../../lib/pixels/toGraph.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { findArchitecture } from '../architectures.ts'

@@ -1,13 +1,9 @@
-/** The first and the last look of an evaluation at its folder of results. */
+/** Removes from a folder of results what an evaluation has to compute again, and files that nothing refers to. */
 import { hostname } from 'node:os'
 import { inputError } from '../lib/errors.ts'
-import { type IndexRange, intersectRanges, totalLength } from '../lib/ranges.ts'
-import { folderStorage } from '../lib/storage/folder.ts'
 import { isObjectStoreUrl, type Storage } from '../lib/storage/storage.ts'
-import { damageText } from './damage.ts'
-import { type Failure } from './records.ts'
+import { otherKeptText, readBack, type RequestedResults } from './completeness.ts'
 import { readRunRecords } from './runRecords.ts'
-import { type KeptOutput, type ResultKey } from './schema.ts'
 import {
   type DamagedShard,
   evaluationPath,
@@ -16,31 +12,15 @@ import {
   manifestsAmong,
   parseManifest,
   readManifests,
-  readStoredEvaluation,
   shardFileNames,
   type StoredEvaluation,
-  unfinishedRanges,
 } from './store.ts'
 import { pullResults } from './sync.ts'
-import { withoutUnreadableShards } from './unreadable.ts'
-
-/** What an evaluation is to store. */
-export interface RequestedResults {
-  asked: readonly RequestedEvaluation[]
-  keep?: KeptOutput | undefined
-  /** Whether kept outputs of another kind may be replaced. */
-  replace?: boolean | undefined
-}
-
-interface RequestedEvaluation {
-  identity: ResultKey
-  /** The part to evaluate; all images by default. */
-  spans?: readonly IndexRange[] | undefined
-}
 
 /**
- * Removes the manifests of damaged shards at `place`, so that their images are computed again.
- * Errors: other-kept, if kept outputs of another kind would be replaced.
+ * Removes the damaged shards of the requested evaluations at `place`, so that their images are computed again, and data files that
+ * no manifest names.
+ * @throws GeogapError `other-kept` if kept outputs of another kind would be replaced without `replace`
  */
 export async function removeDamagedShards(
   place: Storage,
@@ -93,17 +73,6 @@ async function removeReplacedShards(
   }
 }
 
-/** Says that shards keep another output than `keep`, and what to do; null if none does. */
-function otherKeptText(
-  { identity, shards }: StoredEvaluation,
-  keep: KeptOutput | undefined,
-): string | null {
-  const other = shards.find(({ kept }) => keep && kept && kept.output !== keep)?.kept
-  return other
-    ? `${other.output} of ${identity.model} on ${identity.dataset} are kept: --replace replaces them by ${keep}, another --out keeps both`
-    : null
-}
-
 const numberedFile = /^\d{8,}-\d{8,}-(\d+)-[0-9a-f]{8}\.(parquet|\w+\.safetensors)$/
 
 /**
@@ -137,37 +106,4 @@ async function readNamedFiles(place: Storage, folder: string): Promise<string[]>
     if (manifest) files.push(...shardFileNames(manifest))
   }
   return files
-}
-
-/** Compares what is stored at `place` with what was asked for. Returns a failure for each evaluation that is not complete. */
-export async function findIncomplete(
-  place: Storage,
-  { asked, keep }: RequestedResults,
-): Promise<Failure[]> {
-  const dir = await pullResults(place.url)
-  const failures: Failure[] = []
-  for (const { identity, spans } of asked) {
-    const { model, dataset, images } = identity
-    const wanted = spans ?? [{ start: 0, end: images }]
-    const [entry] = await readBack(dir, identity, keep)
-    const missing = totalLength(intersectRanges(unfinishedRanges(entry, images, keep), wanted))
-    if (missing === 0) continue
-    const all = totalLength(wanted)
-    const reason =
-      (entry && (damageText(entry) ?? otherKeptText(entry, keep))) ??
-      'the same command again computes the rest'
-    const message = `not complete: ${all - missing} of ${all} images are stored; ${reason}`
-    failures.push({ model, dataset, code: 'incomplete', message })
-  }
-  return failures
-}
-
-/** Reads every value that is stored of an evaluation. */
-async function readBack(
-  dir: string,
-  identity: ResultKey,
-  keep: KeptOutput | undefined,
-): Promise<StoredEvaluation[]> {
-  const entry = await readStoredEvaluation(folderStorage(dir), evaluationPath(identity), keep)
-  return entry ? [await withoutUnreadableShards(entry)] : []
 }

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fillTemplate, promptTemplates } from '../../../src/models/runtime/prompts.ts'
+import { fillTemplate, promptTemplates } from '../../../src/models/zeroShot/prompts.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
 

@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
-import { readTable } from '../../src/datasets/tables.ts'
+import { readTable } from '../../src/datasets/readTable.ts'
 import { lay, temporaryFolder } from './fixtures.ts'
 
 const root = temporaryFolder()

@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluateByQueue } from '../../../src/evaluate/queue/evaluate.ts'
+import { evaluateByQueue } from '../../../src/evaluate/queue/evaluateByQueue.ts'
 import {
   connectQueue,
   readClusterState,

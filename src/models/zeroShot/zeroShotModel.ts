@@ -6,7 +6,7 @@ import { promptTexts } from './prompts.ts'
 import { textEmbeddingsFolder, towerFolder } from './textCache.ts'
 import { findArchitecture } from '../architectures.ts'
 import { eitherHubFile } from '../../lib/hub/hub.ts'
-import { type PreparedModel } from './prepareModel.ts'
+import { type PreparedModel } from '../runtime/prepareModel.ts'
 import { type DualEncoder } from '../families/family.ts'
 import { type ModelSpec, type LocalModel } from '../spec.ts'
 

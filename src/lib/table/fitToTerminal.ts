@@ -1,5 +1,5 @@
 /** Fits text tables to the width of a terminal. Text that goes elsewhere has no width and stays complete. */
-import { textWidth, wrapWords } from './textWidth.ts'
+import { textWidth, wordsOf, wrapWords } from './textWidth.ts'
 
 let terminalWidth: number | null = null
 
@@ -50,15 +50,17 @@ const narrowest = 12
 const longestUnbroken = 40
 /** Columns that are never dropped, as they name the row. */
 const kept = 2
+/** Names are broken where fewer than this share of the columns would be shown otherwise. */
+const enough = 0.75
 
 /** Returns the width of each column. */
 export const columnWidths = ({ cells, numeric }: TableCells): number[] =>
   numeric.map((_, i) => cells.reduce((most, row) => Math.max(most, textWidth(row[i]!)), 3))
 
 /**
- * Returns a table that is at most `width` columns wide: columns without a value go; where that is not enough, text columns with one
- * value in all rows go, then long texts wrap, then columns are dropped from the right; names are
- * broken if a third of the columns would be dropped otherwise.
+ * Returns a table that is at most `width` columns wide: columns without a value go; where that is not enough, columns with one
+ * value in all rows go, texts before numbers, then headings of numbers and long texts wrap, then columns are dropped from the
+ * right; names are broken, into two lines if possible, where a quarter of the columns would be dropped otherwise.
  */
 export function fitTable({ cells, numeric }: TableCells, width: number): FittedTable {
   const [head = [], ...rows] = cells
@@ -68,37 +70,28 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
   )
   let left = head.flatMap((_, i) => (empty.includes(i) ? [] : i))
   const complete = columnWidths({ cells, numeric })
-  const wrapped = complete.map((each, i) =>
-    numeric[i] ? each : Math.min(each, longestUnbroken, longestWordOf(cells, i)),
+  const numberWidths = complete.map((each, i) =>
+    numeric[i] ? Math.min(each, narrowNumberWidth(head[i]!, valuesOf(i))) : each,
   )
   const fits = (widths: readonly number[], columns: readonly number[] = left): boolean =>
     columns.reduce((sum, i) => sum + widths[i]!, 0) <= roomFor(columns.length, width)
   const same: number[] = []
-  for (const i of [...left].reverse()) {
-    if (fits(complete)) break
-    const [first, ...others] = valuesOf(i)
-    if (others.length === 0 || numeric[i] || !others.every(value => value === first)) continue
-    same.unshift(i)
-    left = left.filter(other => other !== i)
-  }
-  const broken = complete.map((each, i) => (numeric[i] ? each : Math.min(each, narrowest)))
-  const columnsThatFit = (widths: readonly number[]): number => {
-    let count = left.length
-    while (count > kept && !fits(widths, left.slice(0, count))) count -= 1
-    return count
-  }
-  // Names of the rows are broken if they have no room at all, or if they would cost a third of the columns.
-  const unbrokenCount = columnsThatFit(wrapped)
-  const breaks =
-    !fits(wrapped, left.slice(0, unbrokenCount)) || 3 * unbrokenCount <= 2 * left.length
-  const least = breaks ? broken : wrapped
-  const dropped = left.slice(columnsThatFit(least))
-  left = left.slice(0, left.length - dropped.length)
-  const widths = shareWidth(
-    left.map(i => complete[i]!),
-    left.map(i => least[i]!),
-    roomFor(left.length, width),
-  )
+  for (const isNumber of [false, true])
+    for (const i of [...left].reverse()) {
+      if (fits(isNumber ? numberWidths : complete)) break
+      const [first, ...others] = valuesOf(i)
+      if (others.length === 0 || !others.every(value => value === first)) continue
+      if (numeric[i] !== isNumber) continue
+      same.push(i)
+      left = left.filter(other => other !== i)
+    }
+  const { least, shown } = chooseWidths({ cells, numeric, left, complete, numberWidths, fits })
+  const dropped = left.slice(shown)
+  left = left.slice(0, shown)
+  const room = roomFor(left.length, width)
+  const ofLeft = (widths: readonly number[]): number[] => left.map(i => widths[i]!)
+  const headingsWrapped = shareWidth(ofLeft(complete), ofLeft(numberWidths), room)
+  const widths = shareWidth(headingsWrapped, ofLeft(least), room)
   const lines = cells.map(row =>
     wrapRow(
       left.map(i => row[i]!),
@@ -111,20 +104,69 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
     numeric: left.map(i => numeric[i]!),
     note: noteOf({
       empty: empty.map(i => head[i]!),
-      same: same.map(i => `${head[i]!} is ${rows[0]![i]!} in all rows`),
+      same: same.sort((a, b) => a - b).map(i => `${head[i]!} is ${rows[0]![i]!} in all rows`),
       dropped: dropped.map(i => head[i]!),
     }),
   }
 }
 
+interface WidthChoice extends TableCells {
+  left: readonly number[]
+  complete: readonly number[]
+  numberWidths: readonly number[]
+  fits: (widths: readonly number[], columns: readonly number[]) => boolean
+}
+
+/** Returns the least widths of columns, names unbroken, in two lines or in several, and how many columns are shown so. */
+function chooseWidths(choice: WidthChoice): { least: number[]; shown: number } {
+  const { cells, numeric, left, complete, numberWidths, fits } = choice
+  const widthsFor = (textWidthOf: (i: number) => number): number[] =>
+    complete.map((each, i) => (numeric[i] ? numberWidths[i]! : Math.min(each, textWidthOf(i))))
+  const shownIn = (widths: readonly number[]): number => {
+    let count = left.length
+    while (count > kept && !fits(widths, left.slice(0, count))) count -= 1
+    return count
+  }
+  const levels = [
+    (i: number) => Math.min(longestUnbroken, longestWordOf(cells, i, textWidth)),
+    (i: number) => longestWordOf(cells, i, twoLineWidth),
+    () => narrowest,
+  ]
+  let best = { least: [...complete], shown: left.length }
+  for (const level of levels) {
+    const least = widthsFor(level)
+    const shown = shownIn(least)
+    best = { least, shown }
+    const isShown = fits(least, left.slice(0, shown))
+    if (isShown && (shown >= enough * left.length || (level === levels[1] && shown > kept))) break
+  }
+  return best
+}
+
 /** Returns the width that is left to so many columns beside the gaps between them. */
 const roomFor = (columns: number, width: number): number => width - columnGap.length * (columns - 1)
 
-/** Returns the width of the longest word in a column, at least that of the narrowest column. */
-const longestWordOf = (cells: TableCells['cells'], i: number): number =>
-  cells.reduce((most, row) => Math.max(most, longestWord(row[i]!)), narrowest)
+/** Returns the most that a word of a column measures, at least the width of the narrowest column. */
+const longestWordOf = (
+  cells: TableCells['cells'],
+  i: number,
+  measure: (word: string) => number,
+): number =>
+  [...new Set(cells.flatMap(row => wordsOf(row[i]!)))].reduce(
+    (most, word) => Math.max(most, measure(word)),
+    narrowest,
+  )
 
-const longestWord = (text: string): number => Math.max(...text.split(' ').map(textWidth))
+/** Returns the least width in which a word takes two lines. */
+function twoLineWidth(word: string): number {
+  let width = Math.max(1, Math.ceil(textWidth(word) / 2))
+  while (wrapWords(word, width).length > 2) width += 1
+  return width
+}
+
+/** Returns the width of the widest value and of the longest word of the heading, at least 3. */
+const narrowNumberWidth = (heading: string, values: readonly string[]): number =>
+  [...wordsOf(heading), ...values].reduce((most, text) => Math.max(most, textWidth(text)), 3)
 
 /** Takes width from the widest columns that can be wrapped until all fit into `room`. */
 function shareWidth(wanted: readonly number[], least: readonly number[], room: number): number[] {

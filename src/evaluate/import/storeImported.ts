@@ -4,10 +4,11 @@ import { type Dataset } from '../../datasets/dataset.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { folderStorage } from '../../lib/storage/folder.ts'
 import { type Predictions } from '../../results/predictions.ts'
-import { findIncomplete, removeDamagedShards } from '../../results/readBack.ts'
+import { findIncomplete } from '../../results/completeness.ts'
+import { removeDamagedShards } from '../../results/removeDamaged.ts'
 import { type RunTags, withRunRecord } from '../../results/runRecords.ts'
 import { type ResultKey } from '../../results/schema.ts'
-import { commitShard } from '../../results/write.ts'
+import { commitShard } from '../../results/writeShard.ts'
 
 /** A whole evaluation by another program. */
 interface ImportedEvaluation {

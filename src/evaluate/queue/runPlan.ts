@@ -10,7 +10,7 @@ import {
   languagePromptsName,
   parseLanguagePrompts,
   promptNames,
-} from '../../models/runtime/prompts.ts'
+} from '../../models/zeroShot/prompts.ts'
 import { type ModelSpec } from '../../models/spec.ts'
 import { type Failure } from '../../results/records.ts'
 import { type ResultKey } from '../../results/schema.ts'

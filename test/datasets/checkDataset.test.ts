@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { checkDataset } from '../../src/datasets/check.ts'
+import { checkDataset } from '../../src/datasets/checkDataset.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { lay, makeZip, temporaryFolder } from './fixtures.ts'
 

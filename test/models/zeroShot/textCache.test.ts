@@ -2,13 +2,13 @@ import { mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/pro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { towerFolder } from '../../../src/models/runtime/textCache.ts'
-import { type TextEncoder } from '../../../src/models/runtime/textEncoder.ts'
+import { towerFolder } from '../../../src/models/zeroShot/textCache.ts'
+import { type TextEncoder } from '../../../src/models/zeroShot/textEncoder.ts'
 import {
   builtTextEncoder,
   hasUnknownTexts,
   zeroShotHead,
-} from '../../../src/models/runtime/zeroShotHead.ts'
+} from '../../../src/models/zeroShot/zeroShotHead.ts'
 import { type ZeroShotTask } from '../../../src/models/spec.ts'
 import { tiny, width, writeTinyModel } from './tinyEncoder.ts'
 import { wordPieceJson } from './wordPiece.ts'

@@ -21,11 +21,11 @@ import {
   builtTextEncoder,
   zeroShotClassifier,
   zeroShotHead,
-} from '../../../src/models/runtime/zeroShotHead.ts'
+} from '../../../src/models/zeroShot/zeroShotHead.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
 import { bindWeights } from '../../../src/lib/tensors/bind.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
-import { classifierGraph, loadModel } from '../../../src/models/runtime/load.ts'
+import { classifierGraph, loadModel } from '../../../src/models/runtime/loadModel.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
 import { nativeSteps, type PreprocessingConfig } from '../../../src/lib/pixels/steps.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'

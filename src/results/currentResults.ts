@@ -2,7 +2,7 @@ import { type OutcomeMetricName } from './metricNames.ts'
 import { isDeepStrictEqual } from 'node:util'
 import { GeogapError } from '../lib/errors.ts'
 import { type Failure, readFailures } from './records.ts'
-import { damagedRecordFailures, damageFailures, retiredFailure } from './damage.ts'
+import { damagedRecordFailures, damageFailures, retiredFailure } from './unusableResults.ts'
 import {
   currentEvaluations,
   type RecordedRun,
@@ -19,7 +19,7 @@ import {
   type StoredEvaluation,
   mayAnswer,
 } from './store.ts'
-import { withoutUnreadableShards } from './unreadable.ts'
+import { withoutUnreadableShards } from './unreadableShards.ts'
 
 /** The stored results that answers come from. */
 export interface CurrentResults {

@@ -2,7 +2,7 @@
 import { type InferenceSession, type Tensor as OrtTensor } from 'onnxruntime-node'
 import { type TokenizerSettings } from '../families/family.ts'
 import { type BoundTextTower } from '../spec.ts'
-import { createSession, type SessionOptions } from './session.ts'
+import { createSession, type SessionOptions } from '../runtime/session.ts'
 import { padTokens } from './tokenizer.ts'
 
 /** A tower that embeds texts. */
