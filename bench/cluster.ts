@@ -14,7 +14,7 @@ import { followRun } from '../src/evaluate/queue/followRun.ts'
 import { readClusterState, connectQueue, removeWorker } from '../src/evaluate/queue/queue.ts'
 import { mapLimited } from '../src/lib/concurrency.ts'
 import { openStorage } from '../src/lib/storage/open.ts'
-import { evaluationFolder } from '../src/results/store.ts'
+import { evaluationFolder } from '../src/results/storedEvaluations.ts'
 import { startRedis, type TestRedis } from '../test/evaluate/queue/redis.ts'
 import { storePlan } from '../test/evaluate/queue/run.ts'
 

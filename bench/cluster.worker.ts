@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { runQueueWorker } from '../src/evaluate/queue/queueWorker.ts'
-import { evaluationPath, manifestName } from '../src/results/store.ts'
+import { evaluationPath, manifestName } from '../src/results/storedEvaluations.ts'
 
 /** Waits, then creates the manifest of the unit alone. */
 const { queue, wait, slots } = JSON.parse(process.argv[2]!) as Record<'queue', string> &

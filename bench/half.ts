@@ -15,7 +15,7 @@ import {
 import { encodeModel } from '../src/lib/onnx/encode.ts'
 import { mul, sub } from '../src/lib/onnx/ops.ts'
 import { createSession } from '../src/models/runtime/session.ts'
-import { bindWeights } from '../src/lib/tensors/bind.ts'
+import { bindWeights } from '../src/lib/tensors/bindWeights.ts'
 import { classifierGraph } from '../src/models/runtime/loadModel.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { readWeights } from '../src/lib/tensors/readWeights.ts'

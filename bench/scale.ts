@@ -11,7 +11,7 @@ import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { paperComparison, type PaperTable } from '../src/analysis/paper/index.ts'
-import { groupAccuracyTable, inferenceTable } from '../src/report/page/resultTables.ts'
+import { groupAccuracyTable, inferenceTable } from '../src/report/tables/accuracyTables.ts'
 import { openRun } from '../src/results/run.ts'
 import { storeTestbed } from './storedRun.ts'
 

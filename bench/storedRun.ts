@@ -3,7 +3,7 @@ import { mkdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { testbed } from '../src/models/testbed.ts'
 import { type ResultKey, schemaVersion, type ShardManifest } from '../src/results/schema.ts'
-import { evaluationFolder, hashResultKey } from '../src/results/store.ts'
+import { evaluationFolder, hashResultKey } from '../src/results/storedEvaluations.ts'
 import { query } from '../src/lib/sql.ts'
 
 interface Layout {

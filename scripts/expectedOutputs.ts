@@ -6,7 +6,7 @@
  */
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { renamed } from '../src/lib/tensors/foreignNames.ts'
+import { renamed } from '../src/lib/tensors/otherLibraries.ts'
 import {
   architectureOfCase,
   type GoldenCase,

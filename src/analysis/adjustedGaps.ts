@@ -11,7 +11,11 @@ import { groupList, pointsText } from '../lib/table/text.ts'
 import { countByHousehold } from '../results/households.ts'
 import { groupSql } from '../results/counts.ts'
 import { isOfCounts } from '../results/schema.ts'
-import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
+import {
+  type EvaluationId,
+  evaluationIdOf,
+  type StoredEvaluation,
+} from '../results/storedEvaluations.ts'
 import { type Run } from '../results/run.ts'
 import { type CombinationCounts, countCombinations } from './combinationCounts.ts'
 

@@ -2,7 +2,7 @@ import { type CountsRow, groupBy } from '../metrics/accuracy.ts'
 import { countByColumns } from '../results/counts.ts'
 import { countByHousehold } from '../results/households.ts'
 import { type Run } from '../results/run.ts'
-import { type StoredEvaluation } from '../results/store.ts'
+import { type StoredEvaluation } from '../results/storedEvaluations.ts'
 
 /** Counts of one combination of values, in one household if these are known. */
 export interface CombinationCounts {

@@ -4,7 +4,7 @@ import { hubCopyOf, keepsProtocol } from '../datasets/benchmarks/hubCopies.ts'
 import { isHubDatasetName } from '../datasets/hub/splits.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { oodBenchmarks, referenceBenchmark } from '../metrics/progress.ts'
-import { distinctFieldValues } from '../results/store.ts'
+import { distinctFieldValues } from '../results/storedEvaluations.ts'
 import { type Run, countsByEvaluation } from '../results/run.ts'
 
 /** The use of each data set of a run. */

@@ -3,7 +3,7 @@ import { defaultMinN } from '../metrics/disparity.ts'
 import { inferDisparity, type InferredDisparity } from '../metrics/disparityInference.ts'
 import { failureBias } from '../metrics/failureBias.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
-import { type EvaluationId } from '../results/store.ts'
+import { type EvaluationId } from '../results/storedEvaluations.ts'
 import { countsOf, type DisparityRow, evaluationsOf, type Run } from '../results/run.ts'
 
 /** A disparity with its permutation test, corrected value and interval, and a test of the images that failed. */

@@ -9,7 +9,7 @@ import {
   readCurrentResults,
 } from '../results/currentResults.ts'
 import { unusableNotes } from '../results/unusableResults.ts'
-import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { distinctFieldValues, type StoredEvaluation } from '../results/storedEvaluations.ts'
 
 /** Two evaluations on the same data set with the same preprocessing. */
 export interface EvaluationPair {

@@ -2,7 +2,7 @@
 import { unknownNameError } from '../lib/errors.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { mean } from '../metrics/numbers.ts'
-import { distinctFieldValues } from '../results/store.ts'
+import { distinctFieldValues } from '../results/storedEvaluations.ts'
 import { findModelName } from '../models/findModelName.ts'
 import { type ProgressEvidence } from './progress/evidence.ts'
 import { headlinePairs } from './progress/progress.ts'

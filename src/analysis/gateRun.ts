@@ -12,7 +12,7 @@ import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
 import { type CurrentResults, readableResults } from '../results/currentResults.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
-import { distinctFieldValues, type StoredEvaluation } from '../results/store.ts'
+import { distinctFieldValues, type StoredEvaluation } from '../results/storedEvaluations.ts'
 import { countBothSides } from './compareCounts.ts'
 import { changeClusterings, overallChangeClustering, pairedCountsByGroup } from './compare.ts'
 import {

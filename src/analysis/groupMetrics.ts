@@ -9,7 +9,11 @@ import { countByHousehold } from '../results/households.ts'
 import { type GroupCalibration, readCalibration, readConfusions } from '../results/groupSums.ts'
 import { type GroupMetricName } from '../results/metricNames.ts'
 import { isOfCounts } from '../results/schema.ts'
-import { type EvaluationId, evaluationIdOf, type StoredEvaluation } from '../results/store.ts'
+import {
+  type EvaluationId,
+  evaluationIdOf,
+  type StoredEvaluation,
+} from '../results/storedEvaluations.ts'
 import { countsOf, evaluationsOf, type Run } from '../results/run.ts'
 import { countCombinations } from './combinationCounts.ts'
 

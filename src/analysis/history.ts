@@ -15,7 +15,11 @@ import {
   type RunTags,
   tagsText,
 } from '../results/runRecords.ts'
-import { isUsable, readEvaluationFolders, type StoredEvaluation } from '../results/store.ts'
+import {
+  isUsable,
+  readEvaluationFolders,
+  type StoredEvaluation,
+} from '../results/storedEvaluations.ts'
 import { pullResults } from '../results/sync.ts'
 
 /** One evaluation under one set of tags; shares in 0 … 1. */

@@ -3,7 +3,7 @@ import { type GroupValue } from '../datasets/dataset.ts'
 import { type PairCounts } from '../metrics/pairedTests.ts'
 import { columnQuarters } from '../results/counts.ts'
 import { hasHouseholds } from '../results/households.ts'
-import { type StoredEvaluation, shardPaths } from '../results/store.ts'
+import { type StoredEvaluation, shardPaths } from '../results/storedEvaluations.ts'
 import { quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 
 /** Numbers of images of one group, class and household by their outcomes on both sides. */

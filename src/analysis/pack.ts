@@ -14,7 +14,11 @@ import { orIfMissing } from '../lib/files.ts'
 import { type DatasetRecord, datasetRecord } from '../results/records.ts'
 import { retiredFailure } from '../results/unusableResults.ts'
 import { resultKey } from '../results/schema.ts'
-import { distinctFieldValues, isRetired, type StoredEvaluation } from '../results/store.ts'
+import {
+  distinctFieldValues,
+  isRetired,
+  type StoredEvaluation,
+} from '../results/storedEvaluations.ts'
 import { type CountsCell } from '../results/counts.ts'
 import { countsOf, openRun, type Run, createRun } from '../results/run.ts'
 import { sum } from '../metrics/numbers.ts'

@@ -5,7 +5,7 @@ import { inputError } from '../lib/errors.ts'
 import { downloadBytes } from '../lib/hub/download.ts'
 import { writeOutput } from '../lib/files.ts'
 import { bytesText, countText, stripControlCharacters } from '../lib/table/text.ts'
-import { distinctFieldValues } from '../results/store.ts'
+import { distinctFieldValues } from '../results/storedEvaluations.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parsePack } from './pack.ts'
 

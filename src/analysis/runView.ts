@@ -3,7 +3,7 @@ import { memoize } from '../lib/memoize.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { type AccuracyTable, accuracyTable, type RateOptions } from '../metrics/progress.ts'
 import { sumByGroup } from '../metrics/accuracy.ts'
-import { distinctFieldValues } from '../results/store.ts'
+import { distinctFieldValues } from '../results/storedEvaluations.ts'
 import { type CountsCell } from '../results/counts.ts'
 import { type GroupAccuracyRow, type DisparityRow, countsOf, type Run } from '../results/run.ts'
 import {

@@ -123,8 +123,8 @@ async function runTestQuery(): Promise<string> {
 }
 
 async function measureTestText(): Promise<string> {
-  const { hasAllGlyphs, fontFamily, textWidth } = await import('../report/figures/measure.ts')
-  if (!hasAllGlyphs('Côte d’Ivoire') || textWidth('geogap', 10) <= 0)
+  const { hasAllGlyphs, fontFamily, textWidthPx } = await import('../report/figures/measure.ts')
+  if (!hasAllGlyphs('Côte d’Ivoire') || textWidthPx('geogap', 10) <= 0)
     throw new Error(`${fontFamily} lacks characters`)
   await import('@resvg/resvg-js')
   return `${fontFamily}, shipped with geogap`

@@ -5,7 +5,7 @@ import { householdSql } from '../analysis/imagePairs.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
 import { failedSql, isOfCounts } from '../results/schema.ts'
-import { type StoredEvaluation, shardPaths } from '../results/store.ts'
+import { type StoredEvaluation, shardPaths } from '../results/storedEvaluations.ts'
 import { cellOf, dimensionColumn, evaluationStateOf, type GrowingCounts } from './load.ts'
 import { type DashboardStore } from './store.ts'
 

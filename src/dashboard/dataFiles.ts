@@ -10,7 +10,7 @@ import { imageListName, readImageList, readOutcomes } from './answers.ts'
 import { evaluationStateOf } from './load.ts'
 import { type InferredDisparity } from '../metrics/disparityInference.ts'
 import { countByHousehold } from '../results/households.ts'
-import { type StoredEvaluation } from '../results/store.ts'
+import { type StoredEvaluation } from '../results/storedEvaluations.ts'
 import { disparityEnding, modelDisparity, placeDimension } from './screen.ts'
 import { type DashboardStore } from './store.ts'
 

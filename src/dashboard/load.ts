@@ -19,7 +19,7 @@ import {
   readCellMoments,
 } from '../results/households.ts'
 import { type SumTable } from '../results/keptCounts.ts'
-import { type StoredEvaluation } from '../results/store.ts'
+import { type StoredEvaluation } from '../results/storedEvaluations.ts'
 import {
   byCountName,
   byDimension,

@@ -19,7 +19,7 @@ import {
   distinctFieldValues,
   readEvaluationFolders,
   type StoredEvaluation,
-} from '../results/store.ts'
+} from '../results/storedEvaluations.ts'
 import { createRun } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 import { type RunStatus, statusOfEvaluations } from '../results/status.ts'

@@ -76,9 +76,9 @@ export function createThumbnails(store: DashboardStore, timeoutMs = defaultTimeo
   }
 }
 
-/** Starts the module thumbnail.ts and waits until it is ready. */
+/** Starts the module thumbnailProcess.ts and waits until it is ready. */
 function startChild(children: Set<ChildProcess>): Promise<ChildProcess> {
-  const child = forkModule('./thumbnail.ts', import.meta.url, {
+  const child = forkModule('./thumbnailProcess.ts', import.meta.url, {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   })
   children.add(child)

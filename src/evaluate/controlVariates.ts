@@ -1,7 +1,11 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { parquetRows, query } from '../lib/sql.ts'
 import { datasetKeyFields } from '../results/schema.ts'
-import { distinctFieldValues, type StoredEvaluation, shardPaths } from '../results/store.ts'
+import {
+  distinctFieldValues,
+  type StoredEvaluation,
+  shardPaths,
+} from '../results/storedEvaluations.ts'
 
 /** What models that are done tell about each image: bins of like images, and the models' names. */
 export interface ControlBins {

@@ -9,7 +9,7 @@ import {
   evaluationPath,
   readStoredEvaluations,
   readStoredEvaluation,
-} from '../results/store.ts'
+} from '../results/storedEvaluations.ts'
 import { literalPath, parquetRows, query } from '../lib/sql.ts'
 import { parseStoppingRule, createStoppingMonitor, type StoppingMonitor } from './stoppingRule.ts'
 

@@ -16,7 +16,7 @@ import { findIncomplete } from '../results/completeness.ts'
 import { removeDamagedShards } from '../results/removeDamaged.ts'
 import { withRunRecord } from '../results/runRecords.ts'
 import { datasetKeyFields, type ResultKey } from '../results/schema.ts'
-import { readStoredEvaluations, type StoredEvaluation } from '../results/store.ts'
+import { readStoredEvaluations, type StoredEvaluation } from '../results/storedEvaluations.ts'
 import { openResultsFolder, pushRecords } from '../results/sync.ts'
 import {
   type DatasetEvaluation,

@@ -22,11 +22,11 @@ import {
   readMissingRanges,
   readStoredEvaluation,
   unfinishedRanges,
-} from '../results/store.ts'
+} from '../results/storedEvaluations.ts'
 import { commitShard } from '../results/writeShard.ts'
 import { loadCosts, recordCosts } from './cost.ts'
 import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
-import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './plan.ts'
+import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './jobs.ts'
 import { createProfiler, type InferenceProfile } from './profile.ts'
 import { startProgress } from './progress.ts'
 import { type DatasetExecutionOptions, type EvaluationSettings } from './settings.ts'

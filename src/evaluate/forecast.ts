@@ -8,7 +8,7 @@ import { type ModelSpec } from '../models/spec.ts'
 import { intersectRanges } from '../lib/ranges.ts'
 import { totalLength } from '../lib/ranges.ts'
 import { type IndexRange } from '../lib/ranges.ts'
-import { type StoredEvaluation, unfinishedRanges } from '../results/store.ts'
+import { type StoredEvaluation, unfinishedRanges } from '../results/storedEvaluations.ts'
 import { type KeptOutput } from '../results/schema.ts'
 
 /** Estimates the cost of an evaluation before anything is downloaded or computed. */

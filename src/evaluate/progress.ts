@@ -1,7 +1,7 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { totalLength } from '../lib/ranges.ts'
 import { secondsPerImage } from './cost.ts'
-import { type EvaluationJob } from './plan.ts'
+import { type EvaluationJob } from './jobs.ts'
 
 /** A step of an evaluation, as `onProgress` receives it. */
 export interface EvaluationProgress {

@@ -35,7 +35,7 @@ import {
   findGaps,
   readStoredEvaluations,
   readStoredEvaluation,
-} from '../results/store.ts'
+} from '../results/storedEvaluations.ts'
 import { commitShard } from '../results/writeShard.ts'
 import { openRun, type Run } from '../results/run.ts'
 import { createRescoringHead, type RescoringHead } from './rescoringHead.ts'

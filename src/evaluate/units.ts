@@ -5,7 +5,7 @@
 import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type ModelSpec } from '../models/spec.ts'
-import { groupTasks, shardSize, stepsFor } from './plan.ts'
+import { groupTasks, shardSize, stepsFor } from './jobs.ts'
 import { splitRange } from '../lib/ranges.ts'
 import { type IndexRange } from '../lib/ranges.ts'
 import { type PreprocessingMode } from '../lib/pixels/steps.ts'

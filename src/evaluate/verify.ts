@@ -27,7 +27,7 @@ import {
   evaluationPath,
   readStoredEvaluation,
   shardPaths,
-} from '../results/store.ts'
+} from '../results/storedEvaluations.ts'
 import { randomPermutation, randomFor } from '../lib/random.ts'
 import { reopenDataset } from './rescore.ts'
 import { findPrompts } from './rescoringHead.ts'

@@ -7,7 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { type Dataset } from '../datasets/dataset.ts'
 import { imagenetNames } from '../datasets/labels/imagenet.ts'
 import { planFeatureEvaluation, runDatasetEvaluation } from '../evaluate/evaluateDataset.ts'
-import { modelSteps } from '../evaluate/plan.ts'
+import { modelSteps } from '../evaluate/jobs.ts'
 import { type EvaluationProgress } from '../evaluate/progress.ts'
 import { completeSettings } from '../evaluate/settings.ts'
 import { type GeogapError, inputError, weightsError, dataError } from '../lib/errors.ts'
@@ -28,7 +28,7 @@ import {
   readStoredEvaluations,
   type StoredEvaluation,
   unfinishedRanges,
-} from '../results/store.ts'
+} from '../results/storedEvaluations.ts'
 import { type LabelledSample } from './splits.ts'
 
 /** The model and the data set that features are of. */

@@ -1,7 +1,7 @@
 import { internalError } from '../lib/errors.ts'
 import { type Graph, type Tensor } from '../lib/onnx/graph.ts'
 import { findArchitecture } from '../models/architectures.ts'
-import { readParameters } from '../lib/tensors/bind.ts'
+import { readParameters } from '../lib/tensors/bindWeights.ts'
 import { type LinearHead } from '../models/runtime/head.ts'
 import { classifierGraph } from '../models/runtime/loadModel.ts'
 import { readWeights } from '../lib/tensors/readWeights.ts'

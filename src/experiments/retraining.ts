@@ -14,7 +14,7 @@ import { type LinearHead, loadHead, selectRows, saveHead } from '../models/runti
 import { saveHeadModel } from '../models/runtime/headModel.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { recordStudy } from '../results/studies.ts'
-import { slug } from '../results/store.ts'
+import { slug } from '../results/storedEvaluations.ts'
 import {
   type FeatureSet,
   type FeatureSetOptions,

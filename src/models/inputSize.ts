@@ -1,7 +1,7 @@
 import { type GeogapError, inputError } from '../lib/errors.ts'
 import { memoize, memoizeByObject } from '../lib/memoize.ts'
 import { createGraph, type Graph, parameterScope } from '../lib/onnx/graph.ts'
-import { positionGrids } from '../lib/tensors/bind.ts'
+import { positionGrids } from '../lib/tensors/bindWeights.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
 import { imageTower } from './towers.ts'

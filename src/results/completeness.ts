@@ -9,7 +9,7 @@ import {
   readStoredEvaluation,
   type StoredEvaluation,
   unfinishedRanges,
-} from './store.ts'
+} from './storedEvaluations.ts'
 import { pullResults } from './sync.ts'
 import { withoutUnreadableShards } from './unreadableShards.ts'
 import { damageText } from './unusableResults.ts'

@@ -7,7 +7,7 @@ import { queryColumns, quoteIdentifier, parquetRows, query } from '../lib/sql.ts
 import { type CountsRow } from '../metrics/accuracy.ts'
 import { answerFromKept, type SumTable } from './keptCounts.ts'
 import { failedSql, type ResultKey } from './schema.ts'
-import { type StoredEvaluation, shardPaths } from './store.ts'
+import { type StoredEvaluation, shardPaths } from './storedEvaluations.ts'
 
 /*
  * Every table is made from counts by class and group values. 98 models on eight benchmarks have millions of them, so they

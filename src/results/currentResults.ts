@@ -18,7 +18,7 @@ import {
   readEvaluationFolders,
   type StoredEvaluation,
   mayAnswer,
-} from './store.ts'
+} from './storedEvaluations.ts'
 import { withoutUnreadableShards } from './unreadableShards.ts'
 
 /** The stored results that answers come from. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { readRecords, writeJson } from './records.ts'
 import { type ResultKey } from './schema.ts'
-import { type StoredEvaluation, hashResultKey } from './store.ts'
+import { type StoredEvaluation, hashResultKey } from './storedEvaluations.ts'
 
 const groupEstimate = z.object({
   group: z.string(),

@@ -9,7 +9,7 @@ import { groupByKey } from '../lib/tally.ts'
 import { groupColumnsSql } from './counts.ts'
 import { clusterSql } from './households.ts'
 import { isOfCounts } from './schema.ts'
-import { shardPaths, type StoredEvaluation } from './store.ts'
+import { shardPaths, type StoredEvaluation } from './storedEvaluations.ts'
 
 /** How well the probabilities of a group's first classes match its accuracy. */
 export interface GroupCalibration {

@@ -20,7 +20,7 @@ import {
 } from './counts.ts'
 import { answerFromKept, type SumTable } from './keptCounts.ts'
 import { hasFractions } from './outcomeMetrics.ts'
-import { type StoredEvaluation, shardPaths } from './store.ts'
+import { type StoredEvaluation, shardPaths } from './storedEvaluations.ts'
 
 const householdColumn = 'household'
 

@@ -11,7 +11,7 @@ import { mapLimited } from '../lib/concurrency.ts'
 import { temporaryName } from '../lib/files.ts'
 import { sha256 } from '../lib/hash.ts'
 import { memoizeByObject } from '../lib/memoize.ts'
-import { type StoredEvaluation } from './store.ts'
+import { type StoredEvaluation } from './storedEvaluations.ts'
 
 /** Sums over the rows of one evaluation by the values of columns. Rows of `keys` and of `sums` are lists of equal length. */
 export interface SumTable {

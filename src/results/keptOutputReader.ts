@@ -3,7 +3,7 @@ import { type GroupValue, type Sample } from '../datasets/dataset.ts'
 import { quoteIdentifier, queryColumns, literalPath, parquetRows } from '../lib/sql.ts'
 import { readKeptOutputs } from './keptOutputs.ts'
 import { type KeptOutput, noAcceptedClass, type ShardManifest } from './schema.ts'
-import { type StoredEvaluation } from './store.ts'
+import { type StoredEvaluation } from './storedEvaluations.ts'
 
 /** Kept outputs of one evaluation by image id. */
 export interface KeptOutputReader {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { sha256 } from '../lib/hash.ts'
 import { readRecords, writeJson } from './records.ts'
-import { type StoredEvaluation, slug, distinctFieldValues } from './store.ts'
+import { type StoredEvaluation, slug, distinctFieldValues } from './storedEvaluations.ts'
 
 const folder = 'models'
 

@@ -18,7 +18,7 @@ import { type OutcomeMetricName } from './metricNames.ts'
 import { type Failure } from './records.ts'
 import { openKeptOutputs } from './keptOutputReader.ts'
 import { isOfCounts, isUnscaled, type ResultKey } from './schema.ts'
-import { shardPaths, type StoredEvaluation } from './store.ts'
+import { shardPaths, type StoredEvaluation } from './storedEvaluations.ts'
 
 /** A metric that is a mean over images, in 0 … 1. */
 export interface OutcomeMetric {

@@ -14,7 +14,7 @@ import {
   readManifests,
   shardFileNames,
   type StoredEvaluation,
-} from './store.ts'
+} from './storedEvaluations.ts'
 import { pullResults } from './sync.ts'
 
 /**

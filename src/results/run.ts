@@ -24,7 +24,7 @@ import { type EstimateRow, readEstimates } from './estimates.ts'
 import { answerFromReadable, readCurrentResults } from './currentResults.ts'
 import { hasFractions } from './outcomeMetrics.ts'
 import { valueClusterings } from '../metrics/valueMeans.ts'
-import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './store.ts'
+import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './storedEvaluations.ts'
 import { readModelNotes } from './modelNotes.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 

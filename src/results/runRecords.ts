@@ -17,7 +17,7 @@ import {
   hashResultKey,
   readEvaluationFolders,
   type StoredEvaluation,
-} from './store.ts'
+} from './storedEvaluations.ts'
 
 const runRecord = z.object({
   id: z.string(),

@@ -13,7 +13,7 @@ import { sha256 } from '../lib/hash.ts'
 import { copyQueryToParquet, quoteIdentifier, literalPath, parquetRows, query } from '../lib/sql.ts'
 import { type DatasetRecord } from './records.ts'
 import { failedSql, isOfCounts, type ResultKey } from './schema.ts'
-import { type StoredEvaluation, hashResultKey, shardPaths } from './store.ts'
+import { type StoredEvaluation, hashResultKey, shardPaths } from './storedEvaluations.ts'
 
 /** A row of `slice.csv`; its columns, in this order. */
 export interface SliceRow {

@@ -19,7 +19,7 @@ import {
   readEvaluationFolders,
   type StoredEvaluation,
   mayAnswer,
-} from './store.ts'
+} from './storedEvaluations.ts'
 import { pullResults } from './sync.ts'
 import { version } from '../lib/version.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'

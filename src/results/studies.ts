@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { sha256 } from '../lib/hash.ts'
 import { readRecords, writeJson } from './records.ts'
-import { slug } from './store.ts'
+import { slug } from './storedEvaluations.ts'
 
 const studyRecord = z.object({
   schema: z.literal(1),

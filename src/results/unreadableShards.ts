@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { predictionColumns, targetProbabilityColumn } from '../datasets/build.ts'
 import { literalPath, query, quoteIdentifier } from '../lib/sql.ts'
 import { rowsWithTarget } from './outcomeMetrics.ts'
-import { type StoredEvaluation } from './store.ts'
+import { type StoredEvaluation } from './storedEvaluations.ts'
 
 /** Returns an evaluation without the shards that cannot be read, which count as damaged. Reads every value of every shard. */
 export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<StoredEvaluation> {

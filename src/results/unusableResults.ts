@@ -16,7 +16,7 @@ import {
 import { metricNotStored } from './outcomeMetrics.ts'
 import { type RecordedRun } from './runRecords.ts'
 import { type ResultKey } from './schema.ts'
-import { type StoredEvaluation } from './store.ts'
+import { type StoredEvaluation } from './storedEvaluations.ts'
 import { studyKind } from './studies.ts'
 
 /** The `code` of a retired or a damaged evaluation among a run's failures. */

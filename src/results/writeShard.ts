@@ -38,7 +38,7 @@ import {
   readManifests,
   rangeName,
   shardFileNames,
-} from './store.ts'
+} from './storedEvaluations.ts'
 
 /** One model's predictions for a range of a data set, ready to be stored. */
 export interface ShardContent extends IndexRange {

@@ -7,7 +7,7 @@ import { type EnvironmentCheck, diagnose, checkNode } from '../../src/cli/enviro
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { availableDevices } from '../../src/models/runtime/devices.ts'
 import { devices } from '../../src/lib/onnx/engine.ts'
-import { planJobs, type ModelTask } from '../../src/evaluate/plan.ts'
+import { planJobs, type ModelTask } from '../../src/evaluate/jobs.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
 import { geogap } from '../helpers/cli.ts'
 import { listen, stop } from '../lib/hub/fakeHub.ts'

@@ -14,7 +14,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { quantile } from '../../src/metrics/numbers.ts'
 import { openDashboardStore } from '../../src/dashboard/store.ts'
-import { readStoredEvaluations, type StoredEvaluation } from '../../src/results/store.ts'
+import {
+  readStoredEvaluations,
+  type StoredEvaluation,
+} from '../../src/results/storedEvaluations.ts'
 import { ended, hasProc, shardNames, smallWorld, until } from '../helpers/evaluation.ts'
 import { long, measured, scaled, torture } from '../helpers/torture.ts'
 

@@ -6,7 +6,7 @@ import { planRun } from '../../src/evaluate/queue/runPlan.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'
-import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvaluations.ts'
 import { query } from '../../src/lib/sql.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 

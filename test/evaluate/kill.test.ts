@@ -19,7 +19,7 @@ import {
   storedRows,
   workersOf,
 } from '../helpers/evaluation.ts'
-import { readStoredEvaluations } from '../../src/results/store.ts'
+import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
 import { measured, scaled, torture } from '../helpers/torture.ts'
 
 const count = 240

@@ -11,7 +11,7 @@ import {
   type ResultKey,
   schemaVersion,
 } from '../../src/results/schema.ts'
-import { hashResultKey, readStoredEvaluations } from '../../src/results/store.ts'
+import { hashResultKey, readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
 import { openRun } from '../../src/results/run.ts'
 import { hashPrompts } from '../../src/models/zeroShot/zeroShotHead.ts'
 import { runStatus } from '../../src/results/status.ts'

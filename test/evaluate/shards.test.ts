@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { folderStorage } from '../../src/lib/storage/folder.ts'
 import { readFailures, recordFailures } from '../../src/results/records.ts'
-import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvaluations.ts'
 import { query } from '../../src/lib/sql.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 

@@ -10,7 +10,7 @@ import {
   manifestName,
   readStoredEvaluations,
   shardPaths,
-} from '../../src/results/store.ts'
+} from '../../src/results/storedEvaluations.ts'
 import { verifyText } from '../../src/cli/print/verify.ts'
 import { copyQueryToParquet } from '../../src/lib/sql.ts'
 import { isWithinTolerance, modelsToVerify, verify } from '../../src/evaluate/verify.ts'

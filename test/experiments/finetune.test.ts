@@ -10,7 +10,7 @@ import {
   type FinetunePlan,
 } from '../../src/experiments/finetune.ts'
 import { networkGraph, networkOf } from '../../src/experiments/network.ts'
-import { readParameters } from '../../src/lib/tensors/bind.ts'
+import { readParameters } from '../../src/lib/tensors/bindWeights.ts'
 import { readSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { paperSteps } from '../../src/lib/pixels/steps.ts'
 import { crops, fittedOptions, images, network, optionsIn, parameters } from './patches.ts'

@@ -7,7 +7,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import sharp from 'sharp'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
-import { readStoredEvaluations, shardPaths } from '../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvaluations.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay } from '../datasets/fixtures.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { matchingRows, findModelRow, parseFilter, testbedRows } from '../../src/models/listing.ts'
-import { modelSheet, modelTable } from '../../src/report/page/modelTable.ts'
+import { modelSheet, modelTable } from '../../src/report/tables/modelTable.ts'
 
 const rows = testbedRows()
 const where = (text: string): string[] => {

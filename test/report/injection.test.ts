@@ -10,7 +10,7 @@ import { runView } from '../../src/analysis/runView.ts'
 import { createTable } from '../../src/lib/table/table.ts'
 import { reportPage } from '../../src/report/page/html.ts'
 import { writeTables } from '../../src/lib/table/writeTables.ts'
-import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'
+import { groupAccuracyTable } from '../../src/report/tables/accuracyTables.ts'
 import { formatTable } from '../../src/lib/table/columns.ts'
 import { madeUpRun } from './figures/world.ts'
 

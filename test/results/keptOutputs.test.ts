@@ -6,7 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { readKeptOutputs, writeKeptOutputs } from '../../src/results/keptOutputs.ts'
-import { shardFileNames, manifestName, readStoredEvaluations } from '../../src/results/store.ts'
+import {
+  shardFileNames,
+  manifestName,
+  readStoredEvaluations,
+} from '../../src/results/storedEvaluations.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
 let folder: string

@@ -13,7 +13,7 @@ import { recordDataset } from '../../src/results/records.ts'
 import { type ResultKey, schemaVersion } from '../../src/results/schema.ts'
 import { commitShard } from '../../src/results/writeShard.ts'
 import { readImportedAccuracies } from '../../src/results/importedAccuracies.ts'
-import { groupAccuracyTable } from '../../src/report/page/resultTables.ts'
+import { groupAccuracyTable } from '../../src/report/tables/accuracyTables.ts'
 import { openRun } from '../../src/results/run.ts'
 import { runStatus } from '../../src/results/status.ts'
 

@@ -8,7 +8,7 @@ import {
   syntheticNotes,
 } from '../datasetRoles.ts'
 import { zeroShotModels } from '../modelRoles.ts'
-import { distinctFieldValues } from '../../results/store.ts'
+import { distinctFieldValues } from '../../results/storedEvaluations.ts'
 import { countsNotes, isOfCounts } from '../../results/schema.ts'
 import { datasetNotes, type Run } from '../../results/run.ts'
 import { stripControlCharacters, shortList } from '../../lib/table/text.ts'

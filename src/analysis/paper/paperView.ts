@@ -22,7 +22,7 @@ import {
   distinctFieldValues,
   type StoredEvaluation,
   type EvaluationId,
-} from '../../results/store.ts'
+} from '../../results/storedEvaluations.ts'
 import { type CountsCell } from '../../results/counts.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { countsOf, evaluationsOf, type Run } from '../../results/run.ts'

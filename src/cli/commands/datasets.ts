@@ -26,7 +26,7 @@ export const command = defineCommand({
   examples: ['geogap datasets check geode --data data'],
   run: async ({ action, name, format, files, ...options }) => {
     const { datasetCheckText, datasetFacts, datasetSheet, datasetTable } =
-      await import('../../report/page/datasetTable.ts')
+      await import('../../report/tables/datasetTable.ts')
     if (action === 'list') {
       process.stdout.write(datasetTable(format))
       return

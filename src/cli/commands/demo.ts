@@ -20,7 +20,7 @@ export const command = defineCommand({
   run: async ({ out }) => {
     const { runDemo } = await import('../demo/demo.ts')
     const { groupAccuracyTable, disparityTableText } =
-      await import('../../report/page/resultTables.ts')
+      await import('../../report/tables/accuracyTables.ts')
     const { writeReport } = await import('../../report/page/html.ts')
     const { publishedSummary } = await import('../../analysis/paper/publishedTable.ts')
     const demo = await runDemo({ out, onStage: printNote, onProgress: progressPrinter() })

@@ -125,12 +125,12 @@ async function printForecast(options: EvaluateOptions & { out: string }): Promis
 }
 
 async function printResult(result: Run, { until }: EvaluateOptions): Promise<void> {
-  const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
+  const { groupAccuracyTable } = await import('../../report/tables/accuracyTables.ts')
   process.stdout.write(groupAccuracyTable(result, []).text('text'))
   const { leftOutNotes } = await import('../../results/leftOutImages.ts')
   for (const note of leftOutNotes(result)) process.stdout.write(`${stripControlCharacters(note)}\n`)
   if (until === undefined || result.estimates.length === 0) return
-  const { estimateTable, savingLines } = await import('../../report/page/estimateTable.ts')
+  const { estimateTable, savingLines } = await import('../../report/tables/estimateTable.ts')
   process.stdout.write(
     `\n${estimateTable(result.estimates).text('text')}\n${savingLines(result.estimates).join('\n')}\n`,
   )

@@ -20,7 +20,7 @@ export const command = defineCommand({
   run: async ({ pattern, where = [], all, format, ...options }) => {
     const { matchingRows, findModelRow, parseFilter, testbedRows } =
       await import('../../models/listing.ts')
-    const { modelSheet, modelTable } = await import('../../report/page/modelTable.ts')
+    const { modelSheet, modelTable } = await import('../../report/tables/modelTable.ts')
     const filters = where.map(parseFilter)
     const exact = pattern === undefined ? undefined : findModelRow(pattern)
     if (exact && format === 'text') {

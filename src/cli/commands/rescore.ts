@@ -30,7 +30,7 @@ export const command = defineCommand({
   examples: ['geogap rescore results --labels strict.json --out strict'],
   run: async ({ dir, source, tag, ...options }) => {
     const { rescore } = await import('../../evaluate/rescore.ts')
-    const { groupAccuracyTable } = await import('../../report/page/resultTables.ts')
+    const { groupAccuracyTable } = await import('../../report/tables/accuracyTables.ts')
     const change = pick(options, ['labels', 'classes', 'choices', 'regions'])
     if (Object.keys(change).length === 0 && options.prompts === undefined)
       throw inputError(

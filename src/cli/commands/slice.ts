@@ -61,7 +61,7 @@ async function sliceRows(
 ): Promise<SliceRow[]> {
   const { newestEvaluations } = await import('../../analysis/evaluationPairs.ts')
   const { readDatasetRecords } = await import('../../results/records.ts')
-  const { distinctFieldValues } = await import('../../results/store.ts')
+  const { distinctFieldValues } = await import('../../results/storedEvaluations.ts')
   const { selectSlice, distinctColumnValues } = await import('../../results/slices.ts')
   const { entries } = await newestEvaluations(dir)
   const models = distinctFieldValues(entries, 'model')

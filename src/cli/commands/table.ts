@@ -100,7 +100,7 @@ async function chosenRows(
 /** Returns a choice of the evaluations of the models and, if some have it, the preprocessing asked for. Errors: unknown-model. */
 async function evaluationChoice({ models, preprocessing }: Inputs): Promise<ChooseEvaluations> {
   const { findModelNames } = await import('../../models/findModelName.ts')
-  const { distinctFieldValues } = await import('../../results/store.ts')
+  const { distinctFieldValues } = await import('../../results/storedEvaluations.ts')
   return entries => {
     const names = models && findModelNames(models, distinctFieldValues(entries, 'model'))
     const ofModels = entries.filter(({ identity }) => names?.includes(identity.model) ?? true)
@@ -143,7 +143,7 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
   const groupMetric = groupMetricNames.find(name => name === metric)
   if (groupMetric) return groupMetricTables(dir, groupMetric, options)
   const { groupAccuracyTable, importedTable, inferenceTable } =
-    await import('../../report/page/resultTables.ts')
+    await import('../../report/tables/accuracyTables.ts')
   const outcome = outcomeMetricNames.find(name => name === metric)!
   const run = await openRunByColumns(dir, {
     columns: by,
@@ -155,7 +155,7 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
   const tables = disparity ? [] : [groupAccuracyTable(run, by, outcome)]
   if (!disparity && !isSingle) {
     const { readImportedAccuracies } = await import('../../results/importedAccuracies.ts')
-    const { estimateTable } = await import('../../report/page/estimateTable.ts')
+    const { estimateTable } = await import('../../report/tables/estimateTable.ts')
     const imported = by.length === 0 ? await readImportedAccuracies(dir) : []
     if (imported.length > 0) tables.push(importedTable(imported))
     if (run.estimates.length > 0) tables.push(estimateTable(run.estimates))
@@ -186,7 +186,7 @@ async function groupMetricTables(
         : `--metric ${metric} takes one column after --by, not ${by.length}`,
     )
   const { checkColumn, openRunByColumns } = await import('../../results/run.ts')
-  const { groupMetricTable } = await import('../../report/page/metricTables.ts')
+  const { groupMetricTable } = await import('../../report/tables/metricTables.ts')
   const needsLabel = ['macro', 'recall', 'confusion'].includes(metric) && !by.includes('label')
   const columns = needsLabel ? [...by, 'label'] : by
   const choose = await evaluationChoice(options)

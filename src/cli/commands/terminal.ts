@@ -2,7 +2,7 @@ import { type FollowState } from '../../evaluate/queue/followRun.ts'
 import { type EvaluationProgress } from '../../evaluate/progress.ts'
 import { executionText } from '../print/profile.ts'
 import { bytesText, durationText, stripControlCharacters, timeText } from '../../lib/table/text.ts'
-import { shortenText, textWidth } from '../../lib/table/textWidth.ts'
+import { shortenText, textWidth } from '../../lib/table/wrapText.ts'
 
 let quiet = false
 

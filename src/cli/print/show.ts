@@ -6,7 +6,7 @@ import {
 } from '../../analysis/firstScreen.ts'
 import { isBeyondChance } from '../../analysis/answerSentences.ts'
 import { groupList, percent, percentRange, stripControlCharacters } from '../../lib/table/text.ts'
-import { padText, shortenText, textWidth, wrapWords } from '../../lib/table/textWidth.ts'
+import { padText, shortenText, textWidth, wrapWords } from '../../lib/table/wrapText.ts'
 
 /** The terminal that the screen is for. */
 export interface ScreenStyle {

@@ -8,7 +8,7 @@ import { type Failure, recordDataset, recordFailures } from '../../results/recor
 import { findIncomplete } from '../../results/completeness.ts'
 import { removeDamagedShards } from '../../results/removeDamaged.ts'
 import { withRunRecord } from '../../results/runRecords.ts'
-import { readMissingRanges } from '../../results/store.ts'
+import { readMissingRanges } from '../../results/storedEvaluations.ts'
 import { evaluationNote } from '../../models/headClasses.ts'
 import { recordModelNotes } from '../../results/modelNotes.ts'
 import { openRun, type Run } from '../../results/run.ts'

@@ -14,7 +14,7 @@ import {
 import { type ModelSpec } from '../../models/spec.ts'
 import { type Failure } from '../../results/records.ts'
 import { type ResultKey } from '../../results/schema.ts'
-import { hashResultKey, readMissingRanges } from '../../results/store.ts'
+import { hashResultKey, readMissingRanges } from '../../results/storedEvaluations.ts'
 import { loadCosts } from '../cost.ts'
 import { type EvaluateOptions } from '../evaluate.ts'
 import { planDatasetEvaluation } from '../evaluateDataset.ts'

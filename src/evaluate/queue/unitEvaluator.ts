@@ -2,7 +2,7 @@ import { createPromiseCache, type PromiseCache } from '../../lib/memoize.ts'
 import { inputError } from '../../lib/errors.ts'
 import { createWorkerPool } from '../workers/pool.ts'
 import { type ResultKey } from '../../results/schema.ts'
-import { differingFields, differingFieldsText } from '../../results/store.ts'
+import { differingFields, differingFieldsText } from '../../results/storedEvaluations.ts'
 import {
   runDatasetEvaluation,
   type DatasetEvaluation,

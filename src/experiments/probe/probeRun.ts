@@ -9,7 +9,7 @@ import { loadModelWithWeights } from '../../models/loadModelSpec.ts'
 import { prepareModel } from '../../models/runtime/prepareModel.ts'
 import { type LocalModel } from '../../models/spec.ts'
 import { toZeroShotModel } from '../../models/zeroShot/zeroShotModel.ts'
-import { stepsFor } from '../../evaluate/plan.ts'
+import { stepsFor } from '../../evaluate/jobs.ts'
 import { type PreprocessingConfig } from '../../lib/pixels/steps.ts'
 import {
   colourSettings,

@@ -15,7 +15,7 @@ import {
   percentRange,
   stripControlCharacters,
 } from './text.ts'
-import { padText } from './textWidth.ts'
+import { padText } from './wrapText.ts'
 
 export type CellValue = string | number | null
 

@@ -1,5 +1,5 @@
 /** Fits text tables to the width of a terminal. Text that goes elsewhere has no width and stays complete. */
-import { textWidth, wordsOf, wrapWords } from './textWidth.ts'
+import { textWidth, wordsOf, wrapWords } from './wrapText.ts'
 
 let terminalWidth: number | null = null
 

@@ -6,7 +6,7 @@
  */
 import { gelu, quickGelu } from '../../lib/onnx/ops.ts'
 import { type ParameterScope } from '../../lib/onnx/graph.ts'
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { imageTower } from './clipImage.ts'
 import { textTower } from './clipText.ts'
 import {

@@ -5,7 +5,7 @@ import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { avgPool, concat, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface DenseNetConfig {

@@ -17,7 +17,7 @@ import {
   resize,
   slice,
 } from '../../lib/onnx/ops.ts'
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 

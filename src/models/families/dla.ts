@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 import { splitConvolutions } from './res2net.ts'
 

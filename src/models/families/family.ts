@@ -1,4 +1,4 @@
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, average, exp, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'

@@ -1,5 +1,5 @@
 /** Hiera (Ryali et al. 2023), also with windowed position tables (Bolya et al. 2023), as timm's hiera.py computes it. */
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'

@@ -2,7 +2,7 @@
  * PoolFormer (Yu et al. 2021) and the MetaFormer baselines PoolFormerV2, ConvFormer and CAFormer (Yu et al. 2022), as
  * timm's metaformer.py computes them.
  */
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'

@@ -8,7 +8,7 @@ import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, avgPool, relu, silu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 

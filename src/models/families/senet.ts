@@ -3,7 +3,7 @@ import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type NameTable } from '../../lib/tensors/bind.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type ArchitectureRows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 

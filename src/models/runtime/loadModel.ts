@@ -23,7 +23,7 @@ import {
 import { normalizeCrops } from '../../lib/pixels/toGraph.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { findArchitecture } from '../architectures.ts'
-import { bindWeights } from '../../lib/tensors/bind.ts'
+import { bindWeights } from '../../lib/tensors/bindWeights.ts'
 import { createHeadSession, type HeadSession, loadHead } from './head.ts'
 import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { type BoundGraphUse, type LocalModel } from '../spec.ts'

@@ -17,7 +17,7 @@ import {
 } from '../../lib/onnx/graph.ts'
 import { normalizeRows, similarity } from '../../lib/onnx/blocks/similarity.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
-import { bindWeights, type BindOptions, type BoundWeights } from '../../lib/tensors/bind.ts'
+import { bindWeights, type BindOptions, type BoundWeights } from '../../lib/tensors/bindWeights.ts'
 import {
   type Classifier,
   type DualEncoder,

@@ -1,7 +1,7 @@
-import { textWidth } from './measure.ts'
+import { textWidthPx } from './measure.ts'
 import { fontSizePx, titleSizePx } from './theme.ts'
 
-export { textWidth } from './measure.ts'
+export { textWidthPx } from './measure.ts'
 
 /** The size of a text in pixels, by default that of labels, and its weight. */
 export interface TextFont {
@@ -17,9 +17,9 @@ export function fitText(
   width: number,
   { size = fontSizePx, bold = false }: TextFont = {},
 ): string {
-  if (textWidth(text, size, bold) <= width) return text
+  if (textWidthPx(text, size, bold) <= width) return text
   const characters = Array.from(text)
-  while (characters.length > 1 && textWidth(`${characters.join('')}…`, size, bold) > width)
+  while (characters.length > 1 && textWidthPx(`${characters.join('')}…`, size, bold) > width)
     characters.pop()
   return `${characters.join('').trimEnd()}…`
 }
@@ -33,7 +33,8 @@ export function wrapText(
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const longer = lines.length > 0 ? `${lines.at(-1)!} ${word}` : word
-    if (lines.length > 0 && textWidth(longer, size, bold) <= width) lines[lines.length - 1] = longer
+    if (lines.length > 0 && textWidthPx(longer, size, bold) <= width)
+      lines[lines.length - 1] = longer
     else lines.push(word)
   }
   return lines

@@ -1,5 +1,5 @@
 /** Accuracies as coloured cells with their numbers, rows × columns. */
-import { fitText, textWidth } from './fonts.ts'
+import { fitText, textWidthPx } from './fonts.ts'
 import { accuracyColor, colorDomain, fontSizePx, ink } from './theme.ts'
 import { type GroupPairAccuracy } from '../../analysis/runView.ts'
 import { percentValue } from '../../lib/table/values.ts'
@@ -24,7 +24,7 @@ export function heatSpec(
 ): TopLevelSpec {
   const { rows, columns } = layout
   const labels = rows.map(row => fitText(row, 0.34 * width))
-  const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSizePx)))) + 10
+  const names = Math.ceil(Math.max(...labels.map(label => textWidthPx(label, fontSizePx)))) + 10
   const { cellWidth, heads } = columnHeadings(columns, width - names)
   const values = cells.map(cell => ({
     x: columns.indexOf(cell.column),
@@ -64,12 +64,12 @@ function columnHeadings(
   room: number,
 ): { cellWidth: number; heads: UnitSpec[] } {
   const flatWidth = Math.min(maxCellWidthPx, Math.floor(room / columns.length))
-  const flat = columns.every(column => textWidth(column, fontSizePx) <= flatWidth - 4)
+  const flat = columns.every(column => textWidthPx(column, fontSizePx) <= flatWidth - 4)
   const texts = flat ? columns : columns.map(column => fitText(column, Math.min(150, 0.4 * room)))
   const reach = flat
     ? 0
     : Math.cos((slantDegrees * Math.PI) / 180) *
-      Math.max(...texts.map(text => textWidth(text, fontSizePx)))
+      Math.max(...texts.map(text => textWidthPx(text, fontSizePx)))
   const cellWidth = Math.min(flatWidth, Math.floor((room - reach) / (columns.length - 0.5)))
   const values = texts.map((text, i) => ({ text, px: (i + 0.5) * cellWidth, py: -9 }))
   const heads = pixelText(values, { align: flat ? 'center' : 'left', fontSize: fontSizePx })

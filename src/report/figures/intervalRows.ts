@@ -1,5 +1,5 @@
 /** One row per thing: its name at the left, a point with an interval on a shared axis, and facts at the right. */
-import { fitText, textWidth } from './fonts.ts'
+import { fitText, textWidthPx } from './fonts.ts'
 import { roundDomain } from './axisDomain.ts'
 import { withLegend } from './legend.ts'
 import { fontSizePx, ink } from './theme.ts'
@@ -40,7 +40,7 @@ export function intervalRowsSpec(
   const labels = rows.map(({ name }) => fitText(name, 0.3 * width))
   const facts = rows.map(({ fact }) => fact)
   const room = (texts: readonly string[]): number =>
-    Math.ceil(Math.max(...texts.map(text => textWidth(text, fontSizePx)))) + 12
+    Math.ceil(Math.max(...texts.map(text => textWidthPx(text, fontSizePx)))) + 12
   const inner = Math.floor(width - room(labels) - room(facts) - 8)
   const position = positionOf(rows, { title, unit }, inner)
   const middles = rows.map((_, i) => (i + 0.5) * rowHeightPx)

@@ -1,5 +1,5 @@
 /** Where labels go so that no two of them, and no label and no point, cover each other. All sizes in pixels. */
-import { textWidth } from './fonts.ts'
+import { textWidthPx } from './fonts.ts'
 
 /**
  * Returns positions of the middles of labels of these heights within a range, each as near to the preferred one as the others
@@ -65,7 +65,7 @@ export function placeLabels(
   for (const { x, y, text } of points) {
     if (text === '') continue
     const reach = radius + 4
-    const w = textWidth(text, size)
+    const w = textWidthPx(text, size)
     const options: { label: PlacedLabel; box: LabelBox }[] = [
       {
         label: { x: x + reach, y, text, align: 'left' },

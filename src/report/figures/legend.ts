@@ -1,5 +1,5 @@
 /** A legend above a drawing: what its hollow, dashed, hatched and other marks mean, drawn as they are drawn there. */
-import { textWidth } from './fonts.ts'
+import { textWidthPx } from './fonts.ts'
 import { fontSizePx, hatchFill, ink } from './theme.ts'
 import { pixelText, type LayerSpec, type TopLevelSpec, type UnitSpec } from './vegaLite.ts'
 
@@ -47,7 +47,7 @@ export function withLegend(
 function legendPanel(entries: readonly LegendEntry[], { left, width }: LegendPlace): LayerSpec {
   let [x, line] = [0, 0]
   const placed = entries.map(entry => {
-    const own = symbolRoomPx + textWidth(entry.text, fontSizePx)
+    const own = symbolRoomPx + textWidthPx(entry.text, fontSizePx)
     if (x > 0 && x + own > width - 8) [x, line] = [0, line + 1]
     const at = { ...entry, px: x + 8 - left, py: (line + 0.5) * lineHeightPx }
     x += own + gapPx

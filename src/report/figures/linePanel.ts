@@ -3,7 +3,7 @@ import { modelFitOptions } from '../../metrics/progress.ts'
 import { fitLine, type Line } from '../../metrics/regression.ts'
 import { modelFamilies } from '../../analysis/modelRoles.ts'
 import { type AxisDomain } from './axisDomain.ts'
-import { fitText, textWidth, titleFont, wrapText } from './fonts.ts'
+import { fitText, textWidthPx, titleFont, wrapText } from './fonts.ts'
 import { placeLabels, spreadPositions } from './labels.ts'
 import { type LegendEntry, withLegend } from './legend.ts'
 import {
@@ -52,7 +52,7 @@ export function linePanelsSpec(
   const labels = parts.flatMap(({ series }) => series.flatMap(({ label }) => label))
   const labelWidth = Math.min(
     0.34 * space,
-    Math.max(0, ...labels.map(text => textWidth(text, fontSizePx))),
+    Math.max(0, ...labels.map(text => textWidthPx(text, fontSizePx))),
   )
   const inner = Math.floor(space - axisWidthPx - (labels.length > 0 ? labelWidth : 0) - 10)
   const panels = parts.map(part =>

@@ -28,7 +28,7 @@ const fontFace = memoize((bold: boolean) =>
 )
 
 /** Width of one line of text in pixels at `size` pixels. */
-export function textWidth(text: string, size: number, bold = false): number {
+export function textWidthPx(text: string, size: number, bold = false): number {
   const { unitsPerEm, advance, glyph } = fontFace(bold)
   let units = 0
   for (const character of text) units += advance(glyph(character.codePointAt(0)!))

@@ -3,7 +3,7 @@ import { countryName } from '../../datasets/labels/readableNames.ts'
 import type { Figure, FigureKind, FigureOptions } from './figure.ts'
 import { figureCaption, figureId, modelAndImagesText, drawPerGeographicDataset } from './figure.ts'
 import { leadNote, leadText } from './findings.ts'
-import { fitText, textWidth } from './fonts.ts'
+import { fitText, textWidthPx } from './fonts.ts'
 import { type MapShape, worldSpec } from './map.ts'
 import { rankedPlace, regionsByAccuracy, type RegionRow, regionRows } from './regions.ts'
 import { modelToShow, type RunView } from '../../analysis/runView.ts'
@@ -62,7 +62,7 @@ function regionMapSpec(
 /** `Europe: 89.9 % (89.2 to 90.6, n 7,476)`; a long name is cut, the numbers are not. */
 function regionLegendText(row: RegionRow, room = Infinity): string {
   const numbers = `: ${percentValue(row.accuracy)} (${range95(row)}, n ${row.n.toLocaleString('en-US')})`
-  return `${fitText(row.region, room - textWidth(numbers, fontSizePx))}${numbers}`
+  return `${fitText(row.region, room - textWidthPx(numbers, fontSizePx))}${numbers}`
 }
 
 export const regionMap: FigureKind = {

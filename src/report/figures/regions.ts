@@ -12,7 +12,7 @@ import {
 } from './figure.ts'
 import { countText } from '../../lib/table/text.ts'
 import { leadNote, leadText, placeText, type RankedPlace } from './findings.ts'
-import { fitText, textWidth, titleFont } from './fonts.ts'
+import { fitText, textWidthPx, titleFont } from './fonts.ts'
 import { spreadPositions } from './labels.ts'
 import { withLegend } from './legend.ts'
 import { type AxisDomain, roundDomain } from './axisDomain.ts'
@@ -51,7 +51,7 @@ export function regionsSpec(
 ): TopLevelSpec {
   const models = [...new Set(rows.map(({ model }) => model))]
   const labels = regions.map(region => rowLabel(region, rows, 0.36 * width))
-  const names = Math.ceil(Math.max(...labels.map(label => textWidth(label, fontSizePx))))
+  const names = Math.ceil(Math.max(...labels.map(label => textWidthPx(label, fontSizePx))))
   const layout: RegionsLayout = {
     range: roundDomain(
       rows.flatMap(({ low, high }) => [low, high]),
@@ -96,7 +96,7 @@ const regionImages = (rows: readonly RegionRow[], region: string): number =>
 /** `Europe (n 586)`; a long name is cut, the number is not. */
 function rowLabel(region: string, rows: readonly RegionRow[], width: number): string {
   const n = ` (n ${regionImages(rows, region).toLocaleString('en-US')})`
-  return `${fitText(region, width - textWidth(n, fontSizePx))}${n}`
+  return `${fitText(region, width - textWidthPx(n, fontSizePx))}${n}`
 }
 
 const regionsEncoding = (
@@ -205,7 +205,7 @@ function modelNamesAbove(
   { range: { domain }, regions: [first], inner, names }: RegionsLayout,
 ): UnitSpec {
   const texts = shown.map(({ model }, i) => `${['best', 'middle', 'worst'][i]!}: ${model}`)
-  const widths = texts.map(text => textWidth(text, fontSizePx) + 12)
+  const widths = texts.map(text => textWidthPx(text, fontSizePx) + 12)
   const stacked = widths.reduce((sum, width) => sum + width) > inner + names
   if (stacked)
     return pixelText(

@@ -1,7 +1,7 @@
 /** From a Vega-Lite specification to SVG, in Node and in browsers; Vega is loaded when the first figure is drawn. */
 import type { TopLevelSpec } from 'vega-lite'
 import { type GeogapError, internalError } from '../../lib/errors.ts'
-import { fontFamily, textWidth } from './measure.ts'
+import { fontFamily, textWidthPx } from './measure.ts'
 import { fontSizePx, withHatch, withThemeConfig } from './theme.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
@@ -168,7 +168,7 @@ async function loadVega() {
   textMetrics.width = ({ fontSize = 11, fontWeight }, text) =>
     text === null || text === undefined
       ? 0
-      : textWidth(`${text as string | number}`, Number(fontSize), isBold(fontWeight))
+      : textWidthPx(`${text as string | number}`, Number(fontSize), isBold(fontWeight))
   return { vega, compile, expressionInterpreter }
 }
 

@@ -4,10 +4,10 @@ import { type RunView } from '../../analysis/runView.ts'
 import { type ModelRow, findModelRow } from '../../models/listing.ts'
 import { leftOutText } from '../../results/leftOutImages.ts'
 import { type DatasetRecord } from '../../results/records.ts'
-import { type StoredEvaluation } from '../../results/store.ts'
+import { type StoredEvaluation } from '../../results/storedEvaluations.ts'
 import { htmlTable } from './htmlTable.ts'
 import { markup, type Markup } from './markup.ts'
-import { modelDetails } from './modelTable.ts'
+import { modelDetails } from '../tables/modelTable.ts'
 import { cellText, type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
 
 export function recordSection(

@@ -6,7 +6,11 @@ import { type GroupAccuracyRow } from '../../results/run.ts'
 import { answerSeed } from '../../analysis/runSentence.ts'
 import { htmlTable } from './htmlTable.ts'
 import { folded, markup, type Markup } from './markup.ts'
-import { accuracyColumns, inferenceColumns, withoutIntervalNotes } from './resultTables.ts'
+import {
+  accuracyColumns,
+  inferenceColumns,
+  withoutIntervalNotes,
+} from '../tables/accuracyTables.ts'
 import { type TableColumn } from '../../lib/table/columns.ts'
 import { percent, percentRange, upperFirst } from '../../lib/table/text.ts'
 

@@ -3,10 +3,10 @@ import { type DatasetFinding, datasetFinding } from '../../analysis/runSentence.
 import { countText, percent } from '../../lib/table/text.ts'
 import { endsText, inPoints, signedText } from '../../lib/table/values.ts'
 import { excludesZero, type Interval } from '../../metrics/intervals.ts'
-import { distinctFieldValues } from '../../results/store.ts'
+import { distinctFieldValues } from '../../results/storedEvaluations.ts'
 import { type GapFinding, gapFindings, trendFinding } from './findings.ts'
 import { folded, markup, type Markup } from './markup.ts'
-import { drawnUnitText } from './resultTables.ts'
+import { drawnUnitText } from '../tables/accuracyTables.ts'
 
 /** Returns the main numbers, then sentences that rules write from the results. */
 export async function summarySection(results: RunView): Promise<Markup> {

@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { expect, it } from 'vitest'
 import { fitToWidth, progressPrinter, setQuiet } from '../../../src/cli/commands/terminal.ts'
-import { textWidth } from '../../../src/lib/table/textWidth.ts'
+import { textWidth } from '../../../src/lib/table/wrapText.ts'
 
 const bar = '█'.repeat(24)
 const state = '512/1024  31 images/s  17 s left'

@@ -3,7 +3,7 @@ import { firstScreen } from '../../../src/analysis/firstScreen.ts'
 import { progressEvidence } from '../../../src/analysis/progress/evidence.ts'
 import { runView } from '../../../src/analysis/runView.ts'
 import { firstScreenText } from '../../../src/cli/print/show.ts'
-import { textWidth } from '../../../src/lib/table/textWidth.ts'
+import { textWidth } from '../../../src/lib/table/wrapText.ts'
 import { madeUpRun, type WorldOptions } from '../../report/figures/world.ts'
 
 async function screenOf(options: WorldOptions, choice: { dataset?: string; model?: string } = {}) {

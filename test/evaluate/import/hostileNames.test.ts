@@ -11,7 +11,7 @@ import { readTable } from '../../../src/datasets/readTable.ts'
 import { importPredictions } from '../../../src/evaluate/import/predictions.ts'
 import { tablesJson } from '../../../src/lib/table/writeTables.ts'
 import { writeReport } from '../../../src/report/page/html.ts'
-import { groupAccuracyTable, inferenceTable } from '../../../src/report/page/resultTables.ts'
+import { groupAccuracyTable, inferenceTable } from '../../../src/report/tables/accuracyTables.ts'
 import { openRun } from '../../../src/results/run.ts'
 
 let folder: string

@@ -18,7 +18,7 @@ import { createUnitEvaluator } from '../../../src/evaluate/queue/unitEvaluator.t
 import { runQueueWorker } from '../../../src/evaluate/queue/queueWorker.ts'
 import { evaluate } from '../../../src/evaluate/evaluate.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
-import { readStoredEvaluations, shardPaths } from '../../../src/results/store.ts'
+import { readStoredEvaluations, shardPaths } from '../../../src/results/storedEvaluations.ts'
 import { serve } from '../../../src/dashboard/serve.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { geogap } from '../../helpers/cli.ts'

@@ -16,7 +16,7 @@ import {
 } from '../../../src/evaluate/queue/queue.ts'
 import { runQueueWorker } from '../../../src/evaluate/queue/queueWorker.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
-import { readStoredEvaluations } from '../../../src/results/store.ts'
+import { readStoredEvaluations } from '../../../src/results/storedEvaluations.ts'
 import { geogap } from '../../helpers/cli.ts'
 import { freePort, hasRedis, startRedis, type TestRedis } from './redis.ts'
 import { storePlan, waitingUnit } from './run.ts'

@@ -16,7 +16,7 @@ import {
   readStoredEvaluation,
   shardPaths,
   manifestsAmong,
-} from '../../../src/results/store.ts'
+} from '../../../src/results/storedEvaluations.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { storePlan, waitingUnit } from '../../evaluate/queue/run.ts'
 import { writeModel, writeWorld } from '../../helpers/world.ts'

@@ -6,7 +6,7 @@ import {
   withoutTextWidth,
   wrapToTerminal,
 } from '../../../src/lib/table/fitToTerminal.ts'
-import { textWidth, wrapWords } from '../../../src/lib/table/textWidth.ts'
+import { textWidth, wrapWords } from '../../../src/lib/table/wrapText.ts'
 
 afterEach(() => setTextWidth(null))
 

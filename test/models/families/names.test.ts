@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { graphOf } from '../../../scripts/conformanceCase.ts'
-import { renamed } from '../../../src/lib/tensors/foreignNames.ts'
+import { renamed } from '../../../src/lib/tensors/otherLibraries.ts'
 import { architectures } from '../../../src/models/architectures.ts'
 
 it.each([

@@ -23,7 +23,7 @@ import {
   zeroShotHead,
 } from '../../../src/models/zeroShot/zeroShotHead.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
-import { bindWeights } from '../../../src/lib/tensors/bind.ts'
+import { bindWeights } from '../../../src/lib/tensors/bindWeights.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
 import { classifierGraph, loadModel } from '../../../src/models/runtime/loadModel.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'

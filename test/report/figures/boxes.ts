@@ -1,5 +1,5 @@
 /** Where the texts of an SVG stand, from its transforms and the fonts' own widths. */
-import { textWidth } from '../../../src/report/figures/fonts.ts'
+import { textWidthPx } from '../../../src/report/figures/fonts.ts'
 
 export interface TextBox {
   text: string
@@ -57,7 +57,7 @@ function moved({ x, y, turned, attributes: above }: Place, attributes: string): 
 
 function boxOf({ x, y, turned, attributes }: Place, text: string): TextBox | undefined {
   const size = Number(/font-size="([\d.]+)px"/.exec(attributes)?.[1] ?? 11)
-  const width = textWidth(text, size, attributes.includes('"bold"'))
+  const width = textWidthPx(text, size, attributes.includes('"bold"'))
   const anchor = /text-anchor="(\w+)"/.exec(attributes)?.[1] ?? 'start'
   const start = anchor === 'start' ? 0 : anchor === 'middle' ? -width / 2 : -width
   const [ascent, descent] = [0.72 * size, 0.05 * size]

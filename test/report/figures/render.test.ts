@@ -1,6 +1,6 @@
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
-import { fitText, textWidth, wrapText } from '../../../src/report/figures/fonts.ts'
+import { fitText, textWidthPx, wrapText } from '../../../src/report/figures/fonts.ts'
 import { hasAllGlyphs } from '../../../src/report/figures/measure.ts'
 import { makeFigures, wideWidthPx } from '../../../src/report/figures/index.ts'
 import { renderPng } from '../../../src/report/figures/png.ts'
@@ -107,17 +107,17 @@ describe('SVG', () => {
 
 describe('text', () => {
   it('is as wide as its glyphs', () => {
-    expect(textWidth('iiii', 10)).toBeLessThan(textWidth('mmmm', 10) / 2)
-    expect(textWidth('Europe', 22)).toBeCloseTo(2 * textWidth('Europe', 11), 6)
-    expect(textWidth('Europe', 11, true)).toBeGreaterThan(textWidth('Europe', 11))
+    expect(textWidthPx('iiii', 10)).toBeLessThan(textWidthPx('mmmm', 10) / 2)
+    expect(textWidthPx('Europe', 22)).toBeCloseTo(2 * textWidthPx('Europe', 11), 6)
+    expect(textWidthPx('Europe', 11, true)).toBeGreaterThan(textWidthPx('Europe', 11))
   })
 
   it('is cut or wrapped to a width', () => {
     expect(fitText('resnet50', 1000, { size: 11 })).toBe('resnet50')
     const cut = fitText('a name that is far too long', 60, { size: 11 })
     expect(cut.endsWith('…')).toBe(true)
-    expect(textWidth(cut, 11)).toBeLessThanOrEqual(60)
-    expect(wrapText('one two three', textWidth('one two', 11) + 1, { size: 11 })).toEqual([
+    expect(textWidthPx(cut, 11)).toBeLessThanOrEqual(60)
+    expect(wrapText('one two three', textWidthPx('one two', 11) + 1, { size: 11 })).toEqual([
       'one two',
       'three',
     ])

@@ -4,7 +4,7 @@ import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
 import { resizeGrid } from './resizeGrid.ts'
-import { foreignAdvice, foreignLibrary, renamed, type RenameRules } from './foreignNames.ts'
+import { foreignAdvice, foreignLibrary, renamed, type RenameRules } from './otherLibraries.ts'
 import { type NamedTensor } from './safetensors.ts'
 import {
   asBytes,

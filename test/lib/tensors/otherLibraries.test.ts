@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { graphOf } from '../../../scripts/conformanceCase.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
-import { readParameters } from '../../../src/lib/tensors/bind.ts'
+import { readParameters } from '../../../src/lib/tensors/bindWeights.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 

@@ -21,7 +21,7 @@ import {
 } from '../../lib/table/columns.ts'
 import { createTable, type Table } from '../../lib/table/table.ts'
 import { type Interval, shareInterval } from '../../metrics/intervals.ts'
-import { type EvaluationId } from '../../results/store.ts'
+import { type EvaluationId } from '../../results/storedEvaluations.ts'
 import { type Run } from '../../results/run.ts'
 
 const idColumns: TableColumn<EvaluationId>[] = fieldColumns({
