@@ -65,7 +65,7 @@ ${reasons.join('\n')}
 
 ## What does not run
 
-All tags of OpenCLIP 3.3.0 run, and all tags of timm 1.0.31 with 1,000 classes. Of timm's feature models, two are left out, \`naflexvit_base_patch16_siglip.v2_webli\` and \`naflexvit_so400m_patch16_siglip.v2_webli\`: they resize their table of positions within the network.
+All tags of OpenCLIP 3.3.0 run, and all tags of timm 1.0.31 with 1,000 classes or no head whose weights its registry names. NaFlexViT's models get square images of one size, as \`timm.create_model\` gives them, not images of any aspect.
 
 ## Where the weights are
 

@@ -16,6 +16,8 @@ export interface ModelRow {
   /** The paper's architecture group, or the family of the builder. */
   group: string
   evaluation: '1K' | 'zero-shot' | 'features'
+  /** The factor from cosine similarities to logits, of an encoder of images and texts. */
+  logitScale: string
   pretraining: string
   /** Images of the pretraining data. */
   images: number | null
@@ -48,6 +50,7 @@ const textFields = [
   'alias',
   'group',
   'evaluation',
+  'logitScale',
   'pretraining',
   'licence',
   'licenceSource',
@@ -108,6 +111,7 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     alias: row?.name ?? '',
     group: row?.group ?? findArchitecture(spec.architecture).family,
     evaluation: evaluationOf(spec),
+    logitScale: logitScaleText(spec),
     pretraining: row?.pretraining ?? '',
     images: row?.images ?? null,
     ...modelCost(spec),
@@ -125,6 +129,14 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
 function evaluationOf({ classes, head }: ModelSpec): ModelRow['evaluation'] {
   if (classes === 'zero-shot') return classes
   return classes.length === 0 && !head ? 'features' : '1K'
+}
+
+function logitScaleText({ architecture }: ModelSpec): string {
+  const found = findArchitecture(architecture)
+  if (found.kind !== 'dual') return ''
+  return found.logitScale === 'checkpoint'
+    ? "exp(logit_scale) of the weights; their logit_bias is added"
+    : `${found.logitScale}, no bias`
 }
 
 function weightsText(weights: WeightSource): string {

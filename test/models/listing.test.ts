@@ -51,7 +51,13 @@ describe('rows', () => {
     const sheet = modelSheet(findModelRow('resnet50anti')!)
     expect(sheet).toContain('cad66808.pth')
     expect(sheet).toMatch(/^licence +cc-by-nc-sa-4\.0$/m)
-    expect(modelSheet(findModelRow('resnet18.a1_in1k')!)).not.toContain('in the paper')
+    expect(modelSheet(findModelRow('resnet18.a1_in1k')!)).not.toMatch(/in the paper|logit scale/)
+    expect(modelSheet(findModelRow('clip:ViT-B-32/openai')!)).toMatch(
+      /^logit scale +100, no bias$/m,
+    )
+    expect(modelSheet(findModelRow('clip:ViT-B-16-SigLIP/webli')!)).toMatch(
+      /^logit scale +exp\(logit_scale\) of the weights; their logit_bias is added$/m,
+    )
   })
 
   it('have every field in JSON', () => {

@@ -28,7 +28,7 @@ export const describeCommand = defineCommand({
   },
 })
 
-function descriptionLines(target: string, { facts, reasons }: DescribedOnnx): string[] {
+function descriptionLines(target: string, { facts, reasons, towerNote }: DescribedOnnx): string[] {
   const files = new Set(facts.external.map(({ location }) => location))
   const outside = files.size > 0 ? `, weights in ${[...files].slice(0, 5).join(', ')}` : ''
   return [
@@ -37,5 +37,6 @@ function descriptionLines(target: string, { facts, reasons }: DescribedOnnx): st
     '',
     'GUESSED, the file does not say it; check each in model.json, then take it out of its "guessed" list:',
     ...reasons.map(reason => `  ${reason}`),
+    ...(towerNote === null ? [] : ['', towerNote]),
   ]
 }

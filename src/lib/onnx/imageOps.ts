@@ -156,7 +156,7 @@ export interface ResizeOptions {
   mode: 'nearest' | 'linear' | 'cubic'
   /** How positions map: `half_pixel` as PyTorch and Pillow do, `asymmetric` for nearest as PyTorch does, or corner to corner. */
   coordinates?: 'half_pixel' | 'asymmetric' | 'align_corners'
-  /** Cubic as Pillow and PyTorch's antialiasing compute it: a = -0.5, and weights beyond a border go to those within. */
+  /** As Pillow and PyTorch's antialiasing compute it: a = -0.5 for cubic, weights beyond a border go to those within. */
   antialias?: boolean
   /** Factors as PyTorch's bicubic resize with an explicit scale uses them, instead of new size / old size. */
   scales?: readonly number[]
@@ -169,7 +169,13 @@ export function resize(x: Tensor, shape: TensorShape, options: ResizeOptions): T
   const target = sizes && integers(x.graph, sizes)
   const factors = scales && constant(x.graph, Float32Array.from(scales), [scales.length])
   const rounding = mode === 'nearest' ? { nearest_mode: 'floor' } : {}
-  const kernel = antialias ? { cubic_coeff_a: { float: -0.5 }, exclude_outside: 1 } : {}
+  const isCubic = mode === 'cubic'
+  const shrinks = sizes?.some((size, i) => size < fixedSize(x.shape[2 + i], 'Resize')) ?? false
+  const kernel = {
+    ...(antialias && isCubic ? { cubic_coeff_a: { float: -0.5 } } : {}),
+    ...(antialias && (isCubic || shrinks) ? { exclude_outside: 1 } : {}),
+    ...(antialias && shrinks ? { antialias: 1 } : {}),
+  }
   const axes = sizes ? { axes: [2, 3] } : {}
   const places = { mode, coordinate_transformation_mode: coordinates, ...axes }
   const attributes = { ...places, ...rounding, ...kernel }

@@ -30,7 +30,12 @@ import {
   type MobileNetworkSettings,
   padded,
 } from './mobileBlocks.ts'
-import { mobileStages } from './mobileStages.ts'
+import {
+  acceleratedStages,
+  conditionalStages,
+  minimalStages,
+  mobileStages,
+} from './mobileStages.ts'
 import { prunedStages, type PrunedStage } from './prunedWidths.ts'
 
 interface EfficientNetConfig extends MobileNetworkSettings {
@@ -69,7 +74,7 @@ const scaledHead = (width: number, head = 1280): number =>
   divisibleWidth(head * width, { limit: 0.9 })
 
 const b = (width: number, depth: number): EfficientNetConfig => ({
-  stages: mobileStages.b0,
+  stages: mobileStages('b0'),
   width,
   depth,
   stem: 32,
@@ -78,11 +83,11 @@ const b = (width: number, depth: number): EfficientNetConfig => ({
   gate: ofInput,
 })
 const plain = (
-  name: keyof typeof mobileStages,
+  name: string,
   stem: number,
   rest: Partial<EfficientNetConfig> = {},
 ): EfficientNetConfig => ({
-  stages: mobileStages[name],
+  stages: mobileStages(name),
   stem,
   head: 1280,
   activation: relu,
@@ -92,8 +97,15 @@ const plain = (
 const edge = (width: number, depth: number): EfficientNetConfig =>
   plain('edge', 32, { width, depth, head: scaledHead(width) })
 const lite = (width: number, depth: number): EfficientNetConfig =>
-  plain('lite', 32, { width, depth, fixedEnds: true, fixedStem: true, activation: relu6 })
-const v2 = (name: keyof typeof mobileStages, stem: number): EfficientNetConfig =>
+  plain('b0', 32, {
+    stages: mobileStages('b0').map(stage => stage.replace('_se0.25', '')),
+    width,
+    depth,
+    fixedEnds: true,
+    fixedStem: true,
+    activation: relu6,
+  })
+const v2 = (name: string, stem: number): EfficientNetConfig =>
   plain(name, stem, { activation: silu })
 const v2Base = (width: number, depth: number): EfficientNetConfig => ({
   ...v2('v2Base', 32),
@@ -120,22 +132,25 @@ const mobile2 = (width: number, depth?: number): EfficientNetConfig =>
     head: depth === undefined ? Math.max(1280, scaledHead(width)) : 1280,
     ...(depth !== undefined && { depth, fixedEnds: true, fixedStem: true }),
   })
-const mobile3 = (
-  name: 'mobile3Large' | 'mobile3LargeMinimal' | 'mobile3Small' | 'mobile3SmallMinimal',
-  width: number,
-): EfficientNetConfig => ({
-  stages: mobileStages[name],
+const mobile3 = (name: 'mobile3Large' | 'mobile3Small', width: number): EfficientNetConfig => ({
+  stages: mobileStages(name),
   width,
   stem: 16,
   fixedStem: width < 0.75,
-  head: name.startsWith('mobile3Large') ? 1280 : 1024,
+  head: name === 'mobile3Large' ? 1280 : 1024,
   activation: hardSwish,
   gate: ofExpanded8,
   poolFirst: 'bias',
 })
-const mobile4 = (name: keyof typeof mobileStages, stem: number, width = 1): EfficientNetConfig =>
+const minimal = (name: 'mobile3Large' | 'mobile3Small'): EfficientNetConfig =>
+  tensorflow({
+    ...mobile3(name, 1),
+    stages: minimalStages(mobileStages(name)),
+    activation: relu,
+  })
+const mobile4 = (name: string, stem: number, width = 1): EfficientNetConfig =>
   plain(name, stem, { width, fixedStem: width < 1, poolFirst: 'norm' })
-const fbnet3 = (name: keyof typeof mobileStages, stem: number): EfficientNetConfig =>
+const fbnet3 = (name: string, stem: number): EfficientNetConfig =>
   plain(name, stem, {
     head: 1984,
     activation: hardSwish,
@@ -143,7 +158,7 @@ const fbnet3 = (name: keyof typeof mobileStages, stem: number): EfficientNetConf
     roundLimit: 0.95,
     poolFirst: 'plain',
   })
-const mix = (name: keyof typeof mobileStages, stem: number, width = 1): EfficientNetConfig =>
+const mix = (name: string, stem: number, width = 1): EfficientNetConfig =>
   plain(name, stem, { width, head: 1536 })
 const lc = (width: number): EfficientNetConfig =>
   plain('lc', 16, {
@@ -152,7 +167,7 @@ const lc = (width: number): EfficientNetConfig =>
     gate: ofExpanded,
     poolFirst: 'bias',
   })
-const hardCore = (name: keyof typeof mobileStages): EfficientNetConfig =>
+const hardCore = (name: string): EfficientNetConfig =>
   plain(name, 32, { activation: hardSwish, gate: ofExpanded8, poolFirst: 'bias' })
 const tensorflow = (config: EfficientNetConfig): EfficientNetConfig => ({
   ...config,
@@ -170,9 +185,9 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   efficientnet_b3: b(1.2, 1.4),
   efficientnet_b4: b(1.4, 1.8),
   efficientnet_b5: b(1.6, 2.2),
-  efficientnet_b1_pruned: pruned(b(1, 1.1), prunedStages.b1),
-  efficientnet_b2_pruned: pruned(b(1.1, 1.2), prunedStages.b2),
-  efficientnet_b3_pruned: pruned(b(1.2, 1.4), prunedStages.b3),
+  efficientnet_b1_pruned: pruned(b(1, 1.1), prunedStages('b1')),
+  efficientnet_b2_pruned: pruned(b(1.1, 1.2), prunedStages('b2')),
+  efficientnet_b3_pruned: pruned(b(1.2, 1.4), prunedStages('b3')),
   tf_efficientnet_b0: tensorflow(b(1, 1)),
   tf_efficientnet_b1: tensorflow(b(1, 1.1)),
   tf_efficientnet_b2: tensorflow(b(1.1, 1.2)),
@@ -192,11 +207,11 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   tf_efficientnet_em: tensorflow(edge(1, 1.1)),
   tf_efficientnet_el: tensorflow(edge(1.2, 1.4)),
   efficientnet_lite0: lite(1, 1),
-  tf_efficientnet_cc_b0_4e: tensorflow({ ...b(1, 1), stages: mobileStages.conditional4 }),
-  tf_efficientnet_cc_b0_8e: tensorflow({ ...b(1, 1), stages: mobileStages.conditional8 }),
-  tf_efficientnet_cc_b1_8e: tensorflow({ ...b(1, 1.1), stages: mobileStages.conditional8 }),
-  efficientnet_x_b5: { ...b(1.6, 2.2), stages: mobileStages.accelerated6, squares: true },
-  efficientnet_h_b5: { ...b(1.92, 2.2), stages: mobileStages.accelerated4, squares: true },
+  tf_efficientnet_cc_b0_4e: tensorflow({ ...b(1, 1), stages: conditionalStages(4) }),
+  tf_efficientnet_cc_b0_8e: tensorflow({ ...b(1, 1), stages: conditionalStages(8) }),
+  tf_efficientnet_cc_b1_8e: tensorflow({ ...b(1, 1.1), stages: conditionalStages(8) }),
+  efficientnet_x_b5: { ...b(1.6, 2.2), stages: acceleratedStages(6), squares: true },
+  efficientnet_h_b5: { ...b(1.92, 2.2), stages: acceleratedStages(4), squares: true },
   tf_efficientnet_lite0: tensorflow(lite(1, 1)),
   tf_efficientnet_lite1: tensorflow(lite(1, 1.1)),
   tf_efficientnet_lite2: tensorflow(lite(1.1, 1.2)),
@@ -256,23 +271,17 @@ const rows: ArchitectureRows<EfficientNetConfig> = {
   mobilenetv3_small_100: mobile3('mobile3Small', 1),
   mobilenetv3_rw: {
     ...mobile3('mobile3Large', 1),
-    stages: mobileStages.mobile3LargeRw,
+    stages: mobileStages('mobile3Large').with(0, 'ds_r1_k3_s1_e1_c16_nre_noskip'),
     gate: { of: 'expanded', function: hardSigmoid },
     poolFirst: 'plain',
     epsilon: 1e-3,
   },
   tf_mobilenetv3_large_075: tensorflow(mobile3('mobile3Large', 0.75)),
   tf_mobilenetv3_large_100: tensorflow(mobile3('mobile3Large', 1)),
-  tf_mobilenetv3_large_minimal_100: tensorflow({
-    ...mobile3('mobile3LargeMinimal', 1),
-    activation: relu,
-  }),
+  tf_mobilenetv3_large_minimal_100: minimal('mobile3Large'),
   tf_mobilenetv3_small_075: tensorflow(mobile3('mobile3Small', 0.75)),
   tf_mobilenetv3_small_100: tensorflow(mobile3('mobile3Small', 1)),
-  tf_mobilenetv3_small_minimal_100: tensorflow({
-    ...mobile3('mobile3SmallMinimal', 1),
-    activation: relu,
-  }),
+  tf_mobilenetv3_small_minimal_100: minimal('mobile3Small'),
   fbnetv3_b: fbnet3('fbnet3B', 16),
   fbnetv3_d: fbnet3('fbnet3D', 24),
   fbnetv3_g: fbnet3('fbnet3G', 32),

@@ -18,6 +18,8 @@ export interface DescribedOnnx {
   description: OnnxModelDescription
   /** The reason for each guess, with its key. */
   reasons: string[]
+  /** What an image tower of an encoder of images and texts lacks; null for a graph with classes. */
+  towerNote: string | null
 }
 
 /**
@@ -44,8 +46,16 @@ export async function describeOnnx(file: string): Promise<DescribedOnnx> {
     output,
     guessed: [...guesses.keys()],
   }
-  return { facts, description, reasons: [...guesses].map(([key, reason]) => `${key}: ${reason}`) }
+  return {
+    facts,
+    description,
+    reasons: [...guesses].map(([key, reason]) => `${key}: ${reason}`),
+    towerNote: output.kind === 'embedding' ? towerNote : null,
+  }
 }
+
+const towerNote =
+  'logit scale: unknown, an image tower does not hold it; if a text tower belongs to it, add "text" with logitScale, the exp(logit_scale) of the checkpoint (its logit_bias changes no probability); without it classes are ranked and have no probabilities'
 
 const notImageModelError = (file: string, what: string): GeogapError =>
   weightsError(

@@ -36,6 +36,7 @@ const modelColumns: readonly TableColumn<ModelRow>[] = [
 export const modelDetails: readonly TableColumn<ModelRow>[] = [
   ...modelColumns,
   ...fieldColumns({
+    logitScale: 'logit scale',
     licenceSource: 'licence from',
     source: 'source',
     weights: 'weights',

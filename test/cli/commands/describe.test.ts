@@ -39,6 +39,9 @@ it('writes what the file says and marks what it guesses', async () => {
   expect(open.preprocessing).toContainEqual({ step: 'centerCrop', size: 224 })
   expect(open.guessed).toEqual(['preprocessing.1.size', 'output.kind', 'classes', 'preprocessing'])
   expect((await describeForm({ kind: 'embedding' })).output.kind).toBe('embedding')
+  const described = await describeOnnx(join(folder, 'form.onnx'))
+  expect(described.towerNote).toMatch(/^logit scale: unknown, .* no probabilities$/)
+  expect(described.description.guessed).not.toContain('text')
 })
 
 it('the command writes a model that evaluate takes, and overwrites nothing unasked', async () => {

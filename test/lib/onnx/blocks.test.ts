@@ -11,7 +11,7 @@ import {
   type ParameterScope,
   type Tensor,
 } from '../../../src/lib/onnx/graph.ts'
-import { add, mul, sum } from '../../../src/lib/onnx/ops.ts'
+import { add, mul, resize, sum } from '../../../src/lib/onnx/ops.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 
@@ -33,6 +33,25 @@ it('adaptive pooling averages parts that overlap where they do not divide the im
     value => Math.round(value * 1e4) / 1e4,
   )
   expect(rounded).toEqual([3, 4.5, 6, 10.5, 12, 13.5, 18, 19.5, 21])
+})
+
+// PyTorch 2.9.1: F.interpolate(torch.arange(16.).reshape(1, 1, 4, 4) ** 2, size, mode=mode, antialias=True)
+it.each([
+  { mode: 'linear', rows: 3, expected: [7.514, 16, 49.571, 73.143, 136.429, 175.086] },
+  { mode: 'cubic', rows: 3, expected: [2.703, 10.958, 45.392, 72.788, 140.769, 187.308] },
+  {
+    mode: 'linear',
+    rows: 6,
+    expected: [
+      1, 5.714, 11.857, 22.857, 31.667, 51.048, 67.476, 95.238, 119.286, 155.429, 162.143, 204.571,
+    ],
+  },
+] as const)('resizing to $rows rows of 2, $mode, widens its window where it shrinks', async c => {
+  const { mode, rows, expected } = c
+  const values = await run([1, 1, 4, 4], x =>
+    resize(mul(x, x), [1, 1, rows, 2], { mode, antialias: true }),
+  )
+  expect(values.map(value => Math.round(value * 1e3) / 1e3)).toEqual(expected)
 })
 
 it('windows that reach past the grid are filled with zeros, which are cut off again', async () => {
