@@ -8,7 +8,7 @@ import { gelu, quickGelu } from '../../lib/onnx/ops.ts'
 import { type ParameterScope } from '../../lib/onnx/graph.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { imageTower } from './clipImage.ts'
-import { textTower } from './clipText.ts'
+import { type NativeText, textTower } from './clipText.ts'
 import {
   clip,
   clipa,
@@ -17,6 +17,7 @@ import {
   coca,
   resNet,
   siglip,
+  type SigLipTowers,
   timmTower,
   viT,
   withNllb,
@@ -35,6 +36,43 @@ const inBothWays = (names: string, config: ClipConfig): ArchitectureRows<ClipCon
   ...named(names.replaceAll(/(?= |$)/g, '-quickgelu'), { ...config, activation: quickGelu }),
 })
 
+const joined = (parts: readonly ArchitectureRows<ClipConfig>[]): ArchitectureRows<ClipConfig> =>
+  Object.fromEntries(parts.flatMap(Object.entries<ClipConfig>))
+
+/** Names of models, the width of their shared space, their image tower of timm and its head; the text tower is as wide by default. */
+type TimmRow = readonly [
+  names: string,
+  embedding: number,
+  tower: string,
+  head: 'own' | 'linear' | 'mlp',
+  text?: NativeText,
+]
+
+const besideTimm = (list: readonly TimmRow[]): ArchitectureRows<ClipConfig> =>
+  joined(
+    list.map(([names, embedding, tower, head, text = clipText(embedding)]) =>
+      named(names, clip(embedding, timmTower(tower, head), text)),
+    ),
+  )
+
+/** Names of models, timm's name of their image tower after `vit_`, and the width of their text tower. */
+type SigLipRow = readonly [
+  names: string,
+  image: string,
+  width: number,
+  more?: Pick<SigLipTowers, 'embedding' | 'text'>,
+]
+
+const sigLips = (
+  vocabulary: SigLipTowers['vocabulary'],
+  list: readonly SigLipRow[],
+): ArchitectureRows<ClipConfig> =>
+  joined(
+    list.map(([names, image, width, more]) =>
+      named(names, siglip({ image: `vit_${image}`, vocabulary, width, ...more })),
+    ),
+  )
+
 const viTH = viT(14, 1280, { blocks: 32, heads: 16 })
 const viTg = viT(14, 1408, { blocks: 40, heads: 16, hidden: 6144 })
 const viTbigG = viT(14, 1664, { blocks: 48, heads: 16, hidden: 8192 })
@@ -46,7 +84,10 @@ const text1280 = clipText(1280, { blocks: 32 })
 /** MobileCLIP's texts: every token sees every other. */
 const seen512 = clipText(512, { causal: false })
 const seen768 = clipText(768, { causal: false })
+const textSo400m = clipText(1152, { heads: 16, blocks: 27 })
+const text72 = clipText(1280, { positions: 72 })
 const short = { positions: 32 }
+const unprojected = { text: { projection: 'none' } } as const
 const base32 = viT(32, 768)
 
 const rows: ArchitectureRows<ClipConfig> = {
@@ -92,147 +133,91 @@ const rows: ArchitectureRows<ClipConfig> = {
   ...named('ViT-H-14-worldwide-378', worldwide(1024, viTH, text1024)),
   ...named('ViT-bigG-14-worldwide ViT-bigG-14-worldwide-378', worldwide(1280, viTbigG, text1280)),
 
-  ...named('convnext_base', clip(512, timmTower('convnext_base', 'linear'), text512)),
-  ...named(
-    'convnext_base_w convnext_base_w_320',
-    clip(640, timmTower('convnext_base', 'linear'), text640),
-  ),
-  ...named(
-    'convnext_large_d convnext_large_d_320',
-    clip(768, timmTower('convnext_large', 'mlp'), clipText(768, { blocks: 16 })),
-  ),
-  ...named('convnext_xxlarge', clip(1024, timmTower('convnext_xxlarge', 'linear'), text1024)),
-  ...named('EVA01-g-14', clip(1024, timmTower('eva_giant_patch14_clip_224', 'own'), text768)),
-  ...named('EVA01-g-14-plus', clip(1024, timmTower('eva_giant_patch14_clip_224', 'own'), text1024)),
-  ...named('EVA02-B-16', clip(512, timmTower('eva02_base_patch16_clip_224', 'own'), text512)),
-  ...named(
-    'EVA02-L-14 EVA02-L-14-336',
-    clip(768, timmTower('eva02_large_patch14_clip_224', 'own'), text768),
-  ),
-  ...named('EVA02-E-14', clip(1024, timmTower('eva02_enormous_patch14_clip_224', 'own'), text1024)),
-  ...named(
-    'EVA02-E-14-plus',
-    clip(1024, timmTower('eva02_enormous_patch14_clip_224', 'own'), text1280),
-  ),
-  ...named('MobileCLIP-B MobileCLIP2-B', clip(512, timmTower('vit_base_mci_224', 'own'), text512)),
-  ...named('MobileCLIP2-S0', clip(512, timmTower('fastvit_mci0', 'own'), seen512)),
-  ...named('MobileCLIP-S1', clip(512, timmTower('fastvit_mci1', 'own'), seen512)),
-  ...named('MobileCLIP-S2 MobileCLIP2-S2', clip(512, timmTower('fastvit_mci2', 'own'), seen512)),
-  ...named('MobileCLIP2-S3', clip(768, timmTower('fastvit_mci3', 'own'), seen768)),
-  ...named('MobileCLIP2-S4', clip(768, timmTower('fastvit_mci4', 'own'), seen768)),
-  ...named('MobileCLIP2-L-14', clip(768, timmTower('vit_large_patch14_clip_224', 'own'), seen768)),
-  ...named('ViTamin-S', clip(384, timmTower('vitamin_small_224', 'linear'), clipText(384))),
-  ...named('ViTamin-S-LTT', clip(768, timmTower('vitamin_small_224', 'linear'), text768)),
-  ...named('ViTamin-B', clip(512, timmTower('vitamin_base_224', 'linear'), text512)),
-  ...named('ViTamin-B-LTT', clip(768, timmTower('vitamin_base_224', 'linear'), text768)),
-  ...named(
-    'ViTamin-L ViTamin-L-256 ViTamin-L-336 ViTamin-L-384',
-    clip(768, timmTower('vitamin_large_224', 'linear'), text768),
-  ),
-  ...named(
-    'ViTamin-L2 ViTamin-L2-256 ViTamin-L2-336 ViTamin-L2-384',
-    clip(1024, timmTower('vitamin_large2_224', 'linear'), text1024),
-  ),
-  ...named(
-    'ViTamin-XL-256 ViTamin-XL-336 ViTamin-XL-384',
-    clip(
+  ...besideTimm([
+    ['convnext_base', 512, 'convnext_base', 'linear'],
+    ['convnext_base_w convnext_base_w_320', 640, 'convnext_base', 'linear'],
+    [
+      'convnext_large_d convnext_large_d_320',
+      768,
+      'convnext_large',
+      'mlp',
+      clipText(768, { blocks: 16 }),
+    ],
+    ['convnext_xxlarge', 1024, 'convnext_xxlarge', 'linear'],
+    ['EVA01-g-14', 1024, 'eva_giant_patch14_clip_224', 'own', text768],
+    ['EVA01-g-14-plus', 1024, 'eva_giant_patch14_clip_224', 'own'],
+    ['EVA02-B-16', 512, 'eva02_base_patch16_clip_224', 'own'],
+    ['EVA02-L-14 EVA02-L-14-336', 768, 'eva02_large_patch14_clip_224', 'own'],
+    ['EVA02-E-14', 1024, 'eva02_enormous_patch14_clip_224', 'own'],
+    ['EVA02-E-14-plus', 1024, 'eva02_enormous_patch14_clip_224', 'own', text1280],
+    ['MobileCLIP-B MobileCLIP2-B', 512, 'vit_base_mci_224', 'own'],
+    ['MobileCLIP2-S0', 512, 'fastvit_mci0', 'own', seen512],
+    ['MobileCLIP-S1', 512, 'fastvit_mci1', 'own', seen512],
+    ['MobileCLIP-S2 MobileCLIP2-S2', 512, 'fastvit_mci2', 'own', seen512],
+    ['MobileCLIP2-S3', 768, 'fastvit_mci3', 'own', seen768],
+    ['MobileCLIP2-S4', 768, 'fastvit_mci4', 'own', seen768],
+    ['MobileCLIP2-L-14', 768, 'vit_large_patch14_clip_224', 'own', seen768],
+    ['ViTamin-S', 384, 'vitamin_small_224', 'linear'],
+    ['ViTamin-S-LTT', 768, 'vitamin_small_224', 'linear'],
+    ['ViTamin-B', 512, 'vitamin_base_224', 'linear'],
+    ['ViTamin-B-LTT', 768, 'vitamin_base_224', 'linear'],
+    ['ViTamin-L ViTamin-L-256 ViTamin-L-336 ViTamin-L-384', 768, 'vitamin_large_224', 'linear'],
+    [
+      'ViTamin-L2 ViTamin-L2-256 ViTamin-L2-336 ViTamin-L2-384',
+      1024,
+      'vitamin_large2_224',
+      'linear',
+    ],
+    [
+      'ViTamin-XL-256 ViTamin-XL-336 ViTamin-XL-384',
       1152,
-      timmTower('vitamin_xlarge_256', 'linear'),
-      clipText(1152, { heads: 16, blocks: 27 }),
-    ),
-  ),
-  ...named(
-    'PE-Core-T-16-384',
-    clip(512, timmTower('vit_pe_core_tiny_patch16_384', 'own'), clipText(512, short)),
-  ),
-  ...named(
-    'PE-Core-S-16-384',
-    clip(512, timmTower('vit_pe_core_small_patch16_384', 'own'), clipText(512, short)),
-  ),
-  ...named(
-    'PE-Core-B-16',
-    clip(1024, timmTower('vit_pe_core_base_patch16_224', 'own'), clipText(1024, short)),
-  ),
-  ...named(
-    'PE-Core-L-14-336',
-    clip(1024, timmTower('vit_pe_core_large_patch14_336', 'own'), clipText(1024, short)),
-  ),
-  ...named(
-    'PE-Core-bigG-14-448',
-    clip(
-      1280,
-      timmTower('vit_pe_core_gigantic_patch14_448', 'own'),
-      clipText(1280, { positions: 72 }),
-    ),
-  ),
+      'vitamin_xlarge_256',
+      'linear',
+      textSo400m,
+    ],
+    ['PE-Core-T-16-384', 512, 'vit_pe_core_tiny_patch16_384', 'own', clipText(512, short)],
+    ['PE-Core-S-16-384', 512, 'vit_pe_core_small_patch16_384', 'own', clipText(512, short)],
+    ['PE-Core-B-16', 1024, 'vit_pe_core_base_patch16_224', 'own', clipText(1024, short)],
+    ['PE-Core-L-14-336', 1024, 'vit_pe_core_large_patch14_336', 'own', clipText(1024, short)],
+    ['PE-Core-bigG-14-448', 1280, 'vit_pe_core_gigantic_patch14_448', 'own', text72],
+  ]),
 
-  ...named(
-    'ViT-B-16-SigLIP ViT-B-16-SigLIP-256 ViT-B-16-SigLIP-384 ViT-B-16-SigLIP-512',
-    siglip({ image: 'vit_base_patch16_siglip_224', vocabulary: 'english', width: 768 }),
-  ),
-  ...named(
-    'ViT-B-16-SigLIP-i18n-256',
-    siglip({ image: 'vit_base_patch16_siglip_256', vocabulary: 'multilingual', width: 768 }),
-  ),
-  ...named(
-    'ViT-L-16-SigLIP-256 ViT-L-16-SigLIP-384',
-    siglip({ image: 'vit_large_patch16_siglip_256', vocabulary: 'english', width: 1024 }),
-  ),
-  ...named(
-    'ViT-SO400M-14-SigLIP',
-    siglip({
-      image: 'vit_so400m_patch14_siglip_224',
-      vocabulary: 'english',
-      width: 1152,
-      text: { positions: 16 },
-    }),
-  ),
-  ...named(
-    'ViT-SO400M-14-SigLIP-378 ViT-SO400M-14-SigLIP-384',
-    siglip({ image: 'vit_so400m_patch14_siglip_378', vocabulary: 'english', width: 1152 }),
-  ),
-  ...named(
-    'ViT-SO400M-16-SigLIP-i18n-256',
-    siglip({
-      image: 'vit_so400m_patch16_siglip_256',
-      vocabulary: 'multilingual',
-      width: 1152,
-      text: { projection: 'none' },
-    }),
-  ),
-  ...named(
-    'ViT-B-32-SigLIP2-256',
-    siglip({ image: 'vit_base_patch32_siglip_256', vocabulary: 'gemma', width: 768 }),
-  ),
-  ...named(
-    'ViT-B-16-SigLIP2 ViT-B-16-SigLIP2-256 ViT-B-16-SigLIP2-384 ViT-B-16-SigLIP2-512',
-    siglip({ image: 'vit_base_patch16_siglip_224', vocabulary: 'gemma', width: 768 }),
-  ),
-  ...named(
-    'ViT-L-16-SigLIP2-256 ViT-L-16-SigLIP2-384',
-    siglip({ image: 'vit_large_patch16_siglip_256', vocabulary: 'gemma', width: 1024 }),
-  ),
-  ...named(
-    'ViT-L-16-SigLIP2-512',
-    siglip({ image: 'vit_large_patch16_siglip_512', vocabulary: 'gemma', width: 1024 }),
-  ),
-  ...named(
-    'ViT-SO400M-14-SigLIP2 ViT-SO400M-14-SigLIP2-378',
-    siglip({ image: 'vit_so400m_patch14_siglip_224', vocabulary: 'gemma', width: 1152 }),
-  ),
-  ...named(
-    'ViT-SO400M-16-SigLIP2-256 ViT-SO400M-16-SigLIP2-384 ViT-SO400M-16-SigLIP2-512',
-    siglip({ image: 'vit_so400m_patch16_siglip_256', vocabulary: 'gemma', width: 1152 }),
-  ),
-  ...named(
-    'ViT-gopt-16-SigLIP2-256 ViT-gopt-16-SigLIP2-384',
-    siglip({
-      image: 'vit_giantopt_patch16_siglip_256',
-      vocabulary: 'gemma',
-      width: 1152,
-      embedding: 1536,
-    }),
-  ),
+  ...sigLips('english', [
+    [
+      'ViT-B-16-SigLIP ViT-B-16-SigLIP-256 ViT-B-16-SigLIP-384 ViT-B-16-SigLIP-512',
+      'base_patch16_siglip_224',
+      768,
+    ],
+    ['ViT-L-16-SigLIP-256 ViT-L-16-SigLIP-384', 'large_patch16_siglip_256', 1024],
+    ['ViT-SO400M-14-SigLIP', 'so400m_patch14_siglip_224', 1152, { text: { positions: 16 } }],
+    ['ViT-SO400M-14-SigLIP-378 ViT-SO400M-14-SigLIP-384', 'so400m_patch14_siglip_378', 1152],
+  ]),
+  ...sigLips('multilingual', [
+    ['ViT-B-16-SigLIP-i18n-256', 'base_patch16_siglip_256', 768],
+    ['ViT-SO400M-16-SigLIP-i18n-256', 'so400m_patch16_siglip_256', 1152, unprojected],
+  ]),
+  ...sigLips('gemma', [
+    ['ViT-B-32-SigLIP2-256', 'base_patch32_siglip_256', 768],
+    [
+      'ViT-B-16-SigLIP2 ViT-B-16-SigLIP2-256 ViT-B-16-SigLIP2-384 ViT-B-16-SigLIP2-512',
+      'base_patch16_siglip_224',
+      768,
+    ],
+    ['ViT-L-16-SigLIP2-256 ViT-L-16-SigLIP2-384', 'large_patch16_siglip_256', 1024],
+    ['ViT-L-16-SigLIP2-512', 'large_patch16_siglip_512', 1024],
+    ['ViT-SO400M-14-SigLIP2 ViT-SO400M-14-SigLIP2-378', 'so400m_patch14_siglip_224', 1152],
+    [
+      'ViT-SO400M-16-SigLIP2-256 ViT-SO400M-16-SigLIP2-384 ViT-SO400M-16-SigLIP2-512',
+      'so400m_patch16_siglip_256',
+      1152,
+    ],
+    [
+      'ViT-gopt-16-SigLIP2-256 ViT-gopt-16-SigLIP2-384',
+      'giantopt_patch16_siglip_256',
+      1152,
+      { embedding: 1536 },
+    ],
+  ]),
 }
 
 /** Returns a rule for the names of both towers; the text tower's may begin with `text.`. */

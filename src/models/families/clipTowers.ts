@@ -168,7 +168,7 @@ const siglipVocabularies = {
   gemma: { vocabulary: 256_000, padding: 0, repository: 'timm/ViT-B-16-SigLIP2' },
 }
 
-interface SigLipTowers {
+export interface SigLipTowers {
   /** Name of timm's model. */
   image: string
   vocabulary: keyof typeof siglipVocabularies
