@@ -135,7 +135,7 @@ function logitScaleText({ architecture }: ModelSpec): string {
   const found = findArchitecture(architecture)
   if (found.kind !== 'dual') return ''
   return found.logitScale === 'checkpoint'
-    ? "exp(logit_scale) of the weights; their logit_bias is added"
+    ? 'exp(logit_scale) of the weights; their logit_bias is added'
     : `${found.logitScale}, no bias`
 }
 
