@@ -3,6 +3,7 @@
  * functions below tell, everything of a picture's size from the first free byte on.
  */
 import { unstuff } from './huffman'
+import { unfilter } from './png'
 import { resizeColumns, resizeRows, separate } from './resize'
 import { chroma, pixelsOfPlanes, pixelsOfTriples } from './rows'
 import { components, grid, pass, scan, scanPass, setTable, spec, steps, transform } from './scan'
@@ -17,6 +18,7 @@ export {
   separate,
   setTable,
   transform,
+  unfilter,
   unstuff,
 }
 

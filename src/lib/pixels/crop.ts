@@ -1,7 +1,7 @@
 /*
- * Image bytes to a uint8 crop, exactly as Pillow and torchvision make it. Plain JPEG files, baseline and progressive, go through a
- * WebAssembly module (sources in assembly/), which transforms only what the crop needs. Files that the module does not know or finds damaged are
- * decoded by libvips, whose errors are reported. Both paths share the resampling.
+ * Image bytes to a uint8 crop, exactly as Pillow and torchvision make it. Plain JPEG and PNG files go through a WebAssembly module
+ * (sources in assembly/), which makes only the pixels that the crop needs. Files that it does not know or finds damaged are decoded by
+ * libvips, whose errors are reported. Both paths share the resampling.
  */
 import { GeogapError } from '../errors.ts'
 import { decodeImage } from './decode.ts'
@@ -16,6 +16,7 @@ import {
   maxSamples,
   type Workspace,
 } from './pixelModule.ts'
+import { isInflateError, parsePlainPng, type PlainPng } from './png.ts'
 import { splitSteps, type PreprocessingStep } from './steps.ts'
 
 /**
@@ -33,27 +34,30 @@ export async function createCropper(
   const { size } = splitSteps(steps)
   return async (bytes, to = new Uint8Array(3 * size * size)) => {
     const crop =
-      cropPlainJpeg(createWorkspace(module, clock), bytes, steps) ??
+      cropPlainFile(createWorkspace(module, clock), bytes, steps) ??
       cropPixels(createWorkspace(module, clock), await decodeImage(bytes), steps)
     to.set(crop)
     return to
   }
 }
 
-/** Returns the crop of a plain JPEG file, a view of the module's memory; undefined for any other and for a damaged file. */
-function cropPlainJpeg(
+/** Returns the crop of a plain JPEG or PNG file, a view of the module's memory; undefined for other and damaged files. */
+function cropPlainFile(
   work: Workspace,
   bytes: Uint8Array,
   steps: readonly PreprocessingStep[],
 ): Uint8Array | undefined {
-  const layout = parseJpegLayout(bytes)
   try {
-    return layout && cropJpeg(work, layout, cropGeometryOf(steps, layout.height, layout.width))
+    const jpeg = parseJpegLayout(bytes)
+    if (jpeg) return cropJpeg(work, jpeg, cropGeometryOf(steps, jpeg.height, jpeg.width))
+    const png = parsePlainPng(bytes)
+    return png && cropPng(work, png, cropGeometryOf(steps, png.height, png.width))
   } catch (error) {
     if (
       error instanceof GeogapError ||
       error instanceof WebAssembly.RuntimeError ||
-      error instanceof RangeError
+      error instanceof RangeError ||
+      isInflateError(error)
     )
       return
     throw error
@@ -110,6 +114,22 @@ const mcuRange = ({ first, end }: ResampleAxis, mcuSize: number, length: number)
     first: Math.max(0, Math.floor((first - 2) / mcuSize)),
     end: Math.min(total, Math.ceil((end + 2) / mcuSize)),
   }
+}
+
+/** Undoes the filters of the rows and columns that the crop needs and of all before them. */
+function cropPng(work: Workspace, png: PlainPng, geometry: CropGeometry): Uint8Array | undefined {
+  const { width, height, channels } = png
+  if (width * height * channels > maxSamples) return undefined
+  const { across, down } = geometry
+  const line = across.end
+  const from = work.put(png.inflate())
+  const zeros = work.take(4 * line * (down.end + 1))
+  new Uint8Array(work.module.memory.buffer, zeros, 4 * line).fill(0)
+  const pixels = zeros + 4 * line
+  if (!work.module.unfilter(from, 1 + channels * width, down.end, line, channels, pixels))
+    return undefined
+  const address = pixels + 4 * (line * down.first + across.first)
+  return resampleCrop(work, geometry, { address, line })
 }
 
 function cropPixels(

@@ -32,6 +32,10 @@ export interface PixelModule {
   pixelsOfTriples: WasmFunction<
     [from: number, stride: number, rows: number, width: number, to: number]
   >
+  unfilter: WasmFunction<
+    [from: number, stride: number, rows: number, width: number, channels: number, to: number],
+    number
+  >
   resizeRows: WasmFunction<
     [row: number, stride: number, rows: number, ...AxisAddresses, count: number, to: number]
   >

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { crc32, deflateSync } from 'node:zlib'
 import fc from 'fast-check'
 import sharp, { type Sharp } from 'sharp'
 import { describe, expect, it } from 'vitest'
@@ -13,6 +14,7 @@ import { decodeImage } from '../../../src/lib/pixels/decode.ts'
 import { parseJpegLayout } from '../../../src/lib/pixels/jpeg.ts'
 import { decodeScans } from '../../../src/lib/pixels/jpegScans.ts'
 import { createWorkspace, loadModule } from '../../../src/lib/pixels/pixelModule.ts'
+import { parsePlainPng } from '../../../src/lib/pixels/png.ts'
 import {
   centerCrop,
   imagenetMean,
@@ -43,7 +45,7 @@ async function byGeneralDecoder(bytes: Uint8Array): Promise<Uint8Array | string>
     const { data, width, height } = await decodeImage(bytes)
     return crop(
       await sharp(data, { raw: { width, height, channels: 3 } })
-        .png()
+        .tiff({ compression: 'none' })
         .toBuffer(),
     )
   })
@@ -189,6 +191,110 @@ describe('crops of JPEG files', () => {
     const before = process.memoryUsage().rss
     for (let i = 0; i < 200; i++) await crop(bytes)
     expect(process.memoryUsage().rss - before).toBeLessThan(30e6)
+  })
+})
+
+const pngs = fc.record({
+  width: fc.integer({ min: 16, max: 90 }),
+  height: fc.integer({ min: 16, max: 90 }),
+  seed: fc.integer({ min: 1, max: 1e6 }),
+  adaptiveFiltering: fc.boolean(),
+  alpha: fc.boolean(),
+})
+
+/** A PNG whose rows have the filter that `filterOf` gives, or the encoder's choice. */
+async function png(
+  {
+    width,
+    height,
+    seed,
+    adaptiveFiltering,
+    alpha,
+  }: typeof pngs extends fc.Arbitrary<infer T> ? T : never,
+  filterOf?: (row: number) => number,
+): Promise<Buffer> {
+  const image = alpha ? picture(width, height, seed).ensureAlpha(0.5) : picture(width, height, seed)
+  const bytes = await image.png({ adaptiveFiltering }).toBuffer()
+  if (!filterOf) return bytes
+  const rows = parsePlainPng(bytes)!.inflate()
+  for (let y = 0; y < height; y++) rows[y * (1 + (alpha ? 4 : 3) * width)] = filterOf(y)
+  const header = bytes.subarray(0, 33)
+  return Buffer.concat([header, chunk('IDAT', deflateSync(rows)), chunk('IEND', Buffer.alloc(0))])
+}
+
+function chunk(type: string, data: Uint8Array): Buffer {
+  const body = Buffer.concat([Buffer.from(type), data])
+  const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)]
+  length.writeUInt32BE(data.length)
+  checksum.writeUInt32BE(crc32(body))
+  return Buffer.concat([length, body, checksum])
+}
+
+describe('crops of PNG files', () => {
+  it('are those of the general decoder, whatever filters the rows have', async () => {
+    const crop = await createCropper(steps)
+    await fc.assert(
+      fc.asyncProperty(pngs, fc.array(fc.nat(4), { maxLength: 9 }), async (settings, filters) => {
+        const some = filters.length > 0 ? (y: number) => filters[y % filters.length]! : undefined
+        const bytes = await png(settings, some)
+        expect(parsePlainPng(bytes)).toBeDefined()
+        expect(await crop(bytes)).toEqual(await byGeneralDecoder(bytes))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('of damaged files are its crops or errors too', async () => {
+    const crop = await createCropper(steps)
+    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.boolean() })
+    await fc.assert(
+      fc.asyncProperty(pngs, damage, async (settings, { at, byte, cut }) => {
+        const whole = await png(settings)
+        whole[at % whole.length] = byte
+        const bytes = cut ? whole.subarray(0, at % whole.length) : whole
+        expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
+      }),
+      { numRuns: 60 },
+    )
+  })
+
+  it('with an unknown filter, or too few or many rows, are errors of the general decoder', async () => {
+    const crop = await createCropper(steps)
+    const settings = { width: 20, height: 20, seed: 1, adaptiveFiltering: false, alpha: false }
+    const unknown = await png(settings, y => (y === 9 ? 5 : 0))
+    expect(await outcome(() => crop(unknown))).toEqual(await byGeneralDecoder(unknown))
+    for (const height of [19, 21]) {
+      const bytes = await png(settings)
+      bytes.writeUInt32BE(height, 20)
+      bytes.writeUInt32BE(crc32(bytes.subarray(12, 29)), 29)
+      expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
+    }
+  })
+
+  it('with a chunk of no valid name, or too long a side, are errors of the general decoder', async () => {
+    const settings = { width: 20, height: 20, seed: 1, adaptiveFiltering: false, alpha: false }
+    const bytes = await png(settings)
+    const odd = Buffer.concat([
+      bytes.subarray(0, 33),
+      chunk('quux', Buffer.alloc(3)),
+      bytes.subarray(33),
+    ])
+    expect(parsePlainPng(odd)).toBeUndefined()
+    const crop = await createCropper(steps)
+    expect(await outcome(() => crop(odd))).toBe('corrupt')
+    const long = await png(settings, () => 0)
+    long.writeUInt32BE(70_000, 16)
+    long.writeUInt32BE(crc32(long.subarray(12, 29)), 29)
+    expect(await outcome(() => crop(long))).toBe('too-large')
+  })
+
+  it('leave files of other depths, colours or passes to the general decoder', async () => {
+    const image = picture(20, 20, 1)
+    const others = [{ palette: true }, { progressive: true }]
+    for (const options of others)
+      expect(parsePlainPng(await image.clone().png(options).toBuffer())).toBeUndefined()
+    const deep = await image.clone().toColourspace('rgb16').png().toBuffer()
+    expect(parsePlainPng(deep)).toBeUndefined()
   })
 })
 
