@@ -1,10 +1,12 @@
 /*
- * CPU time of preparing a photograph from its bytes: ours against Pillow and torchvision on one thread, in turn, and its parts.
+ * CPU time of preparing a photograph from its bytes: ours against Pillow and torchvision on one thread, in turn, and its parts; and
+ * ours of the photographs written again as progressive JPEG and as PNG.
  *
  *   npx tsx bench/prepare.ts PYTHON [folder of photographs]
  */
 import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
+import sharp from 'sharp'
 import { createCropper } from '../src/lib/pixels/crop.ts'
 import { decodeImage } from '../src/lib/pixels/decode.ts'
 import {
@@ -40,16 +42,25 @@ print((time.process_time() - start) * 1e3 / ${passes} / len(files))
 
 type Way = (bytes: Uint8Array) => Promise<unknown>
 
+/** Encodes photographs again. */
+const encoders: Readonly<Record<string, (bytes: Uint8Array) => Promise<Uint8Array>>> = {
+  progressive: bytes => sharp(bytes).jpeg({ quality: 92, progressive: true }).toBuffer(),
+  png: bytes => sharp(bytes).png().toBuffer(),
+}
+
 const ways: Readonly<Record<string, () => Promise<Way>>> = {
   crop: () => createCropper(paperSteps),
   clip: () =>
     createCropper([resize(224, 'bicubic'), centerCrop(224), normalize(imagenetMean, imagenetStd)]),
+  progressive: () => createCropper(paperSteps),
+  png: () => createCropper(paperSteps),
   libvips: () => Promise.resolve(decodeImage),
 }
 
 async function measure(way: string, files: readonly string[]): Promise<void> {
   const make = await ways[way]!()
-  const images = await Promise.all(files.map(file => readFile(file)))
+  const encode = encoders[way] ?? (bytes => Promise.resolve(bytes))
+  const images = await Promise.all(files.map(async file => encode(await readFile(file))))
   const run = async (): Promise<void> => {
     for (const image of images) await make(image)
   }
@@ -70,6 +81,8 @@ async function compare(python: string, folder?: string): Promise<void> {
     pillowCrop: theirs('crop'),
     pillowDecode: theirs('decode'),
     clip: ours('clip'),
+    progressive: ours('progressive'),
+    png: ours('png'),
     libvips: ours('libvips'),
   })
   const row = (what: string, time: number): string[] => [
@@ -85,6 +98,8 @@ async function compare(python: string, folder?: string): Promise<void> {
       row('Pillow, decoding alone', times.pillowDecode),
       row('geogap, resize 256 bilinear, crop 224', times.crop),
       row('geogap, resize 224 bicubic, crop 224', times.clip),
+      row('geogap, the photographs as progressive JPEG', times.progressive),
+      row('geogap, the photographs as PNG', times.png),
       row('libvips, decoding alone', times.libvips),
     ],
   )
