@@ -1,6 +1,7 @@
 import DefaultTheme from 'vitepress/theme'
 import { type Theme } from 'vitepress'
 import ModelTable from './ModelTable.vue'
+import './style.css'
 
 export default {
   extends: DefaultTheme,

@@ -3,6 +3,7 @@ import { type Figure, figureKinds, narrowWidthPx } from '../figures/index.ts'
 import { withUniqueIds } from '../figures/figure.ts'
 import { renderSvg } from '../figures/render.ts'
 import { type RunView } from '../../analysis/runView.ts'
+import { countText } from '../../lib/table/text.ts'
 import { csvDownload } from './htmlTable.ts'
 import { folded, markup, type Markup, trustMarkup } from './markup.ts'
 
@@ -27,8 +28,10 @@ export async function figuresSection(results: RunView): Promise<Markup> {
       list.push(await figureMarkup(figure))
   }
   if (open.length + more.length === 0) return markup`<p>The results are too few for a figure.</p>`
+  // Two figures stand side by side; none is folded beside an empty half.
+  if (open.length + more.length <= 2) open.push(...more.splice(0))
   return markup`<div class="figures">${open}</div>
-    ${more.length > 0 && folded(`${more.length} more figures`, markup`<div class="figures">${more}</div>`)}`
+    ${more.length > 0 && folded(countText(more.length, 'more figure'), markup`<div class="figures">${more}</div>`)}`
 }
 
 async function figureMarkup(figure: Figure): Promise<Markup> {
@@ -69,7 +72,7 @@ async function drawingsMarkup(figure: Figure): Promise<Markup> {
     const more = panels.slice(open)
     return markup`${drawn.slice(0, parts.legend.length)}
     <div class="drawing panels">${panels.slice(0, open)}</div>
-    ${more.length > 0 && folded(`${more.length} more panels`, markup`<div class="drawing panels">${more}</div>`)} `
+    ${more.length > 0 && folded(countText(more.length, 'more panel'), markup`<div class="drawing panels">${more}</div>`)} `
   }
   return markup`<div class="drawing wide">${await drawingMarkup(figure.spec(pageWidthPx), figure.title, `${figure.id}-wide`)}</div>
     <div class="drawing narrow">${withoutHints(await drawingMarkup(figure.spec(narrowWidthPx), figure.title, `${figure.id}-narrow`))}</div> `

@@ -116,7 +116,7 @@ function cellContent<Row>(column: PageColumn<Row>, row: Row): Markup {
 }
 
 /** A text whose long words may break after their signs, as names of models have them. */
-const breakable = (text: string): Markup =>
+export const breakable = (text: string): Markup =>
   markup`${text.split(/(?<=\S{6}[_./:-])(?=\S{2})/).map((part, i) => markup`${i > 0 && markup`<wbr>`}${part}`)}`
 
 /** Longer texts get a wide column. */

@@ -66,6 +66,17 @@ function withoutSameMode<Row extends { preprocessing: string }>(
   )
 }
 
+/** Returns the columns; those without a value in any row are in the CSV file alone. */
+const withoutEmpty = (
+  columns: readonly TableColumn<InferenceRow>[],
+  rows: readonly InferenceRow[],
+) =>
+  columns.map(column =>
+    rows.some(row => ![null, ''].includes(column.value(row) as string | null))
+      ? column
+      : { ...column, heading: '' },
+  )
+
 /** Largest models × groups for which permutations and intervals are computed; more would take too long. */
 const maxInferredGroups = 2000
 
@@ -112,7 +123,9 @@ async function disparitySection(results: RunView): Promise<Markup | null> {
     ${htmlTable({
       name: 'disparity',
       caption: [shared, known, ...(left.length > 0 ? [lacking] : [])].join(' '),
-      columns: withoutSameMode(inferenceColumns, inferred).map(withPairInterval),
+      columns: withoutEmpty(withoutSameMode(inferenceColumns, inferred), inferred).map(
+        withPairInterval,
+      ),
       rows: withDatasetTitles(results, inferred),
     })}`
 }

@@ -1,3 +1,4 @@
+import { breakable } from './htmlTable.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { type DatasetFinding, datasetFinding } from '../../analysis/runSentence.ts'
 import { countText, percent } from '../../lib/table/text.ts'
@@ -61,7 +62,7 @@ function tiles(
   }
   return markup`<dl class="tiles">${numbers.map(
     ([label, value, more]) =>
-      markup`<div><dt>${label}</dt><dd><strong>${value}</strong> <span>${more}</span></dd></div>`,
+      markup`<div><dt>${breakable(label)}</dt><dd><strong>${value}</strong> <span>${more}</span></dd></div>`,
   )}</dl>`
 }
 
