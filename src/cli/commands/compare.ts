@@ -67,7 +67,8 @@ export const command = defineCommand({
         // Leaves out data sets without the column, but reports an error if none has it.
         const left = error instanceof GeogapError && error.code === 'unknown-column'
         if (!left || (side === asked.at(-1) && comparisons.length === 0)) throw error
-        printNote(`${side.dataset} is left out: ${error.message}`)
+        const lacking = error.message.replace(/^unknown column: ([^;]+);.*/, 'it has no column $1')
+        printNote(`${side.dataset} is left out: ${lacking}`)
       }
     }
     if (options.flips !== undefined) {
