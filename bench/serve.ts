@@ -95,7 +95,7 @@ const dir = kept ?? (await mkdtemp(join(tmpdir(), 'geogap-serve-')))
 try {
   if (!(await stat(join(dir, 'predictions')).catch(() => undefined)))
     console.log(
-      `${(await storeTestbed(dir, Number(share), 2)).toLocaleString('en')} rows; ${cpus().length} cores`,
+      `${(await storeTestbed(dir, Number(share), { sharded: 2 })).toLocaleString('en')} rows; ${cpus().length} cores`,
     )
   const [start, before] = [performance.now(), process.cpuUsage()]
   const served = await serve(dir, { client })

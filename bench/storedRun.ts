@@ -46,20 +46,21 @@ const layouts: readonly Layout[] = [
 ]
 
 /**
- * Stores all models on a `share` of the images and gives the number of rows; the first `sharded` models in shards of 1,024 rows, as
- * an evaluation writes them, the others in one.
+ * Stores models, by default all of them, on a `share` of the images and gives the number of rows; the first `sharded` models in shards
+ * of 1,024 rows, as an evaluation writes them, the others in one.
  */
-export async function storeTestbed(out: string, share: number, sharded = 0): Promise<number> {
+export async function storeTestbed(
+  out: string,
+  share: number,
+  { sharded = 0, first = 0, end = Infinity } = {},
+): Promise<number> {
   let rows = 0
   for (const [at, { model }] of testbed().entries())
-    for (const layout of layouts)
-      rows += await store(
-        out,
-        model,
-        at,
-        { ...layout, images: Math.round(layout.images * share) },
-        at < sharded,
-      )
+    if (at >= first && at < end)
+      for (const layout of layouts) {
+        const images = Math.round(layout.images * share)
+        rows += await store(out, model, at, { ...layout, images }, at < sharded)
+      }
   return rows
 }
 

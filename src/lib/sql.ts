@@ -1,6 +1,12 @@
 import { dataError, firstLine } from './errors.ts'
 import { memoize } from './memoize.ts'
-import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from '@duckdb/node-api'
+import type {
+  DuckDBConnection,
+  DuckDBInstance,
+  DuckDBListVector,
+  DuckDBResultReader,
+  DuckDBValue,
+} from '@duckdb/node-api'
 
 /** A value bound to a query; a list of texts becomes VARCHAR[]. */
 export type SqlParameter = DuckDBValue | readonly string[]
@@ -29,17 +35,23 @@ async function withConnection<T>(
   }
 }
 
-async function runQuery(
+const runQuery = (
   connection: DuckDBConnection,
   sql: string,
   params: readonly SqlParameter[] = [],
-) {
+): Promise<DuckDBResultReader> =>
+  withSqlInErrors(sql, async () => connection.runAndReadAll(sql, await boundValues(params)))
+
+async function boundValues(params: readonly SqlParameter[]): Promise<DuckDBValue[]> {
   const { listValue } = await import('@duckdb/node-api')
-  const values = params.map(value =>
+  return params.map(value =>
     Array.isArray(value) ? listValue(value as string[]) : (value as DuckDBValue),
   )
+}
+
+async function withSqlInErrors<T>(sql: string, work: () => Promise<T>): Promise<T> {
   try {
-    return await connection.runAndReadAll(sql, values)
+    return await work()
   } catch (cause) {
     const message = `${firstLine(cause)} in: ${sql.replace(/\s+/g, ' ').trim()}`
     throw dataError('query-failed', message, cause)
@@ -79,6 +91,38 @@ export function queryColumns(
     (await runQuery(connection, sql, params)).getColumnsJS(),
   )
 }
+
+/**
+ * Returns the values of all columns of `sql` but the last one, column by column, and gives the list of numbers in the last one to
+ * `visit`, row after row. The array is used again for the next row, so that millions of numbers leave no garbage.
+ */
+export const queryListColumn = (
+  sql: string,
+  params: readonly SqlParameter[],
+  visit: (row: number, list: readonly (number | null)[]) => void,
+): Promise<unknown[][]> =>
+  withConnection(connection =>
+    withSqlInErrors(sql, async () => {
+      const { JSDuckDBValueConverter } = await import('@duckdb/node-api')
+      const result = await connection.stream(sql, await boundValues(params))
+      const columns = Array.from({ length: result.columnCount - 1 }, (): unknown[] => [])
+      const list: (number | null)[] = []
+      let row = 0
+      for await (const chunk of result) {
+        for (const [c, column] of columns.entries())
+          column.push(...chunk.convertColumnValues(c, JSDuckDBValueConverter))
+        const vector = chunk.getColumnVector(columns.length) as DuckDBListVector
+        for (let i = 0; i < chunk.rowCount; i++, row++) {
+          list.length = vector.getEntryLength(i)
+          const first = vector.getEntryOffset(i)
+          for (let at = 0; at < list.length; at++)
+            list[at] = vector.childVector.getItem(first + at) as number | null
+          visit(row, list)
+        }
+      }
+      return columns
+    }),
+  )
 
 /** Escapes a path for DuckDB's file readers, which expand `*`, `?` and `[`. */
 export const literalPath = (path: string): string => path.replace(/[*?[]/g, '[$&]')

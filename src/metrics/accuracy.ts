@@ -10,7 +10,7 @@ export interface Counts {
   /** Of these, images whose first class is accepted. */
   top1: number
   /** Of these, images with an accepted class among the first five, where that was recorded. */
-  top5?: number
+  top5?: number | undefined
   /** Images without a prediction (unreadable, failed), not part of `n`. */
   errors?: number
 }

@@ -3,7 +3,7 @@ import { type GroupValue } from '../datasets/dataset.ts'
 import { memoize } from '../lib/memoize.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { maxIncomeLevels, quartileNames } from '../metrics/incomeControlled.ts'
-import { queryColumns, quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
+import { queryColumns, queryListColumn, quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
 import { type CountsRow } from '../metrics/accuracy.ts'
 import { answerFromKept, type SumTable } from './keptCounts.ts'
 import { failedSql, type ResultKey } from './schema.ts'
@@ -250,25 +250,26 @@ function countsQuery(columns: readonly ComputedColumn[]): string {
      GROUP BY ALL ORDER BY ALL`
 }
 
+/** Returns a value unchanged. V8 boxes numbers that it reads as doubles, 16 bytes each, and keeps results of `|` without a box. */
+const smallInteger = (value: number | null): number | null =>
+  value !== null && (value | 0) === value ? value | 0 : value
+
 /** Counts evaluations by the SQL of `countsQuery` for `width` columns. */
 async function queryCounts(
   entries: readonly StoredEvaluation[],
   { sql, width }: { sql: string; width: number },
 ): Promise<SumTable[]> {
-  const found = await queryColumns(sql, [
-    entries.flatMap(shardPaths),
-    entries.map(({ folder }) => basename(folder)),
-  ])
-  const values = found.slice(0, -1) as GroupValue[][]
-  const lists = (found.at(-1) ?? []) as (number | null)[][]
   const rows = entries.map((): number[] => [])
   const sums = entries.map(() => countNames.map((): (number | null)[] => []))
-  for (const [row, list] of lists.entries())
+  const params = [entries.flatMap(shardPaths), entries.map(({ folder }) => basename(folder))]
+  const values = (await queryListColumn(sql, params, (row, list) => {
     for (let at = 0; at < list.length; at += 1 + countNames.length) {
       const position = list[at]! - 1
       rows[position]!.push(row)
-      for (const [c, column] of sums[position]!.entries()) column.push(list[at + 1 + c]!)
+      for (const [c, column] of sums[position]!.entries())
+        column.push(smallInteger(list[at + 1 + c]!))
     }
+  })) as GroupValue[][]
   const keysOf = memoize((key: string) => {
     const own = key === '' ? [] : key.split(' ').map(Number)
     return Array.from({ length: width }, (_, c) => own.map(row => values[c]![row]!))
@@ -290,22 +291,18 @@ function cellsOf(
   const groups = shared.ofRows.get(keys) ?? groupsOfRows(keys, names, shared.byText)
   shared.ofRows.set(keys, groups)
   const [n, top1, top5, errors, unscored] = sums as [Sums, Sums, SumTable['sums'][0], Sums, Sums]
-  return labels.map((label, row) => {
-    const cell: CountsCell = {
-      model,
-      dataset,
-      preprocessing,
-      label: (label as string | null) ?? '',
-      groups: groups[row]!,
-      n: n[row]!,
-      top1: top1[row]!,
-      errors: errors[row]!,
-      unscored: unscored[row]!,
-    }
-    const first5 = top5[row] ?? null
-    if (first5 !== null) cell.top5 = first5
-    return cell
-  })
+  return labels.map((label, row) => ({
+    model,
+    dataset,
+    preprocessing,
+    label: (label as string | null) ?? '',
+    groups: groups[row]!,
+    n: n[row]!,
+    top1: top1[row]!,
+    top5: top5[row] ?? undefined,
+    errors: errors[row]!,
+    unscored: unscored[row]!,
+  }))
 }
 
 function groupsOfRows(
