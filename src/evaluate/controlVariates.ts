@@ -7,7 +7,7 @@ import {
   shardPaths,
 } from '../results/storedEvaluations.ts'
 
-/** What models that are done tell about each image: bins of like images, and the models' names. */
+/** Bins of images that completed models find about equally hard, with the names of those models. */
 export interface ControlBins {
   bins: Uint8Array
   models: string[]

@@ -13,19 +13,19 @@ import { geogapCache } from '../lib/hub/hubCache.ts'
 import { type InferenceProfile } from './profile.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
 
-/** Seconds of one core for an image: inference, and reading and cropping it, which models that go together share. */
+/** Time for one image in seconds of one core: inference, and reading and cropping, which the models of a group share. */
 export interface ImageCost {
   infer: number
   prepare: number
-  /** Whether it was measured on this machine, not estimated from the multiply-adds. */
+  /** Whether the time was measured on this machine rather than estimated from the multiply-adds. */
   measured: boolean
 }
 
-/** Multiply-adds per second and core, and what an image costs besides: within a fifth of the six models of docs/developers/measured-speed.md. */
+/** Default multiply-adds per second of a core and fixed seconds per image; within 20 % of the six models in docs/developers/measured-speed.md. */
 const multiplyAddsPerCoreSecond = 50e9
 const fixedSecondsPerImage = 0.0035
 
-/** Without a measurement: within a factor of about two on other machines. */
+/** Estimates the cost of a model that was not measured; other machines differ from it by a factor of up to about two. */
 export const estimateCost = (multiplyAdds: number): ImageCost => ({
   infer: multiplyAdds / multiplyAddsPerCoreSecond,
   prepare: fixedSecondsPerImage,
@@ -48,7 +48,7 @@ const costRecord = z.object({
   prepare: z.number().nonnegative(),
 })
 
-/** Newest last. */
+/** The stored measurements, newest last. */
 const costRecords = z.array(costRecord)
 type CostRecord = z.infer<typeof costRecord>
 
@@ -57,7 +57,7 @@ interface CountedModel {
   multiplyAdds: number
 }
 
-/** Gives models their keys, or their beginning where it does not matter how they were run. */
+/** Returns a function that gives the key of a model's measurement, or its beginning if `run` is not given. */
 function costKeys(engine: Engine) {
   const place = [currentMachine().machine, availableCores(), runtimeVersion(engine)]
   return ({ name, multiplyAdds }: CountedModel, way = ''): string =>
@@ -87,7 +87,7 @@ export async function loadCosts(engine: Engine): Promise<(model: CountedModel) =
   }
 }
 
-/** Fewest seconds of a process for a figure; shorter ones measure the first batches. */
+/** Shortest time of a process, in seconds, that counts as a measurement; less is dominated by the first batches. */
 const minSecondsToRecord = 10
 const maxRecords = 1000
 

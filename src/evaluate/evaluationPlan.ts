@@ -1,6 +1,6 @@
 /*
- * Plans an evaluation before anything is downloaded or computed. Local evaluations, shares and evaluations at a queue all
- * begin here; `units.ts` cuts the work for several machines, `plan.ts` for the processes of one.
+ * Plans an evaluation before anything is downloaded or computed: local ones, shares of one, and those at a queue. `units.ts` divides the
+ * work among machines, `plan.ts` among the processes of one machine.
  */
 import { inputError } from '../lib/errors.ts'
 import { type ModelSpec } from '../models/spec.ts'
@@ -17,7 +17,7 @@ import {
 } from './targets.ts'
 import { joinUnits, planModelGroups, splitIntoUnits, takeShare, type WorkShare } from './units.ts'
 
-/** A request with complete settings, models found and data sets opened. */
+/** A request with complete settings, resolved models and opened data sets. */
 export interface EvaluationPlan {
   settings: EvaluationSettings
   specs: ModelSpec[]
@@ -26,7 +26,7 @@ export interface EvaluationPlan {
   unusable: UnusableModel[]
 }
 
-/** Errors: those of `resolveModels`, `planTargets` and `openTargets`. */
+/** Resolves the models and opens the data sets of a request. Errors are those of `resolveModels`, `planTargets` and `openTargets`. */
 export async function planEvaluation(
   request: EvaluationRequest & Partial<EvaluationSettings>,
 ): Promise<EvaluationPlan> {
@@ -41,13 +41,13 @@ export async function planEvaluation(
   return { settings: completeSettings(request), specs, targets, unusable }
 }
 
-/** Models on a data set, or on a part of it. */
+/** Models to evaluate on a data set, or on a part of it. */
 export interface EvaluationPart extends Pick<OpenedTarget, 'dataset' | 'opened'> {
   specs: readonly ModelSpec[]
   part?: DatasetShare | undefined
 }
 
-/** Returns all of the plan, one part for each data set, or the parts that belong to one share of it. */
+/** Returns one part for each data set, or only the parts of one share of the work. */
 export function planParts(
   { settings, specs, targets }: EvaluationPlan,
   share: WorkShare | undefined,

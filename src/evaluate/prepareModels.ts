@@ -60,7 +60,7 @@ export const preparationFailures = (
       .map(({ dataset }) => failureOf(spec, dataset, error)),
   )
 
-/** Resolves as `work` does, or rejects at once when the signal is aborted. An interrupted download resumes the next time. */
+/** Settles as `work` does, or rejects as soon as the signal is aborted. An interrupted download resumes in the next evaluation. */
 function rejectOnAbort<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   if (!signal) return work
   return new Promise((resolve, reject) => {

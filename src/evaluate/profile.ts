@@ -1,6 +1,6 @@
 import { addTimings, type InferenceGroup, zeroTimings, type Timings } from './workers/messages.ts'
 
-/** How the time of a job was spent, in seconds of one process each. The parts of all processes add up to `processes` × `wall`. */
+/** Time that a job spent on each step, in seconds summed over its processes. The steps add up to `processes` × `wall`. */
 export interface InferenceProfile {
   dataset: string
   models: readonly string[]
@@ -9,13 +9,13 @@ export interface InferenceProfile {
   threads: number
   processes: number
   wall: number
-  /** Reading and decoding for which inference waited. */
+  /** Time that inference waited for images to be read and decoded. */
   decode: number
   /** Resizing to crops. */
   prepare: number
   /** Inference and scoring of each model. */
   infer: readonly number[]
-  /** Making predictions durable, in the parent while its processes continue. */
+  /** Storing predictions, in the parent, while the processes continue. */
   write: number
   /** The rest: starting processes, loading models, waiting for the last shard. */
   idle: number

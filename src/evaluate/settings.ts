@@ -5,7 +5,7 @@ import { type InferenceProfile } from './profile.ts'
 import { type EvaluationProgress } from './progress.ts'
 import { type WorkerPool } from './workers/pool.ts'
 
-/** Everything that changes a prediction, with its defaults filled in. All of it is part of a result's key. */
+/** Settings that change predictions, with defaults filled in. All of them are part of a result's key. */
 export interface EvaluationSettings extends Required<Engine> {
   /** `native`: each model as it was trained (default). `paper`: one recipe for all models, as in the paper's tables. */
   preprocessing: PreprocessingMode
@@ -13,32 +13,32 @@ export interface EvaluationSettings extends Required<Engine> {
   prompts: string
 }
 
-/** How an evaluation runs and reports. Nothing of it is part of a result's key. */
+/** Options that change how an evaluation runs and reports, but no prediction. None of them is part of a result's key. */
 export interface ExecutionOptions {
-  /** Images that a model infers at once; chosen by the model's cost by default. */
+  /** Images per inference call; by default chosen by the model's cost. */
   batch?: number | undefined
-  /** An output to keep for every image, so that `rescore` needs no model. */
+  /** The model output to store for every image, which `rescore` reads in place of running the model. */
   keep?: KeptOutput | undefined
-  /** Whether kept outputs of another kind may be replaced; without it they are an error. */
+  /** Replaces kept outputs of another kind, which are an error (`other-kept`) by default. */
   replace?: boolean | undefined
-  /** Stops each model when the interval of every group is this narrow, in points: `region ±1`, `±0.5`. */
+  /** Stops a model when the interval of every group is at most this wide, in percentage points: `region ±1`, `±0.5`. */
   until?: string | undefined
-  /** Ends the evaluation after the running batches; finished results stay stored. */
+  /** Aborts the evaluation after the running batches; results up to then are stored. */
   signal?: AbortSignal | undefined
   onProgress?: ((progress: EvaluationProgress) => void) | undefined
-  /** Receives, for each group of models that shared its crops, where the time was spent. */
+  /** Receives the times of each group of models when it is done. */
   onProfile?: ((profile: InferenceProfile) => void) | undefined
 }
 
-/** Execution options inside the evaluation. */
+/** Execution options of internal callers. */
 export interface DatasetExecutionOptions extends ExecutionOptions {
   /** Keeps models loaded for the next call. */
   pool?: WorkerPool | undefined
-  /** Number of the evaluation, as its record has it. */
+  /** Number of the evaluation in its record. */
   generation?: number | undefined
 }
 
-/** Fills in the defaults. Public functions call this once and pass the result on whole. */
+/** Returns the settings with defaults filled in. Public functions call it once and pass the result on. */
 export const completeSettings = ({
   preprocessing = 'native',
   prompts = 'paper',

@@ -1,4 +1,7 @@
-/** What an evaluation is about: the models that are meant, and the data sets as each of them sees it. */
+/*
+ * Resolves the models and data sets of an evaluation. A data set is opened twice if classifiers and zero-shot models need different
+ * labels.
+ */
 import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset, pinRevision } from '../datasets/open.ts'
@@ -21,7 +24,7 @@ export interface EvaluationRequest {
   limit?: number
 }
 
-/** A data set as the models that it suits see it: classifiers need its map to ImageNet, zero-shot models its own labels. */
+/** A data set and the kind of models that use it: classifiers need labels mapped to ImageNet, zero-shot models the original ones. */
 export interface EvaluationTarget {
   dataset: DatasetSpec | Dataset
   suits: 'all' | 'classifiers' | 'zero-shot'
@@ -29,10 +32,11 @@ export interface EvaluationTarget {
 
 const isZeroShot = ({ classes }: ModelSpec): boolean => classes === 'zero-shot'
 
+/** Returns whether a model is evaluated on a target. */
 export const appliesTo = ({ suits }: Pick<EvaluationTarget, 'suits'>, spec: ModelSpec): boolean =>
   suits === 'all' || (suits === 'zero-shot') === isZeroShot(spec)
 
-/** Pure: nothing is opened. Errors: `no-dataset`. */
+/** Returns the targets of a request without opening them. Errors: `no-dataset`. */
 export function planTargets(
   wanted: EvaluationRequest,
   specs: readonly ModelSpec[],
@@ -60,7 +64,7 @@ function datasetSpec(
   return spec
 }
 
-/** The target's data set, fit for those of the models that it suits. Errors: `no-classes`, `other-classes`. */
+/** Opens the data set of a target and checks it against the classes of its models. Errors: `no-classes`, `other-classes`. */
 export async function openTarget(
   target: EvaluationTarget,
   specs: readonly ModelSpec[],
@@ -70,13 +74,13 @@ export async function openTarget(
   return dataset
 }
 
-/** A target with its data set, and how that can be opened again. */
+/** A target with its opened data set; `opened` describes how to open it again. */
 export interface OpenedTarget extends EvaluationTarget {
   dataset: Dataset
   opened?: DatasetSpec | undefined
 }
 
-/** All targets, opened. Errors: `no-images`, `same-name`, and those of `openTarget`. */
+/** Opens all targets. Errors: `no-images`, `same-name`, and those of `openTarget`. */
 export async function openTargets(
   targets: readonly EvaluationTarget[],
   specs: readonly ModelSpec[],
@@ -99,7 +103,7 @@ export async function openTargets(
   return all
 }
 
-/** Results go by names, so of two data sets of one name for the same models tables would show one. */
+/** Whether two data sets share a name for some model but not their content: tables, which go by names, would show only one of them. */
 const hasSameResults = (
   one: OpenedTarget,
   other: OpenedTarget,
@@ -110,17 +114,17 @@ const hasSameResults = (
     one.dataset.labelMap.hash !== other.dataset.labelMap.hash) &&
   specs.some(spec => appliesTo(one, spec) && appliesTo(other, spec))
 
-/** Errors: no-classes. */
+/** Returns a model that has classes or a text tower. Errors: `no-classes`. */
 function refuseClassless(spec: ModelSpec): ModelSpec {
   if ((spec.graph?.kind !== 'embedding' && spec.classes.length > 0) || spec.head) return spec
   if (isZeroShot(spec)) return spec
   throw inputError(
     'no-classes',
-    `${spec.name} gives an embedding and no classes: it is good for features only`,
+    `${spec.name} gives an embedding and no classes, so it has no accuracy: use it for features (probe, neighbours), or give model.json a head`,
   )
 }
 
-/** Errors: no-classes, other-classes, where the classes of the model are not those of the data set. */
+/** Checks that a model and a data set have equal classes. Errors: `no-classes`, `other-classes`. */
 export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
   if (spec.classes === 'zero-shot') return
   refuseClassless(spec)
@@ -156,8 +160,8 @@ export interface UnusableModel {
 }
 
 /**
- * Finds the models that are meant. A repository of the hub that cannot be used is returned with its error if there are other
- * models, and does not stop these. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`.
+ * Returns the specifications of the requested models. If there are several, a hub repository that cannot be used is returned with its
+ * error and does not stop the others. Errors: `no-model`, `many-models`, `same-name`, `unknown-model`.
  */
 export async function resolveModels({
   models,
@@ -186,7 +190,7 @@ export async function resolveModels({
   return { specs: uniqueModels(specs), unusable }
 }
 
-/** Each model once. Results go by names, so two models must not share one. Errors: `same-name`. */
+/** Returns each model once. Two models must not share a name, by which results are found. Errors: `same-name`. */
 function uniqueModels(specs: readonly ModelSpec[]): ModelSpec[] {
   const named = new Map<string, ModelSpec>()
   for (const spec of specs) {

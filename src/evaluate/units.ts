@@ -1,6 +1,6 @@
 /*
- * A run as units of work: a group of models that share crops × consecutive shards of a data set. Units depend only on the
- * request, not on the machine, the weights or finished work, so every machine computes equal units.
+ * Divides a run into units of work: a group of models that share crops × consecutive shards of a data set. Units depend only on the
+ * request, not on the machine, the weights or finished work, so every machine computes the same units.
  */
 import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
@@ -16,10 +16,10 @@ export interface ModelGroup {
   target: number
   models: string[]
   images: number
-  /** Images of a shard, which is committed whole, and of a unit. */
+  /** Images per shard, which is committed whole, and images per unit. */
   shard: number
   unit: number
-  /** Seconds of one core for an image, measured or estimated. */
+  /** Time for one image in seconds of one core, measured or estimated. */
   seconds: number
 }
 
@@ -28,7 +28,7 @@ export interface WorkUnit extends IndexRange {
   group: number
 }
 
-/** Core seconds of a unit: one minute on eight cores, four on two. */
+/** Target cost of a unit in seconds of one core: one minute on eight cores, four minutes on two. */
 const targetUnitSeconds = 480
 
 export interface ModelGroupOptions {
@@ -85,7 +85,7 @@ export interface WorkShare {
   count: number
 }
 
-/** One of `count` shares of about the same cost: consecutive units, so that a machine needs few models' weights. */
+/** Returns the units of one of `count` shares of about equal cost. They are consecutive, so that a machine needs the weights of few models. */
 export function takeShare(
   units: readonly WorkUnit[],
   groups: readonly ModelGroup[],

@@ -1,4 +1,4 @@
-/** What evaluations that stopped early say about all images, below `estimates/`, one file an entry. */
+/** Reads and writes the estimates for all images from evaluations that stopped early, one file each in `estimates/`. */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { readRecords, writeJson } from './records.ts'

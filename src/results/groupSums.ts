@@ -1,4 +1,4 @@
-/** Reads what metrics of groups need beyond counts: confidences by bin, and the classes that are predicted instead. */
+/** Reads the confidences by bin and the confused classes of each group, for metrics that counts are not enough for. */
 import { type GroupValue } from '../datasets/dataset.ts'
 import { parquetRows, query } from '../lib/sql.ts'
 import { groupName } from '../metrics/accuracy.ts'
@@ -11,7 +11,7 @@ import { clusterSql } from './households.ts'
 import { isOfCounts } from './schema.ts'
 import { shardPaths, type StoredEvaluation } from './storedEvaluations.ts'
 
-/** How well the probabilities of a group's first classes match its accuracy. */
+/** The calibration of a group: its mean probability of the first class against its accuracy. */
 export interface GroupCalibration {
   group: string
   n: number
@@ -132,7 +132,7 @@ const total = <Name extends string>(
   name: Name,
 ): number => rows.reduce((sum, row) => sum + row[name], 0)
 
-/** Images of a class in a group whose first prediction is a wrong class. */
+/** Number of images of one class and group that are predicted as another class. */
 export interface GroupConfusion {
   group: string
   label: string

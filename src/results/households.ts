@@ -44,7 +44,7 @@ export interface HouseholdCounts extends ClusterCounts {
 
 /**
  * Counts the predictions of one evaluation by household and by the groups of one or several columns. An image without a household
- * is one of its own. Null if the data set names no household. Computed groups are those of the cube of `entries`.
+ * is one of its own. Null if the data set names no household. Computed columns are those that `entries` are counted by.
  */
 export async function countByHousehold(
   entry: StoredEvaluation,
@@ -87,7 +87,7 @@ export interface GroupMoments extends ClusterMoments {
   values?: readonly string[] | undefined
 }
 
-/** Sums over the households of groups, by the key of the evaluation; evaluations without households have none. */
+/** Sums over the households of groups by the key of the evaluation. Evaluations without households are absent. */
 export type HouseholdMoments = ReadonlyMap<string, readonly GroupedMoments[]>
 
 /** Returns the sums by these columns, in any order; undefined if they were not read, or the evaluation has no households. */
@@ -106,7 +106,7 @@ export function momentsBy(
   }))
 }
 
-/** Returns how households bear on the accuracy of all images together; null for independent images. */
+/** Returns the effect of households on the variance of the overall accuracy; null if images are independent. */
 export const overallClustering = (
   moments: readonly GroupedMoments[] | undefined,
 ): GroupClustering | null => {
@@ -161,7 +161,7 @@ function groupMoments(
   return texts.length > 1 ? { group, values: texts, ...sums } : { group, ...sums }
 }
 
-/** The sums over the households of a group, in their order. */
+/** SQL of the sums over the households of a group. */
 const householdSumSql = {
   /** 1 if some image has a household. */
   known: 'bool_or(known)::INTEGER',

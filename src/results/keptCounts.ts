@@ -1,6 +1,6 @@
 /*
- * Sums over the rows of one evaluation, kept in a file beside its shards so that a question is answered by one scan, once. The file
- * names the shards that were read, with their sizes and times of change, and answers for no others. It may be removed at any time.
+ * Keeps sums over the rows of one evaluation in a file beside its shards, so that a question scans the shards only once. The file lists
+ * the shards that were read, with their sizes and modification times, and is ignored if these differ. It may be removed at any time.
  */
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -24,10 +24,10 @@ export interface SumTable {
 /** Name of the file in an evaluation's folder. */
 export const keptCountsName = 'counts.kept'
 
-/** Rows up to which a table is kept: one with a row for nearly every image would be as large as the shards. */
+/** Largest number of rows of a table that is kept; one with a row for almost every image would be as large as the shards. */
 const maxRows = 100_000
 
-/** Largest number of answers in a file, which are the newest ones, so that questions by ever more columns do not fill the disk. */
+/** Largest number of answers in a file; older ones are dropped, so that questions by many columns do not fill the disk. */
 const maxAnswers = 64
 
 /** Largest size of an unpacked part of an answer in bytes; a larger one is not read. */
@@ -105,7 +105,7 @@ async function readShardStates({ folder, shards }: StoredEvaluation): Promise<Sh
   }
 }
 
-/** Reads what is kept of exactly these shards; null if there is no such file, or nothing that can be read. */
+/** Reads the answers kept for exactly these shards; null if there is no file for them or it is damaged. */
 async function readKept(
   { folder }: StoredEvaluation,
   shards: ShardStates,
@@ -128,7 +128,7 @@ async function readKept(
   }
 }
 
-/** Lists of values that were read last, by the question and their hash: the models of a data set have equal ones. */
+/** The most recently read keys by question and hash, which models of the same data set share. */
 const recentKeys = new Map<string, SumTable['keys']>()
 const maxRecentKeys = 32
 

@@ -57,7 +57,7 @@ async function removeDamagedShard(
   for (const file of damaged ? shardFileNames(damaged) : []) await place.remove(`${folder}/${file}`)
 }
 
-/** Removes what a killed writer of kept outputs left to be removed: shards without one, beside readable ones of the same range. */
+/** Removes shards without kept outputs beside readable shards of the same range that have them: a killed writer leaves both. */
 async function removeReplacedShards(
   place: Storage,
   { identity, shards }: StoredEvaluation,

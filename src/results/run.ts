@@ -66,27 +66,27 @@ export interface Run {
   dir: string
   entries: readonly StoredEvaluation[]
   datasets: ReadonlyMap<string, DatasetRecord>
-  /** What makes a model's results doubtful, by its name. */
+  /** Notes on models whose results are doubtful, by the model's name. */
   modelNotes: ReadonlyMap<string, string>
   /** Models that could not be evaluated, and stored results that this version leaves out. */
   failures: readonly Failure[]
   cells: readonly CountsCell[]
   /** Sums over the households of the groups by each counted column, for evaluations whose data set names households. */
   households: HouseholdMoments
-  /** What evaluations that stopped early say about all images. */
+  /** Estimates for all images from evaluations that stopped early. */
   estimates: readonly EstimateRow[]
   /** Figures of training experiments, by the study's name. */
   studies: ReadonlyMap<string, readonly StudyValues[]>
   /** Grouping columns that some data set has. */
   columns: readonly string[]
   /**
-   * One row per model, data set and group; `by` names one column or several to intersect; `label` is the class. `model`,
-   * `dataset` and `preprocessing` ask for their rows alone.
+   * Returns one row per model, data set and group. `by` is one column or several to intersect; `label` is the class. `model`,
+   * `dataset` and `preprocessing` select rows.
    */
   accuracy(
     options?: { by?: string | readonly string[] } & Partial<EvaluationId>,
   ): GroupAccuracyRow[]
-  /** One row per model and data set, or those asked for: the largest difference between groups of at least `minN` images. */
+  /** Returns one row per selected model and data set: the largest difference between groups of at least `minN` images. */
   disparity(options?: { by?: string; minN?: number } & Partial<EvaluationId>): DisparityRow[]
 }
 
@@ -226,7 +226,7 @@ export const evaluatedRecords = ({
 export const datasetNotes = (run: Pick<Run, 'entries' | 'datasets'>): string[] =>
   evaluatedRecords(run).flatMap(({ name, notes = [] }) => notes.map(text => `${name}: ${text}`))
 
-/** Everything that one model's results on a data set hold. */
+/** The cells of one model on one data set. */
 export interface EvaluationCounts extends EvaluationId {
   cells: CountsCell[]
 }
@@ -235,7 +235,7 @@ export interface EvaluationCounts extends EvaluationId {
 export const countsByEvaluation = ({ cells }: Pick<Run, 'cells'>): EvaluationCounts[] =>
   splitCells(cells)
 
-/** Whether a row, an entry's identity or a series is of the slot; a part that is not given fits all. */
+/** Returns a predicate for rows of the evaluations with the given model, data set and preprocessing; those left out match any. */
 const isOfEvaluation =
   (slot: Partial<EvaluationId>) =>
   ({ model, dataset, preprocessing }: EvaluationId): boolean =>
@@ -243,10 +243,11 @@ const isOfEvaluation =
     dataset === (slot.dataset ?? dataset) &&
     preprocessing === (slot.preprocessing ?? preprocessing)
 
-/** Empty where the run has no results of the slot. */
+/** Returns the cells of one evaluation; an empty list if the run has none. */
 export const countsOf = (run: Run, slot: EvaluationId): readonly CountsCell[] =>
   countsByEvaluation(run).find(isOfEvaluation(slot))?.cells ?? []
 
+/** Returns the stored evaluations with the given model, data set and preprocessing; those left out match any. */
 export const evaluationsOf = ({ entries }: Run, slot: Partial<EvaluationId>): StoredEvaluation[] =>
   entries.filter(({ identity }) => isOfEvaluation(slot)(identity))
 
@@ -291,7 +292,7 @@ function accuracyRows(
     })
 }
 
-/** Returns how households bear on each group; null where images are independent. */
+/** Returns the effect of households on the variance of each group's accuracy; null if images are independent. */
 function groupClusterings(
   run: Run,
   slot: EvaluationId,

@@ -1,6 +1,6 @@
 /*
- * A slice is a list of images, `slice.csv`: to be relabelled, looked at, or left out of an analysis. What leaves images out
- * works on filtered copies of the rows in a temporary folder, under a key of their own, so that every analysis takes them.
+ * A slice is a list of images, `slice.csv`, to relabel, to inspect, or to exclude from an analysis. To exclude images, filtered copies of the
+ * rows are written to a temporary folder under a key of their own, which every analysis reads like stored results.
  */
 import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'

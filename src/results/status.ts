@@ -1,4 +1,4 @@
-/** Says what a folder of results holds of what was asked for, from records and manifests alone. */
+/** Compares the contents of a results folder with what was requested, by its records and manifests alone. */
 import { type Failure, readFailures } from './records.ts'
 import { nameByRequests } from './currentResults.ts'
 import { damagedRecordFailures, damageText, retiredText } from './unusableResults.ts'

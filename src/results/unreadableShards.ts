@@ -1,4 +1,4 @@
-/** Shards whose files have the right size and still cannot be read. */
+/** Finds shards that cannot be read although their files have the right size. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { predictionColumns, targetProbabilityColumn } from '../datasets/build.ts'

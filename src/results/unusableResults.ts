@@ -1,4 +1,4 @@
-/** Stored results that take no part in answers, and why: those of earlier versions' preprocessing modes, and damaged ones. */
+/** Describes stored results that no answer uses: damaged ones, and those of preprocessing modes of earlier versions. */
 import { modelNoteKind } from './modelNotes.ts'
 import { join } from 'node:path'
 import { countText } from '../lib/table/text.ts'

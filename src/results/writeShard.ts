@@ -1,7 +1,7 @@
 /*
- * The order of writes is a promise: the Parquet file first, durably; then its manifest, which only one of several writers
- * can create. A shard without a manifest does not exist. Every file that holds data has a name of its own, so that nobody
- * overwrites or removes what another writer is about to commit.
+ * Writes shards. The Parquet file is made durable first; then its manifest is created, which only one of several writers can do. A
+ * shard without a manifest does not exist. Data files have unique names, so that no writer overwrites or removes a file that
+ * another one is about to commit.
  */
 import { targetProbabilityColumn } from '../datasets/build.ts'
 import { randomBytes } from 'node:crypto'
@@ -68,8 +68,9 @@ export async function commitShard(
   const writer = `${content.generation ?? 'worker'}-${randomBytes(4).toString('hex')}`
   const stem = `${evaluationPath(identity)}/${rangeName(content)}-${writer}`
   const file = `${stem}.parquet`
+  const table = shardTable(content)
   const bytes = await place.put(file, temporary =>
-    writeParquet(temporary, shardColumns(content), projectionSql(columns)),
+    writeParquet(temporary, table.columns, table.projection),
   )
   const manifest: ShardManifest = {
     identity,
@@ -104,8 +105,8 @@ async function putKeptOutputs(
 }
 
 /**
- * Creates the manifest, or replaces one that is damaged, and returns whether it is stored. Then removes what it replaces: shards of
- * the same range without a kept output and, with `replace`, with another one. What others store meanwhile stays.
+ * Creates the manifest, or replaces a damaged one, and returns whether it is stored. Then removes the shards that it replaces: those of
+ * the same range without a kept output and, with `replace`, with another kind of output. Shards that others store meanwhile stay.
  */
 async function commitManifest(
   place: Storage,
@@ -148,13 +149,19 @@ async function createManifest(
   return true
 }
 
-function shardColumns({
+/** The flat columns of a shard, and the SELECT list that makes the stored ones of them. */
+interface ShardTable {
+  columns: ParquetColumn[]
+  projection: string
+}
+
+function shardTable({
   identity,
   start,
   end,
   dataset: { samples, columns },
   predictions: { status, top5, probabilities, rank, targetProbability },
-}: ShardContent): ParquetColumn[] {
+}: ShardContent): ShardTable {
   const items = samples.slice(start, end)
   const numeric = numericColumns(samples, columns)
   const hasClass = items.map(({ labels }) => identity.source !== 'features' && labels.length > 0)
@@ -162,44 +169,78 @@ function shardColumns({
   const within = (k: number) => scored.map((is, i) => (is ? rank[i]! >= 1 && rank[i]! <= k : null))
   const isCounted = isOfCounts(identity)
   const within5 = within(topCount)
-  const statusOf = (code: string, i: number) =>
-    code === 'ok' && !hasClass[i]! ? noAcceptedClass : code
-  return [
-    textColumn('id', items, item => item.id),
-    textColumn('label', items, item => item.label || null),
-    textColumn('labels', items, item => item.labels.join(',')),
-    ...topPositions.map((k): ParquetColumn => ({
-      name: `class ${k}`,
-      type: 'INTEGER',
-      values: status.map((_, i) => top5[i * topCount + k]!),
-    })),
-    ...topPositions.map(k =>
-      numberColumn(`probability ${k}`, status, (_, i) =>
-        nullIfNaN(probabilities[i * topCount + k]!),
+  const statuses = status.map((code, i) =>
+    code === 'ok' && !hasClass[i]! ? noAcceptedClass : code,
+  )
+  const labels = labelColumns(items)
+  const stored = statusColumn(statuses)
+  const isComplete = top5.every(index => index >= 0) && !probabilities.some(Number.isNaN)
+  return {
+    columns: [
+      textColumn('id', items, item => item.id),
+      textColumn('label', items, item => item.label || null),
+      ...labels.columns,
+      ...topPositions.map((k): ParquetColumn => ({
+        name: `class ${k}`,
+        type: 'INTEGER',
+        values: status.map((_, i) => top5[i * topCount + k]!),
+      })),
+      ...topPositions.map(k =>
+        numberColumn(`probability ${k}`, status, (_, i) =>
+          nullIfNaN(probabilities[i * topCount + k]!),
+        ),
       ),
-    ),
-    {
-      name: 'rank',
-      type: 'INTEGER',
-      values: scored.map((is, i) => (is && rank[i]! > 0 && !isCounted ? rank[i]! : null)),
-    },
-    numberColumn(targetProbabilityColumn, scored, (is, i) =>
-      is ? nullIfNaN(targetProbability[i]!) : null,
-    ),
-    { name: 'correct1', type: 'BOOLEAN', values: within(1) },
-    {
-      name: 'correct5',
-      type: 'BOOLEAN',
-      // Rank 0 says here that only the first answer is known.
-      values: knowsFirstAlone(identity)
-        ? within5.map((is, i) => (rank[i] === 0 ? null : is))
-        : within5,
-    },
-    textColumn('status', status, statusOf),
-    ...columns.map((name, i) =>
-      groupColumn(`group ${i}`, groupValues(items, name), numeric.has(name)),
-    ),
-  ]
+      {
+        name: 'rank',
+        type: 'INTEGER',
+        values: scored.map((is, i) => (is && rank[i]! > 0 && !isCounted ? rank[i]! : null)),
+      },
+      numberColumn(targetProbabilityColumn, scored, (is, i) =>
+        is ? nullIfNaN(targetProbability[i]!) : null,
+      ),
+      { name: 'correct1', type: 'BOOLEAN', values: within(1) },
+      {
+        name: 'correct5',
+        type: 'BOOLEAN',
+        // Rank 0 says here that only the first answer is known.
+        values: knowsFirstAlone(identity)
+          ? within5.map((is, i) => (rank[i] === 0 ? null : is))
+          : within5,
+      },
+      ...stored.columns,
+      ...columns.map((name, i) =>
+        groupColumn(`group ${i}`, groupValues(items, name), numeric.has(name)),
+      ),
+    ],
+    projection: projectionSql({ columns, labels: labels.sql, status: stored.sql, isComplete }),
+  }
+}
+
+/** Returns the column of the statuses and its SQL; no column where all are equal, which nearly always are `ok`. */
+function statusColumn(statuses: readonly string[]): { columns: ParquetColumn[]; sql: string } {
+  const [first] = statuses
+  if (first !== undefined && /^[\w-]+$/.test(first) && statuses.every(code => code === first))
+    return { columns: [], sql: `'${first}'` }
+  return { columns: [textColumn('status', statuses, code => code)], sql: 'status' }
+}
+
+/** Largest number of accepted classes that are stored from a column each. */
+const maxLabelColumns = 8
+
+/** Returns the columns of the accepted classes and the SQL of their list. Numbers cost half of a text that is split. */
+function labelColumns(items: readonly Sample[]): { columns: ParquetColumn[]; sql: string } {
+  const count = items[0]?.labels.length ?? 0
+  if (count === 0 || count > maxLabelColumns || items.some(({ labels }) => labels.length !== count))
+    return {
+      columns: [textColumn('labels', items, item => item.labels.join(','))],
+      sql: `CASE labels WHEN '' THEN []::INTEGER[] ELSE string_split(labels, ',')::INTEGER[] END`,
+    }
+  const columns = Array.from({ length: count }, (_, at): ParquetColumn => ({
+    name: `label ${at}`,
+    type: 'INTEGER',
+    values: items.map(({ labels }) => labels[at]!),
+  }))
+  return { columns, sql: `[${columns.map(({ name }) => quoteIdentifier(name)).join(', ')}]` }
 }
 
 const nullIfNaN = (value: number): number | null => (Number.isNaN(value) ? null : value)
@@ -235,22 +276,35 @@ function groupColumn(name: string, values: readonly GroupValue[], numeric: boole
 
 const topPositions = Array.from({ length: topCount }, (_, k) => k)
 
-function projectionSql(columns: readonly string[]): string {
+/** `isComplete` says that every image has all first classes, with known probabilities. */
+function projectionSql({
+  columns,
+  labels,
+  status,
+  isComplete,
+}: {
+  columns: readonly string[]
+  labels: string
+  status: string
+  isComplete: boolean
+}): string {
   const listed = (what: string): string =>
     `[${topPositions.map(k => quoteIdentifier(`${what} ${k}`)).join(', ')}]`
   const given = (what: string): string =>
-    `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0 AND x IS NOT NULL)`
+    isComplete
+      ? listed(what)
+      : `list_filter(${listed(what)}, (x, i) -> ${listed('class')}[i] >= 0 AND x IS NOT NULL)`
   return [
     'id',
     'label',
-    `CASE labels WHEN '' THEN []::INTEGER[] ELSE string_split(labels, ',')::INTEGER[] END AS labels`,
+    `${labels} AS labels`,
     `${given('class')}::INTEGER[] AS top5`,
     `${given('probability')}::FLOAT[] AS probabilities`,
     'rank',
     `${targetProbabilityColumn}::FLOAT AS ${targetProbabilityColumn}`,
     'correct1',
     'correct5',
-    'status',
+    `${status} AS status`,
     ...columns.map((name, i) => `${quoteIdentifier(`group ${i}`)} AS ${quoteIdentifier(name)}`),
   ].join(', ')
 }

@@ -5,27 +5,27 @@ import { type KeptOutput } from '../../results/schema.ts'
 import { type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { type Engine } from '../../lib/onnx/engine.ts'
 
-/** Models that see the same crops and fit into memory together: images are decoded and cropped once for all of them. */
+/** Models with equal preprocessing that fit into memory together: each image is decoded and cropped once for all of them. */
 export interface InferenceGroup extends Engine {
   models: readonly LocalModel[]
   steps: readonly PreprocessingStep[]
-  /** `none`: nothing is scored, the model needs no classes. */
+  /** The classes that are scored; `none` if only features are kept. */
   choices: Choices | 'none'
-  /** Images that a model infers at once. */
+  /** Images per inference call. */
   batch: number
-  /** Images that are read and cropped together, where these are more than a batch. */
+  /** Images that are read and cropped together; `batch` by default. */
   ahead?: number
   threads: number
-  /** An output to keep beside the scores. */
+  /** The model output that is stored beside the scores. */
   keep?: KeptOutput | undefined
 }
 
 /** The fields of a sample that a worker needs. */
 export type ShardSample = Pick<Sample, 'image' | 'labels'>
 
-/** Milliseconds that a worker spent on each part of a shard. */
+/** Time in milliseconds that a worker spent on each step of a shard. */
 export interface Timings {
-  /** Reading and decoding, as far as the worker waited for it. */
+  /** Time spent waiting for images to be read and decoded. */
   decode: number
   /** Resizing to crops. */
   prepare: number
@@ -45,12 +45,13 @@ export const addTimings = (a: Timings, b: Timings): Timings => ({
   infer: a.infer.map((time, i) => time + b.infer[i]!),
 })
 
-/** `stop` asks for the answer after the running batch: the outcomes of as many items as are done then. */
+/** Messages to a worker. `stop` ends the shard after the running batch; the worker then answers with the items that are done. */
 export type ToWorker =
   | { type: 'load'; group: InferenceGroup }
   | { type: 'shard'; items: readonly ShardSample[] }
   | { type: 'stop' }
 
+/** Messages from a worker. */
 export type FromWorker =
   | { type: 'ready' }
   | { type: 'failed'; code: string; message: string; model?: string }

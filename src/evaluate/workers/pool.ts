@@ -1,6 +1,6 @@
 /*
- * Runs shards of one model group on child processes. A child that dies or falls silent costs its shard a split: each
- * half goes to a fresh child, down to the single image that kills it, which becomes an error row.
+ * Runs the shards of one model group in child processes. If a child dies or stops sending messages, its shard is split in two and each
+ * half is given to a new child, down to the single image that causes the failure, which is stored as an error row.
  */
 import { type ChildProcess } from 'node:child_process'
 import { bindProcess, planAffinity, readNumaNodes } from '../../lib/cores.ts'
@@ -12,22 +12,22 @@ import { addTimings, zeroTimings } from './messages.ts'
 
 export interface WorkerPoolOptions {
   processes: number
-  /** Milliseconds without a message after which a child counts as hung. */
+  /** Time without a message, in milliseconds, after which a child is considered hung. */
   hungAfterMs?: number
-  /** Ends the run after the running batches; shards not yet started are left out. */
+  /** Ends the run when the running batches are done; shards that have not started are skipped. */
   signal?: AbortSignal | undefined
   onImages?: (count: number) => void
-  /** Keeps the processes for the next shards. */
+  /** Keeps idle processes, with their models loaded, for the next call. */
   pool?: WorkerPool | undefined
 }
 
-/** Outcomes of a shard's items, or of the first of them where the run was aborted. */
+/** Predictions for a shard's items; only for the first of them if the run was aborted. */
 export interface ShardResult {
   outcomes: Predictions[]
   timings: Timings
 }
 
-/** The model, not an image, made its child fail: nothing of the group can be evaluated. */
+/** Error of a model that makes its process fail independent of any image, so that its group cannot be evaluated. */
 export class ModelFailure extends GeogapError {
   readonly model: string | undefined
   constructor(code: string, message: string, model?: string) {
@@ -40,13 +40,13 @@ const defaultHungAfterMs = 180_000
 const tickMs = 1_000
 
 export interface ShardRunOptions<Shard> extends WorkerPoolOptions {
-  /** Receives each result as it comes. */
+  /** Called with the result of each shard; the next result of that process waits for it. */
   onResult: (shard: Shard, result: ShardResult) => Promise<void>
-  /** Asked before a shard is begun. */
+  /** Called before a shard is started; a shard that is not needed is skipped. */
   isNeeded?: ((shard: Shard) => boolean) | undefined
 }
 
-/** Evaluates every shard that is needed. */
+/** Evaluates every needed shard and passes each result to `onResult`. */
 export async function runShards<Shard extends { items: readonly ShardSample[] }>(
   group: InferenceGroup,
   shards: readonly Shard[],
@@ -66,7 +66,7 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
     (cores, i) => idle[i] ?? createWorker(group, cores),
   )
   const runs = workers.map(async worker => {
-    // A result is stored while the worker computes its next shard; a rule that stops counts it before.
+    // A result is stored while the worker computes its next shard. `isNeeded` depends on stored results, so it waits for them.
     let stored = Promise.resolve()
     try {
       for (;;) {
@@ -92,7 +92,7 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
   if (failed) throw failed.reason
 }
 
-/** Loads a group in one child and ends it, so that what loading caches on disk is ready for other children. */
+/** Loads a group in one child and ends the child. Its files in the cache, such as text embeddings, then serve all other children. */
 export async function loadOnce(group: InferenceGroup, options: WorkerPoolOptions): Promise<void> {
   const worker = createWorker(group)
   try {
@@ -102,12 +102,13 @@ export async function loadOnce(group: InferenceGroup, options: WorkerPoolOptions
   }
 }
 
-/** Processes between two runs of shards: those of the last group, with its models loaded. */
+/** Keeps the processes of the last model group alive between two runs of shards, with their models loaded. */
 export interface WorkerPool {
-  /** The processes of this group; those of another end. */
+  /** Returns the idle processes of this group; ends those of another group. */
   take(group: InferenceGroup): Worker[]
+  /** Takes back the processes of a group until the next `take`, or for one minute. */
   give(group: InferenceGroup, workers: Worker[]): void
-  /** Ends the processes that are not taken. */
+  /** Ends the idle processes. */
   end(): void
 }
 
@@ -117,25 +118,25 @@ const idleTimeoutMs = 60_000
 export function createWorkerPool(): WorkerPool {
   let idleWorkers: { key: string; workers: Worker[] } | undefined
   let timer: NodeJS.Timeout | undefined
-  // A group that is loaded keeps the threads that it was planned with.
+  // The number of threads does not matter: a loaded group keeps the threads it was loaded with.
   const keyOf = (group: InferenceGroup): string => JSON.stringify({ ...group, threads: 0 })
   const end = (): void => {
     clearTimeout(timer)
-    for (const lane of idleWorkers?.workers ?? []) lane.stop()
+    for (const worker of idleWorkers?.workers ?? []) worker.stop()
     idleWorkers = undefined
   }
   return {
     take: group => {
       if (idleWorkers?.key !== keyOf(group)) end()
       clearTimeout(timer)
-      const lanes = idleWorkers?.workers ?? []
+      const workers = idleWorkers?.workers ?? []
       idleWorkers = undefined
-      return lanes
+      return workers
     },
-    give: (group, lanes) => {
+    give: (group, workers) => {
       end()
-      for (const lane of lanes) lane.unref()
-      idleWorkers = { key: keyOf(group), workers: lanes }
+      for (const worker of workers) worker.unref()
+      idleWorkers = { key: keyOf(group), workers }
       timer = setTimeout(end, idleTimeoutMs).unref()
     },
     end,
@@ -143,14 +144,14 @@ export function createWorkerPool(): WorkerPool {
 }
 
 export interface Worker {
-  /** Undefined when the run was aborted before the first batch was done. */
+  /** Evaluates items; resolves with undefined if the run was aborted before the first batch was done. */
   run(items: readonly ShardSample[], options: WorkerPoolOptions): Promise<ShardResult | undefined>
-  /** Lets this process end while the child is running. */
+  /** Allows this process to exit while the child is running. */
   unref(): void
   stop(): void
 }
 
-/** `cores` are those that its processes are bound to. */
+/** Returns a worker that starts its child when it is first used, bound to `cores` if given. */
 function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker {
   let child: ChildProcess | undefined
   const load = async (options: WorkerPoolOptions): Promise<WorkerAnswer> => {
@@ -175,7 +176,7 @@ function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker 
   const attempt: Worker['run'] = async (items, options) => {
     const ready = await alive(options)
     if (!ready) return undefined
-    // Groups and names stay here: copying whole samples would cost more than writing their rows.
+    // Only the needed fields are sent: copying whole samples to the child would cost more than writing their rows.
     const sent = items.map(({ image, labels }) => ({ image, labels }))
     const answer = await askWorker(ready, { type: 'shard', items: sent }, options)
     if (answer.type === 'outcomes') return answer
@@ -234,8 +235,8 @@ const describeEnd = (end: WorkerAnswer): string =>
   end.type === 'ended' ? (end.signal ?? `exit code ${end.code ?? 'unknown'}`) : 'no sign of life'
 
 /**
- * Sends a message and waits for its answer, for the child's end, or for `silence`. Silence is counted in ticks of this
- * process: while it is stopped or its terminal is full, messages wait and no tick passes.
+ * Sends a message and resolves with the child's answer, its end, or `silent` after `hungAfterMs`. The time is counted in ticks of this
+ * process: while this process is stopped or its terminal blocks, no tick passes and waiting messages do not count as silence.
  */
 function askWorker(
   child: ChildProcess,

@@ -1,7 +1,7 @@
 /*
- * The child process. `session.run` blocks a process for as long as it takes, so it never runs in the parent. One worker
- * holds one group of models for its whole life. The next batch is read, and what libvips has to decode is decoded in its threads,
- * while a batch is inferred; plain JPEG files are cropped between batches, which costs as much as it would in a thread.
+ * Program of a worker process. `session.run` blocks its process, so it never runs in the parent. A worker holds one group of models
+ * for its whole life. While one batch is inferred, the next one is read, and images that need libvips are decoded in its threads. Baseline JPEG files
+ * are cropped between batches, at the same cost as in a thread.
  */
 import { GeogapError, messageOf } from '../../lib/errors.ts'
 import { loadModel } from '../../models/runtime/loadModel.ts'
@@ -26,7 +26,7 @@ interface LoadedGroup {
 
 let loaded: LoadedGroup | undefined
 
-/** If the parent is gone, the message is lost and the end of the channel ends this process. */
+/** Sends a message to the parent. If the parent is gone, the message is lost and `disconnect` ends this process. */
 const send = (message: FromWorker): void =>
   void process.send?.(message, undefined, undefined, () => undefined)
 
@@ -47,7 +47,7 @@ const failureMessage = (error: unknown) => ({
   message: messageOf(error),
 })
 
-/** The parent is gone. An orderly exit would wait for decoder threads, and one of them may hang. */
+// Kills the process when the parent is gone: an orderly exit would wait for decoder threads, one of which may hang.
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
@@ -103,10 +103,10 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
   })
 }
 
-/** The shard being computed. */
+/** The shard that is being evaluated. */
 interface ShardWork {
   items: readonly ShardSample[]
-  /** Filled in as images are inferred. */
+  /** Filled in batch by batch. */
   outcomes: readonly Predictions[]
   timings: Timings
 }
@@ -147,7 +147,7 @@ function rowOf(values: Float32Array, row: number, rows: number): Float32Array {
   return values.subarray(row * width, (row + 1) * width)
 }
 
-/** Keeps a row. If nothing is scored, values that are not numbers make the row fail here. */
+/** Keeps the output of one image. If nothing is scored, an output that is not finite makes the image fail here. */
 function keepRow(outcome: Predictions, at: number, row: Float32Array): void {
   outcome.kept ??= new Float32Array(outcome.rank.length * row.length)
   if (loaded!.group.choices === 'none' && !row.every(Number.isFinite))
