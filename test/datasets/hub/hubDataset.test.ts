@@ -221,14 +221,8 @@ describe('WebDataset shards of the hub', () => {
 
   it('of a benchmark have its choices, and a note says which copy they are', async () => {
     const { samples, choices, notes } = await list('hf:clip-benchmark/wds_imagenet-r@main:test')
-    expect(samples.map(({ labels }) => labels)).toEqual([[1], [657]])
-    expect(choices).toHaveLength(200)
-    expect(notes!.join(' ')).toContain(
-      'it is a copy of imagenet-r, as https://github.com/LAION-AI/CLIP_benchmark',
-    )
-    expect(notes!.join(' ')).toContain('it has 2 images, not 30000, and does not stand for it')
-    const own = await list('hf:clip-benchmark/wds_imagenet-r', { labels: 'original' })
-    expect(own).toMatchObject({ labelSpace: 'own', choices: 'all' })
+    expect([samples.map(({ labels }) => labels), choices.length]).toEqual([[[1], [657]], 200])
+    expect(notes!.join(' ')).toMatch(/copy of imagenet-r, .* has 2 images, not 30000, and does not/)
   })
 
   it('whose names are all ImageNet classes are scored by these, also names that a list numbers', async () => {
