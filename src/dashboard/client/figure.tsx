@@ -36,8 +36,8 @@ export function Figure({ label, caption, id, drawing, chosen, onPick }: FigurePr
     let isCurrent = true
     place.current!.ariaBusy = 'true'
     const show = (content: string): void => {
-      if (!isCurrent) return
-      Object.assign(place.current!, { innerHTML: content, ariaBusy: 'false' })
+      if (!isCurrent || !place.current) return
+      Object.assign(place.current, { innerHTML: content, ariaBusy: 'false' })
       setDrawn(count => count + 1)
     }
     askWorker<string>({ drawing: drawing(width), isForPaper: false }).then(show, (error: unknown) =>
