@@ -78,7 +78,7 @@ export const differenceColor = (field: string, most: number, length: number | nu
 export const hatchFill = 'url(#hatch)'
 
 /** The definition of that fill. */
-export const hatchPattern =
+const hatchPattern =
   '<defs><pattern id="hatch" width="5" height="5" patternUnits="userSpaceOnUse"><path d="M-1,1L1,-1M0,5L5,0M4,6L6,4" stroke="currentColor" stroke-width="0.9" fill="none"/></pattern></defs>'
 
 /** Returns the markup of a drawing with the hatching that it uses. */
