@@ -1,6 +1,6 @@
 // Compiles src/ to dist/ and copies the data files beside the modules that read them.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { build } from 'vite'
 import { buildClient } from './client.mjs'
@@ -38,6 +38,9 @@ async function joinFamilies() {
       },
     },
   })
-  for (const name of readdirSync(families))
+  for (const name of readdirSync(families)) {
     if (name.endsWith('.js') && isJoined(`${families}/${name}`)) rmSync(`${families}/${name}`)
+    // The joined module reads the tables from its own folder.
+    if (name.endsWith('.tsv')) renameSync(`${families}/${name}`, `dist/models/${name}`)
+  }
 }
