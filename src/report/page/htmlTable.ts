@@ -59,7 +59,7 @@ export function htmlTable<Row>({
   })
   const note =
     shown.length < rows.length
-      ? ` Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.`
+      ? `${caption.endsWith('.') ? '' : '.'} Shown: ${shown.length} of ${rows.length} rows; the CSV file has all.`
       : ''
   return markup`<div class="table">
     <div class="tools">${csvLink(name, rows.length, address)}</div>

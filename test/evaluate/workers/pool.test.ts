@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../../scripts/built.ts'
 import { type InferenceGroup, type ShardSample } from '../../../src/evaluate/workers/messages.ts'
@@ -130,9 +131,11 @@ describe('a pool', () => {
   })
 })
 
+/** Writes an image as WebP, which libvips decodes, with some text after its last byte. */
 async function spoiled(item: ShardSample, end: string): Promise<ShardSample> {
   if (item.image.kind === 'parquet') return item
   const file = `${item.image.file}.${end}`
-  await writeFile(file, Buffer.concat([await readFile(item.image.file), Buffer.from(end)]))
+  const bytes = await sharp(item.image.file).webp({ lossless: true }).toBuffer()
+  await writeFile(file, Buffer.concat([bytes, Buffer.from(end)]))
   return { ...item, image: { kind: 'file', file } }
 }
