@@ -24,7 +24,7 @@ export interface RowAgreement {
   difference: number
   /** Whether the first class is another one of about the same score. */
   tie: boolean
-  /** The difference that no movement within the tolerance explains. */
+  /** The difference that a movement within the tolerance does not explain. */
   fault?: string
 }
 

@@ -17,7 +17,7 @@ const binCount = 12
 
 /**
  * Bins of a data set's images by how well other models do on them: the mean, over the complete entries for the same images
- * and labels, of being right and of the probability of the accepted classes. All in one bin where there is none.
+ * and labels, of being right and of the probability of the accepted classes. Without such models, all images are in one bin.
  * `without`: keys of the entries to be estimated.
  */
 export async function computeControlBins(

@@ -23,7 +23,7 @@ export interface Forecast {
   stored: number
   /** Bytes of the data set to download; 0 if it is on this machine. */
   datasetDownload: number
-  /** Bytes of weights to download; 0 if they are on this machine, null if a person has to get them. */
+  /** Bytes of weights to download; 0 if they are on this machine, null if they must be obtained by hand. */
   download: number | null
   /** Seconds of inference and preparation on this machine: as measured here, else on its CPU within a factor of about two. */
   seconds: number | null

@@ -45,7 +45,7 @@ export interface LanguageRow {
   own: number
   /** Own language minus English. */
   difference: number
-  /** 95 % interval of the difference, for households that are independent, or images where none is named. */
+  /** 95 % interval of the difference, over households that are independent, or over images if no household is named. */
   interval: Interval | null
   /** Why the interval is null; null if it is not. */
   reason: string | null
@@ -60,7 +60,7 @@ export interface LanguageComparison {
 /** A sample, and whether its prediction is right under English names and under names in its own language. */
 interface ScoredSample {
   region: string
-  /** The image stands for itself where its household is not named. */
+  /** The image's own id if its household is not named. */
   household: string
   language: string
   english: boolean

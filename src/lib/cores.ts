@@ -93,7 +93,7 @@ export function planAffinity(
   })
 }
 
-/** Binds a running process and its threads to some cores by `taskset`. Resolves without an effect where there is no such program. */
+/** Binds a running process and its threads to some cores by `taskset`. Has no effect if the system lacks that program. */
 export const bindProcess = (pid: number, cores: readonly number[]): Promise<void> =>
   new Promise(resolve => {
     execFile('taskset', ['-acp', cores.join(','), String(pid)], () => resolve())

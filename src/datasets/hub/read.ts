@@ -135,7 +135,7 @@ function labelsFor(
   return labels ?? (isKnown ? 'imagenet' : undefined)
 }
 
-/** Returns the text of the companion that lies nearest to the shards; undefined where there is none. */
+/** Returns the text of the companion that lies nearest to the shards; undefined if there is none. */
 async function readCompanion(
   { companions, folder }: HubSelection,
   name: string,

@@ -22,7 +22,7 @@ import {
 export interface FollowOptions {
   queue: string
   priority?: number | undefined
-  /** Milliseconds between looks at the place; default 2 s, and more where the place takes long to list. */
+  /** Milliseconds between two listings of the results; 2,000 by default, and more if a listing takes long. */
   pollMs?: number
   /** Tries of a unit before it counts as failed (3), and milliseconds before the second one (2,000), doubled each time. */
   maxTries?: number

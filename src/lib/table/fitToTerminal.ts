@@ -20,7 +20,7 @@ export function withoutTextWidth<T>(make: () => T): T {
 /** Returns the width that text is fitted to, or null. */
 export const textWidthLimit = (): number | null => terminalWidth
 
-/** Wraps lines at words to the terminal's width; unchanged where there is none. */
+/** Wraps lines at words to the terminal's width; returns them unchanged if the output is no terminal. */
 export const wrapToTerminal = (text: string): string =>
   terminalWidth === null
     ? text
