@@ -50,7 +50,7 @@ export async function runStandings(
   { models, minN = defaultMinN, exclude, preprocessing, ...options }: StandingOptions,
 ): Promise<Standing[]> {
   const asked = { minN, exclude, preprocessing }
-  const { run, measures, imported, modes } = await measureResults(dir, asked)
+  const { run, roles, measures, imported, modes } = await measureResults(dir, asked)
   const known = measures.map(({ model }) => model)
   const isPublished = measures.some(({ values }) => values.has(referenceBenchmark))
   const against = options.against ?? (isPublished ? 'published' : dir)
@@ -74,7 +74,7 @@ export async function runStandings(
         ]
       : []),
     ...modes,
-    ...copyNotes(run, datasetRoles(run)).map(note => `${note}.`),
+    ...copyNotes(run, roles).map(note => `${note}.`),
     ...syntheticNotes(run),
     ...exclusionNotes(run.entries),
     ...unusableNotes(run.failures),
@@ -115,8 +115,7 @@ export async function readReference(
   preprocessing?: PreprocessingMode,
 ): Promise<StandingReference> {
   if (against === 'published') return publishedReference()
-  const { run, measures, imported } = await measureResults(against, { minN, preprocessing })
-  const roles = datasetRoles(run)
+  const { run, roles, measures, imported } = await measureResults(against, { minN, preprocessing })
   const { reference, geographic } = roles
   const hasReference = measures.some(({ values }) => values.has(referenceBenchmark))
   const axis = reference ?? (hasReference ? null : (geographic[0] ?? null))
@@ -163,6 +162,7 @@ function publishedReference(): StandingReference {
 /** The measures of all models of a folder or pack. */
 interface MeasuredResults {
   run: Run
+  roles: DatasetRoles
   measures: ModelMeasures[]
   /** The imported accuracies among the measures. */
   imported: ImportedAccuracy[]
@@ -240,5 +240,5 @@ async function measureResults(
       : [
           `Results with ${preprocessing} preprocessing; those with ${others.join(' and ')} are left out (--preprocessing).`,
         ]
-  return { run, measures, imported, modes }
+  return { run, roles, measures, imported, modes }
 }

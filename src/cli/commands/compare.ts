@@ -46,6 +46,7 @@ export const command = defineCommand({
   run: async ({ first, second, ...options }) => {
     const { chooseEvaluationPairs } = await import('../../analysis/evaluationPairs.ts')
     const { compareEvaluations } = await import('../../analysis/compareRun.ts')
+    const { sharedColumns } = await import('../../analysis/imagePairs.ts')
     const { answersText } = await import('../print/answer.ts')
     const { comparisonAnswer, comparisonSentence } = await import('../print/compare.ts')
     const sides = await chooseEvaluationPairs(first, second, options).catch((error: unknown) => {
@@ -61,15 +62,12 @@ export const command = defineCommand({
       )
     const comparisons: EvaluationComparison[] = []
     for (const side of asked) {
-      try {
+      const columns = ['label', ...sharedColumns(side.first, side.second)]
+      const lacking = options.by?.find(column => !columns.includes(column))
+      // Leaves out data sets without the column; that of the last one is an error if none has it.
+      if (lacking === undefined || (side === asked.at(-1) && comparisons.length === 0))
         comparisons.push(await compareEvaluations(side, options))
-      } catch (error) {
-        // Leaves out data sets without the column, but reports an error if none has it.
-        const left = error instanceof GeogapError && error.code === 'unknown-column'
-        if (!left || (side === asked.at(-1) && comparisons.length === 0)) throw error
-        const lacking = error.message.replace(/^unknown column: ([^;]+);.*/, 'it has no column $1')
-        printNote(`${side.dataset} is left out: ${lacking}`)
-      }
+      else printNote(`${side.dataset} is left out: it has no column ${lacking}`)
     }
     if (options.flips !== undefined) {
       const { writeFlippedImages } = await import('../../analysis/flippedImages.ts')

@@ -7,34 +7,48 @@ const textChunks = new Set(['tEXt', 'zTXt', 'iTXt'])
 
 const headerBytes = 8
 
+/** A chunk: the bytes from `at` to `end` are its length, type, data and checksum. */
+interface PngChunk {
+  type: string
+  at: number
+  end: number
+}
+
+/** Yields the chunks of a file. The last one may end after the end of the file. */
+function* chunksOf(file: Buffer): Generator<PngChunk> {
+  for (let at = headerBytes; at + 12 <= file.length;) {
+    const end = at + 12 + file.readUInt32BE(at)
+    yield { type: file.toString('latin1', at + 4, at + 8), at, end }
+    at = end
+  }
+}
+
+const hasChecksum = (file: Buffer, { at, end }: PngChunk): boolean =>
+  crc32(file.subarray(at + 4, end - 4)) === file.readUInt32BE(end - 4)
+
+const isCritical = ({ type }: PngChunk): boolean => /^[A-Z][A-Za-z]{3}$/.test(type)
+
 /**
  * Returns a PNG without its chunks of text. What follows a chunk that is cut off stays as it is.
  * @throws GeogapError `corrupt` if the checksum of a chunk that pixels depend on is wrong, which libvips ignores
  */
 export function withoutTextChunks(bytes: Uint8Array): Uint8Array {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const kept = [bytes.subarray(0, headerBytes)]
   let from = headerBytes
-  let at = from
-  while (at + 12 <= bytes.length) {
-    const end = at + 12 + view.getUint32(at)
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
-    if (end > bytes.length || type === 'IEND') break
+  for (const chunk of chunksOf(file)) {
+    const { type, at, end } = chunk
+    if (end > file.length || type === 'IEND') break
     if (textChunks.has(type)) {
       kept.push(bytes.subarray(from, at))
       from = end
-    } else if (
-      isCritical(type) &&
-      crc32(bytes.subarray(at + 4, end - 4)) !== view.getUint32(end - 4)
-    )
+    } else if (isCritical(chunk) && !hasChecksum(file, chunk))
       throw imageError('corrupt', `the checksum (CRC-32) of the PNG's chunk ${type} is wrong`)
-    at = end
   }
   return from === headerBytes ? bytes : Buffer.concat([...kept, bytes.subarray(from)])
 }
 
 const isChunkType = (type: string): boolean => /^[A-Za-z]{2}[A-Z][A-Za-z]$/.test(type)
-const isCritical = (type: string): boolean => /^[A-Z][A-Za-z]{3}$/.test(type)
 
 /** A PNG of eight bits in red, green and blue, and alpha if there are four channels, in one pass. */
 export interface PlainPng {
@@ -59,13 +73,11 @@ export function parsePlainPng(bytes: Uint8Array): PlainPng | undefined {
   checkImageSize(width, height)
   const parts: Uint8Array[] = []
   let previous = ''
-  for (let at = headerBytes; at + 12 <= file.length;) {
-    const end = at + 12 + file.readUInt32BE(at)
-    const type = file.toString('latin1', at + 4, at + 8)
+  for (const chunk of chunksOf(file)) {
+    const { type, at, end } = chunk
     if (end > file.length || !isChunkType(type) || (at === headerBytes) !== (type === 'IHDR'))
       return
-    if (isCritical(type) && crc32(file.subarray(at + 4, end - 4)) !== file.readUInt32BE(end - 4))
-      return
+    if (isCritical(chunk) && !hasChecksum(file, chunk)) return
     if (type === 'IDAT' && (parts.length === 0 || previous === 'IDAT'))
       parts.push(file.subarray(at + 8, end - 4))
     else if (type === 'IEND')
@@ -75,9 +87,8 @@ export function parsePlainPng(bytes: Uint8Array): PlainPng | undefined {
         channels,
         inflate: () => inflate(parts, (1 + channels * width) * height),
       }
-    else if (isCritical(type) && type !== 'IHDR') return
+    else if (isCritical(chunk) && type !== 'IHDR') return
     previous = type
-    at = end
   }
   return
 }
