@@ -1,6 +1,6 @@
 /*
  * Plans an evaluation before anything is downloaded or computed: local ones, shares of one, and those at a queue. `units.ts` divides the
- * work among machines, `plan.ts` among the processes of one machine.
+ * work among machines, `jobs.ts` among the processes of one machine.
  */
 import { inputError } from '../lib/errors.ts'
 import { type ModelSpec } from '../models/spec.ts'

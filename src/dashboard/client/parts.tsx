@@ -227,14 +227,15 @@ export function DataTable<Row>({ name = 'table', columns, rows, ...rest }: DataT
 const asksForAll = ({ sort, search = '', most }: TableState): boolean =>
   sort !== undefined || search !== '' || most === Infinity
 
-/** Puts the rows and the caption of a table into the one in `place`, whose tools stay; null if that has other columns. */
+/** Puts the rows and the caption of a table into the one in `place`, whose tools stay; null if there is none or it has other columns. */
 function replaceRows(place: HTMLElement, html: string): HTMLTableElement | null {
+  const table = place.querySelector('table')
+  if (!table) return null
   const fresh = document.createElement('div')
   fresh.innerHTML = html
-  const table = place.querySelector('table')
   const next = fresh.querySelector('table')!
   const headings = ({ tHead }: HTMLTableElement): string => tHead!.textContent.replace(/\s+/g, ' ')
-  if (!table || headings(table) !== headings(next)) return null
+  if (headings(table) !== headings(next)) return null
   for (const body of [...table.tBodies]) body.remove()
   table.append(...next.tBodies)
   for (const part of ['caption', 'a[download]'])

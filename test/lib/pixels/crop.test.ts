@@ -97,6 +97,17 @@ async function jpeg({
     .toBuffer()
 }
 
+const damages = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.boolean() })
+
+/** Replaces a byte of a file, and cuts the file there if `cut`. */
+function damaged(
+  file: Buffer,
+  { at, byte, cut }: { at: number; byte: number; cut: boolean },
+): Buffer {
+  file[at % file.length] = byte
+  return cut ? file.subarray(0, at % file.length) : file
+}
+
 describe('crops of JPEG files', () => {
   it('are those of the general decoder', async () => {
     const crop = await createCropper(steps)
@@ -112,12 +123,9 @@ describe('crops of JPEG files', () => {
 
   it('of damaged files are its crops or errors too', async () => {
     const crop = await createCropper(steps)
-    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.boolean() })
     await fc.assert(
-      fc.asyncProperty(jpegs, damage, async (settings, { at, byte, cut }) => {
-        const whole = await jpeg(settings)
-        whole[at % whole.length] = byte
-        const bytes = cut ? whole.subarray(0, at % whole.length) : whole
+      fc.asyncProperty(jpegs, damages, async (settings, damage) => {
+        const bytes = damaged(await jpeg(settings), damage)
         expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
       }),
       {
@@ -246,12 +254,9 @@ describe('crops of PNG files', () => {
 
   it('of damaged files are its crops or errors too', async () => {
     const crop = await createCropper(steps)
-    const damage = fc.record({ at: fc.nat(), byte: fc.nat(255), cut: fc.boolean() })
     await fc.assert(
-      fc.asyncProperty(pngs, damage, async (settings, { at, byte, cut }) => {
-        const whole = await png(settings)
-        whole[at % whole.length] = byte
-        const bytes = cut ? whole.subarray(0, at % whole.length) : whole
+      fc.asyncProperty(pngs, damages, async (settings, damage) => {
+        const bytes = damaged(await png(settings), damage)
         expect(await outcome(() => crop(bytes))).toEqual(await byGeneralDecoder(bytes))
       }),
       { numRuns: 60 },
