@@ -2,6 +2,7 @@
 import { type InferredDisparity } from '../metrics/disparityInference.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { modelFitOptions } from '../metrics/progress.ts'
+import { sum } from '../metrics/numbers.ts'
 import { fitLine } from '../metrics/regression.ts'
 import {
   filterCells,
@@ -19,7 +20,7 @@ import { accuracyTable } from '../metrics/progress.ts'
 import { panelLine } from '../report/figures/linePanel.ts'
 import { type Run } from '../results/run.ts'
 import { modelDisparity } from './screen.ts'
-import { type DatasetFact, type ProgressFact, scatterRows } from './views.ts'
+import { type DatasetFact, type ProgressFact } from './views.ts'
 
 export interface Finding {
   /** The most accurate of the models with the most images. */
@@ -36,36 +37,39 @@ export function findingOf(
   counts: DatasetCounts,
   reference: DatasetCounts | undefined,
 ): Finding | null {
-  const cells = filterCells(counts, {})
-  const rates = [...counts.models].map(([model, own]) => ({
-    model,
-    rate: totalAccuracy(counts, { counts: own, cells }),
-  }))
-  const most = Math.max(...rates.map(({ rate }) => rate.n))
+  const totals = modelTotals(counts)
+  const most = Math.max(...[...totals.values()].map(({ n }) => n))
   if (!(most > 0)) return null
-  const best = rates
-    .filter(({ rate }) => rate.n === most)
-    .reduce((a, b) => ((b.rate.top1 ?? 0) > (a.rate.top1 ?? 0) ? b : a))
+  const [best] = [...totals]
+    .filter(([, { n }]) => n === most)
+    .reduce((a, b) => (b[1].top1 > a[1].top1 ? b : a))
+  const own = counts.models.get(best)!
   return {
-    best: best.model,
-    rate: best.rate,
-    disparity: modelDisparity(counts, best.model),
-    gain: reference && reference !== counts ? gainOf(reference, counts) : null,
+    best,
+    rate: totalAccuracy(counts, { counts: own, cells: filterCells(counts, {}) }),
+    disparity: modelDisparity(counts, best),
+    gain: reference && reference !== counts ? gainOf(modelTotals(reference), totals) : null,
   }
 }
 
-function gainOf(reference: DatasetCounts, counts: DatasetCounts): Finding['gain'] {
-  const points = scatterRows(reference, counts, {}).filter(
-    ({ x, y }) => x.top1 !== null && y.top1 !== null,
-  )
-  const models = points.map(({ model, x }) => ({ model, x: x.top1! }))
-  const options = modelFitOptions(models, {
-    families: modelFamilies(models.map(({ model }) => model)),
-    images: new Map(points.map(({ model, x }) => [model, x.n])),
+/** Images with a prediction, and right ones, of each model of a data set. */
+type ModelTotals = ReadonlyMap<string, Readonly<Record<'n' | 'top1', number>>>
+
+const modelTotals = ({ models }: DatasetCounts): ModelTotals =>
+  new Map([...models].map(([model, { n, top1 }]) => [model, { n: sum(n), top1: sum(top1) }]))
+
+function gainOf(reference: ModelTotals, totals: ModelTotals): Finding['gain'] {
+  const points = [...totals].flatMap(([model, { n, top1 }]) => {
+    const at = reference.get(model)
+    return at && at.n > 0 && n > 0 ? [{ model, x: at.top1 / at.n, y: top1 / n, n: at.n }] : []
+  })
+  const options = modelFitOptions(points, {
+    families: modelFamilies(points.map(({ model }) => model)),
+    images: new Map(points.map(({ model, n }) => [model, n])),
   })
   const { slope, interval, n } = fitLine(
-    models.map(({ x }) => x),
-    points.map(({ y }) => y.top1!),
+    points.map(({ x }) => x),
+    points.map(({ y }) => y),
     options,
   )
   return slope === null ? null : { slope, interval, models: n }

@@ -2,13 +2,13 @@
  * Keeps sums over the rows of one evaluation in a file beside its shards, so that a question scans the shards only once. The file lists
  * the shards that were read, with their sizes and modification times, and is ignored if these differ. It may be removed at any time.
  */
-import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { z } from 'zod'
 import { type GroupValue } from '../datasets/dataset.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import { temporaryName } from '../lib/files.ts'
+import { fileStats, readWholeFile, temporaryName } from '../lib/files.ts'
 import { sha256 } from '../lib/hash.ts'
 import { memoizeByObject } from '../lib/memoize.ts'
 import { type StoredEvaluation } from './storedEvaluations.ts'
@@ -97,7 +97,7 @@ const mayKeep = ({ identity, rows }: StoredEvaluation): boolean =>
 async function readShardStates({ folder, shards }: StoredEvaluation): Promise<ShardStates | null> {
   try {
     return await mapLimited(shards, 32, async ({ file }) => {
-      const { size, mtimeMs } = await stat(join(folder, file))
+      const { size, mtimeMs } = await fileStats(join(folder, file))
       return [file, size, mtimeMs] as [string, number, number]
     })
   } catch {
@@ -111,7 +111,7 @@ async function readKept(
   shards: ShardStates,
 ): Promise<PackedAnswer[] | null> {
   try {
-    const bytes = await readFile(join(folder, keptCountsName))
+    const bytes = await readWholeFile(join(folder, keptCountsName))
     const end = bytes.indexOf('\n')
     const header = keptHeader.parse(JSON.parse(bytes.toString('utf8', 0, end)))
     if (JSON.stringify(header.shards) !== JSON.stringify(shards)) return null

@@ -46,9 +46,11 @@ export const hashResultKey = (identity: ResultKey): string => sha256(JSON.string
 
 /** Returns the fields in which two keys differ. */
 export const differingFields = (a: ResultKey, b: ResultKey): (keyof ResultKey)[] =>
-  (Object.keys({ ...a, ...b }) as (keyof ResultKey)[]).filter(
-    key => JSON.stringify(a[key]) !== JSON.stringify(b[key]),
-  )
+  a === b
+    ? []
+    : (Object.keys({ ...a, ...b }) as (keyof ResultKey)[]).filter(
+        key => JSON.stringify(a[key]) !== JSON.stringify(b[key]),
+      )
 
 /** Returns `steps "a" instead of "b"; …` for fields that differ. */
 export const differingFieldsText = (

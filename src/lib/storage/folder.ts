@@ -1,6 +1,7 @@
 import { link, mkdir, open, readdir, rename, rm, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import {
+  fileStats,
   orIfMissing,
   readStoredFile,
   syncFolder,
@@ -39,7 +40,7 @@ export function folderStorage(root: string): Storage {
       ),
     list: folder => orIfMissing(readdir(join(root, folder)), []),
     remove: name => rm(join(root, name), { force: true, recursive: true }),
-    size: async name => (await orIfMissing(stat(join(root, name)), undefined))?.size,
+    size: async name => (await orIfMissing(fileStats(join(root, name)), undefined))?.size,
   }
 }
 
