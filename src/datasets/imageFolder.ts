@@ -3,7 +3,6 @@
  * `file_name` names images relative to its folder, at the top, below `data/` or in a folder of each split.
  */
 import { basename, join } from 'node:path'
-import { parse as parseYaml } from 'yaml'
 import { inputError } from '../lib/errors.ts'
 import type { ArchiveMember } from '../lib/archive/member.ts'
 import { isImageName, parentName } from './benchmarks/classFolders.ts'
@@ -218,9 +217,11 @@ function entryFinder(entries: readonly ArchiveMember[]) {
 /** Reads the metadata of the README of a hub repository; empty if there is none. */
 async function readCard(tree: FileTree): Promise<Record<string, unknown>> {
   const text = (await readTreeText(tree, 'README.md')) ?? ''
-  const [, front = ''] = /^---\r?\n(.*?)\r?\n---/s.exec(text) ?? []
+  const front = /^---\r?\n(.*?)\r?\n---/s.exec(text)?.[1]
+  if (front === undefined) return {}
+  const { parse } = await import('yaml')
   try {
-    return (parseYaml(front) as Record<string, unknown> | null) ?? {}
+    return (parse(front) as Record<string, unknown> | null) ?? {}
   } catch {
     return {}
   }

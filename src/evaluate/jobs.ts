@@ -151,13 +151,14 @@ function planJob(
 
 /**
  * Returns the images of a shard, at most `largest`: whole eights, as many shards for each process, so that all end together. Few
- * images make one or two shards for each process, of 32 or more.
+ * images make one or two shards for each process, of 32 or more and whole fours, as eights would leave a process without work.
  */
 const evenShardSize = (images: number, processes: number, largest: number): number => {
   const few = Math.min(2, Math.max(1, Math.floor(images / (32 * processes))))
   const rounds = Math.max(few, Math.ceil(images / (largest * processes)))
-  const even = Math.ceil(images / (rounds * processes) / 8) * 8
-  return Math.min(largest, Math.max(32, even))
+  const even = images / (rounds * processes)
+  const step = even < 128 ? 4 : 8
+  return Math.min(largest, Math.max(32, Math.ceil(even / step) * step))
 }
 
 /** Processes that share a device: some read and crop while another one computes. */

@@ -150,6 +150,11 @@ it('a few images are cut so that all processes end together', () => {
       ({ start, end }) => end - start,
     )
   expect([20, 64, 96, 128].map(sizes)).toEqual([[20], [32, 32], [48, 48], [32, 32, 32, 32]])
+  expect([98, 100, 170].map(sizes)).toEqual([
+    [52, 46],
+    [52, 48],
+    [44, 44, 44, 38],
+  ])
 })
 
 it('shards and units follow what was measured, batches do not', () => {

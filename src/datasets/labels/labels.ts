@@ -25,17 +25,22 @@ function indexByName(entries: Iterable<readonly [string, number]>): Map<string, 
   return byName
 }
 
-const shortNames = imagenetClasses.flatMap(({ name, synonyms }, i) =>
-  [name, synonyms[0]!].map(n => [n, i] as const),
-)
-const synonyms = imagenetClasses.flatMap((c, i) =>
-  c.synonyms.map(s => [normalizeLabel(s), i] as const),
-)
-const lookups = [
-  indexByName(shortNames),
-  indexByName(shortNames.map(([name, i]) => [normalizeLabel(name), i])),
-  indexByName(synonyms),
-]
+let lookups: readonly Map<string, number[]>[] | undefined
+
+/** Positions by the short names as written, by the short names without regard to case, and by the further synonyms. */
+function nameLookups(): readonly Map<string, number[]>[] {
+  const shortNames = imagenetClasses.flatMap(({ name, synonyms }, i) =>
+    [name, synonyms[0]!].map(n => [n, i] as const),
+  )
+  const synonyms = imagenetClasses.flatMap((c, i) =>
+    c.synonyms.map(s => [normalizeLabel(s), i] as const),
+  )
+  return [
+    indexByName(shortNames),
+    indexByName(shortNames.map(([name, i]) => [normalizeLabel(name), i])),
+    indexByName(synonyms),
+  ]
+}
 
 /**
  * Class indices of an ImageNet name. Short names come first, as written (`Cardigan` is a dog, `cardigan` a garment) and
@@ -43,7 +48,7 @@ const lookups = [
  * which `crane2` is the second; empty when there is none.
  */
 export function imagenetIndices(name: string): readonly number[] {
-  const [exact, loose, further] = lookups
+  const [exact, loose, further] = (lookups ??= nameLookups())
   const found =
     exact!.get(name) ?? loose!.get(normalizeLabel(name)) ?? further!.get(normalizeLabel(name))
   if (found) return found

@@ -9,9 +9,9 @@ export function readTsv<Column extends string>(file: URL): Record<Column, string
   const columns = head!.split('\t') as Column[]
   return lines.map(line => {
     const cells = line.split('\t')
-    return Object.fromEntries(columns.map((column, i) => [column, cells[i] ?? ''])) as Record<
-      Column,
-      string
-    >
+    const row = {} as Record<Column, string>
+    // Rows that get their columns one by one share a shape, which is faster than `Object.fromEntries`.
+    for (let i = 0; i < columns.length; i++) row[columns[i]!] = cells[i] ?? ''
+    return row
   })
 }

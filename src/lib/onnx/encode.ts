@@ -134,7 +134,7 @@ function writeNode(writer: BinaryWriter, node: GraphNode): void {
   if (microsoftOps.has(node.op)) writer.tag(7, bytes).string('com.microsoft')
 }
 
-const microsoftOps = new Set<string>(['MultiHeadAttention'])
+const microsoftOps = new Set<string>(['MultiHeadAttention', 'RotaryEmbedding'])
 
 function writeAttribute(writer: BinaryWriter, name: string, value: NodeAttribute): void {
   writer.tag(1, bytes).string(name)

@@ -233,6 +233,20 @@ export const multiHeadAttention = (qkv: Qkv, heads: number): Tensor =>
     attributes: { num_heads: heads },
   })
 
+/**
+ * Turns the pairs of channels of x [n, length, heads · head width] by angles with cosines and sines [length, head width / 2];
+ * the operator has no gradient rule.
+ */
+export const rotaryEmbedding = (
+  x: Tensor,
+  { cosines, sines }: Record<'cosines' | 'sines', Tensor>,
+  interleaved: boolean,
+): Tensor =>
+  appendOp('RotaryEmbedding', [x, integers(x.graph, [0]), cosines, sines], {
+    shape: x.shape,
+    attributes: { interleaved: interleaved ? 1 : 0 },
+  })
+
 const alongAxis =
   (op: string) =>
   (x: Tensor, axis = -1): Tensor =>

@@ -16,11 +16,10 @@ import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   axialAngles,
+  axialRotation,
   type FrequencySettings,
-  mixedTables,
-  rotaryTables,
-  type RotaryTables,
-  rotate,
+  mixedRotation,
+  type Rotation,
 } from '../../lib/onnx/blocks/rotary.ts'
 import { packedSwiglu } from '../../lib/onnx/blocks/mlp.ts'
 import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
@@ -239,14 +238,14 @@ const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
   return { features, logits: classifierHead(w.at('head'), features, c.classes) }
 }
 
-type BlockSettings = EvaConfig & { turn: RotaryTables | undefined }
+type BlockSettings = EvaConfig & { turn: Rotation | undefined }
 
-/** The tables that turn queries and keys, for each block. */
+/** The rotation of queries and keys, for each block. */
 function rotation(
   w: ParameterScope,
   image: Tensor,
   c: EvaConfig & { prefix: number },
-): (depth: number) => RotaryTables | undefined {
+): (depth: number) => Rotation | undefined {
   const side = (axis: number): number => fixedSize(image.shape[axis], 'rotation') / c.patch
   const headWidth = c.dim / c.heads
   const settings = { grid: [side(2), side(3)] as const, headWidth, prefix: c.prefix }
@@ -255,14 +254,14 @@ function rotation(
     const all = w.get('rope.freqs', [2, c.blocks, c.heads, headWidth / 2])
     return depth => {
       const [columns, rows] = [pick(pick(all, 0, 0), 0, depth), pick(pick(all, 0, 1), 0, depth)]
-      return mixedTables([columns, rows], settings)
+      return mixedRotation([columns, rows], settings)
     }
   }
-  const tables = rotaryTables(w.graph, axialAngles(settings, c.rotary), {
+  const turn = axialRotation(w.graph, axialAngles(settings, c.rotary), {
     ...settings,
     layout: c.halvesTurned ? 'half' : 'interleaved',
   })
-  return () => tables
+  return () => turn
 }
 
 function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
@@ -277,7 +276,7 @@ function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 
 function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const [q, k, v] = projections[c.qkv ?? 'keys unbiased'](w, x)
-  const turn = (y: Tensor): Tensor => (c.turn ? rotate(y, c.turn) : y)
+  const turn = c.turn ?? (y => y)
   const mixed = attend([turn(q), turn(k), v], c)
   return linear(w.at('proj'), c.innerNorm ? layerNorm(w.at('norm'), mixed) : mixed, c.dim)
 }

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { branchedConv } from '../../../src/lib/onnx/blocks/branches.ts'
 import { adaptiveAvgPool, convNorm } from '../../../src/lib/onnx/blocks/convNorm.ts'
 import { batchNorm } from '../../../src/lib/onnx/blocks/norm.ts'
+import { axialAngles, axialRotation } from '../../../src/lib/onnx/blocks/rotary.ts'
 import { distanceBias, inWindows } from '../../../src/lib/onnx/blocks/windows.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
 import {
@@ -16,8 +17,11 @@ import { volume } from '../../../src/lib/onnx/shapes.ts'
 import { createSession } from '../../../src/models/runtime/session.ts'
 
 /** Runs what `build` makes of the numbers 0, 1, 2 … in the given shape. */
-async function run(shape: readonly number[], build: (x: Tensor) => Tensor): Promise<number[]> {
-  const graph = createGraph()
+async function run(
+  shape: readonly number[],
+  build: (x: Tensor) => Tensor,
+  graph = createGraph(),
+): Promise<number[]> {
   const counted = Float32Array.from({ length: volume(shape) }, (_, i) => i)
   addOutput('y', build(constant(graph, counted, shape)))
   const session = await createSession(encodeModel(graph))
@@ -53,6 +57,22 @@ it.each([
   )
   expect(values.map(value => Math.round(value * 1e3) / 1e3)).toEqual(expected)
 })
+
+it.each(['half', 'interleaved'] as const)(
+  'the fused rotation of pairs %s is the plain one, and leaves the prefix as it is',
+  async layout => {
+    const settings = { grid: [2, 3] as const, headWidth: 8, prefix: 1, layout }
+    const angles = axialAngles(settings, { temperature: 100 })
+    const turned = (fused: boolean): Promise<number[]> =>
+      run([2, 7, 16], x => axialRotation(x.graph, angles, settings)(x), createGraph({ fused }))
+    const plain = await turned(false)
+    const fused = await turned(true)
+    expect(Math.max(...plain.map((value, i) => Math.abs(value - fused[i]!)))).toBeLessThan(1e-4)
+    expect(plain.slice(0, 16)).toEqual(Array.from({ length: 16 }, (_, i) => i))
+    expect(fused.slice(0, 16)).toEqual(plain.slice(0, 16))
+    expect(plain.at(-8)).not.toBeCloseTo(2 * 7 * 16 - 8, 0)
+  },
+)
 
 it('windows that reach past the grid are filled with zeros, which are cut off again', async () => {
   const windowSums = (windows: Tensor): Tensor => add(mul(windows, 0), sum(windows, [1], true))

@@ -1,10 +1,13 @@
 /** Rotary position embeddings (Su et al. 2021) over a grid of patches, as timm's pos_embed_sincos.py computes them. */
 import { constant, type Graph, integers, type Tensor } from '../graph.ts'
-import { add, concat, cos, gather, mul, reshape, sin } from '../ops.ts'
+import { add, concat, cos, gather, mul, reshape, rotaryEmbedding, sin } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 
+/** Turns the pairs of channels of queries or keys [n, length, heads · head width] by their token's angles. */
+export type Rotation = (x: Tensor) => Tensor
+
 /** Cosines and signed sines [length, 1 or heads, head width] of every token's angles; 1 and 0 leave a token as it is. */
-export interface RotaryTables {
+interface RotaryTables {
   cosines: Tensor
   sines: Tensor
   /** int64 [head width]: for each channel, the other channel of its pair. */
@@ -59,8 +62,8 @@ export function axialAngles(c: AxialSettings, f: FrequencySettings): Float32Arra
 const gridOf = ([rows, columns]: AxialSettings['grid']): (readonly [number, number])[] =>
   Array.from({ length: rows * columns }, (_, i) => [Math.floor(i / columns), i % columns] as const)
 
-/** Returns tables [prefix + patches, 1, head width] of the patches' angles. */
-export function rotaryTables(
+/** Returns the rotation by the patches' angles; the prefix is left as it is. */
+export function axialRotation(
   graph: Graph,
   angles: readonly Float32Array[],
   {
@@ -68,24 +71,27 @@ export function rotaryTables(
     prefix,
     layout,
   }: Pick<AxialSettings, 'headWidth' | 'prefix'> & { layout: RotaryLayout },
-): RotaryTables {
+): Rotation {
   const length = prefix + angles.length
-  const cosines = new Float32Array(length * headWidth).fill(1)
-  const sines = new Float32Array(length * headWidth)
-  for (const [i, row] of angles.entries()) {
-    for (let channel = 0; channel < headWidth; channel++) {
-      const at = (prefix + i) * headWidth + channel
-      const pair = layout === 'half' ? channel % (headWidth / 2) : channel >> 1
-      cosines[at] = Math.cos(row[pair]!)
-      sines[at] = signOf(channel, headWidth, layout) * Math.sin(row[pair]!)
-    }
+  const channels = graph.usesFusedOps ? headWidth / 2 : headWidth
+  const pairOf = (channel: number): number => {
+    if (graph.usesFusedOps) return channel
+    return layout === 'half' ? channel % (headWidth / 2) : channel >> 1
   }
-  const shape = [length, 1, headWidth]
-  return {
-    cosines: constant(graph, cosines, shape),
-    sines: constant(graph, sines, shape),
-    partners: partnersOf(graph, headWidth, layout),
+  const table = (still: number, turned: (angle: number, channel: number) => number): Tensor => {
+    const values = new Float32Array(length * channels).fill(still)
+    for (const [i, row] of angles.entries())
+      for (let channel = 0; channel < channels; channel++)
+        values[(prefix + i) * channels + channel] = turned(row[pairOf(channel)]!, channel)
+    return constant(graph, values, graph.usesFusedOps ? [length, channels] : [length, 1, channels])
   }
+  const cosines = table(1, Math.cos)
+  if (graph.usesFusedOps) {
+    const halves = { cosines, sines: table(0, Math.sin) }
+    return x => rotaryEmbedding(x, halves, layout === 'interleaved')
+  }
+  const sines = table(0, (angle, channel) => signOf(channel, headWidth, layout) * Math.sin(angle))
+  return rotationBy({ cosines, sines, partners: partnersOf(graph, headWidth, layout) })
 }
 
 const signOf = (channel: number, headWidth: number, layout: RotaryLayout): number =>
@@ -99,16 +105,13 @@ const partnersOf = (graph: Graph, headWidth: number, layout: RotaryLayout): Tens
     ),
   )
 
-/**
- * Returns tables [prefix + patches, heads, head width] of learned frequencies [heads, head width / 2] for each axis, first
- * that of the columns.
- */
-export function mixedTables(
+/** Returns the rotation by learned frequencies [heads, head width / 2] for each axis, first that of the columns. */
+export function mixedRotation(
   frequencies: readonly [columns: Tensor, rows: Tensor],
   { grid, prefix }: Pick<AxialSettings, 'grid' | 'prefix'>,
-): RotaryTables {
+): Rotation {
   const { graph, shape } = frequencies[0]
-  const [heads, half] = shape.map(dim => fixedSize(dim, 'mixedTables')) as [number, number]
+  const [heads, half] = shape.map(dim => fixedSize(dim, 'mixedRotation')) as [number, number]
   const places = gridOf(grid)
   const axis = (pick: 0 | 1): Tensor =>
     constant(
@@ -125,18 +128,19 @@ export function mixedTables(
     const still = new Float32Array(prefix * heads * 2 * half).fill(sign === 1 ? 1 : 0)
     return concat([constant(graph, still, [prefix, heads, 2 * half]), table], 0)
   }
-  return {
+  return rotationBy({
     cosines: doubled(cos(angles), 1),
     sines: doubled(sin(angles), -1),
     partners: partnersOf(graph, 2 * half, 'interleaved'),
-  }
+  })
 }
 
-/** Turns the pairs of channels of queries or keys [n, length, heads · head width] by their token's angles. */
-export function rotate(x: Tensor, { cosines, sines, partners }: RotaryTables): Tensor {
-  const [n, length, width] = x.shape
-  const headWidth = fixedSize(cosines.shape[2], 'rotate')
-  const heads = reshape(x, [n!, length!, fixedSize(width, 'rotate') / headWidth, headWidth])
-  const turned = add(mul(heads, cosines), mul(gather(heads, partners, -1), sines))
-  return reshape(turned, [n!, length!, width!])
-}
+const rotationBy =
+  ({ cosines, sines, partners }: RotaryTables): Rotation =>
+  x => {
+    const [n, length, width] = x.shape
+    const headWidth = fixedSize(cosines.shape[2], 'rotate')
+    const heads = reshape(x, [n!, length!, fixedSize(width, 'rotate') / headWidth, headWidth])
+    const turned = add(mul(heads, cosines), mul(gather(heads, partners, -1), sines))
+    return reshape(turned, [n!, length!, width!])
+  }
