@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { parseJson } from '../lib/archive/json.ts'
 import { areImagenetLabels } from '../datasets/labels/classNames.ts'
-import { GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
+import { imagenetClasses } from '../datasets/labels/imagenet.ts'
+import { escapeForMessage, GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
 import {
   findHubFile,
   hubFile,
@@ -16,7 +17,7 @@ import {
   type HubSource,
 } from '../lib/hub/hub.ts'
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
-import { headListOf } from './headClasses.ts'
+import { type HeadList, headListOf } from './headClasses.ts'
 import { hubRecipe, timmRecipe } from './hubPreprocessing.ts'
 import { type GraphUse, type ModelSpec, type ForeignTextTower, unscaledNote } from './spec.ts'
 
@@ -24,14 +25,17 @@ const defaultFile = 'onnx/model.onnx'
 const textConfigSchema = z
   .object({ max_position_embeddings: z.int(), pad_token_id: z.int() })
   .partial()
+const timmLabelFields = {
+  label_names: z.array(z.string()).nullish(),
+  num_classes: z.int().nullish(),
+}
 const hubConfigSchema = z.object({
   architectures: z.array(z.string()).nullish(),
   model_type: z.string().nullish(),
-  id2label: z.record(z.string(), z.string()).nullish(),
+  id2label: z.record(z.string(), z.union([z.string(), z.number().transform(String)])).nullish(),
   /** timm's exports have these in place of a preprocessor's file and `id2label`. */
-  pretrained_cfg: z.unknown().optional(),
-  label_names: z.array(z.string()).nullish(),
-  num_classes: z.int().nullish(),
+  pretrained_cfg: z.looseObject(timmLabelFields).nullish(),
+  ...timmLabelFields,
   text_config: textConfigSchema.nullish().catch(null),
   vision_config: z.unknown().optional(),
 })
@@ -43,9 +47,12 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
   const asked = await hubFile({ repo, file: 'config.json', revision: wanted }, options)
   // All files come from one commit, even if the branch moves.
   const revision = asked.commit
-  const found = hubConfigSchema.safeParse(await readJson(asked))
-  if (!found.success)
-    throw inputError('bad-hub-model', `config.json of ${repo} is not as Transformers.js expects it`)
+  const found = hubConfigSchema.safeParse(withPretrainedConfig(await readJson(asked)))
+  if (!found.success) {
+    const { path, message } = found.error.issues[0]!
+    const fault = escapeForMessage(`${path.join('.')}: ${message}`, 200)
+    throw inputError('bad-hub-model', `config.json of ${repo} is not as expected: ${fault}`)
+  }
   const recipe = await readRecipe({ repo, file: '', revision }, found.data, options)
   const common = { name, architecture: 'onnx', recipe, source: repo }
   if (isDualEncoder(found.data) && (file === defaultFile || isImageTower(file))) {
@@ -71,6 +78,25 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
 const readJson = async ({ path }: HubFile): Promise<unknown> =>
   parseJson(await readFile(path, 'utf8'))
 
+/** Moves timm's keys into `pretrained_cfg`; its older files have them at the top. */
+const withPretrainedConfig = (content: unknown): unknown =>
+  typeof content === 'object' &&
+  content !== null &&
+  'architecture' in content &&
+  !('pretrained_cfg' in content)
+    ? { pretrained_cfg: content, ...content }
+    : content
+
+const processorSchema = z.object({ image_processor: z.unknown().optional() })
+
+/** Returns the content of the preprocessor's file, which newer repositories have in `processor_config.json`; undefined without. */
+async function findPreprocessor(source: HubSource, options: HubOptions): Promise<unknown> {
+  const own = await findHubFile({ ...source, file: 'preprocessor_config.json' }, options)
+  if (own) return readJson(own)
+  const whole = await findHubFile({ ...source, file: 'processor_config.json' }, options)
+  return whole && processorSchema.safeParse(await readJson(whole)).data?.image_processor
+}
+
 /** Returns the recipe of the preprocessor's file, or of timm's `pretrained_cfg`; errors name the repository. */
 async function readRecipe(
   source: HubSource,
@@ -78,9 +104,9 @@ async function readRecipe(
   options: HubOptions,
 ): Promise<PreprocessingConfig> {
   try {
-    const file = 'preprocessor_config.json'
-    const found = await (timm ? findHubFile : hubFile)({ ...source, file }, options)
-    const content = found && (await readJson(found))
+    const content = await findPreprocessor(source, options)
+    if (content === undefined && !timm)
+      await hubFile({ ...source, file: 'preprocessor_config.json' }, options)
     const isTimm = content === undefined || timmProcessorSchema.safeParse(content).success
     return isTimm && timm ? timmRecipe(timm) : hubRecipe(content)
   } catch (error) {
@@ -150,14 +176,22 @@ function textTowerOf(config: HubConfig, repo: string, file: string): ForeignText
     contextLength: positions ?? usual,
     padding,
     padded: isSigmoid,
+    lowercase: isSigmoid,
     logitScale: publishedScale(repo),
     prompt: isSigmoid ? 'This is a photo of {}.' : 'This is a photo of a {}',
   }
 }
 
-const isClassifier = ({ architectures }: HubConfig, file: string): boolean =>
-  !isImageTower(file) &&
-  (architectures ?? []).some(name => /ForImageClassification(WithTeacher)?$/.test(name))
+/** Returns whether the architecture has classes; timm's own files name none and have at least their number. */
+function isClassifier({ architectures, ...config }: HubConfig, file: string): boolean {
+  if (isImageTower(file)) return false
+  return architectures?.length
+    ? architectures.some(name => /ForImageClassification(WithTeacher)?$/.test(name))
+    : Boolean(config.pretrained_cfg && timmClassCount(config))
+}
+
+const timmClassCount = (config: Pick<HubConfig, 'num_classes' | 'pretrained_cfg'>): number =>
+  config.num_classes ?? config.pretrained_cfg?.num_classes ?? 0
 
 /** Returns the input and output names that Transformers.js uses. */
 function graphUseOf(found: HubConfig, file: string): GraphUse {
@@ -170,24 +204,32 @@ function graphUseOf(found: HubConfig, file: string): GraphUse {
 
 /**
  * Returns the classes that `id2label` or timm's `label_names` names; timm's 1,000 without names are ImageNet's. From
- * ImageNet's 1,000 after a background class, and from timm's heads over ImageNet-12k to -22k, the 1,000 are picked.
+ * ImageNet's 1,000 after a background class, and from heads over ImageNet-12k to -22k, the 1,000 are picked.
  */
 function classesOf(config: HubConfig, repo: string): Pick<ModelSpec, 'classes' | 'headClasses'> {
-  const { id2label, label_names: listed, num_classes: count, pretrained_cfg: timm } = config
+  const { id2label, pretrained_cfg: timm } = config
   const names =
-    listed ??
+    config.label_names ??
+    timm?.label_names ??
     Array.from({ length: Object.keys(id2label ?? {}).length }, (_, i) => id2label?.[String(i)])
+  const count = timmClassCount(config)
   if (names.length === 0 && timm && count === 1000) return { classes: 'imagenet-1k' }
-  const isWnids = names.every(name => /^n\d{8}/.test(name ?? ''))
-  if (timm && count && count > 1001 && headListOf(count) && (names.length === 0 || isWnids))
-    return { classes: 'imagenet-1k', headClasses: count }
+  const list = headListOf(names.length || count)
+  const isUnnamed = names.length === 0 && timm && count > 1001
+  if (list && (isUnnamed || areNamesOf(list, names)))
+    return { classes: 'imagenet-1k', headClasses: list.classes }
+  const bad = (what: string): GeogapError =>
+    inputError('bad-hub-model', `id2label in config.json of ${repo} ${what}`)
   if (names.length < 2 || names.some(name => name === undefined))
-    throw inputError(
-      'bad-hub-model',
-      `id2label in config.json of ${repo} does not name classes 0, 1, 2 …`,
-    )
+    throw bad('does not name classes 0, 1, 2 …')
   const labels = names as string[]
-  if (labels.length === 1001 && areImagenetLabels(labels.slice(1)))
-    return { classes: 'imagenet-1k', headClasses: 1001 }
+  if (labels.every(label => /^LABEL_\d+$/.test(label)))
+    throw bad(`has ${labels.length} placeholders such as LABEL_0, not the names of classes`)
   return { classes: areImagenetLabels(labels) ? 'imagenet-1k' : labels }
 }
+
+/** Returns whether the names are those of a list with more classes than ImageNet's 1,000, judged by these. */
+const areNamesOf = ({ places }: HeadList, names: readonly (string | undefined)[]): boolean =>
+  areImagenetLabels(
+    places.map((place, i) => (place < 0 ? imagenetClasses[i]!.wnid : (names[place] ?? ''))),
+  )

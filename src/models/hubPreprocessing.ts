@@ -1,31 +1,88 @@
 /*
  * Converts preprocessor_config.json, as Transformers and Transformers.js read it, to a recipe. Steps other than resize, crop
- * and normalization, and settings that libraries read differently, are refused, since a wrong guess makes a wrong accuracy.
+ * and normalization, and settings that libraries read differently, are refused, since a wrong guess makes a wrong accuracy. Keys
+ * that a file lacks have the defaults of Transformers' processor.
  */
 import { z } from 'zod'
 import { type GeogapError, inputError, quoteForMessage, escapeForMessage } from '../lib/errors.ts'
 import { deviationsSchema, sideSchema, tripleSchema } from './preprocessingSchemas.ts'
 import {
+  imagenetMean,
+  imagenetStd,
   type Interpolation,
   interpolations,
   type PreprocessingConfig,
   type Triple,
 } from '../lib/pixels/steps.ts'
+import { normalizations } from './recipes.ts'
 
-const sidesSchema = z.strictObject({
-  shortest_edge: sideSchema.optional(),
-  height: sideSchema.optional(),
-  width: sideSchema.optional(),
-})
+/** The defaults of one of Transformers' image processors. */
+interface ProcessorDefaults {
+  resample: Interpolation
+  values: keyof typeof normalizations
+  /** Whether a size that is a plain number is the shortest side; it is both sides otherwise. */
+  isShortSide: boolean
+  /** The crop of a processor that crops by default. */
+  crop?: number | undefined
+}
+
+const defaults = (
+  resample: Interpolation,
+  values: ProcessorDefaults['values'],
+  isShortSide = false,
+): ProcessorDefaults => ({ resample, values, isShortSide })
+
+const clipDefaults: ProcessorDefaults = { ...defaults('bicubic', 'clip', true), crop: 224 }
+const mobileNetDefaults: ProcessorDefaults = { ...defaults('bilinear', 'half', true), crop: 224 }
+const levitDefaults: ProcessorDefaults = { ...defaults('bicubic', 'imagenet', true), crop: 224 }
+
+/** By the processor's name without `ImageProcessor` or `FeatureExtractor`; the source is Transformers 4.57.3, as later versions write all keys. */
+const processors: Readonly<Record<string, ProcessorDefaults>> = {
+  Beit: defaults('bicubic', 'half'),
+  Bit: clipDefaults,
+  Blip: defaults('bicubic', 'clip'),
+  CLIP: clipDefaults,
+  ChineseCLIP: clipDefaults,
+  ConvNext: defaults('bilinear', 'half', true),
+  DINOv3ViT: defaults('bilinear', 'imagenet'),
+  DeiT: { ...defaults('bicubic', 'half'), crop: 224 },
+  EfficientFormer: { ...defaults('bicubic', 'imagenet'), crop: 224 },
+  EfficientNet: defaults('nearest', 'half'),
+  Flava: { ...defaults('bicubic', 'clip'), crop: 224 },
+  Levit: levitDefaults,
+  MobileNetV1: mobileNetDefaults,
+  MobileNetV2: mobileNetDefaults,
+  MobileViT: { ...defaults('bilinear', 'unit', true), crop: 256 },
+  PoolFormer: levitDefaults,
+  Pvt: defaults('bilinear', 'imagenet'),
+  Segformer: defaults('bilinear', 'imagenet'),
+  Siglip: defaults('bicubic', 'half', true),
+  ViT: defaults('bilinear', 'half'),
+  ViTHybrid: clipDefaults,
+}
+
+const sidesSchema = z.union([
+  sideSchema,
+  z
+    .tuple([sideSchema, sideSchema])
+    .transform(([height, width]) => ({ shortest_edge: undefined, height, width })),
+  z.strictObject({
+    shortest_edge: sideSchema.optional(),
+    height: sideSchema.optional(),
+    width: sideSchema.optional(),
+  }),
+])
+const numberForAll = <T>(schema: z.ZodType<T>) =>
+  z.preprocess(value => (typeof value === 'number' ? [value, value, value] : value), schema)
 const preprocessorSchema = z.object({
   image_processor_type: z.string().optional(),
   feature_extractor_type: z.string().optional(),
   do_resize: z.boolean().default(true),
-  size: z.union([sideSchema, sidesSchema]).optional(),
-  resample: z.int().optional(),
+  size: sidesSchema.optional(),
+  resample: z.union([z.int(), z.enum(interpolations)]).optional(),
   crop_pct: z.number().positive().max(1).optional(),
   do_center_crop: z.boolean().optional(),
-  crop_size: z.union([sideSchema, sidesSchema]).optional(),
+  crop_size: sidesSchema.optional(),
   do_rescale: z.boolean().default(true),
   rescale_factor: z
     .number()
@@ -33,10 +90,10 @@ const preprocessorSchema = z.object({
     .default(1 / 255),
   rescale_offset: z.boolean().default(false),
   do_normalize: z.boolean().optional(),
-  do_flip_channel_order: z.boolean().default(false),
-  include_top: z.boolean().default(false),
-  image_mean: tripleSchema.optional(),
-  image_std: deviationsSchema.optional(),
+  do_flip_channel_order: z.boolean().optional(),
+  include_top: z.boolean().optional(),
+  image_mean: numberForAll(tripleSchema).optional(),
+  image_std: numberForAll(deviationsSchema).optional(),
   /** Without effect: all images are RGB. */
   do_convert_rgb: z.boolean().optional(),
 })
@@ -51,11 +108,11 @@ const withoutNulls = (content: unknown): unknown =>
 
 const timmConfigSchema = z.object({
   input_size: z.tuple([z.literal(3), sideSchema, sideSchema]),
-  interpolation: z.enum(interpolations),
+  interpolation: z.enum(interpolations).default('bicubic'),
   crop_pct: z.number().positive().max(1).default(0.875),
   crop_mode: z.enum(['center', 'squash']).default('center'),
-  mean: tripleSchema,
-  std: deviationsSchema,
+  mean: tripleSchema.default(imagenetMean),
+  std: deviationsSchema.default(imagenetStd),
 })
 
 /** Returns the recipe of timm's `pretrained_cfg`. @throws GeogapError `bad-preprocessing` */
@@ -90,10 +147,7 @@ export function hubRecipe(content: unknown): PreprocessingConfig {
     throw preprocessingError(escapeForMessage(`${path.join('.')}: ${message}`, 200))
   }
   const config = result.data
-  const other = Object.entries(content as object).find(
-    ([key, value]) => key.startsWith('do_') && value === true && !(key in preprocessorSchema.shape),
-  )
-  if (other) throw preprocessingError(`${quoteForMessage(other[0])} is not known`)
+  refuseOtherSteps(content as object, config)
   const geometry = geometryOf(config)
   if ((geometry.resize ?? 0) < geometry.size)
     throw preprocessingError(`a crop of ${geometry.size} from ${geometry.resize} pixels`)
@@ -105,30 +159,80 @@ export function hubRecipe(content: unknown): PreprocessingConfig {
   }
 }
 
-type HubCropGeometry = Pick<PreprocessingConfig, 'size' | 'resize' | 'cropPct' | 'squash'>
+/** Keys that one processor knows; where Transformers passes over them, nobody can say what the file means. */
+const keysOfOne: readonly (readonly [key: keyof PreprocessorConfig, kind: string])[] = [
+  ['rescale_offset', 'EfficientNet'],
+  ['include_top', 'EfficientNet'],
+  ['do_flip_channel_order', 'MobileViT'],
+]
+
+function refuseOtherSteps(content: object, config: PreprocessorConfig): void {
+  const unknown = Object.entries(content).find(
+    ([key, value]) => key.startsWith('do_') && value === true && !(key in preprocessorSchema.shape),
+  )
+  if (unknown) throw preprocessingError(`${quoteForMessage(unknown[0])} is not known`)
+  const [foreign] =
+    keysOfOne.find(([key, kind]) => config[key] === true && processorKind(config) !== kind) ?? []
+  if (foreign)
+    throw preprocessingError(`${foreign} is true, which ${namedKind(config)} does not know`)
+}
+
+type HubCropGeometry = Pick<
+  PreprocessingConfig,
+  'size' | 'resize' | 'cropPct' | 'cropOffset' | 'squash'
+>
 
 function geometryOf(config: PreprocessorConfig): HubCropGeometry {
   if (!config.do_resize) throw preprocessingError('do_resize is false')
-  const { shortest, square } = resizeTarget(config)
-  const crop = config.do_center_crop ?? config.crop_size !== undefined
-  const kind = processorType(config)
-  if (kind.startsWith('Perceiver'))
+  const kind = processorKind(config)
+  if (kind === 'Perceiver')
     throw preprocessingError('Perceiver crops before it resizes, which is not known')
-  if (kind.startsWith('ConvNext') && shortest !== undefined) {
+  const crop = isCropping(config)
+  const { shortest, square } = resizeTarget(config, crop)
+  if (kind === 'ConvNext' && shortest !== undefined) {
     if (shortest >= 384) return squashGeometry(shortest)
     return cropGeometry(Math.floor(shortest / (config.crop_pct ?? 224 / 256)), shortest)
   }
   const scaled = scaledTarget(config, shortest, square)
   if (crop && scaled !== undefined) return cropGeometry(scaled, cropSize(config))
-  if (square !== undefined)
-    return crop
-      ? { ...cropGeometry(square, cropSize(config)), squash: true }
-      : squashGeometry(square)
+  if (scaled === undefined && square !== undefined)
+    return crop ? squashedCrop(config, square) : squashGeometry(square)
   if (!crop)
     throw preprocessingError(
       'the shortest side is resized and nothing cropped, so images would not be squares',
     )
   return cropGeometry(shortest!, cropSize(config))
+}
+
+/** Processors whose older versions pass over a crop that newer ones make. */
+const cropsInSome = /^(Blip|Pvt|Segformer|Siglip|ViT)$/
+
+function squashedCrop(config: PreprocessorConfig, square: number): HubCropGeometry {
+  const size = cropSize(config)
+  if (size === square) return squashGeometry(size)
+  if (cropsInSome.test(processorKind(config)))
+    throw preprocessingError(
+      `do_center_crop of ${size} from ${square} pixels, which versions of ${namedKind(config)} read differently`,
+    )
+  return { ...cropGeometry(square, size), squash: true }
+}
+
+function isCropping(config: PreprocessorConfig): boolean {
+  const { do_center_crop: stated, crop_size: size } = config
+  if (stated !== undefined) return stated
+  const kind = processorKind(config)
+  const known = processors[kind]
+  const usual = size === undefined ? known?.crop : undefined
+  // Transformers makes the usual crop, Transformers.js none.
+  if (kind === 'Beit' || (usual !== undefined && squareSide(config) !== usual))
+    throw preprocessingError('no do_center_crop, which libraries read differently')
+  return known ? known.crop !== undefined : size !== undefined
+}
+
+/** Returns the side of the square to which both sides are forced; the usual crop's where the shortest side is resized. */
+function squareSide(config: PreprocessorConfig): number | undefined {
+  const { shortest, square } = resizeTarget(config, false)
+  return shortest === undefined ? square : processors[processorKind(config)]?.crop
 }
 
 /** Returns the shortest side of the processors that resize to more than `size`: by `crop_pct`, or by 256 / 224. */
@@ -137,35 +241,46 @@ function scaledTarget(
   shortest: number | undefined,
   square: number | undefined,
 ): number | undefined {
-  const kind = processorType(config)
+  const kind = processorKind(config)
   const side = shortest ?? square
-  if (kind.startsWith('PoolFormer') && side !== undefined)
+  if (kind === 'PoolFormer' && side !== undefined)
     return Math.floor(side / (config.crop_pct ?? 0.9))
-  return kind.startsWith('Levit') && shortest !== undefined
-    ? Math.floor((256 / 224) * shortest)
-    : undefined
+  return kind === 'Levit' && shortest !== undefined ? Math.floor((256 / 224) * shortest) : undefined
 }
 
-const processorType = (config: PreprocessorConfig): string =>
-  config.image_processor_type ?? config.feature_extractor_type ?? ''
+const processorKind = (config: PreprocessorConfig): string =>
+  (config.image_processor_type ?? config.feature_extractor_type ?? '').replace(
+    /(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/,
+    '',
+  )
 const cropGeometry = (resize: number, size: number): HubCropGeometry => ({
   resize,
   size,
   cropPct: size / resize,
+  // Where torchvision rounds half to even.
+  cropOffset: 'floor',
 })
 const squashGeometry = (size: number): HubCropGeometry => ({
-  ...cropGeometry(size, size),
+  resize: size,
+  size,
+  cropPct: 1,
   squash: true,
 })
 
-/** Older processors of these kinds take a plain number as the shortest side, all others as both sides. */
-const shortSideKinds = /^(CLIP|ConvNext|Levit|PoolFormer|MobileNet|MobileViT)/
-
-function resizeTarget(config: PreprocessorConfig): { shortest?: number; square?: number } {
+function resizeTarget(
+  config: PreprocessorConfig,
+  crop: boolean,
+): { shortest?: number; square?: number } {
   const { size } = config
   if (size === undefined) throw preprocessingError('no size')
-  if (typeof size === 'number')
-    return shortSideKinds.test(processorType(config)) ? { shortest: size } : { square: size }
+  const known = processors[processorKind(config)]
+  if (typeof size === 'number') {
+    if (!known && crop)
+      throw preprocessingError(
+        `size ${size} of ${namedKind(config)}: the shortest side or both; say shortest_edge, or height and width`,
+      )
+    return known?.isShortSide ? { shortest: size } : { square: size }
+  }
   if (size.shortest_edge !== undefined) return { shortest: size.shortest_edge }
   if (size.height === undefined || size.height !== size.width)
     throw preprocessingError(
@@ -174,7 +289,8 @@ function resizeTarget(config: PreprocessorConfig): { shortest?: number; square?:
   return { square: size.height }
 }
 
-function cropSize({ crop_size: crop }: PreprocessorConfig): number {
+function cropSize(config: PreprocessorConfig): number {
+  const { crop_size: crop = processors[processorKind(config)]?.crop } = config
   if (typeof crop === 'number') return crop
   if (crop?.height === undefined || crop.height !== crop.width)
     throw preprocessingError(
@@ -183,14 +299,17 @@ function cropSize({ crop_size: crop }: PreprocessorConfig): number {
   return crop.height
 }
 
-/** Returns the interpolation by Pillow's number, or the default of the processor's kind. */
+const namedKind = ({
+  image_processor_type: type,
+  feature_extractor_type: older,
+}: PreprocessorConfig): string => quoteForMessage(type ?? older ?? 'no image_processor_type')
+
+/** Returns the interpolation by Pillow's number or its name, or the default of the processor's kind. */
 function interpolationOf(config: PreprocessorConfig): Interpolation {
-  const {
-    resample = /^(CLIP|Bit|Deit|DeiT|Beit|Siglip|Levit|PoolFormer)/.test(processorType(config))
-      ? 3
-      : 2,
-  } = config
-  const found = pillowFilters[resample]
+  const { resample = processors[processorKind(config)]?.resample } = config
+  if (resample === undefined)
+    throw preprocessingError(`no resample, and the default of ${namedKind(config)} is not known`)
+  const found = typeof resample === 'number' ? pillowFilters[resample] : resample
   if (found) return found
   throw preprocessingError(
     `resample ${resample}; known are ${pillowFilters.map((name, i) => `${i}, ${name}`).join('; ')}`,
@@ -207,9 +326,9 @@ const pillowFilters: readonly Interpolation[] = [
   'hamming',
 ]
 
-/** Returns the order of channels of processors that end with BGR, as MobileViT's. */
+/** Returns the order of channels of processors that end with BGR, as MobileViT's do by default. */
 function channelsOf(config: PreprocessorConfig): Pick<PreprocessingConfig, 'channels'> {
-  if (!config.do_flip_channel_order) return {}
+  if (!(config.do_flip_channel_order ?? processorKind(config) === 'MobileViT')) return {}
   if (isNormalizing(config))
     throw preprocessingError('do_flip_channel_order beside do_normalize, whose order is not known')
   return { channels: 'BGR' }
@@ -217,18 +336,23 @@ function channelsOf(config: PreprocessorConfig): Pick<PreprocessingConfig, 'chan
 
 /** Returns whether mean and deviation are applied: by default, but for MobileViT, whose processor knows neither. */
 const isNormalizing = (config: PreprocessorConfig): boolean =>
-  config.do_normalize ?? !processorType(config).startsWith('MobileViT')
+  config.do_normalize ?? processorKind(config) !== 'MobileViT'
 
 /** Returns mean' and std' with (x / 255 - mean') / std' = (x f - o - mean) / std, the file's formula. */
 function normalizationOf(config: PreprocessorConfig): { mean: Triple; std: Triple } {
-  const { image_mean: given, image_std: deviations, include_top: twice } = config
+  const kind = processorKind(config)
+  const known = processors[kind]
+  const usual = known && normalizations[known.values]
+  const { image_mean: given = usual?.mean, image_std: deviations = usual?.std } = config
   const normalizes = isNormalizing(config)
-  if (normalizes && (!given || !deviations))
+  // EfficientNet's processor divides by the deviation once more for its classifier.
+  const divisions = Number(normalizes) + Number(config.include_top ?? kind === 'EfficientNet')
+  if ((normalizes && !given) || (divisions > 0 && !deviations))
     throw preprocessingError('do_normalize without image_mean and image_std')
   const factor = 255 * (config.do_rescale ? config.rescale_factor : 1)
   const offset = config.do_rescale && config.rescale_offset ? 1 : 0
   const scale = Math.abs(factor - 1) < 1e-6 ? 1 : factor
   const mean = (normalizes ? given! : [0, 0, 0]).map(m => (m + offset) / scale)
-  const std = (normalizes ? deviations! : [1, 1, 1]).map(s => (twice ? s * s : s) / scale)
+  const std = (deviations ?? [1, 1, 1]).map(s => s ** divisions / scale)
   return { mean: mean as unknown as Triple, std: std as unknown as Triple }
 }

@@ -221,7 +221,9 @@ function plainRecipe(preprocessing: ModelDescription['preprocessing']): Preproce
   return recipe as PreprocessingConfig
 }
 
-function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<typeof stepsSchema>) {
+function recipeOfSteps([resize, { size, offset }, { mean, std, channels }]: z.infer<
+  typeof stepsSchema
+>) {
   const { interpolation, squash } = resize
   return {
     mean,
@@ -232,6 +234,7 @@ function recipeOfSteps([resize, { size }, { mean, std, channels }]: z.infer<type
     cropPct: size / resize.size,
     size,
     resize: resize.size,
+    ...(offset && { cropOffset: offset }),
   }
 }
 

@@ -26,7 +26,11 @@ export const stepsSchema = z.tuple([
     interpolation: interpolationSchema,
     squash: z.boolean().optional(),
   }),
-  z.strictObject({ step: z.literal('centerCrop'), size: sideSchema }),
+  z.strictObject({
+    step: z.literal('centerCrop'),
+    size: sideSchema,
+    offset: z.literal('floor').optional(),
+  }),
   z.strictObject({
     step: z.literal('normalize'),
     mean: tripleSchema,

@@ -54,6 +54,8 @@ export interface ForeignTextTower {
   padding?: number | undefined
   /** Whether texts are filled up to the context length and read whole, as SigLIP's are. */
   padded?: boolean | undefined
+  /** Whether it was trained with texts in lower case, whatever its tokenizer does. */
+  lowercase?: boolean | undefined
   /** The trained factor from cosine similarities to logits; null if it is not known. */
   logitScale: number | null
   /** The default prompt; `{}` stands for the class name. */
@@ -70,6 +72,10 @@ export interface BoundTextTower {
   contextLength: number
   padding: number
   padded: boolean
+  /** Whether texts are brought to lower case before the tokenizer gets them. */
+  lowercase?: boolean | undefined
+  /** Whether the graph takes the kinds of tokens, all 0, as BERT's do. */
+  tokenTypes?: boolean | undefined
   /** The mask that the graph takes: none, ones for all tokens, or ones for the tokens of the text. */
   mask: 'none' | 'ones' | 'length'
   oneAtATime: boolean

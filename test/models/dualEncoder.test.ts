@@ -36,6 +36,7 @@ const preprocessing = {
   image_mean: half,
   image_std: half,
   size: { height: 32, width: 32 },
+  do_center_crop: false,
   resample: 3,
 }
 const clip = {
@@ -67,10 +68,12 @@ interface Repository {
   text?: Partial<TextForm>
   preprocessor?: object
   tokenizer?: object
+  /** Keys of tokenizer.json to replace. */
+  file?: object
 }
 
 async function withHub(
-  { config = clip, image = 'image_embeds', text, preprocessor, tokenizer }: Repository,
+  { config = clip, image = 'image_embeds', text, preprocessor, tokenizer, file }: Repository,
   work: () => Promise<void>,
   name = repo,
 ): Promise<void> {
@@ -78,7 +81,7 @@ async function withHub(
   const files: Record<string, Content> = {
     'config.json': json(config),
     'preprocessor_config.json': json(preprocessor ?? preprocessing),
-    'tokenizer.json': textContent(dualTokenizer),
+    'tokenizer.json': json({ ...(JSON.parse(dualTokenizer) as object), ...file }),
     'tokenizer_config.json': json(tokenizer ?? tokenizerConfig),
     'onnx/vision_model.onnx': bytesContent(imageTowerBytes(image)),
     'onnx/text_model.onnx': bytesContent(
@@ -108,6 +111,16 @@ describe('hf:owner/repo with an image and a text tower', () => {
       'SigLIP: its own outputs, padded to its length',
       { config: siglip, image: 'pooler_output', text: { output: 'pooler_output', mask: false } },
     ],
+    [
+      'SigLIP in lower case, whatever its tokenizer does',
+      {
+        config: siglip,
+        image: 'pooler_output',
+        text: { output: 'pooler_output', mask: false },
+        file: { normalizer: null },
+      },
+    ],
+    ['a tower that takes kinds of tokens', { text: { types: true } }],
     ['texts of one length', { text: { mask: false, length: 5 } }],
   ])('classifies by the class names: %s', (_, repository) =>
     withHub(repository, async () => {
@@ -117,7 +130,7 @@ describe('hf:owner/repo with an image and a text tower', () => {
       }
       const out = join(home, 'results')
       const prompts = join(home, 'prompts.txt')
-      await writeFile(prompts, 'a photo {}\n{}\n')
+      await writeFile(prompts, 'A photo {}\n{}\n')
       const asked = { models: [`hf:${repo}`], datasets: [dataset], out, prompts }
       const run = await evaluate({ ...asked, keep: 'features' })
       expect(run.failures).toEqual([])
@@ -164,7 +177,9 @@ describe('hf:owner/repo with an image and a text tower', () => {
     expect(await bound({ text: { mask: false } })).toMatchObject({ padded: true, mask: 'none' })
     expect(
       await bound({ config: siglip, image: 'pooler_output', text: { output: 'pooler_output' } }),
-    ).toMatchObject({ contextLength: 4, padded: true, mask: 'ones' })
+    ).toMatchObject({ contextLength: 4, padded: true, mask: 'ones', lowercase: undefined })
+    const own = { config: siglip, image: 'pooler_output', text: { output: 'pooler_output' } }
+    expect(await bound({ ...own, file: { normalizer: null } })).toMatchObject({ lowercase: true })
     expect(
       await bound({ tokenizer: { pad_token: '[END]', model_max_length: 1e30 } }),
     ).toMatchObject({
@@ -193,6 +208,9 @@ describe('hf:owner/repo with an image and a text tower', () => {
       /text tower of hf:acme\/model .* no output "text_embeds"; there are "last_hidden_state"/,
     )
     expect(await refusal({ image: 'pooler_output' })).toMatch(/no output "image_embeds"/)
+    expect(await refusal({ tokenizer: { ...tokenizerConfig, padding_side: 'left' } })).toMatch(
+      /text tower of hf:acme\/model .* padding_side is left/,
+    )
     const bare = { ...clip, model_type: 'other' }
     expect(await refusal({ config: bare, tokenizer: {} })).toMatch(/nothing says how many tokens/)
     expect(await refusal({ preprocessor: { ...preprocessing, do_resize: false } })).toMatch(

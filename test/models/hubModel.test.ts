@@ -2,14 +2,14 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { headListOf } from '../../src/models/headClasses.ts'
 import { imagenetClasses } from '../../src/datasets/labels/imagenet.ts'
 import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { areImagenetLabels } from '../../src/datasets/labels/classNames.ts'
 import { parseHubName } from '../../src/models/hubModel.ts'
-import { hubRecipe, timmRecipe } from '../../src/models/hubPreprocessing.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
+import { type ModelSpec } from '../../src/models/spec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
-import { describeSteps, nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { bytesContent, type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
 import { colourGraph, type Form, headBytes } from './onnx/foreignGraph.ts'
@@ -119,6 +119,91 @@ describe('hf:owner/repo', () => {
     })
   })
 
+  it('reads timm’s older files, whose keys are at the top, and the preprocessor in processor_config.json', async () => {
+    const timm = {
+      architecture: 'resnet18',
+      num_classes: 3,
+      label_names: ['red', 'green', 'blue'],
+      input_size: [3, 32, 32],
+      interpolation: 'bicubic',
+      crop_pct: 0.95,
+      mean: half,
+      std: half,
+    }
+    const specOf = async (files: Record<string, object>, home: string) => {
+      const contents = Object.entries(files).map(([name, content]): [string, Content] => [
+        name,
+        textContent(JSON.stringify(content)),
+      ])
+      const hub = await startHub(Object.fromEntries(contents), [])
+      vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+      vi.stubEnv('HF_HOME', home)
+      return loadModelSpec(`hf:${repo}`).finally(() => hub.close())
+    }
+    expect(await specOf({ 'config.json': timm }, join(home, 'flat'))).toMatchObject({
+      classes: ['red', 'green', 'blue'],
+      graph: { kind: 'logits' },
+      recipe: { size: 32, cropPct: 0.95, interpolation: 'bicubic' },
+    })
+    const whole = { image_processor: { ...preprocessing, device: null }, processor_class: 'P' }
+    const files = { 'config.json': classifier, 'processor_config.json': whole }
+    expect(await specOf(files, join(home, 'whole'))).toMatchObject({
+      recipe: { size: 32, squash: true },
+    })
+    await expect(specOf({ 'config.json': classifier }, join(home, 'none'))).rejects.toThrow(
+      /no file preprocessor_config.json in repository acme\/model/,
+    )
+  })
+
+  it('judges a larger head by its names: in the order of the list, else they are classes of their own', async () => {
+    const list = headListOf(11821)!
+    const names = Array.from({ length: 11821 }, (_, i) => `n9${String(i).padStart(7, '0')}`)
+    for (const [i, place] of list.places.entries())
+      if (place >= 0) names[place] = imagenetClasses[i]!.wnid
+    const specOf = async (labels: string[], change: object = {}) => {
+      const config = { ...classifier, id2label: Object.fromEntries(labels.entries()), ...change }
+      let spec: ModelSpec | undefined
+      await withHub({}, config, async () => {
+        spec = await loadModelSpec(`hf:${repo}`)
+      })
+      await rm(join(home, 'hf'), { recursive: true })
+      return spec
+    }
+    const picked = { classes: 'imagenet-1k', headClasses: 11821 }
+    expect(await specOf(names)).toMatchObject(picked)
+    const reversed = names.toReversed()
+    const timm = { pretrained_cfg: { num_classes: 11821 }, preprocessing, id2label: null }
+    expect(await specOf([], { ...timm, label_names: reversed })).toMatchObject({
+      classes: reversed,
+    })
+    expect(await specOf([], timm)).toMatchObject(picked)
+  })
+
+  it('refuses placeholders for names, and names the key that it cannot read', async () => {
+    const refused = async (config: object): Promise<string> => {
+      let message = ''
+      await withHub({}, { ...classifier, ...config }, async () => {
+        message = await loadModelSpec(`hf:${repo}`).then(
+          () => 'no error',
+          (error: unknown) => (error as Error).message,
+        )
+      })
+      await rm(join(home, 'hf'), { recursive: true })
+      return message
+    }
+    expect(await refused({ id2label: { 0: 'LABEL_0', 1: 'LABEL_1' } })).toMatch(
+      /id2label in config.json of acme\/model has 2 placeholders/,
+    )
+    expect(await refused({ id2label: { 1: 'a', 2: 'b' } })).toMatch(/does not name classes 0, 1, 2/)
+    expect(await refused({ id2label: ['a', 'b'] })).toMatch(/config.json of acme\/model .*id2label/)
+  })
+
+  it('takes the only input and output of an exporter with other names, and logarithms of a softmax', () =>
+    withHub({ input: 'x', kind: 'probabilities' }, classifier, async () => {
+      const { model } = await prepareModel(await loadModelSpec(`hf:${repo}`))
+      expect(model.graph).toMatchObject({ input: 'x', output: 'scores', kind: 'probabilities' })
+    }))
+
   it('says which outputs there are where the expected one is not', () =>
     withHub({}, { architectures: ['Dinov2Model'] }, async () => {
       const spec = await loadModelSpec(`hf:${repo}`)
@@ -152,147 +237,5 @@ describe('hf:owner/repo', () => {
       expect(areImagenetLabels(labels.slice(1))).toBe(false)
     }
     expect(areImagenetLabels(full.map((_, i) => `LABEL_${i}`))).toBe(false)
-  })
-})
-
-describe('preprocessor_config.json', () => {
-  const steps = (config: object) => describeSteps(nativeSteps(hubRecipe({ ...vit, ...config })))
-  const unit = 'normalize(mean 0.5 0.5 0.5, std 0.5 0.5 0.5)'
-
-  it('refuses content that is no object', () => {
-    for (const content of [undefined, null, 'text', 5])
-      expect(() => hubRecipe(content)).toThrow(/preprocessor_config\.json: /)
-  })
-
-  it('gives the steps that Transformers computes', () => {
-    expect(steps({ size: { height: 224, width: 224 }, resample: 2 })).toBe(
-      `resize(224, bilinear, squash) centerCrop(224) ${unit}`,
-    )
-    const clip = {
-      image_processor_type: 'CLIPImageProcessor',
-      crop_size: { height: 224, width: 224 },
-    }
-    expect(steps({ ...clip, size: { shortest_edge: 248 } })).toBe(
-      `resize(248, bicubic) centerCrop(224) ${unit}`,
-    )
-    expect(steps({ ...clip, size: 224, crop_size: 224, do_center_crop: true })).toBe(
-      `resize(224, bicubic) centerCrop(224) ${unit}`,
-    )
-    const convnext = {
-      image_processor_type: 'ConvNextFeatureExtractor',
-      resample: 3,
-      crop_pct: 0.875,
-    }
-    expect(steps({ ...convnext, size: 224 })).toBe(`resize(256, bicubic) centerCrop(224) ${unit}`)
-    expect(steps({ ...convnext, size: { shortest_edge: 384 } })).toBe(
-      `resize(384, bicubic, squash) centerCrop(384) ${unit}`,
-    )
-  })
-
-  it('resizes to more than the size for LeViT and PoolFormer', () => {
-    const crop = { crop_size: { height: 224, width: 224 }, do_center_crop: true }
-    const poolformer = { image_processor_type: 'PoolFormerImageProcessor', ...crop }
-    const levit = { image_processor_type: 'LevitImageProcessor', ...crop }
-    const shortest = { size: { shortest_edge: 224 } }
-    const from = (side: number) => `resize(${side}, bicubic) centerCrop(224) ${unit}`
-    expect(steps({ ...poolformer, ...shortest, crop_pct: 0.95 })).toBe(from(235))
-    expect(steps({ ...poolformer, ...shortest })).toBe(from(248))
-    expect(steps({ ...poolformer, size: { height: 224, width: 224 } })).toBe(from(248))
-    expect(steps({ ...levit, ...shortest })).toBe(from(256))
-    expect(steps({ ...levit, size: 256 })).toBe(from(292))
-    expect(() => steps({ ...shortest, image_processor_type: 'PerceiverImageProcessor' })).toThrow(
-      /crops before it resizes/,
-    )
-  })
-
-  it('knows every filter of Pillow by its number', () => {
-    const filters = [0, 1, 2, 3, 4, 5].map(
-      resample => hubRecipe({ ...vit, size: 224, resample }).interpolation,
-    )
-    expect(filters).toEqual(['nearest', 'lanczos', 'bilinear', 'bicubic', 'box', 'hamming'])
-  })
-
-  it('turns channels as MobileViT does, which normalizes nothing', () => {
-    const mobilevit = {
-      image_processor_type: 'MobileViTImageProcessor',
-      do_flip_channel_order: true,
-      do_center_crop: true,
-      crop_size: { height: 256, width: 256 },
-      size: { shortest_edge: 288 },
-    }
-    expect(describeSteps(nativeSteps(hubRecipe(mobilevit)))).toBe(
-      'resize(288, bilinear) centerCrop(256) normalize(mean 0 0 0, std 1 1 1, BGR)',
-    )
-  })
-
-  it('takes timm’s configuration of a wrapped model', () => {
-    const timm = {
-      input_size: [3, 224, 224],
-      interpolation: 'bicubic',
-      crop_pct: 0.95,
-      crop_mode: 'center',
-      mean: half,
-      std: half,
-      num_classes: 1000,
-    }
-    expect(describeSteps(nativeSteps(timmRecipe(timm)))).toBe(
-      `resize(235, bicubic) centerCrop(224) ${unit}`,
-    )
-    expect(describeSteps(nativeSteps(timmRecipe({ ...timm, crop_mode: 'squash' })))).toContain(
-      'squash',
-    )
-    expect(() => timmRecipe({ ...timm, crop_mode: 'border' })).toThrow(/pretrained_cfg .*crop_mode/)
-    expect(() => timmRecipe({ ...timm, input_size: [3, 224, 192] })).toThrow(/only squares/)
-  })
-
-  it('takes null for a default', () => {
-    const nulls = { crop_size: null, do_center_crop: null, do_convert_rgb: null, do_pad: null }
-    const size = { height: 224, width: 224, shortest_edge: null }
-    expect(steps({ ...nulls, size, resample: null, do_rescale: null, crop_pct: null })).toBe(
-      `resize(224, bilinear, squash) centerCrop(224) ${unit}`,
-    )
-  })
-
-  it('turns other scales into means and deviations', () => {
-    const size = { height: 32, width: 32 }
-    const scaled = hubRecipe({
-      ...vit,
-      size,
-      rescale_factor: 1 / 127.5,
-      rescale_offset: true,
-      do_normalize: false,
-    })
-    expect(scaled).toMatchObject({ mean: half, std: half })
-    expect(hubRecipe({ ...vit, size, do_rescale: false, do_normalize: false }).std[0]).toBeCloseTo(
-      1 / 255,
-      12,
-    )
-  })
-
-  it('is refused where it asks for something else', () => {
-    expect(() => steps({ size: { height: 224, width: 192 } })).toThrow(
-      /known are shortest_edge, or height and width/,
-    )
-    expect(() => steps({ size: { shortest_edge: 224 } })).toThrow(/images would not be squares/)
-    expect(() => steps({ size: 224, resample: 6 })).toThrow(
-      /resample 6; known are 0, nearest; 1, lanczos; 2, bilinear; 3, bicubic; 4, box; 5, hamming/,
-    )
-    expect(() => steps({ size: { shortest_edge: 200 }, crop_size: 224 })).toThrow(
-      /a crop of 224 from 200 pixels/,
-    )
-    expect(() => steps({ size: 224, do_resize: false })).toThrow(/do_resize is false/)
-    expect(() => steps({ size: 224, do_flip_channel_order: true })).toThrow(
-      /do_flip_channel_order beside do_normalize/,
-    )
-    expect(() => steps({ size: 224, do_thumbnail: true })).toThrow(/"do_thumbnail" is not known/)
-    expect(() =>
-      steps({ size: { shortest_edge: 800, longest_edge: 1333 }, crop_size: 224 }),
-    ).toThrow(/longest_edge/)
-    expect(() => steps({ size: 224, image_std: [0, 1, 1] })).toThrow(/image_std/)
-    expect(steps({ size: 224, do_convert_rgb: true, do_pad: false })).toContain('resize(224')
-    expect(() => steps({ size: 224, image_mean: undefined })).toThrow(
-      /do_normalize without image_mean/,
-    )
-    expect(() => steps({ size: 'large' })).toThrow(/size: /)
   })
 })

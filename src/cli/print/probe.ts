@@ -61,13 +61,14 @@ const recipeJson = (recipe: PreprocessingConfig): string => {
     interpolation,
     squash,
     size,
+    cropOffset,
     mean,
     std,
     channels,
   } = recipe
   const steps = [
     { step: 'resize', size: resize, interpolation, squash: squash || undefined },
-    { step: 'centerCrop', size },
+    { step: 'centerCrop', size, offset: cropOffset },
     { step: 'normalize', mean, std, channels },
   ]
   return `"preprocessing": ${JSON.stringify(steps)}`

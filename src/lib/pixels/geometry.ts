@@ -1,6 +1,6 @@
 /*
  * Computes which source pixels a crop needs and with which weights, as Pillow and torchvision do: the short side is resized to
- * the target, the long one to trunc(target * long / short), and the offset of a crop is rounded half to even.
+ * the target, the long one to trunc(target * long / short), and the offset of a crop is rounded half to even or down.
  */
 import { imageError } from './image.ts'
 import { type Interpolation, splitSteps, type PreprocessingStep } from './steps.ts'
@@ -53,8 +53,8 @@ export function cropGeometryOf(
       x = { ...x, target: resizedSide(before.x.length, before.y.length, step) }
       y = { ...y, target: resizedSide(before.y.length, before.x.length, step) }
     } else if (step.step === 'centerCrop') {
-      x = cropSpan(before.x, before.y, step.size)
-      y = cropSpan(before.y, before.x, step.size)
+      x = cropSpan(before.x, before.y, step)
+      y = cropSpan(before.y, before.x, step)
     } else if (step.step === 'trim') {
       x = trimSpan(before.x, before.y, step.pixels)
       y = trimSpan(before.y, before.x, step.pixels)
@@ -73,10 +73,13 @@ type ResizeStep = Extract<PreprocessingStep, { step: 'resize' }>
 const resizedSide = (length: number, other: number, { size, squash }: ResizeStep): number =>
   squash || length <= other ? size : Math.trunc((size * length) / other)
 
-function cropSpan(span: SourceSpan, other: SourceSpan, size: number): SourceSpan {
+type CropStep = Extract<PreprocessingStep, { step: 'centerCrop' }>
+
+function cropSpan(span: SourceSpan, other: SourceSpan, { size, offset }: CropStep): SourceSpan {
   if (Math.min(span.target, other.target) < size)
     throw imageError('too-small', `${span.target} x ${other.target} pixels, the crop needs ${size}`)
-  return { ...span, at: roundHalfToEven((span.target - size) / 2) }
+  const at = (span.target - size) / 2
+  return { ...span, at: offset === 'floor' ? Math.floor(at) : roundHalfToEven(at) }
 }
 
 function trimSpan(span: SourceSpan, other: SourceSpan, pixels: number): SourceSpan {

@@ -18,7 +18,8 @@ export type PreprocessingStep =
   | { step: 'trim'; pixels: number }
   /** Resizes the shorter side to `size`, antialiased as Pillow does it; `squash` forces both sides to `size`. */
   | { step: 'resize'; size: number; interpolation: Interpolation; squash?: boolean | undefined }
-  | { step: 'centerCrop'; size: number }
+  /** Cuts a square out of the center; an odd rest is split by rounding half to even, as torchvision does, or by `floor`. */
+  | { step: 'centerCrop'; size: number; offset?: 'floor' | undefined }
   | Normalization
 
 /** (x / 255 - mean) / std by channel; `BGR` reverses the channels first, and mean and std are in that order. */
@@ -55,7 +56,11 @@ export const resize = (
  * @example
  * centerCrop(224)
  */
-export const centerCrop = (size: number): PreprocessingStep => ({ step: 'centerCrop', size })
+export const centerCrop = (size: number, offset?: 'floor'): PreprocessingStep => ({
+  step: 'centerCrop',
+  size,
+  offset,
+})
 
 /**
  * Returns the step that subtracts `mean` and divides by `std`, by channel.
@@ -104,6 +109,8 @@ export interface PreprocessingConfig {
   /** Share of the resized image's shorter side that the crop keeps. */
   cropPct: number
   size: number
+  /** How an odd rest around the crop is split: by rounding half to even by default, as torchvision does. */
+  cropOffset?: 'floor'
   /** The resize target, floor(size / cropPct) by default. */
   resize?: number
   /** Whether both sides are forced to the resize target. */
@@ -117,7 +124,7 @@ export const nativeSteps = (config: PreprocessingConfig): readonly Preprocessing
     config.interpolation,
     config.squash,
   ),
-  centerCrop(config.size),
+  centerCrop(config.size, config.cropOffset),
   normalize(config.mean, config.std, config.channels),
 ]
 
@@ -161,7 +168,7 @@ function describeStep(step: PreprocessingStep): string {
     case 'resize':
       return `resize(${step.size}, ${step.interpolation}${step.squash ? ', squash' : ''})`
     case 'centerCrop':
-      return `centerCrop(${step.size})`
+      return `centerCrop(${step.size}${step.offset ? ', floor' : ''})`
     case 'normalize':
       return `normalize(mean ${step.mean.join(' ')}, std ${step.std.join(' ')}${step.channels ? `, ${step.channels}` : ''})`
   }
@@ -172,7 +179,7 @@ export function parseSteps(text: string): PreprocessingStep[] {
   return [...text.matchAll(/(\w+)\(([^)]*)\)/g)].map(([, name, inner]): PreprocessingStep => {
     const [first, second, third] = inner!.split(', ') as [string, string?, string?]
     if (name === 'trim') return trim(Number(first))
-    if (name === 'centerCrop') return centerCrop(Number(first))
+    if (name === 'centerCrop') return centerCrop(Number(first), second ? 'floor' : undefined)
     if (name === 'resize')
       return resize(Number(first), second as Interpolation, third ? true : undefined)
     if (name !== 'normalize')

@@ -32,7 +32,7 @@ export async function bindTextTower(
   const others = facts.inputs.filter(input => !known.includes(input))
   const tokens = known.find(input => input.name === 'input_ids')
   if (!tokens || others.length > 0)
-    throw refuse(`its inputs are ${namesOf(facts.inputs)}; known are ${inputNames.join(' and ')}`)
+    throw refuse(`its inputs are ${namesOf(facts.inputs)}; known are ${inputNames.join(', ')}`)
   const output = [tower.output, ...(tower.otherwise ?? [])].find(wanted =>
     facts.outputs.some(one => one.name === wanted),
   )
@@ -50,6 +50,8 @@ export async function bindTextTower(
     throw refuse('nothing says how many tokens a text may have (model_max_length, contextLength)')
   if (padding === undefined)
     throw refuse('nothing says which token fills a text up (pad_token, padding)')
+  if (stated.side === 'left')
+    throw refuse('padding_side is left in its tokenizer_config.json; known is right')
   const hasMask = known.some(input => input.name === 'attention_mask')
   return {
     files: facts.files,
@@ -62,6 +64,8 @@ export async function bindTextTower(
       // Without a mask a tower reads the padding, and was trained with it to the full length.
       padded: tower.padded === true || !hasMask || typeof length === 'number',
       mask: !hasMask ? 'none' : tower.padded === true ? 'ones' : 'length',
+      lowercase: (tower.lowercase && !stated.isLowercasing) || undefined,
+      tokenTypes: known.some(input => input.name === 'token_type_ids') || undefined,
       oneAtATime: batch === 1 || facts.isDynamicallyQuantized,
       integers: tokens.dtype === 'int32' ? 'int32' : 'int64',
       width: typeof width === 'number' ? width : undefined,
@@ -71,7 +75,7 @@ export async function bindTextTower(
   }
 }
 
-const inputNames: readonly string[] = ['input_ids', 'attention_mask']
+const inputNames: readonly string[] = ['input_ids', 'attention_mask', 'token_type_ids']
 
 const namesOf = (values: readonly OnnxValue[]): string =>
   values.map(({ name }) => quoteForMessage(name)).join(', ') || 'none'
@@ -81,7 +85,7 @@ const shortest = (a: number | undefined, b: number | undefined): number | undefi
 
 /** Describes a text tower in one line of a result's key; `isUnscaled` of the results reads its end. */
 export const describeTextTower = (tower: BoundTextTower): string =>
-  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.oneAtATime ? ', one text at a time' : ''}${tower.logitScale === null ? ', logit scale unknown' : ''}`
+  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.lowercase ? ', in lower case' : ''}${tower.oneAtATime ? ', one text at a time' : ''}${tower.logitScale === null ? ', logit scale unknown' : ''}`
 
 const tokenNameSchema = z.union([
   z.string(),
@@ -90,10 +94,12 @@ const tokenNameSchema = z.union([
 const tokenizerConfigSchema = z.object({
   model_max_length: z.number().optional().catch(undefined),
   pad_token: tokenNameSchema.optional().catch(undefined),
+  padding_side: z.string().optional().catch(undefined),
 })
 const tokenizerSchema = z.object({
   added_tokens: z.array(z.object({ id: z.int(), content: z.string() })).catch([]),
   padding: z.object({ pad_id: z.int() }).nullish().catch(null),
+  normalizer: z.unknown().optional(),
   model: z
     .object({
       vocab: z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]).optional(),
@@ -104,11 +110,19 @@ const tokenizerSchema = z.object({
 /** Lengths above this mean that a tokenizer states none. */
 const maxContextLength = 100_000
 
-/** Returns the largest number of tokens of a text and the padding token, as a tokenizer's files state them. */
+interface TokenizerFacts {
+  /** The largest number of tokens of a text. */
+  length?: number | undefined
+  padding?: number | undefined
+  side?: string | undefined
+  isLowercasing: boolean
+}
+
+/** Returns what a tokenizer's files state about lengths, padding and case. */
 async function readTokenizerSettings(
   file: string,
   configFile: string | undefined,
-): Promise<{ length?: number | undefined; padding?: number | undefined }> {
+): Promise<TokenizerFacts> {
   const text = configFile === undefined ? '' : await readFile(configFile, 'utf8')
   const config = tokenizerConfigSchema.safeParse(parseJson(text)).data ?? {}
   const found = tokenizerSchema.safeParse(parseJson(await readFile(file, 'utf8'))).data
@@ -116,6 +130,10 @@ async function readTokenizerSettings(
   return {
     length: most !== undefined && most <= maxContextLength ? most : undefined,
     padding: (token === undefined ? undefined : tokenId(token, found)) ?? found?.padding?.pad_id,
+    side: config.padding_side,
+    isLowercasing: /"type":"Lowercase"|"lowercase":true/.test(
+      JSON.stringify(found?.normalizer ?? null),
+    ),
   }
 }
 

@@ -16,11 +16,16 @@ export async function bindGraphUse(
   file: string,
 ): Promise<{ files: string[]; graph: BoundGraphUse; width: number | undefined }> {
   const facts = await admitOnnx(file)
-  const input = findValue(spec, ['input', use.input], facts.inputs)
-  const others = facts.inputs.map(({ name }) => name).filter(name => name !== use.input)
+  const isHub = spec.weights.from === 'hub'
+  // Exporters other than Transformers' choose other names, which matter only where there are several.
+  const sole = isHub && facts.inputs.length === 1 ? facts.inputs[0] : undefined
+  const input = sole ?? findValue(spec, ['input', use.input], facts.inputs)
+  const others = facts.inputs.map(({ name }) => name).filter(name => name !== input.name)
   if (others.length > 0)
     throw mismatchError(spec, `it needs ${quoteNames(others)} beside the image`)
-  const wanted = [use.output, ...(use.otherwise ?? [])]
+  const soleOutput =
+    isHub && use.kind === 'logits' && facts.outputs.length === 1 ? [facts.outputs[0]!.name] : []
+  const wanted = [use.output, ...(use.otherwise ?? []), ...soleOutput]
   const output = wanted.find(name => facts.outputs.some(found => found.name === name)) ?? use.output
   const found = findValue(spec, ['output', output], facts.outputs)
   checkClasses(spec, { ...use, output }, found)
@@ -28,10 +33,12 @@ export async function bindGraphUse(
   if (!dtype)
     throw mismatchError(
       spec,
-      `input ${quoteForMessage(use.input)} takes ${input.dtype || 'no tensor'}, not ${use.dtype ?? inputDtypes.join(', ')}`,
+      `input ${quoteForMessage(input.name)} takes ${input.dtype || 'no tensor'}, not ${use.dtype ?? inputDtypes.join(', ')}`,
     )
-  const { input: fed, layout, kind } = use
-  const graph: BoundGraphUse = { input: fed, layout, dtype, output, kind }
+  const isSoftmax = isHub && use.kind === 'logits' && found.operator === 'Softmax'
+  const kind = isSoftmax ? 'probabilities' : use.kind
+  const { layout } = use
+  const graph: BoundGraphUse = { input: input.name, layout, dtype, output, kind }
   const width = found.shape.at(-1)
   return {
     files: facts.files,
@@ -52,11 +59,11 @@ const mismatchError = ({ name }: NamedSpec, what: string): GeogapError =>
 const quoteNames = (names: readonly string[]): string =>
   names.map(name => quoteForMessage(name)).join(', ')
 
-function findValue(
+function findValue<T extends OnnxValue>(
   spec: NamedSpec,
   [what, wanted]: readonly [what: string, name: string],
-  values: readonly OnnxValue[],
-): OnnxValue {
+  values: readonly T[],
+): T {
   const value = values.find(({ name }) => name === wanted)
   if (value) return value
   const near = nearestNames(
@@ -68,8 +75,8 @@ function findValue(
 
 function fixedSizes(
   spec: NamedSpec,
-  { input, layout }: GraphUse,
-  { shape }: OnnxValue,
+  { layout }: GraphUse,
+  { name: input, shape }: OnnxValue,
 ): Pick<BoundGraphUse, 'batch' | 'size'> {
   const [batch, a, b, c] = shape
   const [channels, height, width] = layout === 'NCHW' ? [a, b, c] : [c, a, b]

@@ -19,9 +19,9 @@ export interface TextSession {
 
 /** Returns a foreign text tower as an encoder. */
 export function foreignTextEncoder(tower: BoundTextTower): TextEncoder {
-  const { contextLength, padding, padded } = tower
+  const { contextLength, padding, padded, lowercase } = tower
   return {
-    tokenizer: { contextLength, padding, padded, cleaning: 'none' },
+    tokenizer: { contextLength, padding, padded, cleaning: lowercase ? 'lower' : 'none' },
     open: async options => {
       const session = await createSession(tower.file, options)
       return {
@@ -50,6 +50,7 @@ async function embedRows(
       : new Tensor('int32', Int32Array.from(values, Number), shape)
   const { tokens } = padTokens(rows, { length, padding: tower.padding })
   const feeds: Record<string, OrtTensor> = { input_ids: tensor(tokens) }
+  if (tower.tokenTypes) feeds['token_type_ids'] = tensor(new BigInt64Array(rows.length * length))
   if (tower.mask !== 'none') {
     const mask = new BigInt64Array(rows.length * length)
     for (const [i, row] of rows.entries())

@@ -23,6 +23,16 @@ function taps(interpolation: Interpolation, from: number, to: number): [number, 
   )
 }
 
+describe('centerCrop', () => {
+  it('splits an odd rest by rounding half to even, or by floor as Transformers does', () => {
+    const first = (width: number, offset?: 'floor') =>
+      cropGeometryOf([centerCrop(4, offset), normalize(imagenetMean, imagenetStd)], 4, width).across
+        .first
+    expect([5, 7, 9, 10].map(width => first(width))).toEqual([0, 2, 2, 3])
+    expect([5, 7, 9, 10].map(width => first(width, 'floor'))).toEqual([0, 1, 2, 3])
+  })
+})
+
 describe("Pillow's filters", () => {
   it('take the nearest pixel', () => {
     const positions = (from: number, to: number) =>

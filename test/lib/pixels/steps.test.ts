@@ -18,7 +18,7 @@ describe('described steps', () => {
       cropPct: 1,
       size: 64,
     } as const
-    const recipes = [...testbed().map(row => resolveModel(row.model).recipe), { ...bgr, channels: 'BGR', squash: true } as const] // prettier-ignore
+    const recipes = [...testbed().map(row => resolveModel(row.model).recipe), { ...bgr, channels: 'BGR', squash: true } as const, { ...bgr, channels: 'BGR', cropOffset: 'floor' } as const] // prettier-ignore
     for (const recipe of recipes)
       for (const steps of [nativeSteps(recipe), [trim(2), ...paperStepsFor(recipe)]])
         expect(parseSteps(describeSteps(steps))).toEqual(steps)

@@ -4,7 +4,7 @@
  */
 import { createGraph, addInput, addOutput, constant } from '../../../src/lib/onnx/graph.ts'
 import { encodeModel } from '../../../src/lib/onnx/encode.ts'
-import { gather, mean, mul, sum } from '../../../src/lib/onnx/ops.ts'
+import { add, gather, mean, mul, sum } from '../../../src/lib/onnx/ops.ts'
 import { tokenizerStart } from '../zeroShot/wordPiece.ts'
 
 export const words = [
@@ -49,6 +49,8 @@ export interface TextForm {
   output: string
   /** Whether the graph takes a mask, and leaves out what it hides; else it reads the padding too. */
   mask?: boolean
+  /** Whether it takes the kinds of tokens too, all of which are 0. */
+  types?: boolean
   length?: number | string
   columns?: number
 }
@@ -57,6 +59,7 @@ export interface TextForm {
 export function textTowerBytes({
   output,
   mask = false,
+  types = false,
   length = 'l',
   columns = 3,
 }: TextForm): Uint8Array {
@@ -69,7 +72,8 @@ export function textTowerBytes({
   )
   const table = constant(graph, Float32Array.from(values), [rows.length, columns])
   const seen = mask ? mul(ids, addInput(graph, 'attention_mask', { dtype: 'int64', shape })) : ids
-  addOutput(output, sum(gather(table, seen), [1]))
+  const kinds = types ? [addInput(graph, 'token_type_ids', { dtype: 'int64', shape })] : []
+  addOutput(output, sum(gather(table, kinds.reduce(add, seen)), [1]))
   return encodeModel(graph, {})
 }
 
