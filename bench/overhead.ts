@@ -8,7 +8,7 @@
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { modelCost } from '../src/models/cost.ts'
+import { modelCost } from '../src/models/modelCost.ts'
 import { loadModel } from '../src/models/runtime/loadModel.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
 import { prepareModel } from '../src/models/runtime/prepareModel.ts'

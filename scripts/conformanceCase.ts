@@ -8,7 +8,7 @@ import {
   addOutput,
   parameterScope,
 } from '../src/lib/onnx/graph.ts'
-import { multiplyAdds } from '../src/lib/onnx/cost.ts'
+import { multiplyAdds } from '../src/lib/onnx/multiplyAdds.ts'
 import { normalizeRows, similarity } from '../src/lib/onnx/blocks/similarity.ts'
 import { mul } from '../src/lib/onnx/ops.ts'
 import { encodeModel } from '../src/lib/onnx/encode.ts'

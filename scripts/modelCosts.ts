@@ -5,7 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { modelNames, resolveModel } from '../src/models/catalog.ts'
-import { costName, countCost } from '../src/models/cost.ts'
+import { costName, countCost } from '../src/models/modelCost.ts'
 
 const specs = new Map(
   modelNames()

@@ -14,7 +14,7 @@ export {
   inferDisparities,
   type InferDisparitiesOptions,
   type InferenceRow,
-} from './analysis/disparityInference.ts'
+} from './analysis/inferDisparities.ts'
 export {
   type ModelClustering,
   type ProgressEvidence,
@@ -32,7 +32,7 @@ export { progressSentences } from './analysis/progress/sentence.ts'
 export { runSentence, type RunAnswer, type RunAnswerOptions } from './analysis/runSentence.ts'
 export { runView, type RunView, type RunViewOptions } from './analysis/runView.ts'
 export { progressTable } from './analysis/progress/table.ts'
-export { writeReport } from './report/page/html.ts'
+export { writeReport } from './report/page/reportPage.ts'
 export { openDataset, type DatasetSpec } from './datasets/open.ts'
 export type { Dataset, GroupValue, Sample, Problem } from './datasets/dataset.ts'
 export type { ImageSource } from './lib/archive/member.ts'

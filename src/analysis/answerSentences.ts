@@ -2,7 +2,7 @@
 import { countText, pEquation, percent } from '../lib/table/text.ts'
 import { bracketedInterval, inPoints, signedText } from '../lib/table/values.ts'
 import { type GroupAccuracyRow } from '../results/run.ts'
-import { type InferenceRow } from './disparityInference.ts'
+import { type InferenceRow } from './inferDisparities.ts'
 
 /** An accuracy on some of a data set's images. */
 type AnswerAccuracy = Pick<GroupAccuracyRow, 'n' | 'of' | 'top1'>

@@ -3,7 +3,7 @@ import { columnsOfSamples } from './dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { sha256 } from '../lib/hash.ts'
 import type { Choices, Dataset, Sample, LabelMap } from './dataset.ts'
-import type { LabelSpace } from './labels/labels.ts'
+import type { LabelSpace } from './labels/labelSpace.ts'
 
 /** A data set as the reader of its layout returns it; `buildDataset` completes it. */
 export interface RawDataset extends Partial<

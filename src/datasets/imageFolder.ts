@@ -23,7 +23,7 @@ import {
   rowSamples,
 } from './manifest.ts'
 import { columnLabels, type ReadParquetOptions } from './parquetImages.ts'
-import { parseLabels } from './labels/labels.ts'
+import { parseLabels } from './labels/labelSpace.ts'
 import { rawCellText, readTableEntry, type RawTable } from './readTable.ts'
 import { imageOf, readTreeText, type FileTree } from './tree.ts'
 

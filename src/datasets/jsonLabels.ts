@@ -1,7 +1,7 @@
 /** Chooses the field of WebDataset's JSON members that holds the class, where samples have no member `.cls`. */
 import { inputError } from '../lib/errors.ts'
 import { shortList } from '../lib/table/text.ts'
-import { parseLabels } from './labels/labels.ts'
+import { parseLabels } from './labels/labelSpace.ts'
 
 type Metadata = Readonly<Record<string, unknown>>
 

@@ -13,14 +13,14 @@ import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { imagenetNames } from './labels/imagenet.ts'
 import { fileLabelling, type LabelsOption } from './labels/labelMap.ts'
-import { refuseContradictedIndices } from './labels/classNames.ts'
+import { refuseContradictedIndices } from './labels/matchClassNames.ts'
 import {
   imagenetSpace,
   normalizeLabel,
   ownSpace,
   parseLabels,
   type LabelSpace,
-} from './labels/labels.ts'
+} from './labels/labelSpace.ts'
 import { rawCellText, type RawTable, reservedColumns } from './readTable.ts'
 
 export interface ReadManifestOptions {

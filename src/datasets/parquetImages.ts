@@ -6,8 +6,8 @@ import type { RawDataset } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import type { LabelMap, Problem } from './dataset.ts'
 import { unlabelledSplitNote } from './hub/splits.ts'
-import { indexLabelling } from './labels/classNames.ts'
-import { imagenetSpace, normalizeLabel, parseLabels } from './labels/labels.ts'
+import { indexLabelling } from './labels/matchClassNames.ts'
+import { imagenetSpace, normalizeLabel, parseLabels } from './labels/labelSpace.ts'
 import {
   labelColumnNames,
   labelRules,

@@ -17,9 +17,9 @@ import {
   indexLabelling,
   refuseContradictedIndices,
   type IndexLabelling,
-} from './labels/classNames.ts'
+} from './labels/matchClassNames.ts'
 import { chooseLabelField } from './jsonLabels.ts'
-import { normalizeLabel, parseLabels } from './labels/labels.ts'
+import { normalizeLabel, parseLabels } from './labels/labelSpace.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'

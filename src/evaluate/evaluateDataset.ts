@@ -24,7 +24,7 @@ import {
   unfinishedRanges,
 } from '../results/storedEvaluations.ts'
 import { commitShard } from '../results/writeShard.ts'
-import { loadCosts, recordCosts } from './cost.ts'
+import { loadCosts, recordCosts } from './imageCost.ts'
 import { type EarlyStop, startEarlyStop } from './earlyStop.ts'
 import { type EvaluationJob, type ModelTask, planJobs, stepsFor } from './jobs.ts'
 import { createProfiler, type InferenceProfile } from './profile.ts'

@@ -1,4 +1,4 @@
-import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
+import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './imageCost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type Engine, nonDefaultEngine } from '../lib/onnx/engine.ts'
 import { type InferenceGroup } from './workers/messages.ts'

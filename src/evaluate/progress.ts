@@ -1,6 +1,6 @@
 import { type Dataset } from '../datasets/dataset.ts'
 import { totalLength } from '../lib/ranges.ts'
-import { secondsPerImage } from './cost.ts'
+import { secondsPerImage } from './imageCost.ts'
 import { type EvaluationJob } from './jobs.ts'
 
 /** A step of an evaluation, as `onProgress` receives it. */

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { type Dataset } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset, pinRevision } from '../datasets/open.ts'
 import { GeogapError, inputError } from '../lib/errors.ts'
-import { modelCost } from '../models/cost.ts'
+import { modelCost } from '../models/modelCost.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
 import { type ModelSpec, withWeights } from '../models/spec.ts'
 

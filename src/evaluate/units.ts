@@ -2,7 +2,7 @@
  * Divides a run into units of work: a group of models that share crops × consecutive shards of a data set. Units depend only on the
  * request, not on the machine, the weights or finished work, so every machine computes the same units.
  */
-import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './cost.ts'
+import { type ImageCost, estimateCost, secondsPerImage, combineCosts } from './imageCost.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { groupTasks, shardSize, stepsFor } from './jobs.ts'

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { parseJson } from '../lib/archive/json.ts'
-import { areImagenetLabels } from '../datasets/labels/classNames.ts'
+import { areImagenetLabels } from '../datasets/labels/matchClassNames.ts'
 import { imagenetClasses } from '../datasets/labels/imagenet.ts'
 import { escapeForMessage, GeogapError, inputError, quoteForMessage } from '../lib/errors.ts'
 import {

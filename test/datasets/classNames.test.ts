@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
 import { imagenetClasses, imagenetNames } from '../../src/datasets/labels/imagenet.ts'
-import { parseLabels } from '../../src/datasets/labels/labels.ts'
+import { parseLabels } from '../../src/datasets/labels/labelSpace.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay, makeTar, temporaryFolder } from './fixtures.ts'
 

@@ -1,5 +1,5 @@
 /** Files that are no pictures, or not whole: a row each with the right code. 200 files with 20 bad ones; GEOGAP_TORTURE=1: 1,000 with 100. */
-import { inferDisparities } from '../../src/analysis/disparityInference.ts'
+import { inferDisparities } from '../../src/analysis/inferDisparities.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { planModelGroups, joinUnits, takeShare, splitIntoUnits } from '../../src/evaluate/units.ts'
-import { estimateCost } from '../../src/evaluate/cost.ts'
+import { estimateCost } from '../../src/evaluate/imageCost.ts'
 import { resolveModel } from '../../src/models/catalog.ts'
 
 const target = (images: number) => ({

@@ -7,7 +7,7 @@ import { imagenetClasses, indexOfWnid } from '../../src/datasets/labels/imagenet
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { modelNames, resolveModel } from '../../src/models/catalog.ts'
-import { modelCost } from '../../src/models/cost.ts'
+import { modelCost } from '../../src/models/modelCost.ts'
 import {
   decodePlaces,
   encodePlaces,

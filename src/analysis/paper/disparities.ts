@@ -3,7 +3,7 @@ import { independentImages } from '../../metrics/designEffect.ts'
 import { overallClustering } from '../../results/households.ts'
 import { type Interval, zOf } from '../../metrics/intervals.ts'
 import { mean, sum } from '../../metrics/numbers.ts'
-import { inferDisparities } from '../disparityInference.ts'
+import { inferDisparities } from '../inferDisparities.ts'
 import { type MeasuredValue } from './comparison.ts'
 import { type PaperView } from './paperView.ts'
 

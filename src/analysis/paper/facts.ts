@@ -1,7 +1,7 @@
 /** Lists table 1, the testbed and the class maps of the paper with the results of a run. */
 import { labelling, ownLabels } from '../../datasets/labels/labelMap.ts'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
-import { normalizeLabel } from '../../datasets/labels/labels.ts'
+import { normalizeLabel } from '../../datasets/labels/labelSpace.ts'
 import { modelRow } from '../../models/listing.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'

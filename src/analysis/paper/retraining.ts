@@ -1,6 +1,6 @@
 /** Compares tables 4 and 9 of the paper, retraining the last layer of a ViT on DollarStreet, with stored studies. */
 import { overlapObjects } from '../../datasets/benchmarks/geode.ts'
-import { normalizeLabel } from '../../datasets/labels/labels.ts'
+import { normalizeLabel } from '../../datasets/labels/labelSpace.ts'
 import { groupBy, sumCounts } from '../../metrics/accuracy.ts'
 import { disparity } from '../../metrics/disparity.ts'
 import { shareInterval } from '../../metrics/intervals.ts'

@@ -21,7 +21,7 @@ export const command = defineCommand({
     const { runDemo } = await import('../demo/demo.ts')
     const { groupAccuracyTable, disparityTableText } =
       await import('../../report/tables/accuracyTables.ts')
-    const { writeReport } = await import('../../report/page/html.ts')
+    const { writeReport } = await import('../../report/page/reportPage.ts')
     const { publishedSummary } = await import('../../analysis/paper/publishedTable.ts')
     const demo = await runDemo({ out, onStage: printNote, onProgress: progressPrinter() })
     const report = join(out, 'report.html')

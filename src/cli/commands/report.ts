@@ -35,7 +35,7 @@ export const command = defineCommand({
       await writeBundle(dir, target, { images })
     } else {
       const { openRun } = await import('../../results/run.ts')
-      const { writeReport } = await import('../../report/page/html.ts')
+      const { writeReport } = await import('../../report/page/reportPage.ts')
       await writeReport(await openRun(dir, exclude), target)
     }
     process.stdout.write(`${target}\n`)

@@ -162,7 +162,7 @@ async function tablesOf(dir: string, options: Inputs, isSingle: boolean): Promis
   }
   const [column] = by
   if (column !== undefined && by.length === 1 && (disparity || !isSingle)) {
-    const { inferDisparities } = await import('../../analysis/disparityInference.ts')
+    const { inferDisparities } = await import('../../analysis/inferDisparities.ts')
     tables.push(
       inferenceTable(await inferDisparities(run, { ...how, by: column }), column, outcome),
     )

@@ -3,7 +3,7 @@ import { linePanelsSpec } from '../../report/figures/linePanel.ts'
 import { progressSpec } from '../../report/figures/progress.ts'
 import { regionsSpec } from '../../report/figures/regions.ts'
 import { printColors, renderSvg } from '../../report/figures/render.ts'
-import { type countryMapSpec } from '../../report/figures/map.ts'
+import { type countryMapSpec } from '../../report/figures/countryMap.ts'
 import { type TopLevelSpec } from '../../report/figures/vegaLite.ts'
 
 /** A figure and the arguments of its function in the report. */
@@ -21,7 +21,7 @@ async function specOf([name, args]: Drawing): Promise<TopLevelSpec> {
   switch (name) {
     case 'map':
       // Outlines of countries are loaded with the first map.
-      return (await import('../../report/figures/map.ts')).countryMapSpec(...args)
+      return (await import('../../report/figures/countryMap.ts')).countryMapSpec(...args)
     case 'regions':
       return regionsSpec(...args)
     case 'progress':

@@ -3,7 +3,7 @@ import { basename } from 'node:path'
 import type { Choices } from '../dataset.ts'
 import type { RawDataset } from '../build.ts'
 import { isHubDatasetName, standardSplit } from '../hub/splits.ts'
-import { imagenetSpace } from '../labels/labels.ts'
+import { imagenetSpace } from '../labels/labelSpace.ts'
 import { findBenchmark } from './benchmarks.ts'
 import { readWnidClasses } from './wnidFolders.ts'
 

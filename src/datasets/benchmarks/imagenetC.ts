@@ -1,7 +1,7 @@
 import { createPromiseCache } from '../../lib/memoize.ts'
 import type { RawDataset } from '../build.ts'
 import type { Problem, Sample } from '../dataset.ts'
-import { imagenetSpace } from '../labels/labels.ts'
+import { imagenetSpace } from '../labels/labelSpace.ts'
 import { openTree, type FileTree } from '../tree.ts'
 import type { Benchmark, FileEvidence, ReadBenchmarkOptions } from './benchmark.ts'
 import { classFolderSamples } from './classFolders.ts'

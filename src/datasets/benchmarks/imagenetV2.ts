@@ -1,6 +1,6 @@
 import { readTsv } from '../../lib/archive/tsv.ts'
 import { indexOfWnid } from '../labels/imagenet.ts'
-import { imagenetSpace } from '../labels/labels.ts'
+import { imagenetSpace } from '../labels/labelSpace.ts'
 import type { FileTree } from '../tree.ts'
 import type { Benchmark, FileEvidence } from './benchmark.ts'
 import { classFolderSamples } from './classFolders.ts'

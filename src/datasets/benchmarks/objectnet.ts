@@ -4,7 +4,7 @@ import type { Benchmark, ReadBenchmarkOptions } from './benchmark.ts'
 import { acceptedClasses, type RawDataset } from '../build.ts'
 import { classFolderSamples } from './classFolders.ts'
 import { originalLabelling, type Labelling } from '../labels/labelMap.ts'
-import { imagenetSpace, normalizeLabel } from '../labels/labels.ts'
+import { imagenetSpace, normalizeLabel } from '../labels/labelSpace.ts'
 import { readTreeText, type FileTree } from '../tree.ts'
 import { refuseLabelMap } from './wnidFolders.ts'
 

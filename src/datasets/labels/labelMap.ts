@@ -5,7 +5,7 @@ import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { LabelMap } from '../dataset.ts'
 import { parseJson } from '../../lib/archive/json.ts'
-import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labels.ts'
+import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labelSpace.ts'
 
 /** The schema of objects of lists of names or numbers, such as label maps and region schemes. */
 export const nameListsSchema = z.record(

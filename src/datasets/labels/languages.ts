@@ -9,7 +9,7 @@ import { memoize } from '../../lib/memoize.ts'
 import { shortList } from '../../lib/table/text.ts'
 import { rawCellText, readTable } from '../readTable.ts'
 import { countryCode } from './countries.ts'
-import { normalizeLabel } from './labels.ts'
+import { normalizeLabel } from './labelSpace.ts'
 
 /** Class names and templates of one language. */
 export interface LanguageTexts {

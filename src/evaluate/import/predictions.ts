@@ -2,7 +2,7 @@
 import { targetProbabilityColumn } from '../../datasets/build.ts'
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
-import { parseLabels } from '../../datasets/labels/labels.ts'
+import { parseLabels } from '../../datasets/labels/labelSpace.ts'
 import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import {

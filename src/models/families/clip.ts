@@ -23,7 +23,7 @@ import {
   withNllb,
   withRoberta,
   worldwide,
-} from './clipTowers.ts'
+} from './clipConfigs.ts'
 import { type ArchitectureRows, type DualEncoder } from './family.ts'
 
 /** Returns the rows of models that differ in their image size alone: `NAME NAME-336`. */

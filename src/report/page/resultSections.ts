@@ -1,5 +1,5 @@
 import { ownValue } from '../../lib/ownValue.ts'
-import { inferDisparities, type InferenceRow } from '../../analysis/disparityInference.ts'
+import { inferDisparities, type InferenceRow } from '../../analysis/inferDisparities.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type GroupAccuracyRow } from '../../results/run.ts'

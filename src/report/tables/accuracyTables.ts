@@ -13,7 +13,7 @@ import {
   type Run,
   countsByEvaluation,
 } from '../../results/run.ts'
-import { type InferenceRow } from '../../analysis/disparityInference.ts'
+import { type InferenceRow } from '../../analysis/inferDisparities.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
 import { paperNumberText } from '../../analysis/paper/comparison.ts'
 import {

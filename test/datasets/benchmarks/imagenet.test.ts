@@ -7,7 +7,7 @@ import {
   imagenetWnids,
   indexOfWnid,
 } from '../../../src/datasets/labels/imagenet.ts'
-import { imagenetIndices, imagenetSpace } from '../../../src/datasets/labels/labels.ts'
+import { imagenetIndices, imagenetSpace } from '../../../src/datasets/labels/labelSpace.ts'
 import { shared } from '../../helpers/shared.ts'
 
 describe("ImageNet's 1,000 classes", () => {

@@ -5,7 +5,7 @@ import { Tensor as OrtTensor } from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { graphOf, readGoldenFile } from '../../../scripts/conformanceCase.ts'
 import { formulaImages, writeFormulaWeights } from '../../../scripts/formula.ts'
-import { multiplyAdds } from '../../../src/lib/onnx/cost.ts'
+import { multiplyAdds } from '../../../src/lib/onnx/multiplyAdds.ts'
 import {
   createGraph,
   addInput,

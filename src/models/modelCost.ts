@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { multiplyAdds, parameterCount } from '../lib/onnx/cost.ts'
+import { multiplyAdds, parameterCount } from '../lib/onnx/multiplyAdds.ts'
 import { createGraph, parameterScope } from '../lib/onnx/graph.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 import { findArchitecture } from './architectures.ts'

@@ -22,7 +22,7 @@ import {
   normalizeLabel,
   numberedName,
   ownSpace,
-} from './labels.ts'
+} from './labelSpace.ts'
 
 /** What the class indices of a file accept. */
 export interface IndexLabelling extends Pick<Labelling, 'space' | 'labelMap'> {

@@ -1,4 +1,4 @@
-import { inferDisparities } from '../../src/analysis/disparityInference.ts'
+import { inferDisparities } from '../../src/analysis/inferDisparities.ts'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { runView } from '../../../src/analysis/runView.ts'
-import { reportPage, writeReport } from '../../../src/report/page/html.ts'
+import { reportPage, writeReport } from '../../../src/report/page/reportPage.ts'
 import { type Run, createRun } from '../../../src/results/run.ts'
 import { madeUp, madeUpRun, worlds } from '../figures/world.ts'
 
