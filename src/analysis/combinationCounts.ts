@@ -24,8 +24,10 @@ export async function countCombinations(
   const households = await countByHousehold(entry, columns, run.entries)
   if (households)
     return households.map(({ values, cluster, n, top1 }) => ({ values, cluster, n, top1 }))
-  const stored = columns.filter(column => column !== 'label')
-  return groupBy(cells ?? (await countByColumns(entry, stored)), columns).groups.map(
-    ({ groups, n, top1 }) => ({ values: columns.map(column => String(groups[column])), n, top1 }),
-  )
+  const counted = cells ?? (await countByColumns([entry], columns))[0]!
+  return groupBy(counted, columns).groups.map(({ groups, n, top1 }) => ({
+    values: columns.map(column => String(groups[column])),
+    n,
+    top1,
+  }))
 }

@@ -11,6 +11,7 @@ import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { benjaminiHochberg, pairedImageCount } from '../metrics/pairedTests.ts'
 import {
   changeMoments,
+  type ClusterOutcomes,
   joinOutcomes,
   type PairedOutcomes,
   signFlipMidP,
@@ -141,7 +142,7 @@ export function groupChanges(
   const overall = overallCells.length > 0 ? [overallChange(overallCells)] : []
   const groups = [...cells].flatMap(([by, members]) => {
     const clusterings = changeClusterings(members)
-    return Array.from(pairedCountsByGroup(members), ([group, own]): PairedGroup => ({
+    return Array.from(outcomesByGroup(members), ([group, own]): PairedGroup => ({
       by,
       group,
       cells: own,
@@ -171,17 +172,18 @@ export function groupChanges(
 }
 
 /** Returns the cells of each group, in the order of their first cells. */
-export const pairedCountsByGroup = (cells: readonly PairedCounts[]): Map<string, PairedCounts[]> =>
-  groupByKey(cells, ({ group }) => group)
+export const outcomesByGroup = <Cell extends ClusterOutcomes>(
+  cells: readonly Cell[],
+): Map<string, Cell[]> => groupByKey(cells, ({ group }) => group)
 
 /** Returns how households bear on each group of which some image has one; what is common to the groups is estimated together. */
 export const changeClusterings = (
-  cells: readonly PairedCounts[],
+  cells: readonly ClusterOutcomes[],
 ): ReadonlyMap<string, GroupClustering> => groupClusterings(changeMoments(cells))
 
 /** Returns how households bear on the change of all images together, which the reason calls `name`. */
 export const overallChangeClustering = (
-  cells: readonly PairedCounts[],
+  cells: readonly ClusterOutcomes[],
   name: string,
 ): GroupClustering =>
   changeClusterings(cells.map(cell => ({ ...cell, group: name }))).get(name) ?? independentImages

@@ -46,9 +46,9 @@ export async function countBothSides(
   { first, second }: Pick<EvaluationPair, 'first' | 'second'>,
   by: string | null,
 ): Promise<{ all: CountsOfBoth; groups: CountsOfBoth[] }> {
-  const columns = by === null || by === 'label' ? [] : [by]
-  const before = await countByColumns(first, columns)
-  const after = await countByColumns(second, columns)
+  const columns = by === null ? [] : [by]
+  const [before = []] = await countByColumns([first], columns)
+  const [after = []] = await countByColumns([second], columns)
   const groupsOf = (cells: typeof before): readonly GroupCounts[] =>
     by === null ? [] : groupBy(cells, [by]).groups
   const others = groupsOf(after)

@@ -5,7 +5,7 @@
  */
 import { type GroupCounts, sumCounts } from '../metrics/accuracy.ts'
 import { splitBySize } from '../metrics/disparity.ts'
-import { type DisparityInferenceOptions, inferDisparity } from '../metrics/disparityInference.ts'
+import { exceedsDisparity, inferDisparity } from '../metrics/disparityInference.ts'
 import {
   countTest,
   type ExactTest,
@@ -150,6 +150,7 @@ export function judgeDisparities(
   { minN, alpha = defaultAlpha }: { minN: number; alpha?: number },
 ): GateCheck[] {
   const level = alpha / Math.max(1, runs.length)
+  const draws = Math.max(1000, Math.ceil(drawsBeyondLevel / level))
   return runs.flatMap(({ groups, clusters = null, ...subject }): GateCheck[] => {
     const options = { seed: gateSeed, minN, clusters }
     const found = inferDisparity(groups, options)
@@ -165,7 +166,8 @@ export function judgeDisparities(
     if (found.interval === null)
       return [{ ...check, bound: null, verdict: 'undecided', reason: found.reason }]
     const [low, high] = found.interval
-    const isBroken = low > maxDisparity && lowerEnd(groups, { ...options, level }) > maxDisparity
+    const isBroken =
+      low > maxDisparity && exceedsDisparity(groups, maxDisparity, { ...options, level, draws })
     return [
       { ...check, bound: low, verdict: verdictOf(isBroken, high <= maxDisparity), reason: null },
     ]
@@ -174,12 +176,3 @@ export function judgeDisparities(
 
 /** Draws for each expected draw beyond a p-value at the level of a test; fewer than one could never reject. */
 const drawsBeyondLevel = 5
-
-function lowerEnd(
-  groups: readonly GroupCounts[],
-  { level, ...options }: Omit<DisparityInferenceOptions, 'draws'> & { level: number },
-): number {
-  const draws = Math.max(1000, Math.ceil(drawsBeyondLevel / level))
-  const { interval } = inferDisparity(groups, { ...options, draws, confidence: 1 - level })
-  return interval![0]
-}

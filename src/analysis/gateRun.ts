@@ -10,11 +10,15 @@ import { defaultMinN, splitBySize } from '../metrics/disparity.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { joinOutcomes } from '../metrics/signFlip.ts'
 import { countByColumns } from '../results/counts.ts'
-import { type CurrentResults, readableResults } from '../results/currentResults.ts'
+import {
+  answerFromReadable,
+  consistentResults,
+  type CurrentResults,
+} from '../results/currentResults.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { distinctFieldValues, type StoredEvaluation } from '../results/storedEvaluations.ts'
 import { countBothSides } from './compareCounts.ts'
-import { changeClusterings, overallChangeClustering, pairedCountsByGroup } from './compare.ts'
+import { changeClusterings, outcomesByGroup, overallChangeClustering } from './compare.ts'
 import {
   type GateCheck,
   defaultAlpha,
@@ -26,7 +30,7 @@ import {
   judgeDrops,
   judgeWorst,
 } from './gate.ts'
-import { pairCoverage, pairedCounts, sharedColumns } from './imagePairs.ts'
+import { countPairs, type PairedSides } from './imagePairs.ts'
 import { checkBinaryMetric, outcomeMetric } from '../results/outcomeMetrics.ts'
 import { unusableNotes } from '../results/unusableResults.ts'
 import { exclusionNotes } from '../results/slices.ts'
@@ -75,8 +79,7 @@ const gateDefaults = { maxDrop: 0.02, by: 'region', minN: defaultMinN, alpha: de
 
 /** Judges all evaluations in `dir`. Errors: nothing-to-judge, unknown-column, nothing-in-common, choose-models. */
 export async function judgeEvaluations(dir: string, options: GateOptions): Promise<GateResult> {
-  const { by, minN, alpha } = { ...gateDefaults, ...options }
-  const { baseline, minWorst, maxDisparity, metric = 'top1' } = options
+  const { baseline, minWorst, maxDisparity, exclude, metric = 'top1' } = options
   checkBinaryMetric(metric, 'the gate')
   if (options.maxDrop !== undefined && baseline === undefined)
     throw inputError('no-baseline', '--max-drop is judged against a run: give --baseline')
@@ -86,11 +89,28 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     'min-worst': minWorst,
     'max-disparity': maxDisparity,
   })
-  const alphaPerLimit = alpha / Math.max(1, Object.keys(limits).length)
-  const { entries, failures } = withPreprocessing(
-    await readableResults(await newestEvaluations(dir, options.exclude, metric)),
-    options.preprocessing,
+  const given = { ...gateDefaults, ...options, metric, limits, dir }
+  const resultsIn = async (folder: string): Promise<CurrentResults> =>
+    consistentResults(
+      withPreprocessing(await newestEvaluations(folder, exclude, metric), options.preprocessing),
+    )
+  const before = baseline === undefined ? noResults : await resultsIn(baseline)
+  return answerFromReadable(await resultsIn(dir), now =>
+    answerFromReadable(before, before => judgeResults(now, before, given)),
   )
+}
+
+const noResults: CurrentResults = { entries: [], failures: [] }
+
+type GivenGate = Required<Pick<GateOptions, 'by' | 'minN' | 'alpha' | 'metric'>> &
+  Pick<GateResult, 'limits'> & { dir: string }
+
+async function judgeResults(
+  { entries, failures }: CurrentResults,
+  before: CurrentResults,
+  { by, minN, alpha, metric, limits, dir }: GivenGate,
+): Promise<GateResult> {
+  const alphaPerLimit = alpha / Math.max(1, Object.keys(limits).length)
   const result: GateResult = {
     passed: true,
     by,
@@ -107,11 +127,8 @@ export async function judgeEvaluations(dir: string, options: GateOptions): Promi
     result.notes.push(
       `Every number here is of ${outcomeMetric(metric).title}, not of top-1 accuracy.`,
     )
-  if (baseline !== undefined && maxDrop !== undefined) {
-    const before = withPreprocessing(
-      await readableResults(await newestEvaluations(baseline, options.exclude, metric)),
-      options.preprocessing,
-    )
+  const { 'max-drop': maxDrop, 'min-worst': minWorst, 'max-disparity': maxDisparity } = limits
+  if (maxDrop !== undefined) {
     result.notes.push(...unusableNotes(before.failures).map(note => `in the baseline, ${note}`))
     const drops = await pairedDrops(entries, before.entries, result)
     result.checks.push(...judgeDrops(drops, maxDrop, alphaPerLimit))
@@ -185,26 +202,36 @@ async function pairedDrops(
   { by, minN, notes, leftOut }: GateResult,
 ): Promise<GroupDrop[]> {
   const drops: GroupDrop[] = []
-  for (const pair of pairWithBaseline(baseline, entries, notes)) {
-    const { first, second, dataset } = pair
-    const subject = subjectOf(second, entries)
-    if ([first, second].some(({ identity }) => isOfCounts(identity))) {
+  const pairs = pairWithBaseline(baseline, entries, notes)
+  const isCounted = ({ first, second }: EvaluationPair): boolean =>
+    [first, second].some(({ identity }) => isOfCounts(identity))
+  const paired = await countPairs(
+    pairs.filter(pair => !isCounted(pair)),
+    by,
+  )
+  for (const pair of pairs) {
+    const subject = subjectOf(pair.second, entries)
+    const sides = paired.get(pair)
+    if (!sides) {
       drops.push(...(await countedDrops(pair, { by, notes, subject })))
       continue
     }
-    notes.push(...(await uncoveredNotes(pair)))
-    const byClass = await pairedCounts(first, second, 'label')
-    const whole = joinOutcomes(byClass)
+    notes.push(...unpairedNotes(pair, sides))
     const group = 'all images'
+    const whole = joinOutcomes(sides.all)
     if (pairedImageCount(whole) > 0)
-      drops.push({ ...subject, group, counts: whole, ...overallChangeClustering(byClass, group) })
-    if (by !== 'label' && !sharedColumns(first, second).includes(by)) {
-      notes.push(`${dataset} has no ${by}: only all its images together are judged.`)
+      drops.push({
+        ...subject,
+        group,
+        counts: whole,
+        ...overallChangeClustering(sides.all, group),
+      })
+    if (!sides.groups) {
+      notes.push(`${pair.dataset} has no ${by}: only all its images together are judged.`)
       continue
     }
-    const cells = by === 'label' ? byClass : await pairedCounts(first, second, by)
-    const clusterings = changeClusterings(cells)
-    for (const [group, own] of [...pairedCountsByGroup(cells)].sort(([a], [b]) =>
+    const clusterings = changeClusterings(sides.groups)
+    for (const [group, own] of [...outcomesByGroup(sides.groups)].sort(([a], [b]) =>
       a < b ? -1 : 1,
     )) {
       const counts = joinOutcomes(own)
@@ -287,13 +314,14 @@ function pairWithBaseline(
   return now.filter(name => old.includes(name)).flatMap(name => pairsOf(name, name))
 }
 
-async function uncoveredNotes({ first, second, dataset }: EvaluationPair): Promise<string[]> {
-  const { onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = await pairCoverage(first, second)
-  const inOneRun = onlyFirst + onlySecond
-  const uncovered = inOneRun + unscoredFirst + unscoredSecond
-  if (uncovered === 0) return []
+function unpairedNotes(
+  { second, dataset }: EvaluationPair,
+  { inOneRun, unscoredFirst, unscoredSecond }: PairedSides,
+): string[] {
+  const unpaired = inOneRun + unscoredFirst + unscoredSecond
+  if (unpaired === 0) return []
   return [
-    `${second.identity.model} on ${dataset}: ${uncovered} images are not compared (in one run only: ${inOneRun}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
+    `${second.identity.model} on ${dataset}: ${unpaired} images are not compared (in one run only: ${inOneRun}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
   ]
 }
 
@@ -303,28 +331,30 @@ async function groupAccuracies(
   { by, minN, limits, notes }: GateResult,
 ): Promise<GroupedEvaluation[]> {
   const runs: GroupedEvaluation[] = []
-  const few: { model: string; of: string }[] = []
+  const few: { model: string; dataset: string; what: string }[] = []
+  const grouped = entries.filter(({ shards }) => by === 'label' || shards[0]!.columns.includes(by))
+  const counted = await countByColumns(grouped, [by])
+  const cells = new Map(grouped.map((entry, i) => [entry, counted[i]!]))
   for (const entry of entries) {
     const { model, dataset } = subjectOf(entry, entries)
-    const hasColumn = by === 'label' || entry.shards[0]!.columns.includes(by)
-    const cells = hasColumn ? await countByColumns(entry, by === 'label' ? [] : [by]) : []
-    const { groups } = groupBy(cells, [by])
-    const clusters = hasColumn ? await countByHousehold(entry, by) : null
+    const { groups } = groupBy(cells.get(entry) ?? [], [by])
+    const clusters = cells.has(entry) ? await countByHousehold(entry, by) : null
     const { length } = splitBySize(groups, minN).kept
     if (length < (limits['max-disparity'] === undefined ? 1 : 2))
       few.push({
         model,
-        of: `${dataset} has ${length === 0 ? 'no group' : 'one group'} by ${by} of at least ${minN} images with an outcome: no ${length === 0 ? 'accuracy or disparity' : 'disparity'} is judged of`,
+        dataset,
+        what: `${length === 0 ? 'no group' : 'one group'} by ${by} of at least ${minN} images with an outcome: no ${length === 0 ? 'accuracy or disparity' : 'disparity'} is judged there`,
       })
     if (groups.length > 0) runs.push({ model, dataset, group: 'all', groups, clusters })
   }
-  for (const [of, models] of groupByKey(few, one => one.of))
+  for (const [what, those] of groupByKey(few, one => one.what)) {
+    const datasets = [...new Set(those.map(({ dataset }) => dataset))]
+    const models = [...new Set(those.map(({ model }) => model))]
     notes.push(
-      `${of} ${shortList(
-        models.map(({ model }) => model),
-        3,
-      )}.`,
+      `${shortList(datasets, 5)} ${datasets.length === 1 ? 'has' : 'have'} ${what} (${shortList(models, 3)}).`,
     )
+  }
   return runs
 }
 
@@ -333,12 +363,13 @@ function largeGroups(
   runs: readonly GroupedEvaluation[],
   { minN, leftOut }: GateResult,
 ): GroupAccuracy[] {
+  const keyOf = ({ model, dataset, group }: GateSubject): string =>
+    JSON.stringify([model, dataset, group])
+  const listed = new Set(leftOut.map(keyOf))
   return runs.flatMap(run => {
     const { groups, model, dataset } = run
-    const isListed = (group: string): boolean =>
-      leftOut.some(one => one.model === model && one.dataset === dataset && one.group === group)
     for (const { group, n } of splitBySize(groups, minN).leftOut)
-      if (!isListed(group)) leftOut.push({ model, dataset, group, n })
+      if (!listed.has(keyOf({ model, dataset, group }))) leftOut.push({ model, dataset, group, n })
     return groupsWithEnough(run, minN)
   })
 }

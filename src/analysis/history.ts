@@ -1,6 +1,7 @@
 /** Lists stored evaluations in the order of time, each once for each set of tags (`--tag`). */
 import { basename, resolve } from 'node:path'
 import { unknownNameError } from '../lib/errors.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { clusteredAccuracy } from '../metrics/designEffect.ts'
 import { defaultMinN, disparity } from '../metrics/disparity.ts'
@@ -72,12 +73,12 @@ export async function readHistory(
     const results = { entries: stored.filter(isUsable), failures: damageFailures(stored) }
     const found = await answerFromReadable(results, async ({ entries, failures }) => {
       const own: HistoryRow[] = []
-      for (const entry of await historyEntries(entries, options.exclude)) {
-        const measured = await measureEvaluation(entry.left, options)
-        const folder = basename(resolve(place))
-        for (const { tags, time } of taggedRuns(entry.stored, runs))
-          own.push({ time, folder, tags, entry: entry.left, ...measured })
-      }
+      const folder = basename(resolve(place))
+      const left = await leftEntries(entries, options.exclude)
+      const measured = await measureEvaluations(left, options)
+      for (const [i, stored] of entries.entries())
+        for (const { tags, time } of taggedRuns(stored, runs))
+          own.push({ time, folder, tags, entry: left[i]!, ...measured.get(left[i]!)! })
       return { rows: own, failures }
     })
     rows.push(...found.rows)
@@ -89,39 +90,48 @@ export async function readHistory(
   return { rows: rows.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)), notes }
 }
 
-/** Returns the evaluations, each whole and without the images of a slice. */
-async function historyEntries(
+/** Returns the evaluations without the images of a slice. */
+async function leftEntries(
   stored: readonly StoredEvaluation[],
   exclude: string | undefined,
-): Promise<{ stored: StoredEvaluation; left: StoredEvaluation }[]> {
-  if (exclude === undefined) return stored.map(entry => ({ stored: entry, left: entry }))
+): Promise<readonly StoredEvaluation[]> {
+  if (exclude === undefined) return stored
   const { excludeImages, readExclusion } = await import('../results/slices.ts')
-  const left = await excludeImages(stored, await readExclusion(exclude))
-  return stored.map((entry, i) => ({ stored: entry, left: left[i]! }))
+  return excludeImages(stored, await readExclusion(exclude))
 }
 
-/** Measures accuracy, worst group and disparity by the first of the columns that the evaluation has; without one, accuracy alone. */
-async function measureEvaluation(
-  entry: StoredEvaluation,
+type Measured = Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>
+
+/** Measures accuracy, worst group and disparity by the first of the columns that an evaluation has; without one, accuracy alone. */
+async function measureEvaluations(
+  entries: readonly StoredEvaluation[],
   { by, minN = defaultMinN }: HistoryOptions,
-): Promise<Omit<HistoryRow, 'time' | 'folder' | 'tags' | 'entry'>> {
-  const { columns } = entry.shards[0]!
+): Promise<Map<StoredEvaluation, Measured>> {
   const wanted = by === undefined ? ['region', 'country'] : [by]
-  const column = wanted.find(name => columns.includes(name)) ?? null
-  const cells = await countByColumns(entry, column === null ? [] : [column])
-  const moments = (await readHouseholdMoments([entry], [[]])).get(entry.key)
-  const { n, top1, interval } = clusteredAccuracy(sumCounts(cells), overallClustering(moments))
-  const groups = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
-  return {
-    n,
-    top1,
-    low: interval?.[0] ?? null,
-    high: interval?.[1] ?? null,
-    by: column,
-    worst: groups.worst,
-    worstAccuracy: groups.worstAccuracy,
-    disparity: groups.disparity,
+  const columnOf = ({ shards }: StoredEvaluation): string | null =>
+    wanted.find(name => shards[0]!.columns.includes(name)) ?? null
+  const moments = await readHouseholdMoments(entries, [[]])
+  const measured = new Map<StoredEvaluation, Measured>()
+  for (const [column, members] of groupByKey(entries, columnOf)) {
+    const counted = await countByColumns(members, column === null ? [] : [column])
+    for (const [i, entry] of members.entries()) {
+      const cells = counted[i]!
+      const clustering = overallClustering(moments.get(entry.key))
+      const { n, top1, interval } = clusteredAccuracy(sumCounts(cells), clustering)
+      const groups = disparity(column === null ? [] : groupBy(cells, [column]).groups, minN)
+      measured.set(entry, {
+        n,
+        top1,
+        low: interval?.[0] ?? null,
+        high: interval?.[1] ?? null,
+        by: column,
+        worst: groups.worst,
+        worstAccuracy: groups.worstAccuracy,
+        disparity: groups.disparity,
+      })
+    }
   }
+  return measured
 }
 
 /** Returns when an evaluation was run, once for each different set of tags. */

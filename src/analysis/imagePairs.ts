@@ -1,10 +1,20 @@
 /** Joins two evaluations image by image. */
+import { basename } from 'node:path'
 import { type GroupValue } from '../datasets/dataset.ts'
-import { type PairCounts } from '../metrics/pairedTests.ts'
-import { columnQuarters } from '../results/counts.ts'
+import { sum } from '../metrics/numbers.ts'
+import { pairedImageCount, type PairCounts } from '../metrics/pairedTests.ts'
+import { type ClusterOutcomes } from '../metrics/signFlip.ts'
+import {
+  columnQuarters,
+  columnSetKey,
+  entryFolderSql,
+  namedRows,
+  queryBatches,
+} from '../results/counts.ts'
 import { hasHouseholds } from '../results/households.ts'
 import { type StoredEvaluation, shardPaths } from '../results/storedEvaluations.ts'
 import { quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
+import { groupByKey } from '../lib/tally.ts'
 
 /** Numbers of images of one group, class and household by their outcomes on both sides. */
 export interface PairedCounts extends PairCounts {
@@ -71,6 +81,95 @@ export async function pairedCounts(
   )
   const nameOf = await groupNamer(first, column)
   return rows.map(({ value, ...cell }) => ({ ...cell, group: nameOf(value) }))
+}
+
+/** Two evaluations of one data set. */
+interface Sides {
+  first: StoredEvaluation
+  second: StoredEvaluation
+}
+
+/** The outcomes of all images of two evaluations and of each group, by household, and the numbers of images that are not paired. */
+export interface PairedSides {
+  all: ClusterOutcomes[]
+  /** Null if a side lacks the column. */
+  groups: ClusterOutcomes[] | null
+  inOneRun: number
+  unscoredFirst: number
+  unscoredSecond: number
+}
+
+/**
+ * Counts pairs of evaluations by a grouping column of the first side and by household; one query reads several pairs of one data set.
+ */
+export async function countPairs<Pair extends Sides>(
+  pairs: readonly Pair[],
+  column: string,
+): Promise<Map<Pair, PairedSides>> {
+  const holds = ({ first, second }: Sides): boolean =>
+    column === 'label' || sharedColumns(first, second).includes(column)
+  const alike = groupByKey(pairs, pair => `${holds(pair)} ${columnSetKey(pair.first)}`)
+  const counted = new Map<Pair, PairedSides>()
+  for (const members of alike.values()) {
+    const [{ first }] = members as [Pair]
+    const grouped = holds(members[0]!)
+    const nameOf = grouped ? await groupNamer(first, column) : String
+    for (const some of queryBatches(members)) {
+      const rows = groupByKey(await queryPairs(some, grouped ? column : null), row => row.pair)
+      for (const [i, pair] of some.entries())
+        counted.set(pair, pairedSides(rows.get(i + 1) ?? [], grouped ? nameOf : null))
+    }
+  }
+  return counted
+}
+
+/** SQL of the columns of `PairedSides` that count images which are not paired. */
+const unpairedSql = {
+  inOneRun: 'count_if(a.id IS NULL OR b.id IS NULL)',
+  unscoredFirst: 'count_if(a.id IS NOT NULL AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)',
+  unscoredSecond: 'count_if(b.id IS NOT NULL AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)',
+}
+
+type PairRow = PairCounts &
+  Record<keyof typeof unpairedSql, number> & {
+    pair: number
+    value: GroupValue
+    cluster: string | null
+  }
+
+function queryPairs(pairs: readonly Sides[], column: string | null): Promise<PairRow[]> {
+  const sides = [pairs.map(({ first }) => first), pairs.map(({ second }) => second)]
+  const rows = (n: number): string =>
+    `(SELECT *, list_position($${n + 2}, ${entryFolderSql}) AS pair FROM ${namedRows(n)})`
+  const unpaired = Object.entries(unpairedSql).map(([name, sql]) => `${sql}::DOUBLE AS "${name}"`)
+  return query<PairRow>(
+    `SELECT coalesce(a.pair, b.pair)::DOUBLE AS pair, ${column === null ? 'NULL' : `a.${quoteIdentifier(column)}`} AS value,
+       ${householdSql(pairs[0]!.first)} AS cluster, ${pairedOutcomesSql}, ${unpaired.join(', ')}
+     FROM ${rows(1)} a FULL JOIN ${rows(2)} b ON a.pair = b.pair AND a.id = b.id GROUP BY 1, 2, 3 ORDER BY ALL`,
+    [
+      ...sides.map(entries => entries.flatMap(shardPaths)),
+      ...sides.map(entries => entries.map(({ folder }) => basename(folder))),
+    ],
+  )
+}
+
+function pairedSides(
+  rows: readonly PairRow[],
+  nameOf: ((value: GroupValue) => string) | null,
+): PairedSides {
+  const total = (name: keyof typeof unpairedSql): number => sum(rows.map(row => row[name]))
+  const paired = rows.filter(row => pairedImageCount(row) > 0)
+  return {
+    all: paired.map(row => ({ ...row, group: 'all images' })),
+    groups:
+      nameOf &&
+      paired
+        .filter(({ value }) => value !== null)
+        .map(row => ({ ...row, group: nameOf(row.value) })),
+    inOneRun: total('inOneRun'),
+    unscoredFirst: total('unscoredFirst'),
+    unscoredSecond: total('unscoredSecond'),
+  }
 }
 
 /** Returns a function from the value of a column to its group: a quarter of the images for a column of many numbers. */

@@ -3,9 +3,14 @@ import { checkGroups, type GroupCounts } from './accuracy.ts'
 import { clusterMoments, designEffect } from './designEffect.ts'
 import { varianceRatio } from './valueMeans.ts'
 import { defaultMinN, type Disparity, disparity, splitBySize } from './disparity.ts'
-import { disparityInterval } from './disparityInterval.ts'
+import { disparityInterval, disparityLowerEnd, type GroupShare } from './disparityInterval.ts'
 import { checkConfidence, type Interval } from './intervals.ts'
-import { type ClusterCounts, equalityNull, type PermutationOptions } from './permutation.ts'
+import {
+  type ClusterCounts,
+  equalityNull,
+  type PermutationOptions,
+  rejectsEquality,
+} from './permutation.ts'
 
 /** Options of `inferDisparity`: the smallest group, the confidence and clusters. */
 export interface DisparityInferenceOptions extends PermutationOptions {
@@ -54,16 +59,7 @@ export function inferDisparity(
     clusterCorrelation: null,
   }
   if (found.disparity === null) return { ...found, ...empty }
-  const { kept } = splitBySize(groups, minN)
-  const names = new Set(kept.map(counts => counts.group))
-  const inside = clusters?.filter(cluster => names.has(cluster.group))
-  if (inside) checkClusters(kept, inside)
-  const effect = inside && designEffect(inside)
-  const ratios = varianceRatios(inside ?? [])
-  const shares = kept.map(({ group, n, top1 }) => ({
-    share: top1 / n,
-    n: n / ((effect?.byGroup.get(group) ?? 1) * (ratios.get(group) ?? 1)),
-  }))
+  const { kept, inside, effect, shares } = effectiveShares(groups, { minN, clusters })
   const { expected, p } = equalityNull(kept, permutation, inside)
   const inferred = { ...found, expected, p, unit, clusterCorrelation: effect?.correlation ?? null }
   if (effect?.reason) {
@@ -71,6 +67,42 @@ export function inferDisparity(
   }
   const range = disparityInterval(shares, { ...permutation, confidence, equalityP: p })
   return { ...inferred, ...range }
+}
+
+/**
+ * Returns whether a disparity is shown to be beyond `limit`: whether the lower end of `inferDisparity`'s interval is, at a
+ * confidence of 1 − `level`. At least two groups of `minN` images whose interval is known. Errors: as `inferDisparity`.
+ */
+export function exceedsDisparity(
+  groups: readonly GroupCounts[],
+  limit: number,
+  options: Omit<DisparityInferenceOptions, 'confidence'> & { level: number },
+): boolean {
+  const { minN = defaultMinN, clusters, level, ...permutation } = options
+  checkGroups(groups)
+  const { kept, inside, shares } = effectiveShares(groups, { minN, clusters })
+  return (
+    rejectsEquality(kept, { ...permutation, level }, inside) &&
+    disparityLowerEnd(shares, { ...permutation, confidence: 1 - level }) > limit
+  )
+}
+
+/** The groups of enough images, their households, and their shares with the numbers of independent images. */
+function effectiveShares(
+  groups: readonly GroupCounts[],
+  { minN, clusters }: { minN: number; clusters: readonly ClusterCounts[] | null | undefined },
+) {
+  const { kept } = splitBySize(groups, minN)
+  const names = new Set(kept.map(counts => counts.group))
+  const inside = clusters?.filter(cluster => names.has(cluster.group))
+  if (inside) checkClusters(kept, inside)
+  const effect = inside && designEffect(inside)
+  const ratios = varianceRatios(inside ?? [])
+  const shares = kept.map(({ group, n, top1 }): GroupShare => ({
+    share: top1 / n,
+    n: n / ((effect?.byGroup.get(group) ?? 1) * (ratios.get(group) ?? 1)),
+  }))
+  return { kept, inside, effect, shares }
 }
 
 /** Returns the variance of each group's values over that of a share, for groups of values that are not only 0 and 1. */

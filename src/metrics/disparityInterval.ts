@@ -84,19 +84,45 @@ export function disparityInterval(
   return { interval, corrected: clamp(corrected, interval[0], interval[1]) }
 }
 
-function invertTests(setting: RangeSimulation, alpha: number, equalityHolds: boolean): Interval {
+/**
+ * Returns the lower end of the interval of groups whose equality is rejected at the level of `confidence`.
+ * Errors: bad-draws, bad-seed.
+ */
+export function disparityLowerEnd(
+  groups: readonly GroupShare[],
+  { seed, draws = 1000, confidence = 0.95 }: Omit<RangeOptions, 'equalityP'>,
+): number {
+  checkDraws(draws)
+  checkConfidence(confidence)
+  if (groups.length === 2) return pairRangeInterval(groups, confidence, false)[0]
+  const setting = createRangeSimulation(groups, seed, draws)
+  return invertLowerTest(setting, 1 - confidence, expectedRange(setting))
+}
+
+/** Returns the mean range that noise alone shows. */
+const expectedRange = (setting: RangeSimulation): number =>
+  mean(rangesOf(setting, stretchTruth(setting, 0, setting.center)))
+
+/** Returns the part of the level `alpha` that the test at the upper end of a range `d` gets. */
+const upperLevel = (alpha: number, expected: number, d: number): number =>
+  alpha * (1 - lowerShare) * (expected > 0 ? Math.min(1, d / expected) : 1)
+
+function invertLowerTest(setting: RangeSimulation, alpha: number, expected: number): number {
   const { range } = setting
-  const expected = mean(rangesOf(setting, stretchTruth(setting, 0, setting.center)))
-  const upperLevel = (d: number): number =>
-    alpha * (1 - lowerShare) * (expected > 0 ? Math.min(1, d / expected) : 1)
   const ratio = (d: number): number => (expected > 0 ? d / expected : Infinity)
   const notTooSmall = (d: number): boolean =>
     shareWhere(rangesOf(setting, crowdTruth(setting, ratio(d), d)), r => r >= range - rounding) >
-    alpha - upperLevel(d)
+    alpha - upperLevel(alpha, expected, d)
+  return firstTrue(notTooSmall, 0, range)
+}
+
+function invertTests(setting: RangeSimulation, alpha: number, equalityHolds: boolean): Interval {
+  const { range } = setting
+  const expected = expectedRange(setting)
   const notTooLarge = (d: number): boolean =>
     shareWhere(rangesOf(setting, pushPairApart(setting, d)), r => r <= range + rounding) >
-    upperLevel(d)
-  const low = equalityHolds ? 0 : firstTrue(notTooSmall, 0, range)
+    upperLevel(alpha, expected, d)
+  const low = equalityHolds ? 0 : invertLowerTest(setting, alpha, expected)
   return [
     low,
     Math.max(

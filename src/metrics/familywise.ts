@@ -17,9 +17,12 @@ export function rejectFamilywise(family: readonly ExactTest[], alpha = 0.05): bo
   let open = family.map((_, i) => i)
   for (;;) {
     const reach = (t: number): number => open.reduce((sum, i) => sum + family[i]!.attainable(t), 0)
-    const found = open.filter(i => family[i]!.p <= alpha && reach(family[i]!.p) <= alpha)
-    if (found.length === 0) return rejected
-    for (const i of found) rejected[i] = true
+    const values = open.map(i => family[i]!.p).filter(p => p <= alpha)
+    const steps = Float64Array.from(new Set(values)).sort()
+    // What tests can reach rises with the level, so that few of the p-values need to be tried.
+    const last = largestWhere(steps.length - 1, k => reach(steps[k]!) <= alpha)
+    if (last === -1) return rejected
+    for (const i of open) rejected[i] = family[i]!.p <= steps[last]!
     open = open.filter(i => !rejected[i])
   }
 }

@@ -40,18 +40,46 @@ export function equalityNull(
 ): EqualityNull {
   const { seed, draws = 1000 } = options
   checkDraws(draws)
-  const shares = groups.map(counts => counts.top1 / counts.n)
-  const observed = spread(shares)
-  const random = randomFrom(seed)
-  const deal = clusters ? clusterDeal(groups, clusters, random) : imageDeal(groups, random)
-  const ranges = Float64Array.from({ length: draws }, deal)
-  const count = ranges.filter(range => range >= observed - 1e-12).length
+  const ranges = Float64Array.from({ length: draws }, createDeal(groups, seed, clusters))
+  const count = ranges.filter(isAtLeastObserved(groups)).length
   return {
     expected: mean(ranges),
     p: (1 + count) / (1 + draws),
     unit: clusters ? 'clusters' : 'images',
     draws,
   }
+}
+
+/**
+ * Returns whether the p-value of `equalityNull` is at most `level`. Dealing ends with the draw after which it cannot be.
+ * Errors: bad-counts, bad-draws, bad-seed.
+ */
+export function rejectsEquality(
+  groups: readonly GroupCounts[],
+  { seed, draws = 1000, level }: PermutationOptions & { level: number },
+  clusters?: readonly ClusterCounts[],
+): boolean {
+  checkDraws(draws)
+  const deal = createDeal(groups, seed, clusters)
+  const counts = isAtLeastObserved(groups)
+  let count = 0
+  for (let draw = 0; draw < draws; draw++) {
+    if (counts(deal())) count++
+    if ((1 + count) / (1 + draws) > level) return false
+  }
+  return true
+}
+
+const createDeal = (
+  groups: readonly GroupCounts[],
+  seed: number,
+  clusters: readonly ClusterCounts[] | undefined,
+): (() => number) =>
+  clusters ? clusterDeal(groups, clusters, randomFrom(seed)) : imageDeal(groups, randomFrom(seed))
+
+function isAtLeastObserved(groups: readonly GroupCounts[]): (range: number) => boolean {
+  const observed = spread(groups.map(counts => counts.top1 / counts.n))
+  return range => range >= observed - 1e-12
 }
 
 function imageDeal(groups: readonly GroupCounts[], random: Random): () => number {

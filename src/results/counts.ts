@@ -50,8 +50,8 @@ export interface ComputedColumn {
 /** Evaluations counted by one query. One query for each evaluation takes three times as long, one for 16 takes 100 MB more memory. */
 const evaluationsPerQuery = 8
 
-/** Splits evaluations into the batches that are read by one query each. */
-export const queryBatches = (entries: readonly StoredEvaluation[]): StoredEvaluation[][] =>
+/** Splits evaluations, or pairs of them, into the batches that are read by one query each. */
+export const queryBatches = <T>(entries: readonly T[]): T[][] =>
   Array.from({ length: Math.ceil(entries.length / evaluationsPerQuery) }, (_, i) =>
     entries.slice(i * evaluationsPerQuery, (i + 1) * evaluationsPerQuery),
   )
@@ -59,8 +59,8 @@ export const queryBatches = (entries: readonly StoredEvaluation[]): StoredEvalua
 /** The SQL of the folder name of the evaluation that a row of `namedRows` is from. */
 export const entryFolderSql = `regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1)`
 
-/** Returns the rows of the Parquet files of the first parameter, with the column "read from". */
-export const namedRows = (): string => parquetRows(1, "filename = 'read from'")
+/** Returns the rows of the Parquet files of parameter `n`, with the column "read from". */
+export const namedRows = (n = 1): string => parquetRows(n, "filename = 'read from'")
 
 /**
  * Reads the counts of all evaluations, in their order. If every name in `by` is `label` or a column of some evaluation, cells
@@ -76,20 +76,18 @@ export async function readCounts(
     splits.set(members, by?.length === 0 ? [] : await splitColumnsOf(members[0]!))
   const held = new Set([...splits.values()].flatMap(split => split.map(splitColumnName)))
   const asked = by?.every(column => held.has(column)) ? by : undefined
-  const shared = emptySharedGroups()
-  const cells = new Map<StoredEvaluation, CountsCell[]>()
-  for (const [members, all] of splits) {
-    const split = all.filter(column => !asked || asked.includes(splitColumnName(column)))
-    for (const some of queryBatches(members)) {
-      for (const [i, counted] of (await countEvaluations(some, split, shared)).entries())
-        cells.set(some[i]!, counted)
-    }
-  }
+  if (asked)
+    for (const [members, all] of splits)
+      splits.set(
+        members,
+        all.filter(column => asked.includes(splitColumnName(column))),
+      )
+  const cells = await countInBatches(splits)
   return entries.flatMap(entry => cells.get(entry)!)
 }
 
 /** Evaluations with equal keys are split by the same columns, which the first of them decides. */
-const columnSetKey = ({ identity, shards }: StoredEvaluation): string =>
+export const columnSetKey = ({ identity, shards }: StoredEvaluation): string =>
   JSON.stringify([identity.content, shards[0]!.columns])
 
 /** Returns the SQL of a stored or computed grouping column; undefined if the evaluation has no such column. */
@@ -187,15 +185,36 @@ async function incomeGroupColumns(entry: StoredEvaluation): Promise<ComputedColu
   return [{ name: 'income_group', sql: quarterSql(quarters, 'income') }]
 }
 
-/** Counts one evaluation by class and `columns`, stored or computed; a column that it lacks is in no cell. */
+/**
+ * Counts evaluations, in their order, by `columns`: `label`, stored or computed ones. A column that an evaluation lacks is in none of
+ * its cells.
+ */
 export async function countByColumns(
-  entry: StoredEvaluation,
+  entries: readonly StoredEvaluation[],
   columns: readonly string[],
-): Promise<CountsCell[]> {
-  const computed = columns.includes('income_group') ? await incomeGroupColumns(entry) : []
-  const splits = columns.map(name => computed.find(column => column.name === name) ?? name)
-  const [cells] = await countEvaluations([entry], ['label', ...splits], emptySharedGroups())
-  return cells!
+): Promise<CountsCell[][]> {
+  const splits = new Map<StoredEvaluation[], SplitColumn[]>()
+  for (const members of groupByKey(entries, columnSetKey).values()) {
+    const computed = columns.includes('income_group') ? await incomeGroupColumns(members[0]!) : []
+    const split = columns.map(name => computed.find(column => column.name === name) ?? name)
+    splits.set(members, split)
+  }
+  const cells = await countInBatches(splits)
+  return entries.map(entry => cells.get(entry)!)
+}
+
+/** Counts evaluations that have equal columns by the columns given for them. */
+async function countInBatches(
+  splits: ReadonlyMap<readonly StoredEvaluation[], readonly SplitColumn[]>,
+): Promise<Map<StoredEvaluation, CountsCell[]>> {
+  const shared = emptySharedGroups()
+  const cells = new Map<StoredEvaluation, CountsCell[]>()
+  for (const [members, split] of splits)
+    for (const some of queryBatches(members)) {
+      const counted = await countEvaluations(some, split, shared)
+      for (const [i, entry] of some.entries()) cells.set(entry, counted[i]!)
+    }
+  return cells
 }
 
 /** Group values that cells share: by their JSON, and of the rows of a table by its lists of values. */

@@ -19,7 +19,7 @@ import {
   type StoredEvaluation,
   mayAnswer,
 } from './storedEvaluations.ts'
-import { withoutUnreadableShards } from './unreadableShards.ts'
+import { haveListedColumns, withoutUnreadableShards } from './unreadableShards.ts'
 
 /** The stored results that answers come from. */
 export interface CurrentResults {
@@ -91,6 +91,15 @@ export async function answerFromReadable<T>(
     return work(readable)
   }
 }
+
+/**
+ * Returns results without the shards that cannot be read, if the file of some shard is no Parquet or lacks a column that its manifest
+ * lists. Reads only the schemas of the files otherwise.
+ */
+export const consistentResults = (results: CurrentResults): Promise<CurrentResults> =>
+  answerFromReadable(results, async results =>
+    (await haveListedColumns(results.entries)) ? results : readableResults(results),
+  )
 
 /** Returns results without the shards that cannot be read, which count as damaged. Reads every value of every shard. */
 export async function readableResults(results: CurrentResults): Promise<CurrentResults> {

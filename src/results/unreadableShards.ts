@@ -29,6 +29,25 @@ export async function withoutUnreadableShards(entry: StoredEvaluation): Promise<
 }
 
 /**
+ * Returns whether the files of all shards have the columns of their manifests. Reads the schemas of the files alone. Errors:
+ * query-failed for a file that is not Parquet.
+ */
+export async function haveListedColumns(entries: readonly StoredEvaluation[]): Promise<boolean> {
+  const shards = entries.flatMap(({ folder, shards }) =>
+    shards.map(({ file, columns }) => ({ path: join(folder, file), columns })),
+  )
+  if (shards.length === 0) return true
+  const rows = await query<{ file: string; names: string[] }>(
+    'SELECT file_name AS file, list(name) AS names FROM parquet_schema($1) GROUP BY 1',
+    [shards.map(({ path }) => literalPath(path))],
+  )
+  const names = new Map(rows.map(({ file, names }) => [file, names]))
+  return shards.every(({ path, columns }) =>
+    columns.every(column => names.get(path)?.includes(column)),
+  )
+}
+
+/**
  * Returns the number of rows; null if their content cannot be decoded or lacks a column. A file that cannot be read at all is an
  * error.
  */

@@ -185,8 +185,8 @@ describe('gate', () => {
     expect(checks.map(({ dataset, group }) => [dataset, group])).toEqual([['world', 'Large']])
     expect(leftOut).toEqual([{ model: 'first', dataset: 'world', group: 'Small', n: 0 }])
     expect(notes).toEqual([
-      'world has one group by region of at least 0 images with an outcome: no disparity is judged of first.',
-      'plain has no group by region of at least 0 images with an outcome: no accuracy or disparity is judged of first.',
+      'world has one group by region of at least 0 images with an outcome: no disparity is judged there (first).',
+      'plain has no group by region of at least 0 images with an outcome: no accuracy or disparity is judged there (first).',
     ])
     await expect(judgeEvaluations(dir, { maxDisparity: 0.1 })).rejects.toThrow('nothing to judge')
     const few = outcomes(0).map((one, i) =>

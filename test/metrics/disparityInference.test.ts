@@ -3,11 +3,11 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { designEffect } from '../../src/metrics/designEffect.ts'
 import { pairDifference } from '../../src/metrics/disparity.ts'
-import { inferDisparity } from '../../src/metrics/disparityInference.ts'
+import { exceedsDisparity, inferDisparity } from '../../src/metrics/disparityInference.ts'
 import { miettinenNurminen } from '../../src/metrics/intervals.ts'
 import { posteriorMeans } from '../../src/metrics/mixture.ts'
 import { mean } from '../../src/metrics/numbers.ts'
-import { equalityNull } from '../../src/metrics/permutation.ts'
+import { equalityNull, rejectsEquality } from '../../src/metrics/permutation.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { shared, sharedPath } from '../helpers/shared.ts'
 
@@ -47,6 +47,15 @@ describe('equalityNull', () => {
     }
     expect(rejected).toBeGreaterThan(400 * 0.02)
     expect(rejected).toBeLessThan(400 * 0.085)
+  })
+
+  it('is rejected at a level exactly where its p-value is at most that', () => {
+    for (const level of [0.001, 0.02, 0.3])
+      for (const top1 of [80, 70, 66, 60, 40]) {
+        const groups = [group('a', 80, 100), group('b', top1, 100), group('c', 75, 100)]
+        const { p } = equalityNull(groups, { seed: 4, draws: 999 })
+        expect(rejectsEquality(groups, { seed: 4, draws: 999, level })).toBe(p <= level)
+      }
   })
 
   it('keeps households together', () => {
@@ -358,5 +367,19 @@ describe.skipIf(!shared)("GeoDE's groups under equal accuracy", () => {
     const kept = counts(part).filter(cell => cell.n >= minN)
     expect(kept).toHaveLength(groups)
     expect(Math.abs(equalityNull(kept, { seed: 1 }).expected - expected)).toBeLessThan(0.015)
+  })
+})
+
+describe('exceedsDisparity', () => {
+  it('is whether the lower end of the interval at that level is beyond the limit', () => {
+    for (const level of [0.01, 0.2])
+      for (const sizes of [[120, 90], [120, 90, 200, 60]])
+        for (const lost of [0, 20, 45]) {
+          const groups = sizes.map((n, i) => group(`g${i}`, Math.round(0.8 * n) - (i === 1 ? lost : 0), n))
+          const options = { seed: 2, draws: 500 }
+          const { interval } = inferDisparity(groups, { ...options, confidence: 1 - level })
+          for (const limit of [0, 0.05, 0.2, 0.4])
+            expect(exceedsDisparity(groups, limit, { ...options, level })).toBe(interval![0] > limit)
+        }
   })
 })

@@ -1,3 +1,4 @@
+import { randomFrom } from '../../src/lib/random.ts'
 import { describe, expect, it } from 'vitest'
 import { type ExactTest, rejectFamilywise, lowerTailTest } from '../../src/metrics/familywise.ts'
 import { pairedInterval } from '../../src/metrics/pairedInterval.ts'
@@ -103,6 +104,25 @@ describe('familywise', () => {
       false,
     ])
     expect(rejectFamilywise([])).toEqual([])
+  })
+
+  it('finds what trying every p-value of every step finds', () => {
+    const random = randomFrom(5)
+    for (let round = 0; round < 30; round++) {
+      const family = Array.from({ length: 12 }, () => {
+        const n = 5 + Math.floor(random() * 40)
+        return lowerTailTest(Math.floor(random() * n * 0.6), n, 0.5)
+      })
+      const rejected = family.map(() => false)
+      for (let found: ExactTest[] | null = null; found?.length !== 0; ) {
+        const open = family.filter((_, i) => !rejected[i])
+        found = open.filter(
+          ({ p }) => open.reduce((sum, test) => sum + test.attainable(p), 0) <= 0.05,
+        )
+        for (const test of found) rejected[family.indexOf(test)] = true
+      }
+      expect(rejectFamilywise(family)).toEqual(rejected)
+    }
   })
 
   it('does not count tests that could not reach the p-value at hand', () => {

@@ -2,7 +2,7 @@
 import { type GateCheck, type GateLimit } from '../../analysis/gate.ts'
 import { type GateResult } from '../../analysis/gateRun.ts'
 import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
-import { groupList, percent, shortList, stripControlCharacters } from '../../lib/table/text.ts'
+import { countText, groupList, percent, shortList, stripControlCharacters } from '../../lib/table/text.ts'
 import { type Answer } from './answer.ts'
 
 /** Names of a limit's columns: the measured value, its bound and the allowed value. */
@@ -34,44 +34,36 @@ const limitTexts: Readonly<Record<GateLimit, LimitText>> = {
   },
 }
 
-/** Returns a sentence such as `gate failed: Nigeria (resnet50 on geode): drop of 5.2 points, at least …`. */
+/** Returns a text such as `gate failed: 1 of 20 checks broken, 4 decided; …. Nigeria (resnet50 on geode): drop of 5.2 points, at least …`. */
 export function gateSentence({ passed, checks }: GateResult): string {
-  const of = (verdict: GateCheck['verdict']): number =>
-    checks.filter(check => check.verdict === verdict).length
   const broken = checks.filter(({ verdict }) => verdict === 'broken')
-  const undecided = of('undecided')
+  const undecided = checks.filter(({ verdict }) => verdict === 'undecided').length
   const more =
     undecided === 0
       ? ''
-      : `; ${undecided} cannot be told with their images (geogap power says how many would do)`
-  const tail = `${checks.length - undecided} of ${checks.length} checks decided, ${of('broken') || 'none'} broken${more}`
-  if (passed) return `gate passed: no limit is shown to be broken; ${tail}`
+      : `; ${undecided} ${undecided === 1 ? 'needs' : 'need'} more images (geogap power says how many)`
+  const decided = `${checks.length - undecided} of ${countText(checks.length, 'check')} decided`
+  if (passed) return `gate passed: ${decided}, none broken${more}`
   const named = broken
     .slice(0, 3)
     .map(check => `${check.group} (${check.model} on ${check.dataset}): ${gateCheckText(check)}`)
-  const others = broken.length > 3 ? `; ${broken.length - 3} more` : ''
-  return `gate failed: ${named.join('; ')}${others}; ${tail}`
+  const others = broken.length > 3 ? [`${broken.length - 3} more broken`] : []
+  return `gate failed: ${decided}, ${broken.length} broken${more}. ${[...named, ...others].join('; ')}`
 }
 
 function gateCheckText(check: GateCheck): string {
   const { rule, bound, limit, reason } = check
   const { measure, boundIs, limitIs } = limitTexts[rule]
   const range = bound === null ? reason : `${boundIs} ${percent(bound)} with 95 % confidence`
-  return `${measure(percent(check.value))}, ${range}; ${limitIs.replace('…', percent(limit))}`
+  return `${measure(percent(check.value))}, ${range}, ${limitIs.replace('…', percent(limit))}`
 }
 
 const columns: TableColumn<GateCheck>[] = [
-  ...fieldColumns({
-    verdict: 'verdict',
-    rule: 'limit',
-    model: 'model',
-    dataset: 'data set',
-    group: 'group',
-    n: 'n',
-  }),
+  ...fieldColumns({ verdict: 'verdict', model: 'model', dataset: 'data set', group: 'group' }),
   shareColumn('value', 'seen'),
   shareColumn('bound', '95 % bound'),
   { ...shareColumn('limit', 'allowed'), name: 'allowed' },
+  ...fieldColumns({ rule: 'limit', n: 'n' }),
   { name: 'reason', heading: '', value: row => row.reason },
 ]
 
@@ -89,7 +81,7 @@ export function gateAnswer(gate: GateResult): Answer<GateCheck> {
     `broken: the data show that the limit is passed (chance of a false alarm over everything judged: at most ${percent(gate.alpha, 0)} %). holds: the group's own 95 % bound is within the limit, said of each check alone: one just beyond its limit is taken to hold in at most 5 % of runs. undecided: cannot be told with these images; it does not fail the gate, and does not say that the limit is kept.`,
     'Values in percent, drops and disparities in percentage points of top-1 accuracy. 95 % bound, of that check alone: what a drop or a disparity is at least, an accuracy at most. Drops are on the same images as the baseline.',
     ...(shownRows.length < rows.length
-      ? [`${rows.length - shownRows.length} more checks that hold or are undecided.`]
+      ? [`${rows.length - shownRows.length} more checks hold or are undecided (--json lists all).`]
       : []),
     ...unboundedNotes(rows),
     ...(gate.leftOut.length > 0
