@@ -84,9 +84,9 @@ export const changeColumns: readonly TableColumn<GroupChange>[] = [
     show: ({ interval }) => changeRangeText(interval),
   },
   { name: 'high', heading: '', value: ({ interval }) => interval?.[1] ?? null },
+  pColumn('adjusted', 'adjusted p'),
   ...numericColumns({ gained: 'gained', lost: 'lost', p: '' }),
   pColumn('midP', 'mid-p'),
-  pColumn('adjusted', 'adjusted p'),
 ]
 
 /** The changes between two evaluations. */

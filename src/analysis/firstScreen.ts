@@ -1,5 +1,5 @@
 /** Collects what a run's first screen shows: the answer in words, each place with its interval, and the way of progress. */
-import { unknownNameError } from '../lib/errors.ts'
+import { inputError, unknownNameError } from '../lib/errors.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { mean } from '../metrics/numbers.ts'
 import { distinctFieldValues } from '../results/storedEvaluations.ts'
@@ -86,8 +86,16 @@ export async function firstScreen(
   }
 }
 
-function findDataset({ roles: { geographic }, titleOf }: RunView, asked: string): string {
+function findDataset(
+  { roles: { geographic }, titleOf, accuracies }: RunView,
+  asked: string,
+): string {
   const found = geographic.find(name => [name, titleOf(name)].includes(asked))
+  if (found === undefined && accuracies.has(asked))
+    throw inputError(
+      'unknown-data-set',
+      `${asked} has no regions or countries; ${geographic.length === 0 ? 'no data set here has' : `with places: ${geographic.join(', ')}`}`,
+    )
   if (found === undefined) throw unknownNameError('data set', asked, geographic)
   return found
 }

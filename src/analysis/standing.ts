@@ -1,4 +1,5 @@
 /** Computes where a model stands among comparable ones of the same ImageNet accuracy. */
+import { countText } from '../lib/table/text.ts'
 import { tQuantile } from '../metrics/distributions.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { mean, sum } from '../metrics/numbers.ts'
@@ -115,7 +116,10 @@ function standingOnLine(
       percentile: null,
       isExtrapolated: false,
       verdict: null,
-      reason: n < minFitModels ? `${n} comparable models` : line.reason,
+      reason:
+        n < minFitModels
+          ? `${countText(n, 'comparable model')}, at least ${minFitModels} are needed`
+          : line.reason,
     }
   const at = (value: number): number => line.intercept! + line.slope! * value
   const middle = mean(xs)

@@ -147,7 +147,11 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
       })
     } catch (error) {
       if (!(error instanceof GeogapError) || error.kind === 'internal') throw error
-      verified.left.push({ model, dataset, reason: error.message })
+      const reason =
+        error.code === 'unknown-model'
+          ? 'no model of the catalogue: give the file or repository that was evaluated, --model FILE'
+          : error.message
+      verified.left.push({ model, dataset, reason })
     }
   }
   return verified

@@ -81,7 +81,7 @@ describe('a folder in which a model has two kinds of preprocessing', () => {
   it('compare takes short names and says the preprocessing', async () => {
     const { stdout, code } = await geogap(['compare', out, '--models', 'other,more'])
     expect(code).toBe(0)
-    expect(stdout).toContain('(native preprocessing): first = other.seed_3, second = more.seed_4')
+    expect(stdout).toContain('first = other.seed_3, second = more.seed_4')
     const both = await geogap(['compare', out, '--models', 'lcnet_050.seed_1,lcnet_050.seed_2'])
     expect(both.stdout).toMatch(/world \(native preprocessing\): overall/)
     expect(both.stdout).toMatch(/world \(paper preprocessing\): overall/)
@@ -99,7 +99,7 @@ describe('a folder in which a model has two kinds of preprocessing', () => {
     expect(stdout).toContain('its models are compared with each other')
     expect(stdout).toContain('Results with native preprocessing; those with paper are left out')
     const paper = await geogap(['place', out, '--preprocessing', 'paper'])
-    expect(paper.stdout).toContain('not placed: 1 comparable models')
+    expect(paper.stdout).toContain('not placed: 1 comparable model, at least 4 are needed')
   })
 
   it('figures and slices take short names', async () => {

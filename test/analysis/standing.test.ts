@@ -86,7 +86,10 @@ describe('place', async () => {
     }))
     const [v, w] = measureStandings(own, others, 'i')
     expect(v).toMatchObject({ isExtrapolated: true, verdict: 'above', percentile: 1 })
-    expect(w).toMatchObject({ expected: null, reason: '0 comparable models' })
+    expect(w).toMatchObject({
+      expected: null,
+      reason: '0 comparable models, at least 4 are needed',
+    })
     expect(measureStandings({ ...own, kind: 'zero-shot' }, others, 'i')[0]).toMatchObject({
       residual: null,
       models: 0,
@@ -238,6 +241,6 @@ describe('runs and packs', () => {
     const { code, stdout } = await geogap(['place', folder, '--models', 'model 3'])
     expect(code).toBe(0)
     expect(stdout).toContain('No measured pack exists yet: published facts are shown instead')
-    expect(stdout).toContain('homes: 57.0 %; not placed: 0 comparable models')
+    expect(stdout).toContain('not placed: 0 comparable models, at least 4 are needed')
   }, 60_000)
 })

@@ -14,8 +14,8 @@ import {
 type Axes = Pick<ProgressComparison, 'reference' | 'axis'>
 
 /**
- * Returns one sentence for each geographic data set of a line of models, on the pair that stands for the others; without a
- * geographic data set, one on the rates alone.
+ * Returns one sentence for each geographic data set of a line of models, on the pair that stands for the others; those after the
+ * first do not repeat the standard benchmark. Without a geographic data set it is one on the rates alone.
  *
  * @example
  * progressSentences(comparison, comparison.lines[0]!)
@@ -23,9 +23,12 @@ type Axes = Pick<ProgressComparison, 'reference' | 'axis'>
  */
 export function progressSentences(axes: Axes, line: LineProgress): string[] {
   const pairs = headlinePairs(line)
-  return pairs.length > 0
-    ? pairs.map(pair => pairSentence(axes, pair))
-    : [ratesSentence(axes, line)]
+  if (pairs.length === 0) return [ratesSentence(axes, line)]
+  return pairs.map((pair, i) =>
+    i > 0 && pair.standard === pairs[0]!.standard && pair.gap.difference !== null
+      ? `On ${pair.geographic.title} it was ${signedText(pair.gap.geographic.slope!, 2)}${outcomeText(pair, axes)}.`
+      : pairSentence(axes, pair),
+  )
 }
 
 /** Returns the sentence on a standard benchmark and a geographic data set. */

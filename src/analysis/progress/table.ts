@@ -20,6 +20,7 @@ import {
   type ProgressComparison,
   type ProgressPair,
 } from './progress.ts'
+import { countText } from '../../lib/table/text.ts'
 import { opinionsText, pairOpinions } from './opinions.ts'
 import { progressSentences } from './sentence.ts'
 
@@ -265,11 +266,22 @@ export function progressTable(
   )
 }
 
-/** Returns the second opinions on the pairs that the sentences are about. */
+const maxOpinionNotes = 2
+
+/** Returns the second opinions on the first pairs that the sentences are about. */
 const opinionNotes = (comparison: ProgressComparison, opinions: OpinionsByPair): string[] =>
-  comparison.lines.flatMap(line =>
-    headlinePairs(line).flatMap(pair => opinionsText(comparison, pair, opinions.get(pair)!) ?? []),
-  )
+  comparison.lines.flatMap(line => {
+    const texts = headlinePairs(line).flatMap(
+      pair => opinionsText(comparison, pair, opinions.get(pair)!) ?? [],
+    )
+    const others = texts.length - maxOpinionNotes
+    return [
+      ...texts.slice(0, maxOpinionNotes),
+      ...(others > 0
+        ? [`second opinions on ${countText(others, 'more gap')}: see --format csv`]
+        : []),
+    ]
+  })
 
 /** Returns what the columns mean and what restricts them. */
 function meaningNotes(

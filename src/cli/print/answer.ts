@@ -46,9 +46,22 @@ export function answersText<Row>(
 ): string {
   const answers = given.map(answer => arrangeAnswer(answer, asked))
   if (format === 'text' || format === 'markdown')
-    return answers.map(answer => answerText(answer, format)).join('\n')
+    return withCommonNotes(answers)
+      .map(answer => answerText(answer, format))
+      .join('\n')
   const rows = answers.flatMap(answer => answer.rows)
   return formatTable(answers[0]?.columns ?? [], rows, format)
+}
+
+/** Returns the answers with notes that all of them have in the last one alone, after its own. */
+function withCommonNotes<Row>(answers: readonly Answer<Row>[]): readonly Answer<Row>[] {
+  const common = answers[0]?.notes.filter(note =>
+    answers.every(({ notes }) => notes.includes(note)),
+  )
+  return answers.map((answer, i) => {
+    const own = answer.notes.filter(note => !common!.includes(note))
+    return { ...answer, notes: i === answers.length - 1 ? [...own, ...common!] : own }
+  })
 }
 
 function answerText<Row>(
@@ -64,8 +77,8 @@ function answerText<Row>(
   const noteText = notes.map(stripControlCharacters).join(isMarkdown ? '\n\n' : '\n')
   const table = formatTable(shownColumns, shownRows, format)
   return isMarkdown
-    ? `${lead}\n\n${table}\n${noteText}\n`
-    : `${wrapToTerminal(lead)}\n\n${table}\n${wrapToTerminal(noteText)}\n`
+    ? `${lead}\n\n${table}${noteText === '' ? '' : `\n${noteText}\n`}`
+    : `${wrapToTerminal(lead)}\n\n${table}${noteText === '' ? '' : `\n${wrapToTerminal(noteText)}\n`}`
 }
 
 const sectionText = ({ heading, sentences }: AnswerSection, isMarkdown: boolean): string =>

@@ -6,7 +6,7 @@ import {
   significanceLevel,
 } from '../../analysis/compare.ts'
 import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
-import { groupList, pEquation, pointsText, upperFirst } from '../../lib/table/text.ts'
+import { countText, groupList, pEquation, pointsText, upperFirst } from '../../lib/table/text.ts'
 import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { type Answer } from './answer.ts'
 
@@ -42,7 +42,7 @@ export function comparisonSentence(comparison: EvaluationComparison): string {
   return [
     start,
     ...named.map(groupText),
-    ...(rest > 0 ? [`${rest} more groups changed`] : []),
+    ...(rest > 0 ? [`${countText(rest, 'more group')} changed`] : []),
   ].join('; ')
 }
 
@@ -85,8 +85,7 @@ export function comparisonAnswer(
   const shownRows = rows.length <= maxShownRows ? rows : rows.filter(isShownGroup)
   const hidden = rows.length - shownRows.length
   const notes = [
-    `${dataset} (${preprocessing} preprocessing): first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of ${outcomeMetric(comparison.metric).title} on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
-    testNote(comparison),
+    `${dataset} (${preprocessing} preprocessing)${comparison.isPaired ? `: ${significanceTestText(comparison)}, adjusted by Benjamini and Hochberg over ${countText(comparison.tested, 'group')}${comparison.minN > 1 ? ` of at least ${comparison.minN} images` : ''}` : ''}.`,
     ...(hidden > 0
       ? [`${hidden} groups of which no change is shown are not listed; --format csv has all.`]
       : []),
@@ -95,6 +94,8 @@ export function comparisonAnswer(
       ? [`Too few images to test: ${groupList(comparison.leftOut, 5)}.`]
       : []),
     ...comparison.notes,
+    `first = ${firstModel}, second = ${secondModel}. Change is second minus first, in percentage points of ${outcomeMetric(comparison.metric).title} on the same images; gained and lost count the images that flipped; mostly names the class with more than half of a group's net change.`,
+    pNote(comparison),
   ]
   const modes = all.filter(each => each.dataset === dataset)
   const subject = modes.length > 1 ? `${dataset} (${preprocessing} preprocessing)` : dataset
@@ -102,13 +103,11 @@ export function comparisonAnswer(
   return { sentence, columns, shownColumns, rows, shownRows, notes }
 }
 
-/** Returns notes on the test behind the p-values, and on what their adjustment controls. */
-function testNote(comparison: EvaluationComparison): string {
-  const { isPaired, tested, minN } = comparison
-  if (!isPaired)
-    return 'One side is counts by group: p, gained and lost need single images. Intervals are as of two independent samples (Newcombe); of two models on one set of images, which mostly are right on the same ones, they are wider than paired ones.'
-  return `p: ${significanceTestText(comparison)}${outcomeMetric(comparison.metric).isBinary ? '; mid-p counts what was seen half: nearer the level on average, not guaranteed' : ''}. Adjusted by Benjamini and Hochberg over ${tested} groups${minN > 1 ? ` of at least ${minN} images` : ''}: of the groups named at 0.05, at most 5 % on average have not changed (the false discovery rate; not the chance of any false one). Overall stands alone. Each interval is of its group alone. A change that is not shown may still be as large as its interval.`
-}
+/** Returns what the p-values mean, and what their adjustment controls. */
+const pNote = ({ isPaired, metric }: EvaluationComparison): string =>
+  isPaired
+    ? `Adjusted p: of the groups named at 0.05, at most 5 % on average have not changed (the false discovery rate; not the chance of any false one); overall stands alone.${outcomeMetric(metric).isBinary ? ' Mid-p, not adjusted, counts what was seen half: nearer the level on average, not guaranteed.' : ''} Each interval is of its group alone. A change that is not shown may still be as large as its interval.`
+    : 'One side is counts by group: p, gained and lost need single images. Intervals are as of two independent samples (Newcombe); of two models on one set of images, which mostly are right on the same ones, they are wider than paired ones.'
 
 const significanceTestText = ({ households, metric }: EvaluationComparison): string =>
   !outcomeMetric(metric).isBinary

@@ -65,17 +65,6 @@ const isIncomplete = ({ entry: { rows, identity } }: HistoryRow): boolean => row
 const measureColumns: TableColumn<HistoryRow>[] = [
   { name: 'model', heading: 'model', value: row => row.entry.identity.model },
   { name: 'dataset', heading: 'data set', value: row => row.entry.identity.dataset },
-  {
-    name: 'preprocessing',
-    heading: 'preprocessing',
-    value: row => row.entry.identity.preprocessing,
-  },
-  {
-    name: 'n',
-    heading: 'n',
-    value: row => row.n,
-    show: row => `${row.n}${isIncomplete(row) ? ' (incomplete)' : ''}`,
-  },
   shareColumn('top1', 'top-1 %'),
   ...intervalColumns<HistoryRow>(({ low, high }) => [low, high]),
   fieldColumn('by', ''),
@@ -87,6 +76,17 @@ const measureColumns: TableColumn<HistoryRow>[] = [
   },
   { name: 'worst_top1', heading: '', value: row => row.worstAccuracy },
   shareColumn('disparity', 'disparity (points)'),
+  {
+    name: 'n',
+    heading: 'n',
+    value: row => row.n,
+    show: row => `${row.n}${isIncomplete(row) ? ' (incomplete)' : ''}`,
+  },
+  {
+    name: 'preprocessing',
+    heading: 'preprocessing',
+    value: row => row.entry.identity.preprocessing,
+  },
   { name: 'key', heading: '', value: row => row.entry.key },
   { name: 'content', heading: '', value: row => row.entry.identity.content },
 ]

@@ -35,6 +35,11 @@ function standingSentence({ measure, value, models, ...rest }: MeasureStanding):
 
 /** Returns a sentence for each measure beyond or without a trend; more than two as expected share a sentence. */
 function standingSentences(measures: readonly MeasureStanding[]): string[] {
+  const reasons = new Set(
+    measures.map(({ residual, reason }) => (residual === null ? reason : null)),
+  )
+  const [reason] = reasons
+  if (reasons.size === 1 && reason != null) return [`not placed: ${reason}`]
   const expected = measures.filter(({ verdict }) => verdict === 'as expected')
   if (expected.length <= 2) return measures.map(standingSentence)
   const names = expected.map(({ measure, residual }) => `${measure} (${pointsText(residual!)})`)
@@ -60,7 +65,12 @@ const columns: TableColumn<StandingRow>[] = [
   fieldColumn('percentile', 'percentile', (share: number | null) => percent(share, 0)),
   fieldColumn('models'),
   fieldColumn('r2', 'R²', (r2: number | null) => r2?.toFixed(2) ?? '–'),
-  { name: 'verdict', heading: 'verdict', value: row => row.verdict ?? row.reason },
+  {
+    name: 'verdict',
+    heading: 'verdict',
+    value: row => row.verdict ?? row.reason,
+    show: row => row.verdict ?? 'not placed',
+  },
   {
     name: 'against',
     heading: '',
@@ -79,10 +89,17 @@ export function standingsAnswer(standings: readonly Standing[]): Answer<Standing
     sentences: standingSentences(measureStandings),
   }))
   const notes = [
-    `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${standings[0]?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. R²: share of their variance that the line explains; where it is low, or models bend away from the line, a residual says little. A larger disparity is worse.`,
-    "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
+    ...(rows.some(({ residual }) => residual !== null) ? trendNotes(standings) : []),
     ...(standings[0]?.against.notes ?? []),
     ...(standings[0]?.notes ?? []),
   ]
   return { sentence, columns, rows, notes }
+}
+
+/** Returns what the columns of a model's place mean. */
+function trendNotes([first]: readonly Standing[]): string[] {
+  return [
+    `Values in percent, differences in percentage points. Expected: what the least-squares line of the comparable models (same kind of head) gives at this model's accuracy on ${first?.against.benchmark ?? 'the reference'}. Residual: value minus expected, for an accuracy also called effective robustness. Percentile: share of the comparable models with a smaller residual. R²: share of their variance that the line explains; where it is low, or models bend away from the line, a residual says little. A larger disparity is worse.`,
+    "The prediction interval holds the measure of one more comparable model with 95 % probability, if residuals are normal; it does not contain the model's own sampling error. Several measures are shown; one in twenty falls outside by chance.",
+  ]
 }

@@ -10,14 +10,16 @@ import {
   fieldColumns,
   formatTable,
 } from '../../lib/table/columns.ts'
-import { stripControlCharacters } from '../../lib/table/text.ts'
+import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
+import { groupByKey } from '../../lib/tally.ts'
+import { countText, shortList, stripControlCharacters } from '../../lib/table/text.ts'
 
 /** Returns `verified 3 of …: all agree`, or the shards that differ. */
 export function verifySentence({ shards, left, tolerance }: Verification): string {
   const differing = shards.filter(shard => !isWithinTolerance(shard, tolerance)).length
-  const rest = left.length === 0 ? '' : `${left.length} evaluations could not be run again`
-  if (shards.length === 0 && rest !== '')
-    return `nothing was compared: ${rest}; --model names models as evaluate took them`
+  const rest =
+    left.length === 0 ? '' : `${countText(left.length, 'evaluation')} could not be run again`
+  if (shards.length === 0 && rest !== '') return `nothing was compared: ${rest}`
   const images = shards.reduce((sum, shard) => sum + shard.images, 0)
   const verdict = differing === 0 ? 'all agree' : `${differing} differ`
   return `${shards.length} ${shards.length === 1 ? 'shard' : 'shards'} with ${images} predictions run again: ${verdict} within ${tolerance}${rest && `; ${rest}`}`
@@ -87,14 +89,26 @@ export function verifyText(verified: Verification, format: 'text' | 'markdown'):
   ])
   const notes = [
     ...faults,
-    ...left.map(({ model, dataset, reason }) => `not run: ${model} on ${dataset}: ${reason}`),
+    ...[...groupByKey(left, ({ reason }) => reason)].map(([reason, those]) => {
+      const names = those.map(({ model, dataset }) => `${model} on ${dataset}`)
+      return `not run: ${shortList(names, 3)}: ${reason}`
+    }),
   ]
-  const tables = [
-    rows.length === 0 ? '' : `${formatTable(columns, rows, format)}\n`,
-    formatTable(machineColumns, [...machines, { ...here, name: 'here', shards: null }], format),
-  ]
+  const tables =
+    rows.length === 0
+      ? []
+      : [
+          formatTable(columns, rows, format),
+          formatTable(
+            machineColumns,
+            [...machines, { ...here, name: 'here', shards: null }],
+            format,
+          ),
+        ]
   const listed = notes
     .map(note => `${format === 'markdown' ? '- ' : ''}${stripControlCharacters(note)}\n`)
     .join('')
-  return `${verifySentence(verified)}\n\n${tables.join('')}${listed && `\n${listed}`}`
+  const wrap = format === 'markdown' ? String : wrapToTerminal
+  const lead = `${wrap(verifySentence(verified))}\n`
+  return [lead, ...tables, ...(listed === '' ? [] : [wrap(listed)])].join('\n')
 }

@@ -50,7 +50,7 @@ const narrowest = 12
 const longestUnbroken = 40
 /** Columns that are never dropped, as they name the row. */
 const kept = 2
-/** Names are broken where fewer than this share of the columns would be shown otherwise. */
+/** Names are broken where no more than this share of the columns would be shown otherwise. */
 const enough = 0.75
 
 /** Returns the width of each column. */
@@ -104,7 +104,7 @@ export function fitTable({ cells, numeric }: TableCells, width: number): FittedT
     numeric: left.map(i => numeric[i]!),
     note: noteOf({
       empty: empty.map(i => head[i]!),
-      same: same.sort((a, b) => a - b).map(i => `${head[i]!} is ${rows[0]![i]!} in all rows`),
+      same: same.sort((a, b) => a - b).map(i => `${head[i]!} ${rows[0]![i]!}`),
       dropped: dropped.map(i => head[i]!),
     }),
   }
@@ -138,7 +138,7 @@ function chooseWidths(choice: WidthChoice): { least: number[]; shown: number } {
     const shown = shownIn(least)
     best = { least, shown }
     const isShown = fits(least, left.slice(0, shown))
-    if (isShown && (shown >= enough * left.length || (level === levels[1] && shown > kept))) break
+    if (isShown && (shown > enough * left.length || (level === levels[1] && shown > kept))) break
   }
   return best
 }
@@ -197,7 +197,7 @@ function noteOf({
   const names = (headings: readonly string[]): string => [...new Set(headings)].join(', ')
   const parts = [
     ...(empty.length > 0 ? [`empty: ${names(empty)}`] : []),
-    ...same,
+    ...(same.length > 0 ? [`in all rows: ${names(same)}`] : []),
     ...(dropped.length > 0 ? [`no room for ${names(dropped)}`] : []),
   ]
   return parts.length === 0 ? null : `(${parts.join('; ')}: --wide shows all columns)`
