@@ -373,13 +373,20 @@ describe.skipIf(!shared)("GeoDE's groups under equal accuracy", () => {
 describe('exceedsDisparity', () => {
   it('is whether the lower end of the interval at that level is beyond the limit', () => {
     for (const level of [0.01, 0.2])
-      for (const sizes of [[120, 90], [120, 90, 200, 60]])
+      for (const sizes of [
+        [120, 90],
+        [120, 90, 200, 60],
+      ])
         for (const lost of [0, 20, 45]) {
-          const groups = sizes.map((n, i) => group(`g${i}`, Math.round(0.8 * n) - (i === 1 ? lost : 0), n))
+          const groups = sizes.map((n, i) =>
+            group(`g${i}`, Math.round(0.8 * n) - (i === 1 ? lost : 0), n),
+          )
           const options = { seed: 2, draws: 500 }
           const { interval } = inferDisparity(groups, { ...options, confidence: 1 - level })
           for (const limit of [0, 0.05, 0.2, 0.4])
-            expect(exceedsDisparity(groups, limit, { ...options, level })).toBe(interval![0] > limit)
+            expect(exceedsDisparity(groups, limit, { ...options, level })).toBe(
+              interval![0] > limit,
+            )
         }
   })
 })

@@ -114,7 +114,7 @@ describe('familywise', () => {
         return lowerTailTest(Math.floor(random() * n * 0.6), n, 0.5)
       })
       const rejected = family.map(() => false)
-      for (let found: ExactTest[] | null = null; found?.length !== 0; ) {
+      for (let found: ExactTest[] | null = null; found?.length !== 0;) {
         const open = family.filter((_, i) => !rejected[i])
         found = open.filter(
           ({ p }) => open.reduce((sum, test) => sum + test.attainable(p), 0) <= 0.05,

@@ -2,7 +2,13 @@
 import { type GateCheck, type GateLimit } from '../../analysis/gate.ts'
 import { type GateResult } from '../../analysis/gateRun.ts'
 import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
-import { countText, groupList, percent, shortList, stripControlCharacters } from '../../lib/table/text.ts'
+import {
+  countText,
+  groupList,
+  percent,
+  shortList,
+  stripControlCharacters,
+} from '../../lib/table/text.ts'
 import { type Answer } from './answer.ts'
 
 /** Names of a limit's columns: the measured value, its bound and the allowed value. */
