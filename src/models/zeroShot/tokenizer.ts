@@ -36,7 +36,7 @@ interface LibraryTokenizer {
 }
 
 interface Normalizer {
-  config: { type?: string; precompiled_charsmap?: string }
+  config: { type?: string; precompiled_charsmap?: string; lowercase?: boolean }
   /** The parts of a sequence. */
   normalizers?: (Normalizer | null)[]
   normalize(text: string): string
@@ -54,7 +54,9 @@ async function loadLibraryTokenizer(
   }
   const bounded = createTimeLimit()
   try {
-    const library = bounded(() => new Tokenizer(withLanguage(JSON.parse(text), settings), {}))
+    const library = bounded(
+      () => new Tokenizer(withLanguage(withUnicodeWords(JSON.parse(text)), settings), {}),
+    )
     correctNormalizers(library.normalizer)
     const encode: Tokenizer = cleaned => {
       try {
@@ -74,6 +76,33 @@ async function loadLibraryTokenizer(
   } catch (error) {
     return refuse(error)
   }
+}
+
+/** Letters, marks, digits and joiners, as `\w` of Hugging Face's tokenizers has them; the library's own is ASCII's. */
+const wordCharacters = '\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}'
+const unicodeWords = {
+  type: 'Split',
+  pattern: { Regex: `[${wordCharacters}]+|[^${wordCharacters}\\s]+` },
+  behavior: 'Removed',
+  invert: true,
+}
+
+/** Replaces pre-tokenizers of the type `Whitespace`, which in the library split words at letters that are not ASCII's. */
+function withUnicodeWords(tokenizer: unknown): unknown {
+  const corrected = (part: PreTokenizerFile | null | undefined): unknown => {
+    if (part?.type === 'Whitespace') return unicodeWords
+    return part?.pretokenizers
+      ? { ...part, pretokenizers: part.pretokenizers.map(corrected) }
+      : part
+  }
+  const file = tokenizer as { pre_tokenizer?: PreTokenizerFile | null } | null
+  return file?.pre_tokenizer ? { ...file, pre_tokenizer: corrected(file.pre_tokenizer) } : file
+}
+
+interface PreTokenizerFile {
+  type?: string
+  /** The parts of a sequence. */
+  pretokenizers?: (PreTokenizerFile | null)[]
 }
 
 /** Puts a language's token before texts and the end token after them, whatever the file's template says. */
@@ -108,9 +137,9 @@ function withLanguage(
 function correctNormalizers(normalizer: Normalizer | null): void {
   if (!normalizer) return
   for (const part of normalizer.normalizers ?? []) correctNormalizers(part)
-  const { type, precompiled_charsmap: map } = normalizer.config
+  const { type, precompiled_charsmap: map, lowercase = true } = normalizer.config
   if (type === 'Precompiled' && map) normalizer.normalize = charsMapNormalizer(map)
-  if (type === 'BertNormalizer' || type === 'Lowercase') {
+  if ((type === 'BertNormalizer' && lowercase) || type === 'Lowercase') {
     const lowered = normalizer.normalize.bind(normalizer)
     normalizer.normalize = text => lowered(text.replaceAll('Σ', 'σ'))
   }

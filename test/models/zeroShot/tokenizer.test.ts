@@ -190,6 +190,40 @@ describe("BERT's word pieces, as FLAVA takes them", () => {
   })
 })
 
+describe('tokenizers that the library reads otherwise than Hugging Face', () => {
+  const idsOf = async (change: object, text: string): Promise<number[]> => {
+    const file = { ...(JSON.parse(wordPieceJson) as object), ...change }
+    const tokenize = await loadTokenizer(await written('other.json', JSON.stringify(file)), bert)
+    return tokenize(text)
+  }
+  const words = '[UNK] [CLS] [SEP] café naïve ΑΣ'.split(' ')
+  const model = {
+    type: 'WordPiece',
+    unk_token: '[UNK]',
+    continuing_subword_prefix: '##',
+    max_input_chars_per_word: 100,
+    vocab: Object.fromEntries(words.map((word, id) => [word, id])),
+  }
+
+  it('keep letters that are not ASCII’s in their words', async () => {
+    const whitespace = { normalizer: null, model, pre_tokenizer: { type: 'Whitespace' } }
+    expect(await idsOf(whitespace, 'café naïve')).toEqual([2, 3, 4, 3])
+    const sequence = { type: 'Sequence', pretokenizers: [{ type: 'Whitespace' }] }
+    expect(await idsOf({ ...whitespace, pre_tokenizer: sequence }, 'café')).toEqual([2, 3, 3])
+  })
+
+  it('keep a Greek sigma where they keep capitals', async () => {
+    const normalizer = {
+      type: 'BertNormalizer',
+      clean_text: true,
+      handle_chinese_chars: true,
+      strip_accents: null,
+      lowercase: false,
+    }
+    expect(await idsOf({ normalizer, model }, 'ΑΣ')).toEqual([2, 5, 3])
+  })
+})
+
 describe('padded', () => {
   it('fills up and masks the padding', () => {
     const { tokens, mask } = padTokens([[7, 8, 9], [5]], { length: 4, padding: 1 })
