@@ -120,18 +120,93 @@ function matchTensors(
     2 * known < graph.parameters.size
       ? foreignLibrary(files.flatMap(({ tensors }) => [...tensors.keys()]))
       : undefined
-  const { entries, twice } = foreign?.rename ? namedEntries(files, options, foreign.rename) : direct
+  const { entries, twice } = foreign?.rename
+    ? namedEntries(files, options, foreign.rename)
+    : known === 0
+      ? (unwrapped(graph, files, options) ?? direct)
+      : direct
   const faults = [
     ...list('given twice', twice),
     ...nameFaults(graph, entries, options.resizePositions ?? false),
   ]
   if (faults.length === 0) return entries
+  const head = otherHead(graph, entries, faults)
   if (foreign) faults.push(foreignAdvice(foreign))
+  if (head !== undefined)
+    faults.push(`its head has ${head} classes: describe it in a model.json that names them`)
   const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
   throw weightsError(
     'weights-mismatch',
     `weights do not fit the model: ${where}: ${faults.join('; ')}`,
   )
+}
+
+/** Tensors of training that stand beside a wrapped model. */
+const trainingPattern = /^(n_averaged$|(criterion|loss|loss_fn)\.)/
+const maxWrappers = 3
+
+/**
+ * Returns the tensors of a model inside of others, whose names all begin with one prefix (`model.`, `_orig_mod.`); undefined
+ * if there is no such prefix, or if other tensors than those of training have another one.
+ * @throws GeogapError `weights-mismatch` if several prefixes hold the whole model, as its weights and their running mean
+ */
+function unwrapped(
+  graph: Graph,
+  files: readonly TensorFile[],
+  options: NameTable,
+): ReturnType<typeof namedEntries> | undefined {
+  const names = files.flatMap(({ tensors }) => [...tensors.keys()])
+  const prefixes = new Set(
+    names.flatMap(name => {
+      const parts = /^(?:[a-z_]+\.)*/i.exec(name)![0].split('.').slice(0, -1)
+      return parts.slice(0, maxWrappers).map((_, i) => `${parts.slice(0, i + 1).join('.')}.`)
+    }),
+  )
+  const found = [...prefixes].flatMap(prefix => {
+    const inside = files.map(file => ({ ...file, tensors: withoutPrefix(file.tensors, prefix) }))
+    const all = namedEntries(inside, options)
+    return [...graph.parameters.keys()].every(name => all.entries.has(name))
+      ? [{ prefix, all }]
+      : []
+  })
+  const [first, ...others] = found
+  if (others.length > 0)
+    throw weightsError(
+      'weights-mismatch',
+      `${files.map(({ file }) => quoteForMessage(file, 200)).join(', ')} has several sets of weights, ${found.map(({ prefix }) => quoteForMessage(prefix)).join(' and ')}: save the one you mean alone`,
+    )
+  return first && names.every(name => name.startsWith(first.prefix) || trainingPattern.test(name))
+    ? first.all
+    : undefined
+}
+
+const withoutPrefix = (
+  tensors: ReadonlyMap<string, TensorEntry>,
+  prefix: string,
+): Map<string, TensorEntry> =>
+  new Map(
+    [...tensors].flatMap(([name, entry]) =>
+      name.startsWith(prefix) ? [[name.slice(prefix.length), entry]] : [],
+    ),
+  )
+
+/** Returns the classes of a checkpoint whose only fault is a head of another size. */
+function otherHead(
+  graph: Graph,
+  entries: ReadonlyMap<string, TensorEntry>,
+  faults: readonly string[],
+): number | undefined {
+  const others = [...graph.parameters.values()].flatMap(({ tensor }) => {
+    const shape = entries.get(tensor.name)?.shape
+    return shape && String(shape) !== String(tensor.shape) ? [{ shape, tensor }] : []
+  })
+  const counts = new Set(others.map(({ shape }) => shape[0]))
+  const isHead = others.every(
+    ({ shape, tensor }) => String(shape.slice(1)) === String(tensor.shape.slice(1)),
+  )
+  return faults.length === 1 && counts.size === 1 && isHead && others.length <= 4
+    ? [...counts][0]
+    : undefined
 }
 
 /** The tensors of all files by their names after `first`, then after the table; and names that two tensors have. */

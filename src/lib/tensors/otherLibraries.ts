@@ -72,12 +72,12 @@ const foreignNames: readonly ForeignNames[] = [
   },
   {
     library: 'torchvision',
-    mark: /^features\.\d+\.\d+\./,
+    mark: /^(?:features\.\d+\.\d+|trunk_output\.block\d)\./,
     reason: 'its layers are split in other ways',
   },
   {
     library: 'transformers',
-    mark: /^(?:\w+\.)?(?:encoder\.(?:layers?|stages|block)\.\d|embeddings\.|(?:vision|text)_model\.)/,
+    mark: /^(?:\w+\.)?(?:encoder\.(?:layers?|stages|block)\.\d|embeddings\.|(?:vision|text)_model\.)|^mobilenet_v\d\./,
     reason: 'it keeps queries, keys and values apart',
   },
 ]

@@ -156,7 +156,7 @@ function pushNamed(m: PickleMachine, module: string, name: string): void {
   if (known === undefined)
     throw fault(
       m,
-      `it asks for ${JSON.stringify(`${module}.${name}`.slice(0, 120))}, which is not data`,
+      `it asks for ${JSON.stringify(`${module}.${name}`.slice(0, 120))}, which is not data; save the state dict alone`,
     )
   m.stack.push(known)
 }
@@ -178,6 +178,15 @@ function reduce(m: PickleMachine): void {
   const [first] = args as unknown[]
   countContainers(m, Array.isArray(first) ? 1 + first.length : 1)
   pushFrom(m, () => (callable as Callable)(args))
+}
+
+/** The class of a training script's options, the only one that a checkpoint may make an object of: an empty dict. */
+export const optionsClass = Symbol('options')
+
+function newOptions(m: PickleMachine): void {
+  pop(m)
+  if (pop(m) !== optionsClass) throw fault(m, 'opcode 0x81, a new object')
+  pushContainer(m, new Map())
 }
 
 /** Pushes what the caller's function gives; its faults are told with the byte. */
@@ -284,6 +293,7 @@ const opcodeHandlers = new Map<number, (m: PickleMachine) => unknown>([
   [0x63, m => pushNamed(m, readLine(m), readLine(m))], // GLOBAL
   [0x93, stackGlobal], // STACK_GLOBAL
   [0x52, reduce], // REDUCE
+  [0x81, newOptions], // NEWOBJ
   [0x62, build], // BUILD
   [0x51, persistent], // BINPERSID
 ])

@@ -1,3 +1,4 @@
+import { PickleFault } from './pickle.ts'
 import { isTensor, type TensorView } from './torchPickle.ts'
 import { elementCount } from './tensors.ts'
 
@@ -15,6 +16,7 @@ const maxDicts = 10_000
  * The dict of named tensors with the most values, at the top level or inside other dicts (an optimizer's moments lie
  * one dict per tensor, so they never win). Of equals, the usual names come first, then the order of the file. A prefix
  * `module.` that all names have, as PyTorch's parallel wrappers leave it, is stripped.
+ * @throws PickleFault if two dicts have tensors of equal names and shapes and different values, as weights and their running mean
  */
 export function findStateDict(value: unknown): StateDict | undefined {
   const found = findDicts(value).flatMap(({ path, dict }) => {
@@ -23,8 +25,29 @@ export function findStateDict(value: unknown): StateDict | undefined {
       if (typeof name === 'string' && isTensor(item)) tensors.set(name, item)
     return tensors.size > 0 ? [{ path, tensors, values: countValues(tensors) }] : []
   })
-  const [best] = found.sort((a, b) => b.values - a.values || pathRank(a.path) - pathRank(b.path))
-  return best && { path: best.path, tensors: withoutModulePrefix(best.tensors) }
+  const sorted = found
+    .sort((a, b) => b.values - a.values || pathRank(a.path) - pathRank(b.path))
+    .map(({ path, tensors }) => ({ path, tensors: withoutModulePrefix(tensors) }))
+  const [best, ...others] = sorted
+  const copies = best ? others.filter(other => isOtherCopy(best.tensors, other.tensors)) : []
+  if (best && copies.length > 0)
+    throw new PickleFault(
+      `several sets of weights, ${[best, ...copies].map(({ path }) => path).join(' and ')}: save the one you mean alone`,
+    )
+  return best
+}
+
+/** Returns whether two dicts have equal names and shapes, and values at other places of the file. */
+function isOtherCopy(
+  a: ReadonlyMap<string, TensorView>,
+  b: ReadonlyMap<string, TensorView>,
+): boolean {
+  if (a.size !== b.size) return false
+  const pairs = [...a].map(([name, tensor]) => [tensor, b.get(name)] as const)
+  return (
+    pairs.every(([one, other]) => String(one.shape) === String(other?.shape)) &&
+    pairs.some(([one, other]) => one.storage !== other!.storage || one.offset !== other!.offset)
+  )
 }
 
 const pathRank = (path: string): number =>
@@ -56,10 +79,12 @@ function findDicts(value: unknown): NestedDict[] {
   return found
 }
 
-function withoutModulePrefix(tensors: Map<string, TensorView>): Map<string, TensorView> {
+function withoutModulePrefix(given: Map<string, TensorView>): Map<string, TensorView> {
   const prefix = 'module.'
+  // The count of steps that PyTorch's AveragedModel keeps beside the module.
+  const tensors = new Map([...given].filter(([name]) => name !== 'n_averaged'))
   const names = [...tensors.keys()]
-  if (!names.every(name => name.startsWith(prefix))) return tensors
+  if (names.length === 0 || !names.every(name => name.startsWith(prefix))) return tensors
   return withoutModulePrefix(
     new Map([...tensors].map(([name, tensor]) => [name.slice(prefix.length), tensor])),
   )

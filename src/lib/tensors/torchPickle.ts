@@ -1,4 +1,4 @@
-import { type Callable, PickleFault, type PickleHost, unpickle } from './pickle.ts'
+import { type Callable, optionsClass, PickleFault, type PickleHost, unpickle } from './pickle.ts'
 import { type WeightDtype, dtypeBytes, elementCount } from './tensors.ts'
 
 /** A run of values that tensors look into. */
@@ -66,7 +66,9 @@ export function readTorchPickle(bytes: Buffer, from = 0): TorchPickle {
   const storages = new Map<string, TorchStorage>()
   const host: PickleHost = {
     findNamed: (module, name) =>
-      allowedFunctions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`),
+      `${module}.${name}` === 'argparse.Namespace'
+        ? optionsClass
+        : (allowedFunctions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`)),
     loadPersistent: id => storageOf(id, storages),
   }
   return { ...unpickle(bytes, from, host), storages }

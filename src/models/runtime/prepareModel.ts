@@ -11,6 +11,7 @@ import { eitherHubFile, findHubFile, hubFile, type HubSource } from '../../lib/h
 import { fetchHubGraph } from '../onnx/hubGraph.ts'
 import { bindTextTower, describeTextTower, type TextTowerFiles } from '../onnx/textTower.ts'
 import { describeUse, bindGraphUse } from '../onnx/use.ts'
+import { shardFiles } from '../../lib/tensors/shards.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
 import { type DownloadProgress } from '../../lib/hub/transfer.ts'
 import {
@@ -122,6 +123,8 @@ function classCount(classes: ModelSpec['classes']): number {
   return classes === 'zero-shot' ? 0 : classes.length
 }
 
+const filesOf = async (file: string): Promise<string[]> => shardFiles(await localFile(file))
+
 /** Returns the weight files, downloaded into the hub cache if they are not on this machine. */
 async function weightFiles(
   { name, weights, graph }: ModelSpec,
@@ -130,7 +133,7 @@ async function weightFiles(
   const options = progress ? { progress } : {}
   switch (weights.from) {
     case 'files':
-      return Promise.all(weights.files.map(localFile))
+      return (await Promise.all(weights.files.map(filesOf))).flat()
     case 'hub':
       if (graph) return [await fetchHubGraph(weights, options)]
       return [(await eitherHubFile(weights, alternativeFile(weights), options)).path]

@@ -117,6 +117,18 @@ describe('readWeights of zip checkpoints', () => {
     expect([...some.tensors.keys()]).toEqual(['module.a', 'b'])
   })
 
+  it('refuses two sets of weights with different values, and passes over the options of a training script', async () => {
+    const other = tensor({ key: '1', size: 6, shape: [2, 3], strides: [3, 1] })
+    const both = dict({ model: dict({ a: plain }), model_ema: dict({ a: other }) })
+    await expect(read(zipCheckpoint(both, { ...storages, 1: bytesOf(six) }))).rejects.toThrow(
+      /several sets of weights, model and model_ema: save the one you mean alone/,
+    )
+    const averaged = dict({ n_averaged: int(2), 'module.a': plain })
+    const options = ops('cargparse\nNamespace\n', ops(')'), '\x81', dict({ lr: int(1) }), 'b')
+    const file = await read(zipCheckpoint(dict({ model: averaged, args: options }), storages))
+    expect([...file.tensors.keys()]).toEqual(['a'])
+  })
+
   it('reads parameters, Python 2 names, sets, protocol 4 and zip64', async () => {
     const parameter = ops(
       'ctorch._utils\n_rebuild_parameter\n',

@@ -6,6 +6,7 @@ import { graphOf } from '../../../scripts/conformanceCase.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
 import { readParameters } from '../../../src/lib/tensors/bindWeights.ts'
 import { readSafetensors, writeSafetensors } from '../../../src/lib/tensors/safetensors.ts'
+import { type TensorEntry, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 
 let folder: string
@@ -68,11 +69,53 @@ describe('checkpoints with the names of another library', () => {
   it.each([
     ['efficientnet_pytorch', (name: string) => `_blocks.0._${name}`],
     ['torchvision', (name: string) => `features.0.1.${name}`],
+    ['torchvision', (name: string) => `trunk_output.block1.${name}`],
+    ['transformers', (name: string) => `mobilenet_v2.layer.0.${name}`],
     ['transformers', (name: string) => `vit.encoder.layer.0.${name}`],
   ])('%s is named, with the way to go', async (library, rename) => {
     const { graph, files } = await renamedWeights('test_vit', rename)
     await expect(readParameters(graph, files)).rejects.toThrow(
       new RegExp(`the names are those of ${library}, and .*: export the model to ONNX`),
+    )
+  })
+
+  it.each(['model.', '_orig_mod.', 'module._orig_mod.', 'state_dict.', 'ema_model.'])(
+    'inside of a wrapper are found: %s',
+    async prefix => {
+      const { graph, files } = await renamedWeights('test_vit', name => prefix + name)
+      expect(await readParameters(graph, files)).toHaveLength(graph.parameters.size)
+    },
+  )
+
+  it('with a mean of the weights beside them, or with tensors of something else, are refused', async () => {
+    const { graph, files } = await renamedWeights('test_vit', name => name)
+    const [{ tensors, ...file }] = files as [TensorFile]
+    const entries = [...tensors]
+    const under = (...prefixes: string[]): TensorFile[] => [
+      {
+        ...file,
+        tensors: new Map(
+          prefixes.flatMap(prefix =>
+            entries.map(([name, entry]): [string, TensorEntry] => [prefix + name, entry]),
+          ),
+        ),
+      },
+    ]
+    await expect(readParameters(graph, under('model.', 'model_ema.'))).rejects.toThrow(
+      /several sets of weights, "model." and "model_ema.": save the one you mean alone/,
+    )
+    const withOther = (name: string): TensorFile[] =>
+      under('model.').map(one => ({ ...one, tensors: one.tensors.set(name, entries[0]![1]) }))
+    await expect(readParameters(graph, withOther('new_head.weight'))).rejects.toThrow(/not used/)
+    const beside = await readParameters(graph, withOther('criterion.weight'))
+    expect(beside).toHaveLength(graph.parameters.size)
+  })
+
+  it('with a head of another size say how they are described', async () => {
+    const { files } = await renamedWeights('test_vit', name => name)
+    const graph = graphOf(findArchitecture('test_vit'), 32, 10)
+    await expect(readParameters(graph, files)).rejects.toThrow(
+      /its head has 1000 classes: describe it in a model.json/,
     )
   })
 
