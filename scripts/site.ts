@@ -8,11 +8,13 @@ import { createServer } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { extname, join } from 'node:path'
 import { type Browser } from 'playwright-core'
+import { mapLimited } from '../src/lib/concurrency.ts'
 import { openBrowser } from '../test/helpers/browser.ts'
 
 const site = 'docs/.vitepress/dist'
 const widths = [390, 1440]
 const screenHeight = 900
+const pagesAtOnce = 4
 const types: Record<string, string> = {
   '.html': 'text/html',
   '.js': 'text/javascript',
@@ -36,11 +38,17 @@ interface PageFacts {
   height: number
 }
 
-async function look(browser: Browser, url: string, width: number): Promise<PageFacts> {
-  const page = await browser.newPage({ viewport: { width, height: screenHeight } })
+/** Loads a page once and looks at it in each width. */
+async function look(browser: Browser, url: string): Promise<Map<number, PageFacts>> {
+  const page = await browser.newPage({ viewport: { width: widths[0]!, height: screenHeight } })
   try {
     await page.goto(url, { waitUntil: 'load' })
-    return await page.evaluate<PageFacts>(inPage)
+    const found = new Map<number, PageFacts>()
+    for (const width of widths) {
+      await page.setViewportSize({ width, height: screenHeight })
+      found.set(width, await page.evaluate<PageFacts>(inPage))
+    }
+    return found
   } finally {
     await page.close()
   }
@@ -65,18 +73,18 @@ try {
   const names = readdirSync(site, { recursive: true, encoding: 'utf8' })
     .filter(name => name.endsWith('.html') && !/^(api\/|404)/.test(name))
     .sort()
-  for (const name of names) {
-    const url = `${address}/${name}`
-    for (const width of widths) {
-      const { faults, height } = await look(browser, url, width)
+  const seen = await mapLimited(names, pagesAtOnce, name => look(browser, `${address}/${name}`))
+  for (const [i, name] of names.entries()) {
+    for (const [width, { faults }] of seen[i]!)
       for (const fault of faults) {
         process.stderr.write(`${name} at ${width} pixels: ${fault}\n`)
         process.exitCode = 1
       }
-      if (width === 1440) process.stdout.write(`${(height / screenHeight).toFixed(1)} ${name}\n`)
-    }
+    const { height } = seen[i]!.get(widths.at(-1)!)!
+    process.stdout.write(`${(height / screenHeight).toFixed(1)} ${name}\n`)
     const short = name.replace('.html', '')
-    if (wanted.includes(short)) await screenshots(browser, url, short.replaceAll('/', '-'))
+    if (wanted.includes(short))
+      await screenshots(browser, `${address}/${name}`, short.replaceAll('/', '-'))
   }
   process.stdout.write(`${names.length} pages\n`)
 } finally {

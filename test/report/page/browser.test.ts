@@ -101,6 +101,10 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
         'rgb(255, 255, 255)',
       )
       expect(await page.evaluate('getComputedStyle(document.body).color')).toBe('rgb(0, 0, 0)')
+      const rowsShown = await page.evaluate<number[]>(
+        'Array.from(document.querySelectorAll("tbody"), part => [...part.rows].filter(row => row.offsetHeight > 0).length)',
+      )
+      expect(Math.max(...rowsShown)).toBeLessThanOrEqual(40)
       await page.context().close()
     },
   )
