@@ -125,8 +125,8 @@ export function tableReadError(file: string, error: unknown): GeogapError {
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)
 }
 
-/** What R, pandas and people write where a number is missing. */
-export const missingPattern = /^(na|n\/a|nan|null|none|-)$/i
+/** What R, pandas, Excel and people write where a value is missing. `NA` is a country and a continent too. */
+export const missingPattern = /^(na|#?n\/a|n\.a\.?|#na|<na>|-?nan|null|none|unknown|[-–—]+|\?+|)$/i
 
 /** The columns of a manifest that are no groups. */
 export const reservedColumns: readonly string[] = ['id', 'image', 'label', 'labels']
@@ -205,8 +205,8 @@ const tableOfRows = (rows: Record<string, unknown>[]): RawTable => ({
 })
 
 /**
- * Parses JSON. `NaN` and `Infinity`, which Python writes where a number is missing, are null; integers that no double holds are texts,
- * so that different ids stay different.
+ * Parses JSON. `NaN`, which Python writes where a number is missing, is null; `Infinity` and integers that no double holds are texts,
+ * so that masked logits and different ids stay what they are.
  */
 function parseLooseJson(text: string): unknown {
   if (!/NaN|Infinity|\d{16}/.test(text)) return parseJson(text)
@@ -215,7 +215,8 @@ function parseLooseJson(text: string): unknown {
       /"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b|(?<![\d.eE+-])-?\d{16,}(?![\d.eE])/g,
       token => {
         if (token.startsWith('"')) return token
-        if (/[NI]/.test(token)) return 'null'
+        if (token.endsWith('NaN')) return 'null'
+        if (token.endsWith('y')) return `"${token}"`
         return Number.isSafeInteger(Number(token)) ? token : `"${token}"`
       },
     ),
@@ -250,18 +251,23 @@ export async function readTableEntry(entry: ArchiveMember): Promise<RawTable> {
 }
 
 /**
- * Returns the items of a list as Python or NumPy prints it (`['tv', "baby's bed"]`, `[851]`, `[0. 1.]`), as MLCommons' and
- * pandas' CSV files write lists. `None` and `nan` are no items.
+ * Returns the items of a list as Python or NumPy prints it (`['tv', "baby's bed"]`, `[851]`, `[0. 1.]`, `[np.int64(3)]`), as
+ * MLCommons' and pandas' CSV files write lists; null for `None` and `nan`.
  */
-export function parsePythonList(text: string): string[] {
+export function parsePythonItems(text: string): (string | null)[] {
   const tokens = text
     .replace(/^\s*[[({]|[\])}]\s*$/g, '')
+    .replace(/\bnp\.u?(?:int|float)\d+\(([^()'"]*)\)/g, '$1')
     .matchAll(/'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|([^\s,'"][^,'"\s]*)/g)
-  return [...tokens].flatMap(([, single, double, bare]) => {
-    if (bare !== undefined) return /^(None|nan)$/.test(bare) ? [] : bare.replace(/\.$/, '.0')
+  return [...tokens].map(([, single, double, bare]) => {
+    if (bare !== undefined) return /^(None|NaN|nan)$/.test(bare) ? null : bare.replace(/\.$/, '.0')
     return (single ?? double!).replace(/\\(.)/g, '$1')
   })
 }
+
+/** Returns the items that are not missing of a list as Python prints it. */
+export const parsePythonList = (text: string): string[] =>
+  parsePythonItems(text).flatMap(item => item ?? [])
 
 /** Returns a cell as text, null when it is empty or no finite number. Errors: deep-value. */
 export function rawCellText(cell: unknown): string | null {
@@ -270,6 +276,8 @@ export function rawCellText(cell: unknown): string | null {
   if (typeof cell === 'string') return cell
   if (cell instanceof Date) return cell.toISOString()
   if (typeof cell === 'bigint') return String(cell)
+  // Old writers of Parquet have texts as bytes without saying so.
+  if (cell instanceof Uint8Array) return Buffer.from(cell).toString('utf8') || null
   try {
     return JSON.stringify(cell, (_, value: unknown) =>
       typeof value === 'bigint' ? Number(value) : value,

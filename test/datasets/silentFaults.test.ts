@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
+import { query } from '../../src/lib/sql.ts'
 import { lay, tarHeader, temporaryFolder } from './fixtures.ts'
 
 const folder = lay(temporaryFolder(), { 'a.jpg': 'a', 'b.jpg': 'b' })
@@ -36,6 +37,59 @@ describe('a table that says two things is refused', () => {
     await expect(open('zero.csv', 'image,label\na.jpg,1\n\0b.jpg,2\n')).rejects.toMatchObject({
       code: 'bad-path',
     })
+  })
+})
+
+describe('grouping values as people and programs write them', () => {
+  const groups = async (column: string, values: readonly string[]) => {
+    const rows = values.map((value, i) => `a.jpg,1,${i},"${value}"`)
+    const { samples, notes } = await open('g.csv', `image,label,id,${column}\n${rows.join('\n')}\n`)
+    return { values: samples.map(sample => sample.groups[column]), notes }
+  }
+
+  it('have no spaces around them, in numbers and in names', async () => {
+    expect((await groups('income', [' 120 ', '120', '\t85.5'])).values).toEqual([120, 120, 85.5])
+    expect((await groups('room', ['kitchen ', 'kitchen', ' '])).values).toEqual([
+      'kitchen',
+      'kitchen',
+      null,
+    ])
+  })
+
+  it.each(['#N/A', '<NA>', '?', 'unknown', '–', 'inf', '-Infinity', '-nan'])(
+    'may be %s where a number is missing',
+    async missing => {
+      expect(await groups('income', ['120', missing, '85.5'])).toEqual({
+        values: [120, null, 85.5],
+      })
+    },
+  )
+
+  it('may be shares with three decimals, of which the last is a zero', async () => {
+    expect((await groups('share', ['0.390', '0.251'])).values).toEqual([0.39, 0.251])
+    expect((await groups('share', ['2.390', '1.251'])).values).toEqual(['2.390', '1.251'])
+  })
+
+  it.each(['$120', '1 200', "1'200", '120 €', 'USD 120', '+120', '12 %'])(
+    'a column of numbers such as %s is a text, and a note says so',
+    async value => {
+      expect((await groups('income', [value, value])).notes).toEqual([
+        `its column income is taken as text, for its numbers have separators, signs or units: ${value}`,
+      ])
+    },
+  )
+
+  it.each(['2024-01-01', '01234', '10.0.0.1', 'A4'])('a column of %s has no note', async value => {
+    expect((await groups('code', [value, value])).notes).toBeUndefined()
+  })
+
+  it('that Parquet holds as bytes are texts, and so are labels', async () => {
+    const file = join(folder, 'bytes.parquet')
+    await query(
+      `COPY (SELECT 'a.jpg' AS image, 'tench'::BLOB AS label, 'Afrique'::BLOB AS region) TO '${file}' (FORMAT parquet)`,
+    )
+    const { samples } = await openDataset({ name: file })
+    expect(samples).toMatchObject([{ labels: [0], groups: { region: 'Afrique' } }])
   })
 })
 

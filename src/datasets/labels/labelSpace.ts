@@ -1,6 +1,6 @@
 import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
-import { parsePythonList } from '../readTable.ts'
+import { parsePythonItems, rawCellText } from '../readTable.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
 
 /** The classes that labels index into, and how a written label becomes class indices. */
@@ -137,14 +137,16 @@ function parseClassIndex(written: string, count: number): number | undefined {
  */
 export function parseLabels(cell: unknown): string[] {
   return listItems(cell).flatMap(item => {
-    const label = String(item).trim()
+    const label = String(item ?? '').trim()
     if (label === '' || /^-1(\.0+)?$/.test(label)) return []
     return /^\d+\.0+$/.test(label) ? label.slice(0, label.indexOf('.')) : label
   })
 }
 
-function listItems(cell: unknown): unknown[] {
+/** Returns the items of a list, which a table holds or writes as a text as `parseLabels` reads it; null for missing ones. */
+export function listItems(cell: unknown): unknown[] {
   if (Array.isArray(cell)) return cell
+  if (cell instanceof Uint8Array) return listItems(rawCellText(cell))
   if (ArrayBuffer.isView(cell)) return [...(cell as Float64Array)]
   if (typeof cell === 'number' || typeof cell === 'bigint') return [cell]
   if (typeof cell === 'object' && cell !== null && 'items' in cell) return cell.items as unknown[]
@@ -156,10 +158,17 @@ function listItems(cell: unknown): unknown[] {
     )
   if (typeof cell !== 'string') return []
   const text = cell.trim()
-  if (!/^(\[.*\]|\(.*\)|\{.*\})$/s.test(text)) return text.split(/[;|]/)
+  if (!/^(\[.*\]|\(.*\)|\{.*\})$/s.test(text)) return separatedItems(text)
   const list = parseJson(text)
   if (Array.isArray(list)) return list
   return text.startsWith('[') || /^.\s*['"\d]/.test(text)
-    ? parsePythonList(text)
-    : text.split(/[;|]/)
+    ? parsePythonItems(text)
+    : separatedItems(text)
 }
+
+/** Splits a text at `;` or `|`, of which one may end it. */
+const separatedItems = (text: string): string[] =>
+  text
+    .replace(/[;|]?\s*$/, '')
+    .split(/[;|]/)
+    .filter((item, _, all) => all.length > 1 || item !== '')

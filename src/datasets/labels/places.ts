@@ -4,13 +4,11 @@ import { ownValue } from '../../lib/ownValue.ts'
 import { memoize } from '../../lib/memoize.ts'
 import { tally, groupByKey } from '../../lib/tally.ts'
 import type { GroupValue, Sample } from '../dataset.ts'
+import { missingPattern } from '../readTable.ts'
 import { countryCode, foldName } from './countries.ts'
 
-/**
- * What pandas reads as missing, but `NA`, which is a country (Namibia) and a continent too; and dashes, question marks and
- * `unknown`, as people write them.
- */
-const missingText = /^(#?n\/a|n\.a\.?|#na|<na>|-?nan|null|none|unknown|[-–—]+|\?+|)$/i
+/** Returns whether a text stands for a missing value, which `NA` does by what the other values are. */
+const isMissing = (text: string): boolean => missingPattern.test(text) && !/^na$/i.test(text)
 
 /** A code of two or three letters, as ISO 3166 and lists of continents have them. */
 const isCode = (value: string): boolean => /^[A-Z]{2,3}$/.test(value)
@@ -64,7 +62,7 @@ function missingNames(
   notes: string[],
 ): Map<string, string | null> {
   const names = new Map<string, string | null>()
-  for (const text of counts.keys()) if (missingText.test(text.trim())) names.set(text, null)
+  for (const text of counts.keys()) if (isMissing(text.trim())) names.set(text, null)
   const count = counts.get('NA')
   if (count === undefined) return names
   const isName = [...counts.keys()].some(text => text !== 'NA' && !names.has(text) && isCode(text))

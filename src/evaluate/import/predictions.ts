@@ -2,9 +2,9 @@
 import { targetProbabilityColumn } from '../../datasets/build.ts'
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
-import { parseLabels } from '../../datasets/labels/labelSpace.ts'
+import { listItems, parseLabels } from '../../datasets/labels/labelSpace.ts'
 import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
-import { inputError, unknownNameError } from '../../lib/errors.ts'
+import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
 import {
   emptyPredictions,
   type Predictions,
@@ -25,7 +25,7 @@ import {
   isRight,
   summarizeAnswers,
 } from './answers.ts'
-import { unescapeFormula } from '../../lib/table/text.ts'
+import { shortList, unescapeFormula } from '../../lib/table/text.ts'
 import { type RunTags } from '../../results/runRecords.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { describeFile, storeImported } from './storeImported.ts'
@@ -84,17 +84,29 @@ function checkCoverage(
   return { images: ids.size, covered: ids.size - missing.length, missing, unknown, byId }
 }
 
+/** Refuses predictions of several models in one file, which would be stored as those of one. */
+function refuseSeveralModels({ columns }: Dataset, table: RawTable, file: string): void {
+  if (columns.includes('model') || !table.columns.includes('model')) return
+  const models = [...new Set(table.rows.map(row => rawCellText(row['model']) ?? '(none)'))]
+  if (models.length > 1)
+    throw inputError(
+      'many-models',
+      `${file} holds predictions of ${models.length} models in its column model (${shortList(models, 5)}): write a file for each and import it with --model`,
+    )
+}
+
 /**
  * Stores predictions like an evaluation's, marked as imported. A file with other images is refused, and one that misses
  * images is unless `partial` is set. Answers in free text are scored by a protocol; refusals are images without a prediction.
  * @throws GeogapError `incomplete-predictions`, `unknown-class`, `masked-class`, `ambiguous-class`, `few-classes`,
- * `bad-logits`, `bad-probability`
+ * `bad-logits`, `bad-probability`, `many-models`
  */
 export async function importPredictions(
   dataset: Dataset,
   table: RawTable,
   options: PredictionImportOptions,
 ): Promise<CoverageReport> {
+  refuseSeveralModels(dataset, table, options.file)
   const { byId, ...report } = checkCoverage(dataset, table.rows)
   if (report.unknown.length > 0 || (report.missing.length > 0 && !options.partial))
     throw inputError(
@@ -151,7 +163,11 @@ type PredictionFiller = (
 const logitsFiller =
   ({ classes, choices, samples }: Dataset): PredictionFiller =>
   (outcomes, i, { row, where }) => {
-    const logits = Float32Array.from(parseListCell(row['logits']), Number)
+    const logits = Float32Array.from(
+      numbersOf(row['logits'], item =>
+        inputError('bad-logits', `logit ${item} is no number: ${where}`),
+      ),
+    )
     if (logits.length !== classes.length)
       throw inputError(
         'bad-logits',
@@ -178,7 +194,13 @@ function classFiller({ classes, choices, name, samples: items }: Dataset): Predi
   const competing = choices === 'all' ? classes.length : choices.length
   const needed = Math.min(topCount, competing)
   return (outcomes, i, { row, where }) => {
-    const written = parseLabels(parseListCell(row['top5']))
+    const listed = listItems(row['top5']).map(item => item ?? '')
+    const written = parseLabels(listed)
+    if (written.length < listed.length)
+      throw inputError(
+        'unknown-class',
+        `an item of top5 is empty, NaN or -1, which is no class: ${where}`,
+      )
     if (written.length < needed)
       throw inputError(
         'few-classes',
@@ -188,10 +210,7 @@ function classFiller({ classes, choices, name, samples: items }: Dataset): Predi
     if (new Set(indices).size < indices.length)
       throw inputError('duplicate-class', `a class is given twice: ${where}`)
     outcomes.top5.set(indices.slice(0, topCount), i * topCount)
-    const probabilities = parseListCell(row['probabilities']).map(Number)
-    const bad = probabilities.find(value => !(value >= 0 && value <= 1))
-    if (bad !== undefined)
-      throw inputError('bad-probability', `probability ${bad} is not in 0 … 1: ${where}`)
+    const probabilities = readProbabilities(row['probabilities'], written.length, where)
     outcomes.probabilities.set(probabilities.slice(0, topCount), i * topCount)
     outcomes.rank[i] = indices.findIndex(index => items[i]!.labels.includes(index)) + 1
     const known = knownTarget({ indices, probabilities, competing }, items[i]!.labels)
@@ -238,13 +257,35 @@ function readTarget(cell: unknown, [least, most]: TargetBounds, where: string): 
   return value
 }
 
-/** Returns the items of a Parquet list, or of a list written as text. */
-function parseListCell(cell: unknown): unknown[] {
-  if (cell === null || cell === undefined) return []
-  if (Array.isArray(cell)) return cell
-  if (ArrayBuffer.isView(cell)) return [...(cell as Float32Array)]
-  if (typeof cell === 'object' && 'items' in cell) return cell.items as unknown[]
-  return parseLabels(cell)
+/** Reads the probabilities of the listed classes, or of the first ones; they cannot rise or add to more than 1. */
+function readProbabilities(cell: unknown, classCount: number, where: string): number[] {
+  const refuse = (reason: string) => inputError('bad-probability', `${reason}: ${where}`)
+  const outside = (value: string | number) => refuse(`probability ${value} is not in 0 … 1`)
+  const values = numbersOf(cell, outside)
+  const bad = values.find(value => !(value >= 0 && value <= 1))
+  if (bad !== undefined) throw outside(bad)
+  if (values.length > classCount)
+    throw refuse(`${values.length} probabilities for the ${classCount} classes of top5`)
+  const rise = values.findIndex((value, k) => k > 0 && value > values[k - 1]! + 1e-6)
+  if (rise !== -1)
+    throw refuse(
+      `probabilities rise from ${values[rise - 1]} to ${values[rise]}, but top5 begins with the most probable class`,
+    )
+  const total = sum(values)
+  if (total > 1 + values.length * targetTolerance)
+    throw refuse(`probabilities add to ${total.toFixed(3)}; give them after softmax`)
+  return values
+}
+
+/** Returns the numbers of a list, NaN for a missing one; throws what `refuse` returns for an item that is no number. */
+function numbersOf(cell: unknown, refuse: (item: string) => Error): number[] {
+  return listItems(cell).map(item => {
+    const text = typeof item === 'string' ? item.trim() : String(item ?? 'nan')
+    if (/^(nan|none|null)$/i.test(text)) return NaN
+    const value = Number(text.replace(/^([+-]?)inf$/i, '$1Infinity'))
+    if (text !== '' && !Number.isNaN(value)) return value
+    throw refuse(quoteForMessage(text))
+  })
 }
 
 /**

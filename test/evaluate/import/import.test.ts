@@ -223,6 +223,73 @@ describe('per-image predictions', () => {
     },
   )
 
+  it.each([
+    ['0.2;0.5;0.3', 'probabilities rise from 0.2 to 0.5'],
+    ['0.9;0.8;0.7', 'probabilities add to 2.400'],
+    ['0.4;0.3;0.2;0.1', '4 probabilities for the 3 classes of top5'],
+    ['[nan, 0.5, 0.4]', 'probability NaN is not in 0'],
+    [';0.5;0.4', 'probability "" is not in 0'],
+  ])('probabilities %j contradict the classes: %s', async (probabilities, message) => {
+    const rows = right().map(row => `${row},"${probabilities}"`)
+    await expect(load('contradiction.csv', ['id,top5,probabilities', ...rows])).rejects.toThrow(
+      message,
+    )
+  })
+
+  it.each(['-1;0;1;2', '"[nan, 0, 1, 2]"', ';0;1;2', '"[null, 0, 1, 2]"'])(
+    'top5 %j begins with no class, and its second class does not move up',
+    async top5 => {
+      const rows = dataset.samples.map(({ id }) => `${id},${top5}`)
+      await expect(load('gap.csv', ['id,top5', ...rows])).rejects.toMatchObject({
+        code: 'unknown-class',
+      })
+    },
+  )
+
+  it('of several models in one file are refused, unless model is a column of the data set', async () => {
+    const rows = right().map((row, i) => `${row},${i < 6 ? 'a' : 'b'}`)
+    const lines = ['id,top5,model', ...rows]
+    await expect(load('models.csv', lines)).rejects.toMatchObject({ code: 'many-models' })
+    const file = join(folder, 'models.csv')
+    const cameras = { ...dataset, columns: [...dataset.columns, 'model'] }
+    await importPredictions(cameras, await readTable(file), { ...options(file), model: 'camera' })
+  })
+
+  it.each([
+    ['-1', -1, 0],
+    ['-1.0', -1, 0],
+    ['np.float64(-1.0)', -1, 0],
+    ['nan', null, 12],
+    ['None', null, 12],
+    ['-inf', '-Infinity', 0],
+  ])('a logit %s keeps its place, in lists of texts and of JSON', async (text, number, failed) => {
+    const firsts = dataset.samples.map(({ labels: [label] }) => label!)
+    const lists = (item: string) =>
+      firsts.map(first =>
+        [0, 1, 2].map(index => (index === first ? '3' : index === (first + 1) % 3 ? item : '0.5')),
+      )
+    const csv = lists(text).map((list, i) => `${dataset.samples[i]!.id},"[${list.join(', ')}]"`)
+    const json = lists(String(number)).map(
+      (list, i) => `{"id": "${dataset.samples[i]!.id}", "logits": [${list.join(', ')}]}`,
+    )
+    for (const [ending, lines] of [
+      ['csv', ['id,logits', ...csv]],
+      ['jsonl', json],
+    ] as const) {
+      const out = join(folder, 'lists', ending, text)
+      await load(`lists.${ending}`, lines, { out })
+      const [row] = (await openRun(out)).accuracy()
+      expect(row).toMatchObject({ n: 12 - failed, errors: failed, top1: failed ? null : 1 })
+    }
+  })
+
+  it('a logit that is no number is refused', async () => {
+    const rows = dataset.samples.map(({ id }) => `${id},"1,5;2,5;0,5"`)
+    await expect(load('commas.csv', ['id,logits', ...rows])).rejects.toThrow(
+      'logit "1,5" is no number: picture-0 in commas.csv',
+    )
+  })
+
   it('the probability of the right class is given, follows from the listed classes, or is not known', async () => {
     const header = 'id,top5,probabilities,target_probability'
     const lines = right().map((row, i) => `${row},0.6;0.3;0.1,${i === 0 ? 0.1 : ''}`)
