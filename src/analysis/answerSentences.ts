@@ -31,6 +31,7 @@ export function findingSentence(finding: FindingFacts): string {
     models > 1
       ? `${model}, ${isBest ? 'the best' : 'one'} of ${countText(models, 'model')},`
       : model
+  if (overall.top1 === null) return `${who} has no prediction for an image of ${title}.`
   const start = `${who} gets ${percent(overall.top1)} % of ${imagesText(overall)} of ${title} right`
   if (!best || !worst || disparity.disparity === null)
     return `${start}; where it is best and worst cannot be told: ${disparity.reason ?? 'no group has enough images'}.`

@@ -260,9 +260,9 @@ function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
   return [...models.values()].sort((a, b) => compareNames(a.name, b.name))
 }
 
-/** Returns the family in a name: `resnet` of resnet50.own, `mobilenetv3` of mobilenetv3_small. */
+/** Returns the family in a name: `resnet` of resnet50.own, `mobilenetv3` of mobilenetv3_small, `my` of my model (v2). */
 const firstWord = (name: string): string =>
-  /^[^\d_.:/-]+(?:(?<=v)\d+)?/.exec(name)?.[0].toLowerCase() ?? 'other'
+  /^[^\d\s_.:/()-]+(?:(?<=v)\d+)?/.exec(name)?.[0].toLowerCase() ?? 'other'
 
 const recentMs = 5 * 60_000
 const maxUnfinishedRows = 200
@@ -291,9 +291,12 @@ function progressOf(
     asked: sum(current.map(({ images }) => images)),
     evaluations: current.length,
     complete: current.length - unfinished.length,
+    stale: results.length - current.length,
     errors: sum(current.map(({ errors }) => errors)),
     running: started.length === 0 ? null : { rate, left: rate > 0 ? left / rate : null },
+    // What failed before its first row is among the failures.
     unfinished: unfinished
+      .filter(({ state, rows }) => state !== 'failed' || rows > 0)
       .slice(0, maxUnfinishedRows)
       .map(({ model, dataset, state, rows, images, message }) => ({
         model,

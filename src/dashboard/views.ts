@@ -83,6 +83,8 @@ export interface DashboardProgress {
   asked: number
   evaluations: number
   complete: number
+  /** Stored evaluations with another version or other settings than were asked for last, which are not counted. */
+  stale: number
   /** Rows without a prediction. */
   errors: number
   /** Images per second over the last five minutes and seconds left; null if no evaluation runs. */

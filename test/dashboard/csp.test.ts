@@ -59,7 +59,7 @@ async function storeHostile(out: string, hostile: readonly string[]): Promise<vo
         image: i => ({ kind: 'file', file: `/${hostileText(i)}/${i}.png` }),
         groups: i => ({
           region: hostileText(3 + (i % 5)),
-          country: hostileText(8 + (i % 4)),
+          country: hostileText(8 + (i % 5)),
           income: hostileText(i % 3),
           household: `${i % 40} ${hostileText(i)}`,
         }),
@@ -95,6 +95,7 @@ async function visit(address: string, views: readonly string[]): Promise<object>
     if (!/^(data|blob):/.test(url) && !url.startsWith(origin === 'null' ? address : origin))
       left.push(url)
   })
+  page.on('pageerror', error => left.push(error.message))
   page.on('dialog', dialog => {
     left.push(dialog.message())
     void dialog.dismiss()

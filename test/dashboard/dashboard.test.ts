@@ -274,6 +274,14 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     await page.close()
   })
 
+  it('says what to do where a script of the page cannot be loaded', async () => {
+    const page = await browser.newPage()
+    await page.route('**/work-*.js', route => route.abort())
+    await page.goto(origins['server']!)
+    expect(await page.getByRole('alert').innerText()).toContain('Is geogap serve still running')
+    await page.close()
+  })
+
   it('the bundle says the same as the server, and names no folder', async () => {
     const texts = new Map<string, string[]>()
     for (const from of ['server', 'bundle']) {

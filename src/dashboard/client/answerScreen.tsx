@@ -106,7 +106,8 @@ function PlacesFigure({ overview, route, choice, screen }: ScreenProps) {
         onPick={pick}
       />
       <p class="quiet">
-        <a href={linkTo('model', { ...choiceQuery(choice), by })}>All groups as tables</a>{' '}
+        <a href={linkTo('model', { ...choiceQuery(choice), by })}>All groups as tables</a>
+        {' · '}
         <a href={linkTo('compare', { first: model, dataset: dataset.name, by })}>
           Compare with another model
         </a>

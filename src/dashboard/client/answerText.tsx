@@ -1,6 +1,6 @@
 import { findingSentence, placeSentence } from '../../analysis/answerSentences.ts'
 import { type ScreenProps } from './choice.ts'
-import { Name, nameOf } from './parts.tsx'
+import { Name, nameOf, Unbroken } from './parts.tsx'
 
 /** The answer in words, its percentages and points in bold. */
 export function AnswerText(props: ScreenProps) {
@@ -18,7 +18,9 @@ const Strong = ({ text }: { text: string }) => (
   <>
     {text
       .split(/(?<![(\d.])(\d+\.\d (?:%|points))/)
-      .map((part, i) => (i % 2 === 1 ? <strong key={i}>{part}</strong> : part))}
+      .map((part, i) =>
+        i % 2 === 1 ? <strong key={i}>{part}</strong> : <Unbroken key={i} text={part} />,
+      )}
   </>
 )
 

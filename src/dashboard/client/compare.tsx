@@ -6,10 +6,13 @@ import {
   significanceLevel,
 } from '../../analysis/compare.ts'
 import { pNumber, pointsText } from '../../lib/table/text.ts'
+import { inPoints } from '../../lib/table/values.ts'
+import { ink, seriesColor } from '../../report/figures/theme.ts'
 import { type Dimension, groupFilter } from '../../analysis/datasetCounts.ts'
 import { type Change, changes, type CompareView as Data } from '../pages.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { useView } from './useView.ts'
+import { Figure } from './figure.tsx'
 import { ImageGrid } from './gallery.tsx'
 import {
   WhenLoaded,
@@ -123,23 +126,75 @@ function Changes({ data, by, route, pair, names }: ChangesProps) {
     <>
       <p>
         With {second} in place of {first}, accuracy changes by{' '}
-        <strong>{pointsText(overall.change)} points</strong> (95 % interval{' '}
-        {changeRangeText(overall.interval)}, p {pNumber(overall.p)}):{' '}
-        {wholeNumberText(overall.gained)} images gained, {wholeNumberText(overall.lost)} lost, of{' '}
-        {wholeNumberText(overall.n)}.
+        <strong>{pointsText(overall.change)} points</strong> (
+        <span class="whole">95 % interval {changeRangeText(overall.interval)}</span>, p{' '}
+        {pNumber(overall.p)}): {wholeNumberText(overall.gained)} images gained,{' '}
+        {wholeNumberText(overall.lost)} lost, of {wholeNumberText(overall.n)}.
       </p>
-      <DataTable
-        caption={changesCaption(data, by)}
-        rows={data.rows}
-        columns={columns.map((column): PageColumn<PairedGroupChange> => {
-          const change = changeOf(column.name)
-          if (change) return { ...column, link: row => flips(row, change) }
-          return column.name === 'adjusted'
-            ? { ...column, isMarked: ({ adjusted }) => adjusted < significanceLevel }
-            : column
-        })}
-      />
+      <div class="changes">
+        <DataTable
+          caption={changesCaption(data, by)}
+          rows={data.rows}
+          columns={columns.map((column): PageColumn<PairedGroupChange> => {
+            const change = changeOf(column.name)
+            if (change) return { ...column, link: row => flips(row, change) }
+            return column.name === 'adjusted'
+              ? { ...column, isMarked: ({ adjusted }) => adjusted < significanceLevel }
+              : column
+          })}
+        />
+        <ChangesFigure
+          rows={data.rows.map(row => ({ ...row, group: nameOf(names, row.group) }))}
+          by={by}
+          pair={pair}
+          onPick={i =>
+            (location.hash = flips(data.rows[i]!, data.rows[i]!.change < 0 ? 'lost' : 'gained'))
+          }
+        />
+      </div>
     </>
+  )
+}
+
+/** Most groups that are drawn, beside all images. */
+const maxGroups = 24
+
+interface ChangesFigureProps extends Pick<ChangesProps, 'by' | 'pair'> {
+  rows: readonly PairedGroupChange[]
+  /** Called with the position of the row that was clicked. */
+  onPick: (row: number) => void
+}
+
+/** The change in each group with its interval. */
+function ChangesFigure({ rows, by, pair: { dataset, first, second }, onPick }: ChangesFigureProps) {
+  const drawn = rows.slice(0, 1 + maxGroups).map(row => {
+    const [low, high] = row.interval ? inPoints(row.interval) : [null, null]
+    const name = row.by === 'overall' ? 'all images' : row.group
+    return {
+      name,
+      value: 100 * row.change,
+      low,
+      high,
+      color: row.by === 'overall' ? ink : seriesColor(0),
+      fact: `n ${wholeNumberText(row.n)}`,
+      about: `${name}: ${pointsText(row.change)} points, 95 % interval ${changeRangeText(row.interval)}, n = ${row.n}`,
+    }
+  })
+  const leftOut = rows.length - drawn.length
+  return (
+    <Figure
+      id={JSON.stringify([dataset.name, first, second, by, drawn])}
+      label={`Change of accuracy by ${by} with ${second} in place of ${first}`}
+      caption={`Change of accuracy in points with 95 % intervals${leftOut > 0 ? `; ${leftOut} groups that lose less or gain are in the table only` : ''}. A click opens the images that changed.`}
+      drawing={width => [
+        'changes',
+        [drawn, { title: 'change (points)', unit: 1, mark: { at: 0, text: 'no change' }, width }],
+      ]}
+      onPick={about => {
+        const row = drawn.findIndex(one => one.about === about)
+        if (row >= 0) onPick(row)
+      }}
+    />
   )
 }
 

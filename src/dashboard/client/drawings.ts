@@ -1,4 +1,5 @@
 /** Draws the figures of the report that the page shows, from plain data. */
+import { intervalRowsSpec } from '../../report/figures/intervalRows.ts'
 import { linePanelsSpec } from '../../report/figures/linePanel.ts'
 import { progressSpec } from '../../report/figures/progress.ts'
 import { regionsSpec } from '../../report/figures/regions.ts'
@@ -12,6 +13,7 @@ export type Drawing =
   | [name: 'regions', args: Parameters<typeof regionsSpec>]
   | [name: 'progress', args: Parameters<typeof progressSpec>]
   | [name: 'panels', args: Parameters<typeof linePanelsSpec>]
+  | [name: 'changes', args: Parameters<typeof intervalRowsSpec>]
 
 /** Returns a drawing as SVG, in the colours of the page or of paper. */
 export const drawSvg = async (drawing: Drawing, isForPaper: boolean): Promise<string> =>
@@ -28,5 +30,7 @@ async function specOf([name, args]: Drawing): Promise<TopLevelSpec> {
       return progressSpec(...args)
     case 'panels':
       return linePanelsSpec(...args)
+    case 'changes':
+      return intervalRowsSpec(...args)
   }
 }

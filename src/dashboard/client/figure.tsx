@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks'
 import { darkFiguresCss } from '../../report/page/style.ts'
 import { type Drawing } from './drawings.ts'
 import { escapeHtml } from '../../lib/table/text.ts'
-import { saveFile } from './parts.tsx'
+import { saveFile, Unbroken } from './parts.tsx'
 import { askWorker } from './worker.ts'
 
 interface FigureProps {
@@ -70,7 +70,7 @@ export function Figure({ label, caption, id, drawing, chosen, onPick }: FigurePr
         onClick={pick}
       />
       <figcaption>
-        {caption}{' '}
+        <Unbroken text={caption} />{' '}
         <button type="button" onClick={() => void save()}>
           Save for a paper
         </button>

@@ -60,8 +60,11 @@ export function ModelView({ overview, route }: { overview: Overview; route: Rout
           <>
             <p>
               Top-1 accuracy <strong>{percent(data.overall.top1)} %</strong> (
-              {overallIntervalText(data.overall)}), top-5 {percent(data.overall.top5)} %, n ={' '}
-              {wholeNumberText(data.overall.n)}
+              <span class={data.overall.low === null ? undefined : 'whole'}>
+                {overallIntervalText(data.overall)}
+              </span>
+              ), top-5 {percent(data.overall.top5)} %,{' '}
+              <span class="whole">n = {wholeNumberText(data.overall.n)}</span>
               {data.overall.errors > 0 && `, ${wholeNumberText(data.overall.errors)} images failed`}
               . <a href={link({})}>See its images</a>, or{' '}
               <a href={linkTo('compare', { first: model, dataset: dataset.name })}>

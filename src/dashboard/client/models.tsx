@@ -6,6 +6,7 @@ import { type PanelPoint } from '../../report/figures/panel.ts'
 import { seriesColor } from '../../report/figures/theme.ts'
 import { fieldColumn, intervalColumns } from '../../lib/table/columns.ts'
 import { percent } from '../../lib/table/text.ts'
+import { signedText } from '../../lib/table/values.ts'
 import { type InferredDisparity } from '../../metrics/disparityInference.ts'
 import { type PageColumn } from '../../report/page/htmlTable.ts'
 import { placeDimension } from '../screen.ts'
@@ -240,7 +241,7 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
       caption={`Each point is a model: top-1 accuracy in percent. ${
         line.slope === null
           ? ''
-          : `The line is least squares over the models${hollow ? ' that are not hollow' : ''} (slope ${line.slope.toFixed(2)}). `
+          : `The line is least squares over the models${hollow ? ' that are not hollow' : ''} (slope ${signedText(line.slope, 2)}). `
       }${hollow ? 'Hollow: zero-shot. ' : ''}A click opens the model.`}
       drawing={width => [
         'panels',

@@ -1,7 +1,8 @@
 import { type Finding } from '../findings.ts'
 import { type DatasetFact, type Overview, type DashboardProgress } from '../views.ts'
 import { fieldColumn, fieldColumns, intervalColumns } from '../../lib/table/columns.ts'
-import { durationText, percent } from '../../lib/table/text.ts'
+import { countText, durationText, percent } from '../../lib/table/text.ts'
+import { signedText } from '../../lib/table/values.ts'
 import { pollMs, useView } from './useView.ts'
 import { choiceOf } from './choice.ts'
 import { DataTable, inPreprocessing, nameOf, WhenLoaded, wholeNumberText } from './parts.tsx'
@@ -117,19 +118,21 @@ const placeText = (
 
 const gainText = (gain: Finding['gain']): string => {
   if (!gain) return '–'
-  const [slope, ...ends] = [gain.slope, ...(gain.interval ?? [])].map(value => value.toFixed(2))
+  const [slope, ...ends] = [gain.slope, ...(gain.interval ?? [])].map(value => signedText(value, 2))
   return ends.length === 2 ? `${slope} (${ends.join(' – ')})` : slope!
 }
 
 function ProgressSection({ progress }: { progress: DashboardProgress }) {
-  const { done, asked, complete, evaluations, errors, running } = progress
+  const { done, asked, complete, evaluations, stale, errors, running } = progress
   if (evaluations === 0) return null
   return (
-    <section aria-label="Progress">
+    <section aria-label="Evaluations">
       <p>
         {wholeNumberText(complete)} of {wholeNumberText(evaluations)} evaluations are complete:{' '}
         {wholeNumberText(done)} of {wholeNumberText(asked)} predictions
         {errors > 0 && `, ${wholeNumberText(errors)} of them failed images`}.
+        {stale > 0 &&
+          ` ${countText(stale, 'evaluation')} of another version or other settings ${stale === 1 ? 'is' : 'are'} shown and not counted here (geogap status lists them).`}
       </p>
       {done < asked && <progress max={asked} value={done} aria-label="Predictions stored" />}
       {running && (

@@ -7,6 +7,7 @@ import {
   csvAddress,
   htmlTable,
   type HtmlTable,
+  percentages,
   type PageColumn,
 } from '../../report/page/htmlTable.ts'
 import {
@@ -19,6 +20,7 @@ import {
 import { ownValue } from '../../lib/ownValue.ts'
 import { type DatasetFact, type Overview } from '../views.ts'
 import { linkTo, type Route } from './route.ts'
+import { chooseRows } from '../../report/page/tableRows.ts'
 import { type ViewState } from './useView.ts'
 
 export const wholeNumberText = (n: number): string => Math.round(n).toLocaleString('en-US')
@@ -32,6 +34,21 @@ export const Name = ({ text }: { text: string }) => (
         <wbr />
       </Fragment>
     ))}
+  </>
+)
+
+/** A text whose numbers stay on one line with their sign of percent. */
+export const Unbroken = ({ text }: { text: string }) => (
+  <>
+    {text.split(percentages).map((part, i) =>
+      i % 2 === 1 ? (
+        <span key={i} class="whole">
+          {part}
+        </span>
+      ) : (
+        part
+      ),
+    )}
   </>
 )
 
@@ -172,7 +189,9 @@ export const TableFrame = (props: {
   <div class="scroll" tabIndex={0} role="region" aria-label={props.caption}>
     <table class={props.class}>
       <caption>
-        <span>{props.caption}</span>
+        <span>
+          <Unbroken text={props.caption} />
+        </span>
       </caption>
       {props.children}
     </table>
@@ -187,36 +206,38 @@ interface DataTableProps<Row> extends Omit<HtmlTable<Row>, 'name' | 'shownRows' 
 /** Rows that a table shows before a reader asks for all of them. */
 const firstRows = 50
 
-/** A table as reports have it, which is sorted, searched and saved, and whose columns are chosen. */
+/** A table as reports have it, which is sorted, searched and saved, and whose columns are chosen. It holds the rows that it shows. */
 export function DataTable<Row>({ name = 'table', columns, rows, ...rest }: DataTableProps<Row>) {
   const place = useRef<HTMLDivElement>(null)
+  const { current: written } = useRef({ headings: '', html: '' })
   const { current: state } = useRef<TableState>({ most: firstRows })
-  const write = (isWhole: boolean): string =>
-    htmlTable({
-      name,
-      columns: columns.map(withWholeNumbers),
-      rows,
-      shownRows: isWhole ? rows : rows.slice(0, firstRows),
-      address: '#',
-      ...rest,
-    }).markup
-  const isWhole = rows.length <= firstRows || rest.groupOf !== undefined || asksForAll(state)
-  const html = write(isWhole)
   // Before the page is drawn, so that it is laid out once.
   useLayoutEffect(() => {
-    const fill = (): void => {
-      if (!asksForAll(state)) return
-      state.fill = undefined
-      replaceRows(place.current!, write(true))
+    const texts = columns.map(withWholeNumbers)
+    const headings = texts.map(({ heading }) => heading).join('\n')
+    const write = (): string => {
+      const { shown, found } = chooseRows(rows, texts, { ...state, groupOf: rest.groupOf })
+      state.counts = { found, all: rows.length }
+      return htmlTable({ name, columns: texts, rows, shownRows: shown, address: '#', ...rest })
+        .markup
     }
-    state.fill = isWhole ? undefined : fill
-    const table = replaceRows(place.current!, html)
-    if (table) updateTable(table, state)
-    else {
-      place.current!.innerHTML = html
+    const fill = (html: string): HTMLTableElement => {
+      const table = place.current!.querySelector('table')!
+      if (html !== written.html) replaceRows(place.current!, html)
+      written.html = html
+      return table
+    }
+    state.fill = () => void fill(write())
+    if (headings !== written.headings) {
+      delete state.sort
+      Object.assign(written, { headings, html: write() })
+      place.current!.innerHTML = written.html
       enhanceTable(place.current!.querySelector('table')!, state)
+      return
     }
-  }, [html])
+    const html = write()
+    if (html !== written.html) updateTable(fill(html), state)
+  })
   const fillDownload = ({ target }: MouseEvent): void => {
     const link = (target as Element).closest<HTMLAnchorElement>('a[download]')
     if (link) link.href = csvAddress(columns, rows)
@@ -224,24 +245,16 @@ export function DataTable<Row>({ name = 'table', columns, rows, ...rest }: DataT
   return <div ref={place} onClick={fillDownload} />
 }
 
-const asksForAll = ({ sort, search = '', most }: TableState): boolean =>
-  sort !== undefined || search !== '' || most === Infinity
-
-/** Puts the rows and the caption of a table into the one in `place`, whose tools stay; null if there is none or it has other columns. */
-function replaceRows(place: HTMLElement, html: string): HTMLTableElement | null {
-  const table = place.querySelector('table')
-  if (!table) return null
+/** Puts the rows and the caption of a table into the one in `place`, whose tools stay. */
+function replaceRows(place: HTMLElement, html: string): void {
+  const table = place.querySelector('table')!
   const fresh = document.createElement('div')
   fresh.innerHTML = html
-  const next = fresh.querySelector('table')!
-  const headings = ({ tHead }: HTMLTableElement): string => tHead!.textContent.replace(/\s+/g, ' ')
-  if (headings(table) !== headings(next)) return null
   for (const body of [...table.tBodies]) body.remove()
-  table.append(...next.tBodies)
+  table.append(...fresh.querySelector('table')!.tBodies)
   for (const part of ['caption', 'a[download]'])
     place.querySelector(part)!.replaceWith(fresh.querySelector(part)!)
   place.querySelector('.scroll')!.ariaLabel = table.caption!.textContent
-  return table
 }
 
 /** Saves a text as a file of the reader's. */

@@ -31,13 +31,7 @@ export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'rou
           return (
             <>
               {total === 0 && <p>No answer is wrong here.</p>}
-              {shown.length > 0 && !isPictured && (
-                <p class="quiet">
-                  {pageOrigin.isBundle
-                    ? 'This bundle holds no photographs (geogap report --bundle --images adds them); their names and answers are below.'
-                    : 'The photographs are not on this machine, or may not be read: geogap serve --images FOLDER names where they lie.'}
-                </p>
-              )}
+              {shown.length > 0 && !isPictured && <MissingPictures />}
               <ul class={isPictured ? 'tiles' : 'tiles wordy'}>
                 {shown.map(item => (
                   <li key={item.id}>
@@ -63,3 +57,19 @@ export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'rou
     </section>
   )
 }
+
+const MissingPictures = () => (
+  <p class="quiet">
+    {pageOrigin.isBundle ? (
+      <>
+        This bundle holds no photographs (<code>geogap report --bundle --images</code> adds them);
+        their names and answers are below.
+      </>
+    ) : (
+      <>
+        The photographs are not on this machine, or may not be read:{' '}
+        <code>geogap serve --images FOLDER</code> names where they lie.
+      </>
+    )}
+  </p>
+)

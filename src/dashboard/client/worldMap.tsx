@@ -1,4 +1,5 @@
 import { accuracyPercent } from '../../lib/table/values.ts'
+import { ownValue } from '../../lib/ownValue.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
 import { toggleLink, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
@@ -10,7 +11,7 @@ export function CountryMap({ overview, route, choice, screen }: ScreenProps) {
   const all = screen.everywhere.top1 ?? 0
   const { names } = overview
   const rows = screen.places.country.flatMap(row => {
-    const id = overview.countries[row.group]
+    const id = ownValue(overview.countries, row.group)
     if (row.top1 === null || id === undefined) return []
     return [{ country: nameOf(names, row.group), id, n: row.n, ...accuracyPercent(row) }]
   })
@@ -26,7 +27,7 @@ export function CountryMap({ overview, route, choice, screen }: ScreenProps) {
   return (
     <section class="map" aria-labelledby="map-title">
       <div class="heading">
-        <h2 id="map-title">By country</h2>
+        <h2 id="map-title">World map</h2>
         <Select
           route={route}
           name="measure"

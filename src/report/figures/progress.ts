@@ -88,7 +88,7 @@ const percentLine = (line: ProgressPanel['lines']['standard']): PanelSeries['lin
   line && { slope: line.slope, intercept: 100 * line.intercept }
 
 const rateText = (line: ProgressPanel['lines']['standard']): string =>
-  line === null ? 'no line' : `rate ${line.slope.toFixed(2)}`
+  line === null ? 'no line' : `rate ${signedText(line.slope, 2)}`
 
 /** Panels on one scale. */
 export const progressSpec = (

@@ -16,6 +16,7 @@ import { endsBy, slopeText, titleIntervalNote } from './findings.ts'
 import { regionsByAccuracy, regionRows } from './regions.ts'
 import { type RunView } from '../../analysis/runView.ts'
 import { placeColumn, pluralOfPlace } from '../../analysis/datasetRoles.ts'
+import { signedText } from '../../lib/table/values.ts'
 import { seriesColor, mutedColor } from './theme.ts'
 
 /** One model on one region's images against the reference benchmark; accuracies in percent. */
@@ -59,7 +60,7 @@ export function regionSeries(
   const points = regionPoints(region, all)
   const line = panelLine(fitPanelLine(points))
   return {
-    label: [region, ...(line ? [`rate ${line.slope.toFixed(2)}`] : [])],
+    label: [region, ...(line ? [`rate ${signedText(line.slope, 2)}`] : [])],
     color,
     points,
     line,

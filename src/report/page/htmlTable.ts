@@ -1,5 +1,6 @@
 /** The one renderer of tables in pages: the report writes its markup, the dashboard puts it into its views. */
 import { groupByKey } from '../../lib/tally.ts'
+import { countText } from '../../lib/table/text.ts'
 import { markup, type Markup } from './markup.ts'
 import {
   type TableColumn,
@@ -49,12 +50,13 @@ export function htmlTable<Row>({
     .map(column => ({ column, isNumeric: isNumericColumn(column, rows) }))
   const head = readable.map(
     ({ column: { heading, isHidden }, isNumeric }) =>
-      markup`<th scope="col"${isNumeric && markup` class="number"`}${isHidden && markup` data-hidden`}>${heading}</th>`,
+      markup`<th scope="col"${isNumeric && markup` class="number"`}${isHidden && markup` data-hidden`}>${unbroken(heading)}</th>`,
   )
+  const groups = groupByKey(rows, groupOf)
   const bodies = [...groupByKey(shown, groupOf)].map(([group, own]) => {
     const heading =
       group !== '' &&
-      markup`<tr class="group"><th scope="rowgroup" colspan="${readable.length}">${group} <span>${own.length}</span></th></tr>`
+      markup`<tr class="group"><th scope="rowgroup" colspan="${readable.length}">${group} <span>${groups.get(group)!.length}</span></th></tr>`
     return markup`<tbody>${heading}${own.map(row => tableRow(row, readable))}</tbody>`
   })
   const note =
@@ -65,7 +67,7 @@ export function htmlTable<Row>({
     <div class="tools">${csvLink(name, rows.length, address)}</div>
     <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
       <table>
-        <caption><span>${caption}${note}</span></caption>
+        <caption><span>${unbroken(caption)}${note}</span></caption>
         <thead>
           <tr>
             ${head}
@@ -87,10 +89,14 @@ interface ReadableColumn<Row> {
 
 function tableRow<Row>(row: Row, columns: readonly ReadableColumn<Row>[]): Markup {
   const [first, ...rest] = columns
-  return markup`<tr>${first && markup`<th scope="row">${cellContent(first.column, row)}</th>`}${rest.map(
-    column => tableCell(column, row),
-  )}</tr>`
+  return markup`<tr>${first && rowHeading(first.column, row)}${rest.map(column => tableCell(column, row))}</tr>`
 }
+
+/** Longer names of rows get a column that is wide enough to read them. */
+const longNameLength = 16
+
+const rowHeading = <Row>(column: PageColumn<Row>, row: Row): Markup =>
+  markup`<th scope="row"${textOf(column, row).length > longNameLength && markup` class="named"`}>${cellContent(column, row)}</th>`
 
 function tableCell<Row>({ column, isNumeric }: ReadableColumn<Row>, row: Row): Markup {
   const content = cellContent(column, row)
@@ -111,13 +117,19 @@ function cellContent<Row>(column: PageColumn<Row>, row: Row): Markup {
   const shown = breakable(text)
   const named =
     hint === undefined || hint === text ? shown : markup`<span title="${hint}">${shown}</span>`
-  if (column.link) return markup`<a href="${column.link(row)}">${named}</a>`
+  if (column.link && text !== '–') return markup`<a href="${column.link(row)}">${named}</a>`
   return column.isMarked?.(row) ? markup`<b>${named}</b>` : named
 }
 
 /** A text whose long words may break after their signs, as names of models have them. */
 export const breakable = (text: string): Markup =>
   markup`${text.split(/(?<=\S{6}[_./:-])(?=\S{2})/).map((part, i) => markup`${i > 0 && markup`<wbr>`}${part}`)}`
+
+/** Separates numbers with their sign of percent, which stay on one line, from the rest of a text. */
+export const percentages = /(\S+ %)/
+
+const unbroken = (text: string): Markup =>
+  markup`${text.split(percentages).map((part, i) => (i % 2 === 1 ? markup`<span class="whole">${part}</span>` : part))}`
 
 /** Longer texts get a wide column. */
 const longTextLength = 40
@@ -133,7 +145,7 @@ export const csvDownload = <Row>(
 ): Markup => csvLink(name, rows.length, csvAddress(columns, rows))
 
 const csvLink = (name: string, rows: number, address: string): Markup =>
-  markup`<a download="${name}.csv" href="${address}">CSV of ${rows} rows</a>`
+  markup`<a download="${name}.csv" href="${address}">CSV of ${countText(rows, 'row')}</a>`
 
 /** Returns a `data:` address of rows as CSV, numbers to seven digits. */
 export function csvAddress<Row>(

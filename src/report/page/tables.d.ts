@@ -6,9 +6,14 @@ export interface TableState {
   most?: number
   /** Headings of the columns that are not shown. */
   hidden?: Set<string>
-  /** Called before rows are sorted, searched or all shown; it adds those that are not yet in the table. */
-  fill?: (() => void) | undefined
+  /** Called when a reader has sorted, searched or asked for all rows; it puts the rows that are then shown into the table. */
+  fill?: () => void
+  /** The numbers of rows that have all words of the search, and of all rows, where the table holds only those that are shown. */
+  counts?: { found: number; all: number }
 }
+
+/** Compares the values of two cells, numbers by size; '' stands for what is unknown, which is last in both orders. */
+export function compareCells(a: string | number, b: string | number, order: 1 | -1): number
 
 /** Adds sorting, searching and choosing of columns to a table that `htmlTable` wrote. */
 export function enhanceTable(table: HTMLTableElement, state?: TableState): void

@@ -9,7 +9,7 @@ const valueOf = (row, column) => {
 const { compare: compareTexts } = new Intl.Collator('en', { numeric: true })
 
 /** Numbers by size, texts by the alphabet, and what is unknown last in both orders. */
-function compare(a, b, order) {
+export function compareCells(a, b, order) {
   if (a === '' || b === '') return (a === '') - (b === '')
   const difference = a - b
   return order * (Number.isNaN(difference) ? compareTexts(a, b) : difference)
@@ -18,21 +18,24 @@ function compare(a, b, order) {
 /** Rows of data, without the headings of groups. */
 const rowsOf = body => [...body.rows].filter(row => row.className !== 'group')
 
-function sortRows(table, { column, isRising }) {
+function markSorted(table, { column, isRising }) {
   for (const [i, header] of [...table.tHead.rows[0].cells].entries()) {
     if (i === column) header.setAttribute('aria-sort', isRising ? 'ascending' : 'descending')
     else header.removeAttribute('aria-sort')
   }
+}
+
+function sortRows(table, { column, isRising }) {
   const order = isRising ? 1 : -1
   for (const body of table.tBodies) {
     const rows = rowsOf(body).map(row => ({ row, value: valueOf(row, column) }))
-    rows.sort((a, b) => compare(a.value, b.value, order))
+    rows.sort((a, b) => compareCells(a.value, b.value, order))
     body.append(...rows.map(({ row }) => row))
   }
 }
 
-/** Shows the rows that have all words of the search, at most `most` of them. */
-function showRows(table, { search = '', most = Infinity, fill }) {
+/** Shows the rows that have all words of the search, at most `most` of them; `counts` tells of rows that are not in the table. */
+function showRows(table, { search = '', most = Infinity, counts }) {
   const words = search.toLowerCase().split(/\s+/)
   let [found, all] = [0, 0]
   for (const body of table.tBodies) {
@@ -46,8 +49,9 @@ function showRows(table, { search = '', most = Infinity, fill }) {
     body.hidden = rows.every(row => row.hidden)
     all += rows.length
   }
+  if (counts) ({ found, all } = counts)
   const frame = table.closest('.table')
-  frame.querySelector('.more').hidden = found <= most && !fill
+  frame.querySelector('.more').hidden = found <= most
   frame.querySelector('[role=status]').textContent = search === '' ? '' : `${found} of ${all} rows`
   frame.querySelector('.search').hidden = all < searchedRows
 }
@@ -62,10 +66,18 @@ function showColumns(table, hidden) {
 
 /** Sorts and searches the rows of an enhanced table and hides columns, as `state` says. */
 export function updateTable(table, state) {
-  state.fill?.()
   if (state.hidden?.size > 0) showColumns(table, state.hidden)
-  if (state.sort) sortRows(table, state.sort)
+  if (state.sort) {
+    markSorted(table, state.sort)
+    if (!state.fill) sortRows(table, state.sort)
+  }
   showRows(table, state)
+}
+
+/** Shows a table as a reader has just chosen it. */
+function changeTable(table, state) {
+  state.fill?.()
+  updateTable(table, state)
 }
 
 /** Fewer rows are read without a search, fewer columns without a choice. */
@@ -82,7 +94,7 @@ function addSearch(table, tools, state) {
   label.append('Search ', input)
   input.addEventListener('input', () => {
     state.search = input.value
-    updateTable(table, state)
+    changeTable(table, state)
   })
   tools.prepend(label, count)
 }
@@ -95,7 +107,7 @@ function addMore(table, state) {
   more.textContent = 'Show all rows'
   more.addEventListener('click', () => {
     state.most = Infinity
-    updateTable(table, state)
+    changeTable(table, state)
   })
   table.after(more)
 }
@@ -153,12 +165,12 @@ export function enhanceTable(table, state = {}) {
   for (const [column, header] of [...table.tHead.rows[0].cells].entries()) {
     const button = document.createElement('button')
     button.type = 'button'
-    button.textContent = header.textContent
+    button.append(...header.childNodes)
     button.addEventListener('click', () => {
       state.sort = { column, isRising: header.getAttribute('aria-sort') !== 'ascending' }
-      updateTable(table, state)
+      changeTable(table, state)
     })
-    header.replaceChildren(button)
+    header.append(button)
   }
   updateTable(table, state)
 }
