@@ -3,7 +3,7 @@ import { countryNumericCode } from '../datasets/labels/countries.ts'
 import { countryName, labelName } from '../datasets/labels/readableNames.ts'
 import { type GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
 import { modelYear } from '../analysis/citing/bibliography.ts'
-import { byDimension, type Dimension } from '../analysis/datasetCounts.ts'
+import { byDimension } from '../analysis/datasetCounts.ts'
 import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
 import { pretrainingData } from '../models/pretraining.ts'
 import { findModelRow } from '../models/listing.ts'
@@ -216,28 +216,42 @@ function overviewOf(
 
 /** Returns the names and numeric codes of the countries and labels that data sets write as codes. */
 function namesOf(counts: readonly GrowingCounts[]): Pick<Overview, 'countries' | 'names'> {
-  const valuesOf = (dimension: Dimension): string[] => [
-    ...new Set(counts.flatMap(({ values }) => values[dimension])),
-  ]
+  const countries = [...new Set(counts.flatMap(({ values }) => values.country))]
   return {
     countries: Object.fromEntries(
-      valuesOf('country').flatMap(country => {
+      countries.flatMap(country => {
         const number = countryNumericCode(country)
         return number === undefined ? [] : [[country, number]]
       }),
     ),
     names: Object.fromEntries([
-      ...namesOfCodes(valuesOf('country'), countryName),
-      ...namesOfCodes(valuesOf('label'), labelName),
+      ...namesOfCodes(
+        counts.map(({ values }) => values.country),
+        countryName,
+      ),
+      ...namesOfCodes(
+        counts.map(({ values }) => values.label),
+        labelName,
+      ),
     ]),
   }
 }
 
-const namesOfCodes = (
-  values: readonly string[],
+/** Returns the names of codes, except those that a data set has beside another value of that name: both must be told apart. */
+function namesOfCodes(
+  valuesByDataset: readonly (readonly string[])[],
   nameOf: (value: string) => string,
-): [string, string][] =>
-  values.flatMap(value => (nameOf(value) === value ? [] : [[value, nameOf(value)]]))
+): [string, string][] {
+  const alike = new Set(
+    valuesByDataset.flatMap(values =>
+      [...groupByKey(values, nameOf).values()].filter(({ length }) => length > 1).flat(),
+    ),
+  )
+  return [...new Set(valuesByDataset.flat())].flatMap((value): [string, string][] => {
+    const name = nameOf(value)
+    return name === value || alike.has(value) ? [] : [[value, name]]
+  })
+}
 
 /** Returns a name that any file system and web host takes, distinct for every text. */
 const fileNameOf = (text: string): string =>

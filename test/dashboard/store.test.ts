@@ -17,3 +17,16 @@ it('what is removed while it is looked at is shown no longer', async () => {
     await rm(dir, { recursive: true })
   }
 })
+
+it('codes are called by their names, unless the data set has a group of that name too', async () => {
+  const correct = [true, false, true, false]
+  const countries = ['KE', 'Kenya', 'FR', 'Nowhere']
+  const groups = (i: number) => ({ country: countries[i]! })
+  const dir = await storeRun([{ model: 'one', dataset: 'own', correct, groups }])
+  try {
+    const { names } = (await openDashboardStore(dir)).overview()
+    expect(names).toEqual({ FR: 'France' })
+  } finally {
+    await rm(dir, { recursive: true })
+  }
+})

@@ -1,6 +1,7 @@
 /** The dashboard's first screen: a sentence, the map, places, progress and photographs of one model on one data set. */
 import { type GroupAccuracyEstimate } from '../../analysis/datasetCounts.ts'
 import { accuracyPercent } from '../../lib/table/values.ts'
+import { findMarked } from '../marks.ts'
 import { AnswerText } from './answerText.tsx'
 import { choiceOf, choiceQuery, type ScreenProps, toggleLink } from './choice.ts'
 import { Figure } from './figure.tsx'
@@ -90,8 +91,10 @@ function PlacesFigure({ overview, route, choice, screen }: ScreenProps) {
   }))
   if (points.length === 0) return null
   const pick = (about: string): void => {
-    const row = shown.find(({ group }) =>
-      about.startsWith(`${model}, ${nameOf(overview.names, group)}: `),
+    const row = findMarked(
+      about,
+      shown,
+      ({ group }) => `${model}, ${nameOf(overview.names, group)}: `,
     )
     if (row) location.hash = toggleLink(route, row === country ? 'country' : by, row.group)
   }

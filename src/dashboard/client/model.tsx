@@ -9,6 +9,7 @@ import {
   type GroupAccuracyEstimate,
 } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelView as Data, type Overview } from '../views.ts'
+import { findMarked } from '../marks.ts'
 import { choiceOf, choiceQuery } from './choice.ts'
 import { useView } from './useView.ts'
 import { Figure } from './figure.tsx'
@@ -100,11 +101,12 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
   const present = dimensions.filter(dimension => data.groups[dimension] !== undefined)
   const by = present.find(dimension => dimension === route.query['by']) ?? present[0]!
   const rows = data.groups[by]!
+  const named = rows.map(row => ({ ...row, name: nameOf(overview.names, row.group) }))
   const id = JSON.stringify([model, dataset.name, by, route.query])
   const pick = (about: string): void => {
-    const row = rows.find(
-      ({ group }) => about.startsWith(`${group}: `) || about.startsWith(`${model}, ${group}: `),
-    )
+    const row =
+      findMarked(about, named, ({ name }) => `${model}, ${name}: `) ??
+      findMarked(about, named, ({ name }) => `${name}: `)
     if (row) location.hash = link({ [by]: row.group })
   }
   return (
@@ -123,10 +125,10 @@ function GroupsSection({ data, route, link, dataset, overview, model }: GroupsPr
       <div class="beside">
         <div>
           {by === 'country' && (
-            <CountryMapFigure rows={rows} countries={overview.countries} id={id} pick={pick} />
+            <CountryMapFigure rows={named} countries={overview.countries} id={id} pick={pick} />
           )}
           {by !== 'label' && (
-            <IntervalFigure rows={rows} model={model} by={by} id={id} pick={pick} />
+            <IntervalFigure rows={named} model={model} by={by} id={id} pick={pick} />
           )}
           {by === 'label' && data.cells.length > 0 && (
             <HeatTable names={overview.names} cells={data.cells} link={link} />
@@ -156,7 +158,7 @@ const overallIntervalText = ({ low, high, reason }: AccuracyEstimate): string =>
   low === null ? (reason ?? 'no interval') : `95 % interval ${percentRange(low, high)}`
 
 interface GroupFigureProps {
-  rows: readonly GroupAccuracyEstimate[]
+  rows: readonly (GroupAccuracyEstimate & { name: string })[]
   id: string
   pick: (about: string) => void
 }
@@ -169,9 +171,9 @@ interface IntervalFigureProps extends GroupFigureProps {
 function IntervalFigure({ rows, model, by, id, pick }: IntervalFigureProps) {
   const known = rows
     .filter(({ top1 }) => top1 !== null)
-    .map(({ group, n, errors, ...row }) => ({
+    .map(({ name, n, errors, ...row }) => ({
       model,
-      region: group,
+      region: name,
       n,
       errors,
       ...accuracyPercent(row),
@@ -198,7 +200,7 @@ function CountryMapFigure({ rows, countries, id, pick }: CountryMapProps) {
     const id = codes.get(row.group)
     return row.top1 === null || id === undefined
       ? []
-      : [{ country: row.group, id, n: row.n, ...accuracyPercent(row) }]
+      : [{ country: row.name, id, n: row.n, ...accuracyPercent(row) }]
   })
   if (!known.some(({ n }) => n >= defaultMinN)) return null
   return (

@@ -9,6 +9,7 @@ import { percent } from '../../lib/table/text.ts'
 import { signedText } from '../../lib/table/values.ts'
 import { type InferredDisparity } from '../../metrics/disparityInference.ts'
 import { type PageColumn } from '../../report/page/htmlTable.ts'
+import { findMarked } from '../marks.ts'
 import { placeDimension } from '../screen.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelFact, type Overview, type ScatterRow } from '../views.ts'
@@ -259,7 +260,7 @@ function ScatterFigure({ rows, overview, axes, id, link }: ScatterProps) {
         ],
       ]}
       onPick={about => {
-        const row = points.find(({ model }) => about.startsWith(`${model}: `))
+        const row = findMarked(about, points, ({ model }) => `${model}: `)
         if (row) location.hash = link(row.model)
       }}
     />

@@ -2,6 +2,7 @@ import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
 import { panelLine } from '../../report/figures/linePanel.ts'
 import { type ProgressRow } from '../../report/figures/progress.ts'
+import { findMarked } from '../marks.ts'
 import { type DatasetFact, type Overview, type ProgressFact, type ScatterRow } from '../views.ts'
 import { choiceQuery, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
@@ -69,7 +70,7 @@ function ProgressDrawing({ overview, choice, progress, reference, filtered }: Dr
         [[{ title: progress.standard.title, rows, lines }], names, width],
       ]}
       onPick={about => {
-        const row = rows.find(row => about.startsWith(`${row.model}, `))
+        const row = findMarked(about, rows, ({ model }) => `${model}, `)
         if (row) location.hash = linkTo('', choiceQuery({ ...choice, model: row.model }))
       }}
     />

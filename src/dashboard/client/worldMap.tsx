@@ -1,6 +1,7 @@
 import { accuracyPercent } from '../../lib/table/values.ts'
 import { ownValue } from '../../lib/ownValue.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
+import { findMarked } from '../marks.ts'
 import { toggleLink, type ScreenProps } from './choice.ts'
 import { Figure } from './figure.tsx'
 import { nameOf, Select } from './parts.tsx'
@@ -18,9 +19,7 @@ export function CountryMap({ overview, route, choice, screen }: ScreenProps) {
   if (rows.length === 0) return null
   const chosen = screen.places.country.find(({ group }) => group === choice.filter.country)
   const pick = (about: string): void => {
-    const row = screen.places.country.find(({ group }) =>
-      about.startsWith(`${nameOf(names, group)}: `),
-    )
+    const row = findMarked(about, screen.places.country, ({ group }) => `${nameOf(names, group)}: `)
     if (row) location.hash = toggleLink(route, 'country', row.group)
   }
   const small = rows.some(({ n }) => n < defaultMinN)
