@@ -26,7 +26,14 @@ export async function compareCounts(
     rows.push(...changed.filter(isLarge).sort((a, b) => a.change - b.change))
     leftOut.push(...changed.filter(row => !isLarge(row)).map(({ group, n }) => ({ by, group, n })))
   }
-  const none = { onlyFirst: 0, onlySecond: 0, unscoredFirst: 0, unscoredSecond: 0 }
+  const none = {
+    onlyFirst: 0,
+    onlySecond: 0,
+    unscoredFirst: 0,
+    unscoredSecond: 0,
+    relabelled: 0,
+    regrouped: 0,
+  }
   return {
     rows,
     tested: 0,

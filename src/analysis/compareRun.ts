@@ -2,6 +2,7 @@ import { unknownNameError } from '../lib/errors.ts'
 import { countText } from '../lib/table/text.ts'
 import { type EvaluationComparison, minComparedImages, groupChanges } from './compare.ts'
 import {
+  contradictionNotes,
   type PairCoverage,
   pairCoverage,
   pairedCounts,
@@ -47,7 +48,10 @@ export async function compareEvaluations(
     metric: first.identity.metric ?? ('top1' as const),
   }
   if (!isPaired) return { ...about, ...(await compareCounts(pair, compared, minN)) }
-  const covered = await pairCoverage(first, second)
+  const covered = await pairCoverage(
+    pair,
+    compared.filter(column => column !== 'label'),
+  )
   const notes = comparisonNotes(pair, covered)
   if (hasFractions(first)) {
     const changes = await compareValues(pair, compared, minN)
@@ -60,11 +64,9 @@ export async function compareEvaluations(
   return { ...about, ...found, coverage: covered, notes }
 }
 
-function comparisonNotes(
-  { first, second, unmatched }: EvaluationPair,
-  { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond }: PairCoverage,
-): string[] {
-  const notes = [...exclusionNotes([first]), ...unmatched]
+function comparisonNotes(pair: EvaluationPair, coverage: PairCoverage): string[] {
+  const { common, onlyFirst, onlySecond, unscoredFirst, unscoredSecond } = coverage
+  const notes = [...exclusionNotes([pair.first]), ...pair.unmatched]
   const images = (n: number): string => countText(n, 'image')
   if (onlyFirst + onlySecond > 0)
     notes.push(
@@ -74,12 +76,5 @@ function comparisonNotes(
     notes.push(
       `Not compared because one side has no outcome: ${images(unscoredFirst)} on the first, ${images(unscoredSecond)} on the second side.`,
     )
-  if (
-    first.identity.labelMap !== second.identity.labelMap ||
-    first.identity.choices !== second.identity.choices
-  )
-    notes.push(
-      'The two sides accept different classes, so a change may come from the labels and not from the model.',
-    )
-  return notes
+  return [...notes, ...contradictionNotes(pair, coverage)]
 }

@@ -30,7 +30,7 @@ import {
   judgeDrops,
   judgeWorst,
 } from './gate.ts'
-import { countPairs, type PairedSides } from './imagePairs.ts'
+import { contradictionNotes, countPairs, type PairedSides } from './imagePairs.ts'
 import { checkBinaryMetric, outcomeMetric } from '../results/outcomeMetrics.ts'
 import { unusableNotes } from '../results/unusableResults.ts'
 import { exclusionNotes } from '../results/slices.ts'
@@ -216,7 +216,7 @@ async function pairedDrops(
       drops.push(...(await countedDrops(pair, { by, notes, subject })))
       continue
     }
-    notes.push(...unpairedNotes(pair, sides))
+    notes.push(...pairNotes(pair, sides))
     const group = 'all images'
     const whole = joinOutcomes(sides.all)
     if (pairedImageCount(whole) > 0)
@@ -314,14 +314,16 @@ function pairWithBaseline(
   return now.filter(name => old.includes(name)).flatMap(name => pairsOf(name, name))
 }
 
-function unpairedNotes(
-  { second, dataset }: EvaluationPair,
-  { inOneRun, unscoredFirst, unscoredSecond }: PairedSides,
-): string[] {
+/** Names what of a pair is not compared, or not alike in the baseline, which is the first side. */
+function pairNotes(pair: EvaluationPair, sides: PairedSides): string[] {
+  const { inOneRun, unscoredFirst, unscoredSecond } = sides
   const unpaired = inOneRun + unscoredFirst + unscoredSecond
-  if (unpaired === 0) return []
+  const subject = `${pair.second.identity.model} on ${pair.dataset}`
+  const contradictions = contradictionNotes(pair, sides).map(note => `${subject}: ${note}`)
+  if (unpaired === 0) return contradictions
   return [
-    `${second.identity.model} on ${dataset}: ${unpaired} images are not compared (in one run only: ${inOneRun}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
+    `${subject}: ${unpaired} images are not compared (in one run only: ${inOneRun}; without an outcome here: ${unscoredSecond}, in the baseline: ${unscoredFirst}).`,
+    ...contradictions,
   ]
 }
 

@@ -14,6 +14,7 @@ import {
 import { hasHouseholds } from '../results/households.ts'
 import { type StoredEvaluation, shardPaths } from '../results/storedEvaluations.ts'
 import { quoteIdentifier, parquetRows, query } from '../lib/sql.ts'
+import { countText } from '../lib/table/text.ts'
 import { groupByKey } from '../lib/tally.ts'
 
 /** Numbers of images of one group, class and household by their outcomes on both sides. */
@@ -33,6 +34,10 @@ export interface PairCoverage {
   /** Common images that only this side could not read or score. */
   unscoredFirst: number
   unscoredSecond: number
+  /** Common images of which the second side accepts other classes, where both sides count classes alike. */
+  relabelled: number
+  /** Common images that are in another group on the second side. */
+  regrouped: number
 }
 
 /** The rows of both sides, one for each common image. */
@@ -42,13 +47,57 @@ const shardFilesOfBoth = (first: StoredEvaluation, second: StoredEvaluation) => 
   shardPaths(second),
 ]
 
-/** Counts the images that two evaluations have in common. */
+const isCommonSql = 'a.id IS NOT NULL AND b.id IS NOT NULL'
+
+const hasEqualClasses = ({ first, second }: Sides): boolean =>
+  first.identity.labelMap === second.identity.labelMap
+
+/** Returns the SQL of the common images that have other classes, or other values of columns, on the second side. */
+function changedRowsSql(
+  pair: Sides,
+  columns: readonly string[],
+): Record<'relabelled' | 'regrouped', string> {
+  const differs = columns
+    .map(quoteIdentifier)
+    .map(name => `a.${name}::VARCHAR IS DISTINCT FROM b.${name}::VARCHAR`)
+  return {
+    relabelled: hasEqualClasses(pair)
+      ? `count_if(${isCommonSql} AND list_sort(a.labels) IS DISTINCT FROM list_sort(b.labels))`
+      : '0',
+    regrouped: `count_if(${isCommonSql} AND (${differs.join(' OR ') || 'false'}))`,
+  }
+}
+
+/** Returns sentences on what two evaluations do not count alike: other classes, or images that changed class or group. */
+export function contradictionNotes(
+  { first, second }: Sides,
+  { relabelled, regrouped }: Pick<PairCoverage, 'relabelled' | 'regrouped'>,
+): string[] {
+  const notes: string[] = []
+  if (!hasEqualClasses({ first, second }) || first.identity.choices !== second.identity.choices)
+    notes.push(
+      'The two sides accept different classes, so a change may come from the labels and not from the model.',
+    )
+  if (relabelled > 0)
+    notes.push(
+      `${countText(relabelled, 'image')} in common ${relabelled === 1 ? 'has' : 'have'} another class on the second side, so a change may come from the labels and not from the model.`,
+    )
+  if (regrouped > 0)
+    notes.push(
+      `${countText(regrouped, 'image')} in common ${regrouped === 1 ? 'is' : 'are'} in another group on the second side; groups are those of the first side.`,
+    )
+  return notes
+}
+
+/** Counts the images that two evaluations have in common, and those that are in another group by `columns`. */
 export async function pairCoverage(
-  first: StoredEvaluation,
-  second: StoredEvaluation,
+  { first, second }: Sides,
+  columns: readonly string[],
 ): Promise<PairCoverage> {
+  const { relabelled, regrouped } = changedRowsSql({ first, second }, columns)
   const [row] = await query<PairCoverage>(
-    `SELECT count_if(a.id IS NOT NULL AND b.id IS NOT NULL)::DOUBLE AS common,
+    `SELECT ${relabelled}::DOUBLE AS relabelled, ${regrouped}::DOUBLE AS regrouped,
+       count_if(${isCommonSql})::DOUBLE AS common,
        count_if(b.id IS NULL)::DOUBLE AS "onlyFirst", count_if(a.id IS NULL)::DOUBLE AS "onlySecond",
        count_if(a.id IS NOT NULL AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)::DOUBLE AS "unscoredFirst",
        count_if(b.id IS NOT NULL AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)::DOUBLE AS "unscoredSecond"
@@ -90,7 +139,7 @@ interface Sides {
 }
 
 /** The outcomes of all images of two evaluations and of each group, by household, and the numbers of images that are not paired. */
-export interface PairedSides {
+export interface PairedSides extends Pick<PairCoverage, 'relabelled' | 'regrouped'> {
   all: ClusterOutcomes[]
   /** Null if a side lacks the column. */
   groups: ClusterOutcomes[] | null
@@ -108,7 +157,10 @@ export async function countPairs<Pair extends Sides>(
 ): Promise<Map<Pair, PairedSides>> {
   const holds = ({ first, second }: Sides): boolean =>
     column === 'label' || sharedColumns(first, second).includes(column)
-  const alike = groupByKey(pairs, pair => `${holds(pair)} ${columnSetKey(pair.first)}`)
+  const alike = groupByKey(
+    pairs,
+    pair => `${holds(pair)} ${hasEqualClasses(pair)} ${columnSetKey(pair.first)}`,
+  )
   const counted = new Map<Pair, PairedSides>()
   for (const members of alike.values()) {
     const [{ first }] = members as [Pair]
@@ -131,7 +183,7 @@ const unpairedSql = {
 }
 
 type PairRow = PairCounts &
-  Record<keyof typeof unpairedSql, number> & {
+  Record<keyof typeof unpairedSql | 'relabelled' | 'regrouped', number> & {
     pair: number
     value: GroupValue
     cluster: string | null
@@ -141,7 +193,10 @@ function queryPairs(pairs: readonly Sides[], column: string | null): Promise<Pai
   const sides = [pairs.map(({ first }) => first), pairs.map(({ second }) => second)]
   const rows = (n: number): string =>
     `(SELECT *, list_position($${n + 2}, ${entryFolderSql}) AS pair FROM ${namedRows(n)})`
-  const unpaired = Object.entries(unpairedSql).map(([name, sql]) => `${sql}::DOUBLE AS "${name}"`)
+  const changed = changedRowsSql(pairs[0]!, column === null || column === 'label' ? [] : [column])
+  const unpaired = Object.entries({ ...unpairedSql, ...changed }).map(
+    ([name, sql]) => `${sql}::DOUBLE AS "${name}"`,
+  )
   return query<PairRow>(
     `SELECT coalesce(a.pair, b.pair)::DOUBLE AS pair, ${column === null ? 'NULL' : `a.${quoteIdentifier(column)}`} AS value,
        ${householdSql(pairs[0]!.first)} AS cluster, ${pairedOutcomesSql}, ${unpaired.join(', ')}
@@ -157,7 +212,9 @@ function pairedSides(
   rows: readonly PairRow[],
   nameOf: ((value: GroupValue) => string) | null,
 ): PairedSides {
-  const total = (name: keyof typeof unpairedSql): number => sum(rows.map(row => row[name]))
+  const total = (
+    name: Exclude<(keyof PairRow & keyof PairCoverage) | 'inOneRun', keyof PairCounts>,
+  ): number => sum(rows.map(row => row[name]))
   const paired = rows.filter(row => pairedImageCount(row) > 0)
   return {
     all: paired.map(row => ({ ...row, group: 'all images' })),
@@ -169,6 +226,8 @@ function pairedSides(
     inOneRun: total('inOneRun'),
     unscoredFirst: total('unscoredFirst'),
     unscoredSecond: total('unscoredSecond'),
+    relabelled: total('relabelled'),
+    regrouped: total('regrouped'),
   }
 }
 

@@ -62,6 +62,9 @@ export const predictionColumns =
 /** Column of the probability of the accepted classes together; tables of earlier versions lack it. */
 export const targetProbabilityColumn = 'target_probability'
 
+/** The name that queries over several tables give the column of a row's file. */
+export const fileColumn = 'read from'
+
 /** Appends `_` to names of grouping columns that a table of predictions has, or that differ from another name in case alone. */
 function withUniqueColumns(
   samples: readonly Sample[],
@@ -69,7 +72,7 @@ function withUniqueColumns(
   notes: readonly string[],
 ): Pick<Dataset, 'samples' | 'columns'> & { notes: readonly string[] } {
   const names = new Map<string, string>()
-  const used = new Set([...predictionColumns, targetProbabilityColumn])
+  const used = new Set([...predictionColumns, targetProbabilityColumn, fileColumn])
   for (const column of columns) {
     let name = column
     while (used.has(name.toLowerCase())) name += '_'

@@ -1,4 +1,5 @@
 import { basename } from 'node:path'
+import { fileColumn } from '../datasets/build.ts'
 import { type GroupValue } from '../datasets/dataset.ts'
 import { memoize } from '../lib/memoize.ts'
 import { groupByKey } from '../lib/tally.ts'
@@ -57,10 +58,10 @@ export const queryBatches = <T>(entries: readonly T[]): T[][] =>
   )
 
 /** The SQL of the folder name of the evaluation that a row of `namedRows` is from. */
-export const entryFolderSql = `regexp_extract("read from", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1)`
+export const entryFolderSql = `regexp_extract("${fileColumn}", '([^/\\\\]+)[/\\\\][^/\\\\]+$', 1)`
 
-/** Returns the rows of the Parquet files of parameter `n`, with the column "read from". */
-export const namedRows = (n = 1): string => parquetRows(n, "filename = 'read from'")
+/** Returns the rows of the Parquet files of parameter `n`, each with its file. */
+export const namedRows = (n = 1): string => parquetRows(n, `filename = '${fileColumn}'`)
 
 /**
  * Reads the counts of all evaluations, in their order. If every name in `by` is `label` or a column of some evaluation, cells

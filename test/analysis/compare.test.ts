@@ -14,6 +14,7 @@ import { chooseEvaluationPairs } from '../../src/analysis/evaluationPairs.ts'
 import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
 import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../helpers/cli.ts'
+import { judgeEvaluations } from '../../src/analysis/gateRun.ts'
 import { type Outcome, store } from './stored.ts'
 
 let folder: string
@@ -151,6 +152,35 @@ describe('compare', () => {
     await expect(compareEvaluations(sides!, { by: ['planet'] })).rejects.toThrow(
       /unknown column: planet; nearest: /,
     )
+  })
+
+  it('says how many images changed class or group between the two sides', async () => {
+    const changed = before.map((outcome, i) => ({
+      ...outcome,
+      ...(i < 7 && { labels: [1] }),
+      ...(i > 9 && i < 13 && { groups: { ...outcome.groups, region: 'elsewhere' } }),
+    }))
+    await store(join(folder, 'changed'), changed, { content: 'dd'.repeat(32) })
+    const [sides] = await chooseEvaluationPairs(join(folder, 'a'), join(folder, 'changed'))
+    const relabelled =
+      '7 images in common have another class on the second side, so a change may come from the labels and not from the model.'
+    const regrouped =
+      '3 images in common are in another group on the second side; groups are those of the first side.'
+    const { notes } = await compareEvaluations(sides!, { by: ['region'] })
+    expect(notes).toEqual([relabelled, regrouped])
+    expect((await compareEvaluations(sides!, { by: ['label'] })).notes).toEqual([relabelled])
+    const judged = await judgeEvaluations(join(folder, 'changed'), { baseline: join(folder, 'a') })
+    expect(judged.notes).toEqual([`first on world: ${relabelled}`, `first on world: ${regrouped}`])
+  })
+
+  it('says in the gate too that the two sides accept different classes', async () => {
+    await store(join(folder, 'classes'), before, { labelMap: 'own 2' })
+    const { notes } = await judgeEvaluations(join(folder, 'classes'), {
+      baseline: join(folder, 'a'),
+    })
+    expect(notes).toEqual([
+      expect.stringMatching(/^first on world: The two sides accept different/),
+    ])
   })
 
   it('names the data sets that one side lacks', async () => {

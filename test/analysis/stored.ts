@@ -10,6 +10,8 @@ export interface Outcome {
   label: string
   correct: boolean | null
   groups: Record<string, string | number | null>
+  /** The accepted classes; class 0 by default. */
+  labels?: number[]
 }
 
 const identityOf = (more: Partial<ResultKey> = {}): ResultKey => ({
@@ -36,11 +38,11 @@ export async function store(
   more: Partial<ResultKey> = {},
 ): Promise<void> {
   const identity = identityOf({ images: outcomes.length, ...more })
-  const items = outcomes.map(({ id, label, groups }): Sample => ({
+  const items = outcomes.map(({ id, label, groups, labels = [0] }): Sample => ({
     id,
     label,
     groups,
-    labels: [0],
+    labels,
     image: { kind: 'file', file: join(dir, id) },
   }))
   const first = (flag: boolean | null): number => (flag === null ? -1 : flag ? 0 : 1)

@@ -16,10 +16,14 @@ describe('countries', () => {
     ['GB', ['UK', 'United Kingdom', 'Great Britain', 'England', 'GBR', 'the united kingdom']],
     ['CI', ["Côte d'Ivoire", 'Cote d’Ivoire', 'Ivory Coast', 'CIV']],
     ['VN', ['Vietnam', 'Viet Nam', 'VNM']],
-    ['CD', ['DR Congo', 'Democratic Republic of the Congo', 'COD']],
+    ['CD', ['DR Congo', 'Democratic Republic of the Congo', 'COD', 'Zaire', 'Congo (Kinshasa)']],
+    ['IR', ['Iran', 'Iran (Islamic Republic of)', 'Persia']],
+    ['LK', ['Sri Lanka', 'Ceylon']],
+    ['BF', ['Burkina Faso', 'Upper Volta']],
+    ['MK', ['North Macedonia', 'FYROM', 'Macedonia']],
     ['TR', ['Turkey', 'Türkiye', 'TUR', '792']],
     ['AF', ['4', '004', 'Afghanistan']],
-    ['KR', ['South Korea', 'Korea, Republic of', 'South_Korea']],
+    ['KR', ['South Korea', 'Korea, Republic of', 'South_Korea', 'Korea (South)']],
   ])('%s is recognized in its usual forms', (code, names) => {
     expect(names.map(countryCode)).toEqual(names.map(() => code))
   })

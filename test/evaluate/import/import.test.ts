@@ -283,6 +283,24 @@ describe('per-image predictions', () => {
     }
   })
 
+  it("are counted by a column of any name, and of that of a row's file", async () => {
+    const file = join(folder, 'columns.csv')
+    const header = ['image', 'label', 'read from', 'entry', 'g0', 'c0']
+    const rows = [0, 1, 2, 3].map(i => [`${i}.jpg`, 'dog', ...header.slice(2).map(() => i % 2)])
+    await writeFile(file, [header, ...rows].map(row => row.join(',')).join('\n'))
+    const named = await openDataset({ name: file, labels: 'original' })
+    const out = join(folder, 'columns')
+    const predictions = join(folder, 'columns-top.csv')
+    await writeFile(predictions, ['id,top5', ...rows.map(([id]) => `${id},0`)].join('\n'))
+    await importPredictions(named, await readTable(predictions), { ...options(predictions), out })
+    const run = await openRun(out)
+    for (const by of ['read from_', 'entry', 'g0', 'c0'])
+      expect(run.accuracy({ by }).map(({ n, top1 }) => [n, top1])).toEqual([
+        [2, 1],
+        [2, 1],
+      ])
+  })
+
   it('a logit that is no number is refused', async () => {
     const rows = dataset.samples.map(({ id }) => `${id},"1,5;2,5;0,5"`)
     await expect(load('commas.csv', ['id,logits', ...rows])).rejects.toThrow(
