@@ -34,6 +34,8 @@ export interface GraphUse {
 export interface BoundGraphUse extends Required<Omit<GraphUse, 'otherwise'>> {
   batch?: number | undefined
   size?: number | undefined
+  /** Whether images go through one by one, since a row would depend on the others of its batch. */
+  oneAtATime?: boolean | undefined
 }
 
 /** The text tower of a foreign encoder of images and texts, whose files lie where those of its image tower do. */

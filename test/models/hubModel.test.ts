@@ -9,6 +9,8 @@ import { areImagenetLabels } from '../../src/datasets/labels/matchClassNames.ts'
 import { parseHubName } from '../../src/models/hubModel.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
+import { loadModel } from '../../src/models/runtime/loadModel.ts'
+import { centerCrop, normalize } from '../../src/lib/pixels/steps.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { bytesContent, type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
@@ -202,6 +204,20 @@ describe('hf:owner/repo', () => {
     withHub({ input: 'x', kind: 'probabilities' }, classifier, async () => {
       const { model } = await prepareModel(await loadModelSpec(`hf:${repo}`))
       expect(model.graph).toMatchObject({ input: 'x', output: 'scores', kind: 'probabilities' })
+    }))
+
+  it('gives a quantized graph one image at a time, so that no image depends on the others', () =>
+    withHub({ quantized: true }, classifier, async () => {
+      const { model, hashes } = await prepareModel(await loadModelSpec(`hf:${repo}`))
+      expect(hashes.at(-1)).toMatch(/one image at a time$/)
+      const steps = [centerCrop(32), normalize([0.5, 0.5, 0.5], [0.5, 0.5, 0.5])]
+      const session = await loadModel(model, steps, { outputs: ['logits'] })
+      const dim = new Uint8Array(3 * 32 * 32).map((_, i) => 126 + (i % 5))
+      const bright = new Uint8Array(dim.length).map((_, i) => (i % 2) * 255)
+      const alone = await session.run(dim, 1)
+      const beside = await session.run(Uint8Array.from([...dim, ...bright]), 2)
+      expect(beside['logits']!.slice(0, 3)).toEqual(alone['logits'])
+      await session.release()
     }))
 
   it('says which outputs there are where the expected one is not', () =>

@@ -207,7 +207,7 @@ function readNode(
     7: field => (domain = fieldText(proto, field)),
   })
   reader.nodes += 1
-  reader.isDynamicallyQuantized ||= operator === 'DynamicQuantizeLinear'
+  reader.isDynamicallyQuantized ||= operator.startsWith('DynamicQuantize')
   reader.domains.add(domain)
   return { operator, source: source ?? '', results }
 }

@@ -1,7 +1,7 @@
 import { type GeogapError, nearestNames, quoteForMessage, weightsError } from '../../lib/errors.ts'
 import { type BoundGraphUse, type GraphUse, type ModelSpec } from '../spec.ts'
 import { admitOnnx } from './admit.ts'
-import { type OnnxValue } from './inspect.ts'
+import { type OnnxFacts, type OnnxValue } from './inspect.ts'
 
 const inputDtypes = ['float32', 'float16', 'uint8'] as const
 
@@ -42,14 +42,18 @@ export async function bindGraphUse(
   const width = found.shape.at(-1)
   return {
     files: facts.files,
-    graph: { ...graph, ...fixedSizes(spec, use, input) },
+    graph: { ...graph, ...fixedSizes(spec, use, input), ...batchOf(facts) },
     width: typeof width === 'number' ? width : undefined,
   }
 }
 
+/** Returns one image at a time for graphs that round to the range of the whole batch. */
+const batchOf = (facts: OnnxFacts): Pick<BoundGraphUse, 'batch' | 'oneAtATime'> =>
+  facts.isDynamicallyQuantized ? { batch: 1, oneAtATime: true } : {}
+
 /** Describes the use in one line of a result's key: other settings on the same file are another model. */
-export const describeUse = ({ input, layout, dtype, output, kind }: BoundGraphUse): string =>
-  `${input} ${layout} ${dtype}, ${output} ${kind}`
+export const describeUse = ({ input, layout, dtype, output, ...use }: BoundGraphUse): string =>
+  `${input} ${layout} ${dtype}, ${output} ${use.kind}${use.oneAtATime ? ', one image at a time' : ''}`
 
 type NamedSpec = Pick<ModelSpec, 'name' | 'classes' | 'headClasses'>
 

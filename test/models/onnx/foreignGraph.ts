@@ -1,7 +1,15 @@
 /** Tiny ONNX files as others might have made them: the class of an image is its strongest colour channel. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createGraph, addInput, addOutput, parameterScope } from '../../../src/lib/onnx/graph.ts'
+import {
+  addInput,
+  addOutput,
+  appendNode,
+  appendOp,
+  createGraph,
+  parameterScope,
+  type Tensor,
+} from '../../../src/lib/onnx/graph.ts'
 import { type ParameterBinding, encodeModel } from '../../../src/lib/onnx/encode.ts'
 import { cast, gemm, mean, mul, softmax } from '../../../src/lib/onnx/ops.ts'
 
@@ -15,6 +23,8 @@ export interface Form {
   classes?: number
   /** Keeps the weights in this file, as the ONNX file shall name it. */
   external?: string
+  /** Rounds the pixels to 255 steps of the range of the whole batch. */
+  quantized?: boolean
 }
 
 const outputName = { logits: 'logits', probabilities: 'scores', embedding: 'image_embeds' } as const
@@ -26,12 +36,12 @@ export function colourGraph({
   kind = 'logits',
   ...form
 }: Form = {}): Uint8Array {
-  const { batch = 'n', size = 32, external, classes = 3, input: name = 'pixels' } = form
+  const { batch = 'n', size = 32, external, classes = 3, input: name = 'pixels', quantized } = form
   const graph = createGraph()
   const shape = layout === 'NCHW' ? [batch, 3, size, size] : [batch, size, size, 3]
   const pixels = addInput(graph, name, { dtype, shape })
   const channels = mean(
-    dtype === 'float32' ? pixels : cast(pixels, 'float32'),
+    quantized ? roundToBatch(pixels) : dtype === 'float32' ? pixels : cast(pixels, 'float32'),
     layout === 'NCHW' ? [2, 3] : [1, 2],
   )
   const logits = mul(
@@ -45,6 +55,19 @@ export function colourGraph({
       ? { dtype: 'float32', values: headBytes(classes) }
       : { dtype: 'float32', file: external, offset: 0, length: classes * 12 }
   return encodeModel(graph, { bind })
+}
+
+function roundToBatch(pixels: Tensor): Tensor {
+  const outputs = [
+    { dtype: 'uint8', shape: pixels.shape },
+    { dtype: 'float32', shape: [] },
+    { dtype: 'uint8', shape: [] },
+  ] as const
+  const [values, scale, zero] = appendNode('DynamicQuantizeLinear', [pixels], { outputs })
+  return appendOp('DequantizeLinear', [values!, scale, zero], {
+    shape: pixels.shape,
+    dtype: 'float32',
+  })
 }
 
 /** A row for each class; those beyond the three colours are never the strongest. */
