@@ -1,8 +1,9 @@
 import { isUtf8 } from 'node:buffer'
+import { existsSync, readdirSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
-import { join, sep } from 'node:path'
+import { basename, dirname, join, sep } from 'node:path'
 import { isHiddenImageName } from './benchmarks/classFolders.ts'
-import { type GeogapError, inputError } from '../lib/errors.ts'
+import { closeNames, type GeogapError, inputError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
@@ -13,11 +14,20 @@ export const readText = (file: string): Promise<string> =>
     throw fileReadError(file, error)
   })
 
+/** Returns the error for a file that is not there, with files beside it whose names are close. */
+export function missingFileError(file: string): GeogapError {
+  const folder = dirname(file)
+  const beside = existsSync(folder) ? readdirSync(folder) : []
+  const close = closeNames(basename(file), beside).map(name => join(folder, name))
+  const hint = close.length > 0 ? `; nearest: ${close.join(', ')}` : ''
+  return inputError('missing-file', `missing file: ${file}${hint}`)
+}
+
 /** Returns the error for a file that the user names and that could not be read. */
 export function fileReadError(file: string, error: unknown): GeogapError {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown'
   return code === 'ENOENT' || code === 'ENOTDIR'
-    ? inputError('missing-file', `missing file: ${file}`)
+    ? missingFileError(file)
     : inputError('unreadable-file', `unreadable file: ${file} (${code})`)
 }
 

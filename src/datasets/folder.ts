@@ -49,17 +49,21 @@ function outsideProblem(entry: ArchiveMember): Problem[] {
 }
 
 function noClassFoldersError(tree: FileTree, entries: readonly ArchiveMember[]): Error {
+  const expected = 'expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image'
   const image = entries.find(({ path }) => isImageName(path))?.path
-  const found =
-    image === undefined
-      ? ''
-      : image.includes('/')
-        ? `; images lie deeper, as ${image} does: name the folder that holds the class folders`
-        : `; images such as ${image} are in no folder`
-  return inputError(
-    'no-class-folders',
-    `no class folders in ${tree.location}${found}; expected <class>/<file>, or a table (CSV, JSONL, Parquet) with a row an image`,
-  )
+  if (image === undefined) {
+    const isOfResults = entries.some(({ path }) => path.startsWith('predictions/'))
+    const found = isOfResults
+      ? '; it holds results, and a data set is needed'
+      : entries[0] === undefined
+        ? ', which has no files'
+        : `, which has ${entries[0].path} and no picture`
+    return inputError('no-class-folders', `no images in ${tree.location}${found}; ${expected}`)
+  }
+  const found = image.includes('/')
+    ? `; images lie deeper, as ${image} does: name the folder that holds the class folders`
+    : `; images such as ${image} are in no folder`
+  return inputError('no-class-folders', `no class folders in ${tree.location}${found}; ${expected}`)
 }
 
 /** Looks through a single folder without images beside it that holds folders and no images, as archives often have them. */

@@ -2,6 +2,7 @@ import { access, readFile, writeFile } from 'node:fs/promises'
 import { basename, extname, join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
 import { GeogapError, inputError, messageOf, quoteForMessage } from '../lib/errors.ts'
+import { missingFileError } from './files.ts'
 import { withTempDir } from '../lib/tempDir.ts'
 import { literalPath, parquetRows, query, quoteIdentifier, select } from '../lib/sql.ts'
 import { parseJson, repeatedKey } from '../lib/archive/json.ts'
@@ -118,8 +119,7 @@ export const parquetColumns = (file: string): Promise<TypedColumn[]> =>
 
 /** Why a table's file could not be read, as one line that names it. */
 export function tableReadError(file: string, error: unknown): GeogapError {
-  if ((error as NodeJS.ErrnoException).code === 'ENOENT')
-    return inputError('missing-file', `missing file: ${file}`)
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') return missingFileError(file)
   if (error instanceof GeogapError && error.code !== 'query-failed') return error
   const reason = messageOf(error)
   return inputError('unreadable-file', `unreadable manifest: ${file}: ${reason}`)

@@ -146,7 +146,7 @@ export function checkClasses(spec: ModelSpec, dataset: Dataset): void {
       : "ImageNet's classes"
   throw inputError(
     'other-classes',
-    `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}${dataset.labelSpace === 'own' && !own ? '; if their names are ImageNet classes, give --labels imagenet' : ''}`,
+    `${spec.name} has ${model}, ${dataset.name} is labelled with ${data}${own ? "; give the model's class list, --classes FILE" : '; if their names are ImageNet classes, give --labels imagenet'}`,
   )
 }
 

@@ -55,6 +55,21 @@ it('says what it expects of a folder without class folders', async () => {
   )
 })
 
+it('says what a folder without pictures holds', async () => {
+  const bare = temporaryFolder()
+  await expect(openDataset({ name: bare })).rejects.toThrow(
+    `no images in ${bare}, which has no files; expected <class>/<file>`,
+  )
+  const texts = lay(temporaryFolder(), { 'cup/notes.txt': 'a' })
+  await expect(openDataset({ name: texts })).rejects.toThrow(
+    `no images in ${texts}, which has cup/notes.txt and no picture`,
+  )
+  const results = lay(temporaryFolder(), { 'predictions/a--b/0.parquet': 'a', 'runs/a.json': 'a' })
+  await expect(openDataset({ name: results })).rejects.toThrow(
+    'it holds results, and a data set is needed',
+  )
+})
+
 it('reports a file that is gone, or not a file, when it is read', async () => {
   await expect(readImage({ kind: 'file', file: `${folder}/none.jpg` })).rejects.toMatchObject({
     code: 'missing-file',

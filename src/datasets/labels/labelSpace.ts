@@ -1,4 +1,9 @@
-import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
+import {
+  type GeogapError,
+  inputError,
+  quoteForMessage,
+  unknownNameError,
+} from '../../lib/errors.ts'
 import { parseJson } from '../../lib/archive/json.ts'
 import { parsePythonItems, rawCellText } from '../readTable.ts'
 import { imagenetClasses, imagenetNames, indexOfWnid } from './imagenet.ts'
@@ -112,11 +117,22 @@ export function ownSpace(classes: readonly string[]): LabelSpace {
     const found = exact.get(written) ?? loose.get(normalizeLabel(written))
     if (found?.length === 1) return found
     const asIndex = parseClassIndex(written, classes.length)
-    if (asIndex === undefined) throw unknownNameError('class', written, classes)
+    if (asIndex === undefined) throw unknownClassError(written, classes)
     return [asIndex]
   }
   return { kind: 'own', classes, resolve }
 }
+
+/** Longest class list that an error repeats. */
+const maxListedClasses = 12
+
+const unknownClassError = (written: string, classes: readonly string[]): GeogapError =>
+  classes.length > maxListedClasses
+    ? unknownNameError('class', written, classes)
+    : inputError(
+        'unknown-class',
+        `unknown class: ${written}; the class list has ${classes.join(', ')}`,
+      )
 
 function parseClassIndex(written: string, count: number): number | undefined {
   if (!/^\d+$/.test(written)) return undefined

@@ -107,6 +107,10 @@ describe('errors of the command line: one line, the value, what exists, exit cod
   it('unknown data set', () => refused(evaluate('geodo'), /unknown dataset: geodo; nearest: geode/))
   it('missing manifest', () =>
     refused(evaluate(join(folder, 'absent.csv')), /missing file: .*absent\.csv/))
+  it('missing manifest whose name is close to another', () =>
+    refused(evaluate(manifest.replace(/.csv$/, 's.csv')), /missing file: .*; nearest: .*\.csv/))
+  it('two letters swapped', () =>
+    refused(geogap(['tabel', 'x']), /unknown command: tabel; nearest: table/))
   it('missing table', () =>
     refused(
       geogap(['import', join(folder, 'absent.csv'), '--out', folder]),
