@@ -61,14 +61,17 @@ export const command = defineCommand({
         sides.map(side => side.preprocessing),
       )
     const comparisons: EvaluationComparison[] = []
+    const leftOut: string[] = []
     for (const side of asked) {
       const columns = ['label', ...sharedColumns(side.first, side.second)]
       const lacking = options.by?.find(column => !columns.includes(column))
       // Leaves out data sets without the column; that of the last one is an error if none has it.
       if (lacking === undefined || (side === asked.at(-1) && comparisons.length === 0))
         comparisons.push(await compareEvaluations(side, options))
-      else printNote(`${side.dataset} is left out: it has no column ${lacking}`)
+      else leftOut.push(side.dataset)
     }
+    if (leftOut.length > 0)
+      printNote(`left out, without ${options.by!.join(' or ')}: ${leftOut.join(', ')}`)
     if (options.flips !== undefined) {
       const { writeFlippedImages } = await import('../../analysis/flippedImages.ts')
       const written = await writeFlippedImages(options.flips, first, asked)
