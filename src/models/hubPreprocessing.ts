@@ -166,11 +166,27 @@ const keysOfOne: readonly (readonly [key: keyof PreprocessorConfig, kind: string
   ['do_flip_channel_order', 'MobileViT'],
 ]
 
+/** Keys by which some processors resize in other ways, and that those of the table pass over or are known to read. */
+const resizingKeys: readonly string[] = [
+  'crop_pct',
+  'ensure_multiple_of',
+  'keep_aspect_ratio',
+  'max_num_patches',
+  'pad_size',
+  'resize_mode',
+  'size_divisor',
+]
+
 function refuseOtherSteps(content: object, config: PreprocessorConfig): void {
   const unknown = Object.entries(content).find(
     ([key, value]) => key.startsWith('do_') && value === true && !(key in preprocessorSchema.shape),
   )
   if (unknown) throw preprocessingError(`${quoteForMessage(unknown[0])} is not known`)
+  const resizing = Object.entries(content).find(
+    ([key, value]) => Boolean(value) && resizingKeys.includes(key),
+  )
+  if (resizing && !processors[processorKind(config)])
+    throw preprocessingError(`${resizing[0]} of ${namedKind(config)} is not known`)
   const [foreign] =
     keysOfOne.find(([key, kind]) => config[key] === true && processorKind(config) !== kind) ?? []
   if (foreign)

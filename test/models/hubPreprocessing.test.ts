@@ -134,6 +134,11 @@ describe('preprocessor_config.json', () => {
     refused('ViTImageProcessor', { size: 248, crop_size: 224, do_center_crop: true }).toThrow(
       /do_center_crop of 224 from 248 .*read differently/,
     )
+    const complete = { ...vit, size: { shortest_edge: 640 }, crop_size: 224, resample: 2 }
+    for (const key of ['size_divisor', 'keep_aspect_ratio', 'crop_pct'])
+      refused('Other', { ...complete, image_processor_type: 'Other', [key]: 1 }).toThrow(
+        `${key} of "Other" is not known`,
+      )
     refused('PoolFormerImageProcessor', { size: [224, 224], do_center_crop: false }).toThrow(
       /would not be squares/,
     )
