@@ -208,7 +208,7 @@ describe('compare', () => {
     expect(comparison.rows[0]).toMatchObject({ lost: 12, p: 0.5 })
     expect(comparison.households).toBe(110)
     expect(answersText([comparisonAnswer(comparison, [])], 'text')).toContain(
-      'p: exact sign-flip test in which the images of one household change together (110 households;',
+      'exact sign-flip test in which the images of one household change together (110 households;',
     )
   })
 

@@ -122,7 +122,7 @@ describe('progressSentences', () => {
       /whether the two differ cannot be told \(two models: no standard error\)\.$/,
     )
     expect(sentencesOf({ models: 3, standard: ['imagenet-1k'] })[1]).toMatch(
-      /on GeoDE; whether the two differ cannot be told from 3 models \(a gap of −?\d/,
+      /n GeoDE it was \d\.\d\d; whether the two differ cannot be told from 3 models \(a gap of −?\d/,
     )
     expect(sentencesOf({ models: 30, catalogue: true, geographic: [] })).toEqual([
       expect.stringMatching(/\(30 models\)\. No geographic data set has accuracies/),
