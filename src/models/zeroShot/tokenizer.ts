@@ -54,8 +54,11 @@ async function loadLibraryTokenizer(
   }
   const bounded = createTimeLimit()
   try {
+    const content: unknown = JSON.parse(text)
+    // The library looks there, not in the model, for what whole-word models give unknown words.
+    const config = { unk_token: (content as TokenizerFile | null)?.model?.unk_token }
     const library = bounded(
-      () => new Tokenizer(withLanguage(withUnicodeWords(JSON.parse(text)), settings), {}),
+      () => new Tokenizer(withLanguage(withUnicodeWords(content), settings), config),
     )
     correctNormalizers(library.normalizer)
     const encode: Tokenizer = cleaned => {
@@ -97,6 +100,10 @@ function withUnicodeWords(tokenizer: unknown): unknown {
   }
   const file = tokenizer as { pre_tokenizer?: PreTokenizerFile | null } | null
   return file?.pre_tokenizer ? { ...file, pre_tokenizer: corrected(file.pre_tokenizer) } : file
+}
+
+interface TokenizerFile {
+  model?: { unk_token?: unknown }
 }
 
 interface PreTokenizerFile {

@@ -212,6 +212,12 @@ describe('tokenizers that the library reads otherwise than Hugging Face', () => 
     expect(await idsOf({ ...whitespace, pre_tokenizer: sequence }, 'café')).toEqual([2, 3, 3])
   })
 
+  it('give whole-word models their unknown token', async () => {
+    const { vocab, unk_token } = model
+    const whole = { normalizer: null, model: { type: 'WordLevel', vocab, unk_token } }
+    expect(await idsOf(whole, 'café zebra')).toEqual([2, 3, 0, 3])
+  })
+
   it('keep a Greek sigma where they keep capitals', async () => {
     const normalizer = {
       type: 'BertNormalizer',
