@@ -100,7 +100,7 @@ export function groupedBy(name: string): 'country' | 'region' | 'income_group' |
 
 /** Returns whether a group sums up others. */
 export const isTotalName = (group: string): boolean =>
-  /^(all|overall|total|totals|sum|mean|average|avg\.?|global|world ?wide|micro.*|macro.*|all (images|groups|countries|regions)|grand total|gesamt)$/i.test(
+  /^(all|overall|total|totals|sum|mean|average|avg\.?|global|world|world ?wide|micro.*|macro.*|all (\d+ )?(images|groups|countries|regions)|grand total|gesamt|insgesamt|summe|ensemble|totale|totaal|toplam|итого|всего|合计|总计|合計)$/i.test(
     group.trim(),
   )
 

@@ -2,6 +2,8 @@
 import { type RawTable, missingPattern, rawCellText } from '../../datasets/readTable.ts'
 import { inputError } from '../../lib/errors.ts'
 import { shortList } from '../../lib/table/text.ts'
+import { groupByKey } from '../../lib/tally.ts'
+import { sum } from '../../metrics/numbers.ts'
 import {
   type AccuracyUnit,
   accuracyUnit,
@@ -31,6 +33,8 @@ export interface GroupCountsRow {
   correct: number
   /** Images with an accepted class among the first five; null if that is not given. */
   correct5: number | null
+  /** Whether `correct` is that of an accuracy which no whole number of right images gives. */
+  isRounded?: boolean
 }
 
 /** Counts by group with sentences on how the table was read. */
@@ -73,11 +77,37 @@ export function readGroupCounts(table: RawTable, names: CountsNames): CountsImpo
       ...(layout.roles.has('accuracy') && !layout.roles.has('correct')
         ? ['right images are accuracy × images, rounded to a whole number']
         : []),
+      ...listed(
+        'groups whose accuracy no whole number of right images gives, as an average over classes or of other images',
+        rows.flatMap(({ groups, isRounded }) => (isRounded ? nameOf(groups) : [])),
+      ),
       ...listed('rows left out as sums of others', totals),
+      ...listed(
+        'groups with as many images and right ones as all others together: if one is their sum, call it Total',
+        possibleTotals(rows),
+      ),
       ...listed('groups left out for lack of images', skipped),
       ...listed('columns left out', left),
     ],
   }
+}
+
+const nameOf = (groups: GroupCountsRow['groups']): string =>
+  Object.values(groups)
+    .map(value => value ?? 'unknown')
+    .join(' × ')
+
+/** Returns the groups that have the sums of at least two other groups of one model, data set and column. */
+function possibleTotals(rows: readonly GroupCountsRow[]): string[] {
+  const sets = groupByKey(rows, ({ model, dataset, groups }) =>
+    JSON.stringify([model, dataset, Object.keys(groups)]),
+  )
+  return [...sets.values()].flatMap(own => {
+    const total = (of: 'n' | 'correct'): number => sum(own.map(row => row[of]))
+    const [n, correct] = [total('n'), total('correct')]
+    const isTotal = (row: GroupCountsRow): boolean => 2 * row.n === n && 2 * row.correct === correct
+    return own.length < 3 ? [] : own.filter(isTotal).map(({ groups }) => nameOf(groups))
+  })
 }
 
 const listed = (what: string, names: readonly string[]): string[] =>
@@ -189,9 +219,7 @@ function readRow(row: Readonly<Record<string, unknown>>, context: RowContext): R
     return column === undefined ? undefined : cellOf(row, column)
   }
   const groups = groupsOf(row, layout)
-  const name = Object.values(groups)
-    .map(value => value ?? 'unknown')
-    .join(' × ')
+  const name = nameOf(groups)
   if (Object.values(groups).some(value => value !== null && isTotalName(value)))
     return { kind: 'total', name }
   const counts = countsOfRow(textOf, context)
@@ -222,7 +250,7 @@ const groupCell = (row: Readonly<Record<string, unknown>>, column: string): stri
 function countsOfRow(
   textOf: (role: CountRole) => string | undefined,
   { units, where }: RowContext,
-): Pick<GroupCountsRow, 'n' | 'correct' | 'correct5'> | undefined {
+): Pick<GroupCountsRow, 'n' | 'correct' | 'correct5' | 'isRounded'> | undefined {
   const written = textOf('correct')
   const pair = written === undefined ? undefined : parseCountPair(written)
   const whole = (role: CountRole): number | undefined => {
@@ -244,11 +272,13 @@ function countsOfRow(
   if (correct === undefined) return undefined
   if (correct > n || correct < 0)
     throw inputError('bad-counts', `${correct} right of ${n} images: ${where}`)
-  if (right !== undefined && share && Math.abs(right / n - share.value) > 2.001 * share.halfUnit)
+  const isFitting = !share || fitsCount(share, correct, n)
+  if (right !== undefined && share && !isFitting)
     throw inputError(
       'bad-counts',
       `accuracy is ${textOf('accuracy')!}, but ${right} of ${n} images are ${((100 * right) / n).toFixed(2)} %: ${where}`,
     )
+  if (share && !isFitting && units.accuracy?.scale === 100) refuseShare(share, n, where)
   const share5 = shareOf(textOf('accuracy5'), units.accuracy5, where)
   const correct5 = whole('correct5') ?? (share5 ? Math.round(share5.value * n) : null)
   if (correct5 !== null && (correct5 < correct || correct5 > n))
@@ -256,7 +286,31 @@ function countsOfRow(
       'bad-counts',
       `${correct5} right among the first five, ${correct} first, of ${n} images: ${where}`,
     )
-  return { n, correct, correct5 }
+  return isFitting ? { n, correct, correct5 } : { n, correct, correct5, isRounded: true }
+}
+
+/** Accuracies that float32 holds are off by this much at most. */
+const floatTolerance = 1e-6
+
+/** Returns whether an accuracy as printed, rounded or cut, is that of so many right images. */
+const fitsCount = (
+  { value, halfUnit }: { value: number; halfUnit: number },
+  correct: number,
+  n: number,
+): boolean => Math.abs(correct / n - value) <= Math.max(2.001 * halfUnit, floatTolerance)
+
+/** Refuses a share in a column of percent, by what its number of images allows. */
+function refuseShare(
+  { value, halfUnit }: { value: number; halfUnit: number },
+  n: number,
+  where: string,
+): void {
+  const share = { value: 100 * value, halfUnit: 100 * halfUnit }
+  if (share.value <= 1 && fitsCount(share, Math.round(share.value * n), n))
+    throw inputError(
+      'bad-accuracy',
+      `accuracy is ${Number(share.value.toPrecision(12))}, which is a share of ${n} images, in a column of percent: write all alike: ${where}`,
+    )
 }
 
 function shareOf(

@@ -89,6 +89,40 @@ describe('layouts of published tables', () => {
     )
   })
 
+  it('says which accuracies no number of right images gives, but for those that are cut or of float32', async () => {
+    const text =
+      'country,n,accuracy\nKenya,12,0.537\nGhana,8,0.375\nMali,7,0.571\nTogo,12,0.58333331\nChad,3,0.6666666666666665\n'
+    const { rows, notes } = (await read(text))!
+    expect(rows.map(({ correct }) => correct)).toEqual([6, 3, 4, 7, 2])
+    expect(notes.at(-1)).toMatch(/^groups whose accuracy no whole number .*: Kenya$/)
+    const given = text.replaceAll(
+      /,(\d+),(\S+)/g,
+      (_, n: string, value: string) => `,${n},${Math.round(Number(n) * Number(value))},${value}`,
+    )
+    const percent = given.replace('n,accuracy', 'n,correct,accuracy').replace(/Kenya.*\n/, '')
+    expect((await read(percent))!.rows.map(({ correct }) => correct)).toEqual([3, 4, 7, 2])
+  })
+
+  it.each(['World', 'Summe', 'All 3 countries', '合计', 'Итого'])(
+    'leaves out the sum %s',
+    async name => {
+      const { rows } = (await read(
+        `country,n,correct\nKenya,120,60\nGhana,80,50\nSpain,100,90\n${name},300,200\n`,
+      ))!
+      expect(rows.map(({ n }) => n)).toEqual([120, 80, 100])
+    },
+  )
+
+  it('says which group is the sum of all others by its numbers', async () => {
+    const note =
+      'groups with as many images and right ones as all others together: if one is their sum, call it Total: '
+    const table = (last: string) => `country,n,correct\nKenya,120,60\nGhana,80,50\n${last}\n`
+    expect((await read(table('Afrika,200,110')))!.notes).toEqual([`${note}Afrika`])
+    expect((await read(table(',200,110')))!.notes).toEqual([`${note}unknown`])
+    expect((await read(table('Mali,200,111')))!.notes).toEqual([])
+    expect((await read('country,n,correct\nKenya,80,50\nGhana,80,50\n'))!.notes).toEqual([])
+  })
+
   it.each([
     ['country,n,correct\nKenya,10,11\n', /11 right of 10 images: .*row 1/],
     ['country,n,correct\nKenya,10,3.5\n', /correct is 3.5, not a whole number: .*row 1/],
@@ -99,6 +133,10 @@ describe('layouts of published tables', () => {
     ['country,n,accuracy\nKenya,100,530\n', /accuracy is 530 in .*, above 100/],
     ['country,n,accuracy\nKenya,100,53 %\nGhana,100,0.4\n', /percent sign in 1 of 2 cells/],
     ['country,n,correct,accuracy\nKenya,100,53,62 %\n', /62 %, but 53 of 100 images are 53.00 %/],
+    [
+      'country,n,accuracy\nKenya,120,52.5\nGhana,80,0.45\n',
+      /0.45, which is a share of 80 images, in a column of percent.*row 2/,
+    ],
     ['country,n,a,b\nKenya,100,53,52\n', /a, b of .* may be counts or percent/],
   ])('%j is refused', async (text, message) => {
     await expect(read(text)).rejects.toThrow(message)
