@@ -6,7 +6,7 @@ import type { RawDataset } from './build.ts'
 import type { Sample, LabelMap, Problem } from './dataset.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
 import { ownValue } from '../lib/ownValue.ts'
-import { groupByKey } from '../lib/tally.ts'
+import { groupByKey, tally } from '../lib/tally.ts'
 import { fileSizes, readText } from './files.ts'
 import { groupColumns, nearlyNumericNotes } from './labels/groupColumns.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
@@ -21,7 +21,7 @@ import {
   parseLabels,
   type LabelSpace,
 } from './labels/labelSpace.ts'
-import { rawCellText, type RawTable, reservedColumns } from './readTable.ts'
+import { missingPattern, rawCellText, type RawTable, reservedColumns } from './readTable.ts'
 
 export interface ReadManifestOptions {
   /** Folder that relative image paths start from; the manifest's folder by default. */
@@ -110,7 +110,23 @@ export async function readManifest(
   const images = await locateImages(base, paths)
   if (!columns.includes('id')) refuseRepeatedFiles(file, images)
   const found = rowSamples({ columns, rows, file, images, space: rules.space })
-  return { name: file, ...found, ...rules, notes: nearlyNumericNotes(rows, found.columns ?? []) }
+  const notes = [
+    ...(options.labels === 'original' && options.classes === undefined
+      ? missingLabelNotes(found.samples)
+      : []),
+    ...nearlyNumericNotes(rows, found.columns ?? []),
+  ]
+  return { name: file, ...found, ...rules, notes }
+}
+
+/** Names labels of a table's own that are words for a missing value, as programs write them. */
+function missingLabelNotes(samples: readonly Sample[]): string[] {
+  const words = samples.flatMap(({ label }) => (missingPattern.test(label) ? label : []))
+  const counts = [...tally(words)].map(([word, count]) => `${word} ${count}`)
+  if (counts.length === 0) return []
+  return [
+    `its labels ${counts.join(', ')} are taken as classes; leave the cells empty if these images have no label`,
+  ]
 }
 
 /** Refuses two spellings of one file's path (`a.jpg` and `./a.jpg`), which would count its image twice. */

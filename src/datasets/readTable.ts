@@ -147,7 +147,7 @@ async function readJsonLines(file: string): Promise<RawTable> {
 }
 
 /**
- * Reads a JSON list of objects, or one of pandas' forms: `{"column": {"row": value}}`, `{"column": [value]}`, `{"columns", "data"}` and
+ * Reads a JSON list of objects, or one of pandas' forms: `{"column": {"row": value}}`, `{"row": {"column": value}}`, `{"column": [value]}`, `{"columns", "data"}` and
  * `{"schema", "data"}`; objects one a line are JSON Lines. Errors: bad-json, coco-json.
  */
 async function readJsonTable(file: string): Promise<RawTable> {
@@ -161,6 +161,13 @@ async function readJsonTable(file: string): Promise<RawTable> {
       'coco-json',
       `COCO annotations of objects, not a table of images: ${file}; write a CSV with a row an image: its file_name as image, and the names of its annotations' categories as labels, separated by ;`,
     )
+  const keys = Object.keys(object)
+  if (
+    keys.length > 0 &&
+    keys.every(key => /^\d+$/.test(key)) &&
+    Object.values(object).every(hasColumns)
+  )
+    return tableOfRows(Object.values(object) as Record<string, unknown>[])
   const byColumn = Object.entries(object)
   const isByColumn = byColumn.every(([, cells]) => isCells(cells))
   const lengths = new Set(byColumn.map(([, cells]) => Array.isArray(cells) && cells.length))
@@ -172,11 +179,17 @@ async function readJsonTable(file: string): Promise<RawTable> {
   const cells = byColumn.map(
     ([column, values]) => [column, new Map(Object.entries(values as object))] as const,
   )
-  const keys = [...new Set(cells.flatMap(([, values]) => [...values.keys()]))]
+  const rowKeys = [...new Set(cells.flatMap(([, values]) => [...values.keys()]))]
   return tableOfRows(
-    keys.map(key => Object.fromEntries(cells.map(([column, values]) => [column, values.get(key)]))),
+    rowKeys.map(key =>
+      Object.fromEntries(cells.map(([column, values]) => [column, values.get(key)])),
+    ),
   )
 }
+
+/** Returns whether a value is a row that has a column which geogap uses. */
+const hasColumns = (row: unknown): boolean =>
+  typeof row === 'object' && reservedColumns.some(name => Object.hasOwn(row ?? {}, name))
 
 /** Returns whether a value can be a column: a list or an object of values, none of which is an object itself. */
 const isCells = (column: unknown): boolean =>

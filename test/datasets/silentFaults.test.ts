@@ -83,6 +83,24 @@ describe('grouping values as people and programs write them', () => {
     expect((await groups('code', [value, value])).notes).toBeUndefined()
   })
 
+  it('are read from JSON by rows too, and words for a missing label are named', async () => {
+    writeFileSync(
+      join(folder, 'rows.json'),
+      '{"0": {"image": "a.jpg", "label": "nan", "region": "x"}, "1": {"image": "b.jpg", "label": "bed", "region": "y"}}',
+    )
+    const { samples, notes } = await openDataset({
+      name: join(folder, 'rows.json'),
+      labels: 'original',
+    })
+    expect(samples.map(({ label, groups }) => [label, groups['region']])).toEqual([
+      ['nan', 'x'],
+      ['bed', 'y'],
+    ])
+    expect(notes).toEqual([
+      'its labels nan 1 are taken as classes; leave the cells empty if these images have no label',
+    ])
+  })
+
   it('that Parquet holds as bytes are texts, and so are labels', async () => {
     const file = join(folder, 'bytes.parquet')
     await query(

@@ -70,3 +70,12 @@ export function requireBenchmark(name: string): { benchmark: Benchmark; variant:
   if (found) return found
   throw unknownNameError('dataset', name, benchmarkNames)
 }
+
+/** Returns the name of the benchmark that is meant by `Dollar Street` or `Dollar_Street`; else the name as it is. */
+export function benchmarkName(written: string): string {
+  const fold = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
+  const found = benchmarks.find(({ name, title }) =>
+    [name, title].some(known => fold(known) === fold(written)),
+  )
+  return found?.name ?? written
+}

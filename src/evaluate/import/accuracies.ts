@@ -1,6 +1,7 @@
 /** Reads published accuracies: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
 import { ownValue } from '../../lib/ownValue.ts'
 import { basename } from 'node:path'
+import { benchmarkName } from '../../datasets/benchmarks/benchmarks.ts'
 import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { modelNames } from '../../models/catalog.ts'
@@ -77,18 +78,19 @@ function timmBenchmark(name: string): string {
 
 function genericRow(row: Record<string, unknown>, where: string, source: string): ImportedAccuracy {
   const n = wholeNumber(row['n'], 'n', where)
-  const model = rawCellText(row['model'])
-  const benchmark = rawCellText(row['benchmark'])
-  if (model === null || benchmark === null)
-    throw inputError('bad-accuracy', `${model === null ? 'model' : 'benchmark'} is empty: ${where}`)
+  const model = rawCellText(row['model'])?.trim()
+  const written = rawCellText(row['benchmark'])?.trim()
+  if (!model || !written)
+    throw inputError('bad-accuracy', `${!model ? 'model' : 'benchmark'} is empty: ${where}`)
   const accuracy = parseAccuracy(row['accuracy'], 1, where)
+  const benchmark = benchmarkName(written)
   return { model, benchmark, accuracy, n, kind: null, imageSize: null, source }
 }
 
 /** Returns a whole number from 1; null for an empty cell. */
 function wholeNumber(cell: unknown, name: string, where: string): number | null {
-  const written = rawCellText(cell)
-  if (written === null) return null
+  const written = rawCellText(cell)?.trim()
+  if (!written) return null
   const value = Number(written)
   if (Number.isInteger(value) && value > 0) return value
   throw inputError('bad-accuracy', `${name} is ${written}, not a whole number from 1: ${where}`)
@@ -124,7 +126,7 @@ function openClipName(name: string, tag: string): string {
 }
 
 function parseAccuracy(cell: unknown, scale: number, where: string): number {
-  const written = rawCellText(cell)
+  const written = rawCellText(cell)?.trim() || null
   const value = written === null ? NaN : Number(written) / scale
   if (value >= 0 && value <= 1) return value
   throw inputError(

@@ -1,6 +1,6 @@
 /** Stores counts by group that others published as rows of outcomes, so that every analysis of groups works on them. */
 import { buildDataset, type RawDataset } from '../../datasets/build.ts'
-import { benchmarks } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarkName } from '../../datasets/benchmarks/benchmarks.ts'
 import { type Dataset, type Sample } from '../../datasets/dataset.ts'
 import { isoCountryName } from '../../datasets/labels/countries.ts'
 import { normalizeGroups } from '../../datasets/labels/places.ts'
@@ -73,15 +73,6 @@ function splitByColumns(rows: readonly GroupCountsRow[]): CountsSet[] {
       })
     },
   )
-}
-
-/** Returns the name of the benchmark that is meant by `Dollar Street` or `Dollar_Street`; else the name as it is. */
-function benchmarkName(written: string): string {
-  const fold = (name: string): string => name.toLowerCase().replace(/[^a-z0-9]/g, '')
-  const found = benchmarks.find(({ name, title }) =>
-    [name, title].some(known => fold(known) === fold(written)),
-  )
-  return found?.name ?? written
 }
 
 function storedText({ dataset, columns, rows }: CountsSet): string {

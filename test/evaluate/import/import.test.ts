@@ -62,6 +62,18 @@ describe('accuracies from other tables', () => {
     )
   })
 
+  it('names differ by more than spaces, benchmarks by more than case, and a blank is no accuracy', async () => {
+    const text = 'model,benchmark,accuracy,n\n a ,ImageNet-1K,0.7, \na,imagenet-1k ,0.8,5\n'
+    const found = await read('spaces.csv', text)
+    expect(found!.rows).toMatchObject([
+      { model: 'a', benchmark: 'imagenet-1k', accuracy: 0.7, n: null },
+    ])
+    expect(found!.repeated).toEqual(['a on imagenet-1k'])
+    await expect(read('blank.csv', 'model,benchmark,accuracy\na,b, \n')).rejects.toThrow(
+      'accuracy is empty, not in 0',
+    )
+  })
+
   it('a model at two image sizes has one on all benchmarks, also where the files order them differently', async () => {
     const out = join(folder, 'sizes')
     const files = {
@@ -299,6 +311,20 @@ describe('per-image predictions', () => {
         [2, 1],
         [2, 1],
       ])
+  })
+
+  it('are counted by a column of nearly as many values as there may be', async () => {
+    const file = join(folder, 'places.csv')
+    const rows = Array.from({ length: 560 }, (_, i) => `${i}.jpg,dog,p${i % 280},q${i % 301}`)
+    await writeFile(file, ['image,label,place,more', ...rows].join('\n'))
+    const places = await openDataset({ name: file, labels: 'original' })
+    const out = join(folder, 'places')
+    const top = join(folder, 'places-top.csv')
+    await writeFile(top, ['id,top5', ...rows.map((_, i) => `${i}.jpg,0`)].join('\n'))
+    await importPredictions(places, await readTable(top), { ...options(top), out })
+    const run = await openRun(out)
+    expect(run.accuracy({ by: 'place' })).toHaveLength(280)
+    expect(() => run.accuracy({ by: 'more' })).toThrow('more has more than 300 different values')
   })
 
   it('a logit that is no number is refused', async () => {
