@@ -49,6 +49,12 @@ const shardFilesOfBoth = (first: StoredEvaluation, second: StoredEvaluation) => 
 
 const isCommonSql = 'a.id IS NOT NULL AND b.id IS NOT NULL'
 
+/** SQL of the common images that only one side could not read or score. */
+const unscoredSql = {
+  unscoredFirst: `count_if(${isCommonSql} AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)`,
+  unscoredSecond: `count_if(${isCommonSql} AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)`,
+}
+
 const hasEqualClasses = ({ first, second }: Sides): boolean =>
   first.identity.labelMap === second.identity.labelMap
 
@@ -99,8 +105,7 @@ export async function pairCoverage(
     `SELECT ${relabelled}::DOUBLE AS relabelled, ${regrouped}::DOUBLE AS regrouped,
        count_if(${isCommonSql})::DOUBLE AS common,
        count_if(b.id IS NULL)::DOUBLE AS "onlyFirst", count_if(a.id IS NULL)::DOUBLE AS "onlySecond",
-       count_if(a.id IS NOT NULL AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)::DOUBLE AS "unscoredFirst",
-       count_if(b.id IS NOT NULL AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)::DOUBLE AS "unscoredSecond"
+       ${unscoredSql.unscoredFirst}::DOUBLE AS "unscoredFirst", ${unscoredSql.unscoredSecond}::DOUBLE AS "unscoredSecond"
      FROM ${parquetRows()} a FULL JOIN ${parquetRows(2)} b ON a.id = b.id`,
     shardFilesOfBoth(first, second),
   )
@@ -176,11 +181,7 @@ export async function countPairs<Pair extends Sides>(
 }
 
 /** SQL of the columns of `PairedSides` that count images which are not paired. */
-const unpairedSql = {
-  inOneRun: 'count_if(a.id IS NULL OR b.id IS NULL)',
-  unscoredFirst: 'count_if(a.id IS NOT NULL AND a.correct1 IS NULL AND b.correct1 IS NOT NULL)',
-  unscoredSecond: 'count_if(b.id IS NOT NULL AND b.correct1 IS NULL AND a.correct1 IS NOT NULL)',
-}
+const unpairedSql = { inOneRun: 'count_if(a.id IS NULL OR b.id IS NULL)', ...unscoredSql }
 
 type PairRow = PairCounts &
   Record<keyof typeof unpairedSql | 'relabelled' | 'regrouped', number> & {
