@@ -153,7 +153,8 @@ function parseClassIndex(written: string, count: number): number | undefined {
  */
 export function parseLabels(cell: unknown): string[] {
   return listItems(cell).flatMap(item => {
-    const label = String(item ?? '').trim()
+    const written = String(item).trim()
+    const label = item === null ? '' : written
     if (label === '' || /^-1(\.0+)?$/.test(label)) return []
     return /^\d+\.0+$/.test(label) ? label.slice(0, label.indexOf('.')) : label
   })

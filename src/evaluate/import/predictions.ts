@@ -280,7 +280,7 @@ function readProbabilities(cell: unknown, classCount: number, where: string): nu
 /** Returns the numbers of a list, NaN for a missing one; throws what `refuse` returns for an item that is no number. */
 function numbersOf(cell: unknown, refuse: (item: string) => Error): number[] {
   return listItems(cell).map(item => {
-    const text = typeof item === 'string' ? item.trim() : String(item ?? 'nan')
+    const text = String(item).trim()
     if (/^(nan|none|null)$/i.test(text)) return NaN
     const value = Number(text.replace(/^([+-]?)inf$/i, '$1Infinity'))
     if (text !== '' && !Number.isNaN(value)) return value
