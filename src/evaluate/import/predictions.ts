@@ -2,9 +2,15 @@
 import { targetProbabilityColumn } from '../../datasets/build.ts'
 import { basename } from 'node:path'
 import { type Dataset } from '../../datasets/dataset.ts'
-import { listItems, parseLabels } from '../../datasets/labels/labelSpace.ts'
+import {
+  imagenetSpace,
+  listItems,
+  ownSpace,
+  parseLabels,
+} from '../../datasets/labels/labelSpace.ts'
 import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
-import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.ts'
+import { inputError, quoteForMessage } from '../../lib/errors.ts'
+import { memoize } from '../../lib/memoize.ts'
 import {
   emptyPredictions,
   type Predictions,
@@ -189,8 +195,9 @@ const answerFiller =
   }
 
 /** Reads the list `top5`, most probable first: at least five classes, or all that there are. */
-function classFiller({ classes, choices, name, samples: items }: Dataset): PredictionFiller {
-  const find = classFinder(classes, choices, name)
+function classFiller(dataset: Dataset): PredictionFiller {
+  const { classes, choices, samples: items } = dataset
+  const find = classFinder(dataset)
   const competing = choices === 'all' ? classes.length : choices.length
   const needed = Math.min(topCount, competing)
   return (outcomes, i, { row, where }) => {
@@ -289,17 +296,19 @@ function numbersOf(cell: unknown, refuse: (item: string) => Error): number[] {
 }
 
 /**
- * Returns a function that finds a class by its name or number.
- * @throws GeogapError `unknown-class`, `masked-class` if the class does not compete, `ambiguous-class` if a number is
- * another class's name
+ * Returns a function that finds a class by its number, or as a label of the data set names it.
+ * @throws GeogapError `unknown-class`, `unknown-wnid`, `masked-class` if the class does not compete, `ambiguous-class` if a
+ * name stands for several classes or a number is another class's name
  */
-function classFinder(classes: readonly string[], choices: Dataset['choices'], dataset: string) {
-  const byName = new Map([...classes.entries()].reverse().map(([index, name]) => [name, index]))
+function classFinder({ classes, choices, labelSpace, name: dataset }: Dataset) {
+  const { resolve } = labelSpace === 'imagenet-1k' ? imagenetSpace : ownSpace(classes)
+  const indicesOf = memoize(resolve)
+  const byName = new Map(classes.map((name, index) => [name, index]))
   const competing = new Set(choices === 'all' ? classes.keys() : choices)
   return (written: string, where: string): number => {
-    const named = byName.get(written)
-    const index = /^\d+$/.test(written) ? Number(written) : named
-    if (index === undefined) throw unknownNameError('class', written, classes)
+    const isNumber = /^\d+$/.test(written)
+    const index = isNumber ? Number(written) : indicesOf(written)[0]!
+    const named = isNumber ? byName.get(written) : undefined
     if (index >= classes.length)
       throw inputError(
         'unknown-class',

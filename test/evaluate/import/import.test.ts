@@ -305,7 +305,7 @@ describe('per-image predictions', () => {
     [
       'an unknown class',
       (lines: string[]) => ['picture-0,mauve;1;2', ...lines.slice(1)],
-      /unknown class: mauve; nearest/,
+      /unknown class: mauve; the class list has red, green, blue/,
     ],
     [
       'too few classes',

@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dataset } from '../../../src/datasets/dataset.ts'
+import { imagenetNames } from '../../../src/datasets/labels/imagenet.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { readTable } from '../../../src/datasets/readTable.ts'
 import {
   importPredictions,
   type PredictionImportOptions,
 } from '../../../src/evaluate/import/predictions.ts'
+import { query } from '../../../src/lib/sql.ts'
 import { openRun } from '../../../src/results/run.ts'
 import { writeWorld } from '../../helpers/world.ts'
 
@@ -70,6 +72,29 @@ describe('predictions', () => {
       })
     },
   )
+
+  it('name classes as labels do: by wnid, synonym or in other case; a name of two classes is refused', async () => {
+    const [first] = dataset.samples
+    const labels = [0, 281, 134, 517, 1]
+    const own = {
+      ...dataset,
+      samples: [{ ...first!, labels: [0] }],
+      classes: imagenetNames,
+      labelSpace: 'imagenet-1k' as const,
+    }
+    const load = async (top5: string): Promise<unknown> => {
+      const file = join(folder, 'names.csv')
+      await writeFile(file, `id,top5\n${first!.id},"${top5}"\n`)
+      const out = join(folder, 'named', String(top5.length))
+      await importPredictions(own, await readTable(file), { ...options(file), out })
+      return (await query(`SELECT top5 FROM '${out}/predictions/*/*.parquet'`))[0]
+    }
+    await expect(load('n01440764;tabby cat;n02012849;crane2;GOLDFISH')).resolves.toEqual({
+      top5: labels,
+    })
+    await expect(load('crane;0;1;2;3')).rejects.toMatchObject({ code: 'ambiguous-class' })
+    await expect(load('n99999999;0;1;2;3')).rejects.toMatchObject({ code: 'unknown-wnid' })
+  })
 
   it('of several models in one file are refused, unless model is a column of the data set', async () => {
     const rows = right().map((row, i) => `${row},${i < 6 ? 'a' : 'b'}`)
