@@ -2,6 +2,7 @@
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { mean } from '../metrics/numbers.ts'
+import { differentImagesNotes } from '../results/schema.ts'
 import { distinctFieldValues } from '../results/storedEvaluations.ts'
 import { findModelName } from '../models/findModelName.ts'
 import { type ProgressEvidence } from './progress/evidence.ts'
@@ -39,6 +40,8 @@ export interface FirstScreen {
   others: string[]
   /** The preprocessing of what is shown, and the others that have results. */
   preprocessing: { shown: string; others: string[] }
+  /** What restricts the comparison of models, in sentences. */
+  notes: string[]
 }
 
 /** The data set, by name or title, and the model, by full or short name. */
@@ -83,6 +86,9 @@ export async function firstScreen(
         mode => mode !== results.preprocessing,
       ),
     },
+    notes: differentImagesNotes(
+      results.run.entries.filter(({ identity }) => identity.dataset === about),
+    ),
   }
 }
 

@@ -1,6 +1,7 @@
 /** Compares the models of a run with reference models: published facts, a folder of results, or a pack. */
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { shortList } from '../lib/table/text.ts'
+import { differentImagesNotes } from '../results/schema.ts'
 import { defaultMinN } from '../metrics/disparity.ts'
 import { referenceBenchmark } from '../metrics/progress.ts'
 import { type ImportedAccuracy, readImportedAccuracies } from '../results/importedAccuracies.ts'
@@ -77,6 +78,7 @@ export async function runStandings(
     ...copyNotes(run, roles).map(note => `${note}.`),
     ...syntheticNotes(run),
     ...exclusionNotes(run.entries),
+    ...differentImagesNotes(run.entries),
     ...unusableNotes(run.failures),
     ...importedNotes(imported.filter(({ model }) => wanted.includes(model))),
     ...(lacking.length === 0

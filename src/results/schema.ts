@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { type Dataset } from '../datasets/dataset.ts'
 import { preprocessingModes } from '../lib/pixels/steps.ts'
+import { countText, shortList } from '../lib/table/text.ts'
+import { groupByKey } from '../lib/tally.ts'
 import { version } from '../lib/version.ts'
 
 /** Version of the layout below; part of every result's key. */
@@ -88,6 +90,22 @@ export function countsNotes(entries: readonly { identity: ResultKey }[]): string
     : [
         `counts by group from elsewhere, without single images: ${names.join(', ')}; their intervals take images as independent and are too narrow where several are of one household`,
       ]
+}
+
+/** Returns a sentence on each data set whose evaluations have different numbers of images, as after a limit or a change of its file. */
+export function differentImagesNotes(entries: readonly { identity: ResultKey }[]): string[] {
+  const keys = entries.map(({ identity }) => identity).filter(identity => !isOfCounts(identity))
+  return [...groupByKey(keys, ({ dataset }) => dataset)].flatMap(([dataset, own]) => {
+    const sizes = [...groupByKey(own, ({ images }) => images)].map(
+      ([images, some]) =>
+        `${countText(images, 'image')} by ${shortList([...new Set(some.map(({ model }) => model))], 3)}`,
+    )
+    return sizes.length < 2
+      ? []
+      : [
+          `evaluations of ${dataset} are of different images: ${sizes.join('; ')}; geogap compare takes those in common`,
+        ]
+  })
 }
 
 /** What a model gives for an image, as far as it can be kept beside the predictions. */

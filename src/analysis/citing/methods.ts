@@ -9,7 +9,7 @@ import {
 } from '../datasetRoles.ts'
 import { zeroShotModels } from '../modelRoles.ts'
 import { distinctFieldValues } from '../../results/storedEvaluations.ts'
-import { countsNotes, isOfCounts } from '../../results/schema.ts'
+import { countsNotes, differentImagesNotes, isOfCounts } from '../../results/schema.ts'
 import { datasetNotes, type Run } from '../../results/run.ts'
 import { stripControlCharacters, shortList } from '../../lib/table/text.ts'
 import {
@@ -144,6 +144,7 @@ function limitationSentences(run: Run): string[] {
       ...modelWarnings(run),
       ...datasetNotes(run),
       ...copyNotes(run, datasetRoles(run)),
+      ...differentImagesNotes(run.entries),
       ...countsNotes(run.entries),
     ].map(text => `${text}.`),
   )

@@ -24,6 +24,7 @@ const widestBar = 50
 export function firstScreenText(screen: FirstScreen, style: ScreenStyle): string {
   const { sentence, finding, others, small, preprocessing } = screen
   const notes = [
+    ...screen.notes,
     ...(finding && small.length > 0 ? [`too few images to compare: ${groupList(small, 6)}`] : []),
     ...(preprocessing.others.length > 0
       ? [

@@ -2,7 +2,7 @@ import { type OutcomeMetricName } from '../../results/metricNames.ts'
 import { type ImportedAccuracy } from '../../results/importedAccuracies.ts'
 import { unusableNotes } from '../../results/unusableResults.ts'
 import { leftOutImages, leftOutNotes } from '../../results/leftOutImages.ts'
-import { countsNotes } from '../../results/schema.ts'
+import { countsNotes, differentImagesNotes } from '../../results/schema.ts'
 import { modelWarnings } from '../../results/modelNotes.ts'
 import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { exclusionNotes } from '../../results/slices.ts'
@@ -254,6 +254,7 @@ export function groupAccuracyTable(
         ...modelWarnings(run),
         ...importedNotes(run),
         ...unusableNotes(run.failures),
+        ...differentImagesNotes(run.entries),
         ...partialNotes(rows),
         ...withoutIntervalNotes(rows),
         ...ungroupedNotes(run, by),
