@@ -10,10 +10,7 @@ import { readAccuracies } from '../../../src/evaluate/import/accuracies.ts'
 import { pytorchScript } from '../../../src/cli/print/pytorchScript.ts'
 import { writeTableFile } from '../../../src/lib/table/writeTables.ts'
 import { manifestTable } from '../../../src/evaluate/import/manifest.ts'
-import {
-  importPredictions,
-  type PredictionImportOptions,
-} from '../../../src/evaluate/import/predictions.ts'
+import { type PredictionImportOptions } from '../../../src/evaluate/import/predictions.ts'
 import { testbed } from '../../../src/models/testbed.ts'
 import {
   readImportedAccuracies,
@@ -25,6 +22,7 @@ import { openRun } from '../../../src/results/run.ts'
 import { parquetRows, query } from '../../../src/lib/sql.ts'
 import { shardPaths } from '../../../src/results/storedEvaluations.ts'
 import { geogap } from '../../helpers/cli.ts'
+import { importTable } from '../../helpers/imports.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { classes, writeWorld } from '../../helpers/world.ts'
 
@@ -172,23 +170,11 @@ describe('accuracies from other tables', () => {
 
 describe('per-image predictions', () => {
   let dataset: Awaited<ReturnType<typeof openDataset>>
-  const options = (file: string): PredictionImportOptions => ({
-    file,
-    model: 'theirs',
-    preprocessing: 'native',
-    partial: false,
-    protocol: 'first-mention' as const,
-    out: join(folder, 'results'),
-  })
-  const load = async (
+  const load = (
     name: string,
     lines: readonly string[],
     more: Partial<PredictionImportOptions> = {},
-  ) => {
-    const file = join(folder, name)
-    await writeFile(file, `${lines.join('\n')}\n`)
-    return importPredictions(dataset, await readTable(file), { ...options(file), ...more })
-  }
+  ): ReturnType<typeof importTable> => importTable(dataset, join(folder, name), { lines, ...more })
 
   beforeAll(async () => {
     const manifest = await writeWorld(folder, 12)
@@ -274,7 +260,7 @@ describe('per-image predictions', () => {
     await query(
       `COPY (SELECT id, (${label})::FLOAT[] AS logits FROM (VALUES ${rows}) AS t(id, label)) TO '${file}' (FORMAT parquet)`,
     )
-    await importPredictions(dataset, await readTable(file), { ...options(file), model: 'logits' })
+    await importTable(dataset, file, { model: 'logits' })
     const run = await openRun(join(folder, 'results'))
     expect(run.accuracy({ model: 'logits' })[0]).toMatchObject({ n: 12, top1: 8 / 12, top5: 1 })
   })
@@ -330,13 +316,8 @@ describe('per-image predictions', () => {
       /a class is given twice/,
     ],
   ])('%s is refused', async (_, spoil, message, change = {}) => {
-    const file = join(folder, 'bad.csv')
-    await writeFile(file, `${['id,top5', ...spoil(right())].join('\n')}\n`)
-    const importing = importPredictions(
-      { ...dataset, ...change },
-      await readTable(file),
-      options(file),
-    )
+    const lines = ['id,top5', ...spoil(right())]
+    const importing = importTable({ ...dataset, ...change }, join(folder, 'bad.csv'), { lines })
     await expect(importing).rejects.toThrow(message)
   })
 
@@ -365,12 +346,9 @@ describe('per-image predictions', () => {
     const lines = readFileSync(file, 'utf8').trim().split('\n')
     expect(lines[0]).toBe('id,label,labels,file,offset,length,region,country')
     const answers = lines.slice(1).map(line => `${/^("[^"]*"|[^,]*),/.exec(line)![1]!},0;1;2`)
-    await writeFile(file, `${['id,top5', ...answers].join('\n')}\n`)
-    const report = await importPredictions(
-      { ...dataset, samples },
-      await readTable(file),
-      options(file),
-    )
+    const report = await importTable({ ...dataset, samples }, file, {
+      lines: ['id,top5', ...answers],
+    })
     expect(report).toMatchObject({ covered: 4, missing: [], unknown: [] })
   })
 

@@ -6,13 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dataset } from '../../../src/datasets/dataset.ts'
 import { imagenetNames } from '../../../src/datasets/labels/imagenet.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
-import { readTable } from '../../../src/datasets/readTable.ts'
-import {
-  importPredictions,
-  type PredictionImportOptions,
-} from '../../../src/evaluate/import/predictions.ts'
+import { type PredictionImportOptions } from '../../../src/evaluate/import/predictions.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { openRun } from '../../../src/results/run.ts'
+import { importTable } from '../../helpers/imports.ts'
 import { writeWorld } from '../../helpers/world.ts'
 
 let folder: string
@@ -24,24 +21,11 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const options = (file: string): PredictionImportOptions => ({
-  file,
-  model: 'theirs',
-  preprocessing: 'native',
-  partial: false,
-  protocol: 'first-mention' as const,
-  out: join(folder, 'results'),
-})
-
-async function load(
+const load = (
   name: string,
   lines: readonly string[],
   more: Partial<PredictionImportOptions> = {},
-) {
-  const file = join(folder, name)
-  await writeFile(file, `${lines.join('\n')}\n`)
-  return importPredictions(dataset, await readTable(file), { ...options(file), ...more })
-}
+): Promise<unknown> => importTable(dataset, join(folder, name), { lines, ...more })
 
 /** The right class first, then the two others. */
 const right = () =>
@@ -82,27 +66,25 @@ describe('predictions', () => {
       classes: imagenetNames,
       labelSpace: 'imagenet-1k' as const,
     }
-    const load = async (top5: string): Promise<unknown> => {
-      const file = join(folder, 'names.csv')
-      await writeFile(file, `id,top5\n${first!.id},"${top5}"\n`)
+    const topOf = async (top5: string): Promise<unknown> => {
       const out = join(folder, 'named', String(top5.length))
-      await importPredictions(own, await readTable(file), { ...options(file), out })
+      const lines = ['id,top5', `${first!.id},"${top5}"`]
+      await importTable(own, join(folder, 'names.csv'), { lines, out })
       return (await query(`SELECT top5 FROM '${out}/predictions/*/*.parquet'`))[0]
     }
-    await expect(load('n01440764;tabby cat;n02012849;crane2;GOLDFISH')).resolves.toEqual({
+    await expect(topOf('n01440764;tabby cat;n02012849;crane2;GOLDFISH')).resolves.toEqual({
       top5: labels,
     })
-    await expect(load('crane;0;1;2;3')).rejects.toMatchObject({ code: 'ambiguous-class' })
-    await expect(load('n99999999;0;1;2;3')).rejects.toMatchObject({ code: 'unknown-wnid' })
+    await expect(topOf('crane;0;1;2;3')).rejects.toMatchObject({ code: 'ambiguous-class' })
+    await expect(topOf('n99999999;0;1;2;3')).rejects.toMatchObject({ code: 'unknown-wnid' })
   })
 
   it('of several models in one file are refused, unless model is a column of the data set', async () => {
     const rows = right().map((row, i) => `${row},${i < 6 ? 'a' : 'b'}`)
     const lines = ['id,top5,model', ...rows]
     await expect(load('models.csv', lines)).rejects.toMatchObject({ code: 'many-models' })
-    const file = join(folder, 'models.csv')
     const cameras = { ...dataset, columns: [...dataset.columns, 'model'] }
-    await importPredictions(cameras, await readTable(file), { ...options(file), model: 'camera' })
+    await importTable(cameras, join(folder, 'models.csv'), { model: 'camera' })
   })
 
   it.each([
@@ -140,9 +122,8 @@ describe('predictions', () => {
     await writeFile(file, [header, ...rows].map(row => row.join(',')).join('\n'))
     const named = await openDataset({ name: file, labels: 'original' })
     const out = join(folder, 'columns')
-    const predictions = join(folder, 'columns-top.csv')
-    await writeFile(predictions, ['id,top5', ...rows.map(([id]) => `${id},0`)].join('\n'))
-    await importPredictions(named, await readTable(predictions), { ...options(predictions), out })
+    const lines = ['id,top5', ...rows.map(([id]) => `${id},0`)]
+    await importTable(named, join(folder, 'columns-top.csv'), { lines, out })
     const run = await openRun(out)
     for (const by of ['read from_', 'entry', 'g0', 'c0'])
       expect(run.accuracy({ by }).map(({ n, top1 }) => [n, top1])).toEqual([
@@ -157,9 +138,8 @@ describe('predictions', () => {
     await writeFile(file, ['image,label,place,more', ...rows].join('\n'))
     const places = await openDataset({ name: file, labels: 'original' })
     const out = join(folder, 'places')
-    const top = join(folder, 'places-top.csv')
-    await writeFile(top, ['id,top5', ...rows.map((_, i) => `${i}.jpg,0`)].join('\n'))
-    await importPredictions(places, await readTable(top), { ...options(top), out })
+    const lines = ['id,top5', ...rows.map((_, i) => `${i}.jpg,0`)]
+    await importTable(places, join(folder, 'places-top.csv'), { lines, out })
     const run = await openRun(out)
     expect(run.accuracy({ by: 'place' })).toHaveLength(280)
     expect(() => run.accuracy({ by: 'more' })).toThrow('more has more than 300 different values')
