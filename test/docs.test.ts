@@ -17,7 +17,7 @@ import { glossaryFile, glossaryPage } from '../scripts/glossaryDocs.ts'
 import { modelPage, page } from '../scripts/modelDocs.ts'
 import { commands } from '../src/cli/commands/index.ts'
 import { buildProgram } from '../src/cli/commands/program.ts'
-import { benchmarks } from '../src/datasets/benchmarks/benchmarks.ts'
+import { benchmarks } from '../src/datasets/benchmarks/index.ts'
 
 const read = (file: string | URL): string => readFileSync(file, 'utf8')
 

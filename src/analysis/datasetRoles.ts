@@ -1,5 +1,5 @@
 import { ownValue } from '../lib/ownValue.ts'
-import { benchmarks, findBenchmark } from '../datasets/benchmarks/benchmarks.ts'
+import { benchmarks, findBenchmark } from '../datasets/benchmarks/index.ts'
 import { hubCopyOf, keepsProtocol } from '../datasets/benchmarks/hubCopies.ts'
 import { isHubDatasetName } from '../datasets/hub/splits.ts'
 import { groupByKey } from '../lib/tally.ts'

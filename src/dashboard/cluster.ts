@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type ClusterState, readClusterState, connectQueue } from '../evaluate/queue/queue.ts'
+import { type ClusterState, readClusterState, connectQueue } from '../evaluate/queue/redis.ts'
 import { networkError } from '../lib/errors.ts'
 
 export interface ClusterWatch {

@@ -2,7 +2,7 @@
  * Opens the data sets or parts of them that an experiment trains and evaluates on, by name: `dollarstreet:train`,
  * `dollarstreet:test,geode`, `photos.csv`.
  */
-import { findBenchmark } from '../datasets/benchmarks/benchmarks.ts'
+import { findBenchmark } from '../datasets/benchmarks/index.ts'
 import { contentHash } from '../datasets/build.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { type DatasetSpec } from '../datasets/open.ts'

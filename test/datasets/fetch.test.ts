@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BenchmarkDownload } from '../../src/datasets/benchmarks/benchmark.ts'
-import { benchmarks } from '../../src/datasets/benchmarks/benchmarks.ts'
+import { benchmarks } from '../../src/datasets/benchmarks/index.ts'
 import { fetchBenchmark } from '../../src/datasets/fetch.ts'
 
 const content = Buffer.from('an archive')

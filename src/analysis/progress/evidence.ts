@@ -1,5 +1,5 @@
 /** Brings measured, imported and published accuracies into one form, from which progress is computed. */
-import { benchmarkNames, findBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarkNames, findBenchmark } from '../../datasets/benchmarks/index.ts'
 import { tally } from '../../lib/tally.ts'
 import { pretrainingData } from '../../models/pretraining.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'

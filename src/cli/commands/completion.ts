@@ -86,14 +86,14 @@ function optionAwaitingValue(
 const modelNames = async (): Promise<string[]> =>
   (await import('../../models/catalog.ts')).modelNames()
 const datasetNames = async (): Promise<readonly string[]> =>
-  (await import('../../datasets/benchmarks/benchmarks.ts')).benchmarkNames
+  (await import('../../datasets/benchmarks/index.ts')).benchmarkNames
 
 /** Names by an option's attribute, or by a command's path for its arguments. */
 const namesByOption: Partial<Record<string, () => Promise<readonly string[]>>> = {
   model: modelNames,
   models: modelNames,
   dataset: datasetNames,
-  suite: async () => Object.keys((await import('../../datasets/benchmarks/benchmarks.ts')).suites),
+  suite: async () => Object.keys((await import('../../datasets/benchmarks/index.ts')).suites),
   fetch: datasetNames,
   datasets: datasetNames,
   manifest: datasetNames,

@@ -218,7 +218,7 @@ async function datasetNames({ dataset = [], suite }: Inputs): Promise<string[]> 
       )
     return dataset
   }
-  const { suites } = await import('../../datasets/benchmarks/benchmarks.ts')
+  const { suites } = await import('../../datasets/benchmarks/index.ts')
   const names = ownValue(suites, suite)
   if (!names) throw unknownNameError('suite', suite, Object.keys(suites))
   return [...dataset, ...names]

@@ -12,7 +12,7 @@ export const command = defineCommand({
   examples: ['geogap fetch imagenet-v2 imagenet-r --data data'],
   run: async ({ name: names, data = 'data' }) => {
     const { fetchBenchmark } = await import('../../datasets/fetch.ts')
-    const { findBenchmark } = await import('../../datasets/benchmarks/benchmarks.ts')
+    const { findBenchmark } = await import('../../datasets/benchmarks/index.ts')
     for (const name of names) {
       const options = { onProgress: transferPrinter(), onTerms: printTerms }
       for (const { file, cached } of await fetchBenchmark(name, data, options))

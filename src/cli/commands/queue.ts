@@ -8,7 +8,7 @@ const listCommand = defineCommand({
   options: { ...queueOption, '--json': 'everything, as JSON' },
   examples: ['geogap queue list --queue redis://10.0.0.5:6379'],
   run: async ({ queue, json }) => {
-    const { readClusterState, withQueue } = await import('../../evaluate/queue/queue.ts')
+    const { readClusterState, withQueue } = await import('../../evaluate/queue/redis.ts')
     const { clusterText } = await import('../print/queue.ts')
     const state = await withQueue(queue, readClusterState)
     process.stdout.write(json ? jsonText(state) : clusterText(state))
@@ -23,7 +23,7 @@ const steerCommand = (name: 'pause' | 'resume' | 'cancel', text: string): Comman
     options: queueOption,
     examples: [`geogap queue ${name} 3f9a --queue redis://10.0.0.5:6379`],
     run: async ({ run, queue }) => {
-      const { steerRun, withQueue } = await import('../../evaluate/queue/queue.ts')
+      const { steerRun, withQueue } = await import('../../evaluate/queue/redis.ts')
       await withQueue(queue, redis => steerRun(redis, run, name))
     },
   })

@@ -1,5 +1,5 @@
 import { quoteForMessage } from '../../lib/errors.ts'
-import type { ClusterState, RunState, WorkerState } from '../../evaluate/queue/queue.ts'
+import type { ClusterState, RunState, WorkerState } from '../../evaluate/queue/redis.ts'
 import {
   type TableColumn,
   fieldColumn,

@@ -1,4 +1,4 @@
-import type { ClusterState, RunState } from '../../evaluate/queue/queue.ts'
+import type { ClusterState, RunState } from '../../evaluate/queue/redis.ts'
 import { fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
 import { durationText } from '../../lib/table/text.ts'
 import { pollMs, useView } from './useView.ts'

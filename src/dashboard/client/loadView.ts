@@ -1,5 +1,5 @@
 /** Computes the data of each view from the data files. */
-import type { ClusterState } from '../../evaluate/queue/queue.ts'
+import type { ClusterState } from '../../evaluate/queue/redis.ts'
 import {
   byCountName,
   byMomentName,

@@ -4,7 +4,7 @@ import type { Choices } from '../dataset.ts'
 import type { RawDataset } from '../build.ts'
 import { isHubDatasetName, standardSplit } from '../hub/splits.ts'
 import { imagenetSpace } from '../labels/labelSpace.ts'
-import { findBenchmark } from './benchmarks.ts'
+import { findBenchmark } from './index.ts'
 import { readWnidClasses } from './wnidFolders.ts'
 
 /** A benchmark with its variant, of which a split of some repositories is a copy. */

@@ -10,7 +10,7 @@ import { fileBytes, folderEntries, isFolder } from '../files.ts'
 import { findRoot, openTree, type FileTree } from '../tree.ts'
 import { isWebDataset } from '../webdataset.ts'
 import { type Benchmark, gettingText, type ReadBenchmarkOptions } from './benchmark.ts'
-import { benchmarks } from './benchmarks.ts'
+import { benchmarks } from './index.ts'
 
 /** Reads a benchmark below the folder `data`, or `data` itself if that is its folder or archive. Errors: missing-dataset. */
 export async function readBenchmark(

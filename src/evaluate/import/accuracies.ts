@@ -1,7 +1,7 @@
 /** Reads published accuracies: timm's results files, OpenCLIP's results table, or `model,benchmark,accuracy,n`. */
 import { ownValue } from '../../lib/ownValue.ts'
 import { basename } from 'node:path'
-import { benchmarkName } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarkName } from '../../datasets/benchmarks/index.ts'
 import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, unknownNameError } from '../../lib/errors.ts'
 import { modelNames } from '../../models/catalog.ts'

@@ -1,6 +1,6 @@
 /** Stores counts by group that others published as rows of outcomes, so that every analysis of groups works on them. */
 import { buildDataset, type RawDataset } from '../../datasets/build.ts'
-import { benchmarkName } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarkName } from '../../datasets/benchmarks/index.ts'
 import { type Dataset, type Sample } from '../../datasets/dataset.ts'
 import { isoCountryName } from '../../datasets/labels/countries.ts'
 import { normalizeGroups } from '../../datasets/labels/places.ts'

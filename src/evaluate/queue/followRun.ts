@@ -17,7 +17,7 @@ import {
   uncancelRun,
   withQueue,
   writeQueuedRun,
-} from './queue.ts'
+} from './redis.ts'
 
 export interface FollowOptions {
   queue: string

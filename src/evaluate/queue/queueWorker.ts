@@ -31,7 +31,7 @@ import {
   type WorkerRecord,
   workUnitSchema,
   writeWorker,
-} from './queue.ts'
+} from './redis.ts'
 
 /** Computes a unit and commits its results; rejects if it cannot, or with the signal's reason. */
 export type EvaluateUnit = (work: {

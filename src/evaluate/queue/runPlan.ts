@@ -23,7 +23,7 @@ import { preparationFailures, prepareModels, unusableFailures } from '../prepare
 import { type EvaluationSettings, type ExecutionOptions } from '../settings.ts'
 import { type EvaluationTarget, type OpenedTarget } from '../targets.ts'
 import { type ModelGroup, planModelGroups, type WorkUnit } from '../units.ts'
-import { parseChecked } from './queue.ts'
+import { parseChecked } from './redis.ts'
 
 /** What a worker needs to compute what the planner would. All paths are absolute. */
 export interface RunPlanRequest

@@ -20,7 +20,7 @@ import {
   type DownloadProgress,
   downloadTo,
   readBody,
-} from './transfer.ts'
+} from './resumableDownload.ts'
 
 export interface UrlOptions {
   /** Published SHA-256, or its first 8 or more digits as PyTorch's file names carry them. */

@@ -33,7 +33,7 @@ import {
   downloadFailedError,
   type DownloadProgress,
   downloadTo,
-} from './transfer.ts'
+} from './resumableDownload.ts'
 
 export interface HubOptions {
   env?: Environment | undefined

@@ -30,7 +30,7 @@ import {
   request,
   retryTransient,
 } from './http.ts'
-import { asStorageError, checkBusy, downloadFailedError, readBody } from './transfer.ts'
+import { asStorageError, checkBusy, downloadFailedError, readBody } from './resumableDownload.ts'
 
 const listedFileSchema = z.object({ path: z.string(), size: z.number().min(0) })
 const repositorySchema = z.object({

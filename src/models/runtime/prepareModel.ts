@@ -13,7 +13,7 @@ import { bindTextTower, describeTextTower, type TextTowerFiles } from '../onnx/t
 import { describeUse, bindGraphUse } from '../onnx/use.ts'
 import { shardFiles } from '../../lib/tensors/shards.ts'
 import { hashFile } from '../../lib/hub/hashFile.ts'
-import { type DownloadProgress } from '../../lib/hub/transfer.ts'
+import { type DownloadProgress } from '../../lib/hub/resumableDownload.ts'
 import {
   type BoundTextTower,
   type LocalModel,

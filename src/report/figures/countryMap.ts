@@ -9,7 +9,7 @@ import { accuracyColor, colorDomain, differenceColor, hatchFill, ink } from './t
 import { shortList } from '../../lib/table/text.ts'
 import { accuracyPercent, percentValue, range95, signedText } from '../../lib/table/values.ts'
 import { type Layer, type TopLevelSpec } from './vegaLite.ts'
-import { hasOutline, countryMiddle, countryOutlines } from './world.ts'
+import { hasOutline, countryMiddle, countryOutlines } from './countryOutlines.ts'
 
 /** One country's accuracy in percent; `id` is its ISO 3166-1 numeric code. */
 export interface CountryRow {

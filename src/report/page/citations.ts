@@ -1,4 +1,4 @@
-import { benchmarks } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarks } from '../../datasets/benchmarks/index.ts'
 import {
   allWorks,
   type Bibliography,

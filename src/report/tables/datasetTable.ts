@@ -1,5 +1,5 @@
 import { type Benchmark } from '../../datasets/benchmarks/benchmark.ts'
-import { benchmarks, requireBenchmark } from '../../datasets/benchmarks/benchmarks.ts'
+import { benchmarks, requireBenchmark } from '../../datasets/benchmarks/index.ts'
 import { type DatasetCheck } from '../../datasets/checkDataset.ts'
 import {
   type TableColumn,

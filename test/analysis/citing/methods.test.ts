@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { benchmarks } from '../../../src/datasets/benchmarks/benchmarks.ts'
+import { benchmarks } from '../../../src/datasets/benchmarks/index.ts'
 import {
   allWorks,
   bibliography,

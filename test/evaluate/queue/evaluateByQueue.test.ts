@@ -12,7 +12,7 @@ import {
   removeQueuedRun,
   steerRun,
   writeQueuedRun,
-} from '../../../src/evaluate/queue/queue.ts'
+} from '../../../src/evaluate/queue/redis.ts'
 import { followRun } from '../../../src/evaluate/queue/followRun.ts'
 import { createUnitEvaluator } from '../../../src/evaluate/queue/unitEvaluator.ts'
 import { runQueueWorker } from '../../../src/evaluate/queue/queueWorker.ts'

@@ -13,7 +13,7 @@ import {
   openRunQueue,
   readClusterState,
   writeQueuedRun,
-} from '../../../src/evaluate/queue/queue.ts'
+} from '../../../src/evaluate/queue/redis.ts'
 import { runQueueWorker } from '../../../src/evaluate/queue/queueWorker.ts'
 import { openStorage } from '../../../src/lib/storage/open.ts'
 import { readStoredEvaluations } from '../../../src/results/storedEvaluations.ts'

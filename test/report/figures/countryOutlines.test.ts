@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest'
-import { countryMiddle, countryOutlines, hasOutline } from '../../../src/report/figures/world.ts'
+import {
+  countryMiddle,
+  countryOutlines,
+  hasOutline,
+} from '../../../src/report/figures/countryOutlines.ts'
 
 it('territories have a place of their own, apart from their country', () => {
   expect(hasOutline('254')).toBe(true)
