@@ -5,7 +5,8 @@ import { isHubDatasetName } from '../datasets/hub/splits.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { oodBenchmarks, referenceBenchmark } from '../metrics/progress.ts'
 import { distinctFieldValues } from '../results/storedEvaluations.ts'
-import { type Run, countsByEvaluation } from '../results/run.ts'
+import { type Run } from '../results/run.ts'
+import { countsByEvaluation } from '../results/evaluationIndex.ts'
 
 /** The use of each data set of a run. */
 export interface DatasetRoles {

@@ -14,7 +14,8 @@ import {
   evaluationIdOf,
   type StoredEvaluation,
 } from '../results/storedEvaluations.ts'
-import { countsOf, evaluationsOf, type Run } from '../results/run.ts'
+import { type Run } from '../results/run.ts'
+import { countsOf, evaluationsOf } from '../results/evaluationIndex.ts'
 import { countCombinations } from './combinationCounts.ts'
 
 /** What a metric of groups needs, and what it says. */

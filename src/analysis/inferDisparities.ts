@@ -4,7 +4,8 @@ import { inferDisparity, type InferredDisparity } from '../metrics/disparityInfe
 import { failureBias } from '../metrics/failureBias.ts'
 import { countByHousehold, hasHouseholds } from '../results/households.ts'
 import { type EvaluationId } from '../results/storedEvaluations.ts'
-import { countsOf, type DisparityRow, evaluationsOf, type Run } from '../results/run.ts'
+import { type DisparityRow, type Run } from '../results/run.ts'
+import { countsOf, evaluationsOf } from '../results/evaluationIndex.ts'
 
 /** A disparity with its permutation test, corrected value and interval, and a test of the images that failed. */
 export interface InferenceRow extends DisparityRow, InferredDisparity {

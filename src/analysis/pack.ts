@@ -20,7 +20,8 @@ import {
   type StoredEvaluation,
 } from '../results/storedEvaluations.ts'
 import { type CountsCell } from '../results/counts.ts'
-import { countsOf, openRun, type Run, createRun } from '../results/run.ts'
+import { openRun, type Run, createRun } from '../results/run.ts'
+import { countsOf } from '../results/evaluationIndex.ts'
 import { sum } from '../metrics/numbers.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { version } from '../lib/version.ts'

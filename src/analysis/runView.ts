@@ -5,7 +5,8 @@ import { type AccuracyTable, accuracyTable, type RateOptions } from '../metrics/
 import { sumByGroup } from '../metrics/accuracy.ts'
 import { distinctFieldValues } from '../results/storedEvaluations.ts'
 import { type CountsCell } from '../results/counts.ts'
-import { type GroupAccuracyRow, type DisparityRow, countsOf, type Run } from '../results/run.ts'
+import { type GroupAccuracyRow, type DisparityRow, type Run } from '../results/run.ts'
+import { countsOf } from '../results/evaluationIndex.ts'
 import {
   datasetRoles,
   type DatasetRoles,

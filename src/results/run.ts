@@ -24,7 +24,8 @@ import { type EstimateRow, readEstimates } from './estimates.ts'
 import { answerFromReadable, readCurrentResults } from './currentResults.ts'
 import { hasFractions } from './outcomeMetrics.ts'
 import { valueClusterings } from '../metrics/valueMeans.ts'
-import { type EvaluationId, evaluationIdText, type StoredEvaluation } from './storedEvaluations.ts'
+import { type EvaluationId, type StoredEvaluation } from './storedEvaluations.ts'
+import { countsByEvaluation, evaluationsOf, isOfEvaluation } from './evaluationIndex.ts'
 import { readModelNotes } from './modelNotes.ts'
 import { readStudies, type StudyValues } from './studies.ts'
 
@@ -225,46 +226,6 @@ export const evaluatedRecords = ({
 /** Returns the notes of the data sets that the results are of, each with its name. */
 export const datasetNotes = (run: Pick<Run, 'entries' | 'datasets'>): string[] =>
   evaluatedRecords(run).flatMap(({ name, notes = [] }) => notes.map(text => `${name}: ${text}`))
-
-/** The cells of one model on one data set. */
-export interface EvaluationCounts extends EvaluationId {
-  cells: CountsCell[]
-}
-
-/** Returns the cells of each model on each data set, in the order of the entries. */
-export const countsByEvaluation = ({ cells }: Pick<Run, 'cells'>): EvaluationCounts[] =>
-  splitCells(cells)
-
-/** Returns a predicate for rows of the evaluations with the given model, data set and preprocessing; those left out match any. */
-const isOfEvaluation =
-  (slot: Partial<EvaluationId>) =>
-  ({ model, dataset, preprocessing }: EvaluationId): boolean =>
-    model === (slot.model ?? model) &&
-    dataset === (slot.dataset ?? dataset) &&
-    preprocessing === (slot.preprocessing ?? preprocessing)
-
-/** Returns the cells of one evaluation; an empty list if the run has none. */
-export const countsOf = (run: Run, slot: EvaluationId): readonly CountsCell[] =>
-  countsByEvaluation(run).find(isOfEvaluation(slot))?.cells ?? []
-
-/** Returns the stored evaluations with the given model, data set and preprocessing; those left out match any. */
-export const evaluationsOf = ({ entries }: Run, slot: Partial<EvaluationId>): StoredEvaluation[] =>
-  entries.filter(({ identity }) => isOfEvaluation(slot)(identity))
-
-const splitCells = memoizeByObject((cells: readonly CountsCell[]): EvaluationCounts[] => {
-  const all = new Map<string, EvaluationCounts>()
-  let last: EvaluationCounts | undefined
-  for (const cell of cells) {
-    const { model, dataset, preprocessing } = cell
-    if (last?.model !== model || last.dataset !== dataset || last.preprocessing !== preprocessing) {
-      const key = evaluationIdText(cell)
-      last = all.get(key) ?? { model, dataset, preprocessing, cells: [] }
-      all.set(key, last)
-    }
-    last.cells.push(cell)
-  }
-  return [...all.values()]
-})
 
 function accuracyRows(
   run: Run,

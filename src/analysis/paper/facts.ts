@@ -6,7 +6,7 @@ import { modelRow } from '../../models/listing.ts'
 import { resolveModel } from '../../models/catalog.ts'
 import { testbed } from '../../models/testbed.ts'
 import { type StoredEvaluation, shardPaths } from '../../results/storedEvaluations.ts'
-import { evaluationsOf } from '../../results/run.ts'
+import { evaluationsOf } from '../../results/evaluationIndex.ts'
 import { parquetRows, query } from '../../lib/sql.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
 import {

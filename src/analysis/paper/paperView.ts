@@ -25,7 +25,8 @@ import {
 } from '../../results/storedEvaluations.ts'
 import { type CountsCell } from '../../results/counts.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
-import { countsOf, evaluationsOf, type Run } from '../../results/run.ts'
+import { type Run } from '../../results/run.ts'
+import { countsOf, evaluationsOf } from '../../results/evaluationIndex.ts'
 
 export interface PaperViewOptions {
   /** Default: `paper` if the run has it, as in the paper, else `native`. */

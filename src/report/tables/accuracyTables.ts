@@ -7,12 +7,8 @@ import { modelWarnings } from '../../results/modelNotes.ts'
 import { outcomeMetric } from '../../results/outcomeMetrics.ts'
 import { exclusionNotes } from '../../results/slices.ts'
 import { groupBy } from '../../metrics/accuracy.ts'
-import {
-  type GroupAccuracyRow,
-  type DisparityRow,
-  type Run,
-  countsByEvaluation,
-} from '../../results/run.ts'
+import { type GroupAccuracyRow, type DisparityRow, type Run } from '../../results/run.ts'
+import { countsByEvaluation } from '../../results/evaluationIndex.ts'
 import { type InferenceRow } from '../../analysis/inferDisparities.ts'
 import { type Table, createTable } from '../../lib/table/table.ts'
 import { paperNumberText } from '../../analysis/paper/comparison.ts'
