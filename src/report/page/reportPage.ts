@@ -102,7 +102,7 @@ async function pageMarkup(results: RunView, { sentence, body }: PageContent): Pr
 <h1>${name}</h1>
 <p class="facts">${facts}</p>
 ${madeUp !== null && markup`<p class="banner" role="note">${madeUp}</p>`}
-<p class="answer">${sentence}</p>
+<p class="answer">${sentence.replace(/(\d) %/g, '$1\u00a0%')}</p>
 </header>
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 <main>

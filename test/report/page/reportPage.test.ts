@@ -74,9 +74,11 @@ describe('names from results', () => {
 })
 
 describe('the first lines', () => {
-  it('name the run and its date, and say the answer', () => {
+  it('name the run and its date, and say the answer, whose numbers keep their percent sign beside them', () => {
     expect(few).toMatch(/<h1>[^<]+<\/h1>\s*<p class="facts">2026-01-02 · 4 models · /)
-    expect(few).toMatch(/<p class="answer">[^<]+ gets \d+\.\d % of [^<]+ a disparity of [^<]+<\/p>/)
+    expect(few).toMatch(
+      /<p class="answer">[^<]+ gets \d+\.\d\u00a0% of [^<]+ a disparity of [^<]+<\/p>/,
+    )
   })
 })
 
