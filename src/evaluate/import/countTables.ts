@@ -59,8 +59,9 @@ export function readGroupCounts(table: RawTable, names: CountsNames): CountsImpo
   if (!layout) return undefined
   checkLayout(layout, long.rows, names)
   const units = unitsOf(long, layout, names.file)
+  const context = { layout, units, names, isSubtotal: subtotalsOf(long, layout) }
   const read = long.rows.map((row, i) =>
-    readRow(row, { layout, units, names, where: `${names.file}, row ${i + 1}` }),
+    readRow(row, { ...context, where: `${names.file}, row ${i + 1}` }),
   )
   const rows = read.flatMap(found => (found.kind === 'counts' ? found.row : []))
   if (rows.length === 0) throw inputError('bad-counts', `no group with images in ${names.file}`)
@@ -207,6 +208,7 @@ type ReadRow = { kind: 'counts'; row: GroupCountsRow } | { kind: 'empty' | 'tota
 
 interface RowContext {
   layout: CountsLayout
+  isSubtotal: (column: string, group: string) => boolean
   units: CountsUnits
   names: CountsNames
   where: string
@@ -220,8 +222,9 @@ function readRow(row: Readonly<Record<string, unknown>>, context: RowContext): R
   }
   const groups = groupsOf(row, layout)
   const name = nameOf(groups)
-  if (Object.values(groups).some(value => value !== null && isTotalName(value)))
-    return { kind: 'total', name }
+  const isSum = ([column, group]: [string, string | null]): boolean =>
+    group !== null && (isTotalName(group) || context.isSubtotal(column, group))
+  if (Object.entries(groups).some(isSum)) return { kind: 'total', name }
   const counts = countsOfRow(textOf, context)
   if (!counts || counts.n === 0) return { kind: 'empty', name }
   const model = textOf('model') ?? names.model
@@ -230,6 +233,18 @@ function readRow(row: Readonly<Record<string, unknown>>, context: RowContext): R
     kind: 'counts',
     row: { model, dataset: textOf('dataset') ?? names.dataset, groups, ...counts },
   }
+}
+
+/** Returns a predicate for names of regions in a column of countries, which sum up countries. */
+function subtotalsOf({ rows }: RawTable, { groups }: CountsLayout): RowContext['isSubtotal'] {
+  const kinds = new Map(
+    rows.flatMap(row => {
+      const name = groups.has('country') ? groupCell(row, groups.get('country')!) : null
+      return name === null ? [] : [[name, groupedBy(name)]]
+    }),
+  )
+  const hasCountries = [...kinds.values()].includes('country')
+  return (column, group) => column === 'country' && hasCountries && kinds.get(group) === 'region'
 }
 
 function groupsOf(

@@ -113,6 +113,16 @@ describe('layouts of published tables', () => {
     },
   )
 
+  it('leaves out sums of regions among countries, but keeps regions in a column of their own', async () => {
+    const { rows, notes } = (await read(
+      'country,n,correct\nKenya,120,60\nSouth Africa,80,50\nAfrica,200,110\nSpain,100,90\nWestern Europe,100,90\n',
+    ))!
+    expect(rows.map(({ groups }) => groups.country)).toEqual(['Kenya', 'South Africa', 'Spain'])
+    expect(notes).toContain('rows left out as sums of others: Africa, Western Europe')
+    const regions = (await read('country,n,correct\nAfrica,200,110\nEurope,100,90\n'))!
+    expect(regions.rows.map(({ n }) => n)).toEqual([200, 100])
+  })
+
   it('says which group is the sum of all others by its numbers', async () => {
     const note =
       'groups with as many images and right ones as all others together: if one is their sum, call it Total: '
