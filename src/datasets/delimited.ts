@@ -81,15 +81,22 @@ async function readStart(file: string): Promise<Buffer> {
   return Buffer.concat(parts)
 }
 
-/** Refuses two columns of one name, of which DuckDB calls the second `NAME_1`. Quoted names are not looked at. */
+const isCalled =
+  (name: string) =>
+  (column: string): boolean =>
+    column.toLowerCase() === name.toLowerCase()
+
+/** Refuses two columns whose names differ in case at most, of which DuckDB calls the second `NAME_1`. Quoted names are not looked at. */
 function refuseRepeatedColumns(file: string, columns: readonly string[], header: string): void {
   const repeated = columns.find(column => {
     const [, name] = /^(.+)_\d+$/.exec(column) ?? []
-    return name !== undefined && columns.includes(name) && !header.includes(column)
+    return name !== undefined && columns.some(isCalled(name)) && !header.includes(column)
   })
   if (repeated === undefined) return
-  const name = repeated.replace(/_\d+$/, '')
-  throw inputError('duplicate-column', `two columns of ${file} are called ${name}: rename one`)
+  const second = repeated.replace(/_\d+$/, '')
+  const first = columns.find(isCalled(second))!
+  const names = first === second ? first : `${first} and ${second}, which differ in case alone`
+  throw inputError('duplicate-column', `two columns of ${file} are called ${names}: rename one`)
 }
 
 /** Returns the separator that a first line has most often: spreadsheets write semicolons where commas are decimal. */
