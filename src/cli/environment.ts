@@ -10,6 +10,7 @@ import { type Device } from '../lib/onnx/engine.ts'
 import { devices } from '../lib/onnx/engine.ts'
 import { type Environment, geogapCache, hubSettings } from '../lib/hub/hubCache.ts'
 import { runtimeVersion } from '../lib/onnx/engine.ts'
+import { loadOnnxRuntime } from '../lib/onnx/runtime.ts'
 
 export interface EnvironmentCheck {
   name: string
@@ -81,7 +82,7 @@ async function runTestGraph(): Promise<string> {
   const { createGraph, addInput, addOutput } = await import('../lib/onnx/graph.ts')
   const { encodeModel } = await import('../lib/onnx/encode.ts')
   const { add } = await import('../lib/onnx/ops.ts')
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const graph = createGraph()
   addOutput('sum', add(addInput(graph, 'x', { shape: [1] }), 1))
   const bytes = encodeModel(graph, { bind: () => ({ dtype: 'float32', values: new Uint8Array() }) })

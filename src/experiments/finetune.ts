@@ -29,6 +29,7 @@ import {
   type Trainer,
 } from './training/trainer.ts'
 import { type TrainableNetwork, networkGraph, objectiveOf } from './network.ts'
+import { loadOnnxRuntime } from '../lib/onnx/runtime.ts'
 
 /** The size of a run and an estimate of its time. */
 export interface FinetunePlan {
@@ -172,7 +173,7 @@ async function feedsOf(
   positions: readonly number[],
   microBatch: number,
 ): Promise<Feeds[]> {
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const { size } = run.network
   const parts: Feeds[] = []
   for (let at = 0; at < positions.length; at += microBatch) {

@@ -18,6 +18,7 @@ import {
   selectRows,
   countRows,
 } from '../models/runtime/head.ts'
+import { loadOnnxRuntime } from '../lib/onnx/runtime.ts'
 
 export interface RetrainOptions {
   features: FeatureMatrix
@@ -113,7 +114,7 @@ const objectiveOf =
 
 /** Returns the chosen rows as tensors. */
 async function feedsOf({ features, labels }: RetrainOptions, chosen: Int32Array): Promise<Feeds> {
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const classes = BigInt64Array.from({ length: chosen.length }, (_, i) =>
     BigInt(labels[chosen[i]!]!),
   )

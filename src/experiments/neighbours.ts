@@ -9,6 +9,7 @@ import { encodeModel } from '../lib/onnx/encode.ts'
 import { cast, div, gemm, norm, topK } from '../lib/onnx/ops.ts'
 import { createSession } from '../models/runtime/session.ts'
 import { type Embeddings, requireSameEncoder } from './embeddings.ts'
+import { loadOnnxRuntime } from '../lib/onnx/runtime.ts'
 
 /** The neighbours of a block of queries. */
 export interface Neighbours {
@@ -46,7 +47,7 @@ export async function* nearestReferences(
   requireSameEncoder(references, queries)
   if (!(Number.isInteger(k) && k >= 1 && k <= references.count))
     throw inputError('bad-k', `k = ${k} is not between 1 and the ${references.count} references`)
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const { width } = queries
   const known = new Tensor('float32', await unitRows(references), [references.count, width])
   const session = await createSession(searchGraph(references.count, queries, k), { threads })
@@ -84,7 +85,7 @@ function searchGraph(count: number, { width, dtype }: Embeddings, k: number): Ui
 
 /** Returns all rows scaled to unit length. */
 async function unitRows(embeddings: Embeddings): Promise<Float32Array> {
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const { count, width, dtype } = embeddings
   const graph = createGraph()
   const stored = addInput(graph, 'rows', { dtype, shape: ['n', width] })

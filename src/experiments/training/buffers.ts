@@ -8,6 +8,7 @@ import { inputError } from '../../lib/errors.ts'
 import { type Optimizer } from '../../lib/onnx/optimizers.ts'
 import { type NamedTensor } from '../../lib/tensors/safetensors.ts'
 import { nextName, slotName } from './step.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 export type Feeds = Record<string, Value>
 
@@ -44,7 +45,7 @@ export async function createBuffers(
   let spare = await shareMemory(parameters.map(zeroTensor))
   const kept = await shareMemory(startingSlots(parameters, optimizer, slots))
   const step = BigInt64Array.of(BigInt(steps))
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const stepValue = new Tensor('int64', step, [])
   return {
     feeds: () => {
@@ -70,7 +71,7 @@ export const outputFeeds = (values: Feeds): Feeds =>
 export async function shareMemory(
   tensors: NamedTensor[],
 ): Promise<{ tensors: NamedTensor[]; values: Feeds }> {
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const values = tensors.map(
     ({ name, shape, data }) => [name, new Tensor('float32', data, [...shape])] as const,
   )

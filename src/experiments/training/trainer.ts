@@ -14,6 +14,7 @@ import {
   zeroTensor,
 } from './buffers.ts'
 import { accumulationGraph, type Objective, slotName, stepGraph, updateGraph } from './step.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 export interface TrainerOptions extends TrainingStart {
   objective: Objective
@@ -70,7 +71,7 @@ export async function createAccumulatingTrainer(
   rows: (batch: Feeds) => number,
 ): Promise<AccumulatingTrainer> {
   const { objective, optimizer, parameters } = options
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const shapes = new Map(parameters.map(({ name, shape }) => [name, shape]))
   const buffers = await createBuffers(options, optimizer)
   const add = await createTrainingSession(accumulationGraph(objective, [...shapes.keys()]), options)

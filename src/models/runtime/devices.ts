@@ -3,10 +3,11 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { type Device, devices } from '../../lib/onnx/engine.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 /** Returns the devices whose code is installed; a driver may still be missing. */
 export async function availableDevices(): Promise<Device[]> {
-  const { listSupportedBackends } = await import('onnxruntime-node')
+  const { listSupportedBackends } = await loadOnnxRuntime()
   const backends = listSupportedBackends()
   return devices.filter(device => {
     const backend = backends.find(({ name }) => name === device)

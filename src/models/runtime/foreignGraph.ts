@@ -18,6 +18,7 @@ import {
   type OutputName,
   type SessionOptions,
 } from './session.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 type ForeignGraph = LocalModel & { graph: BoundGraphUse }
 
@@ -62,7 +63,7 @@ export async function loadForeignGraph(
   })
   const session = await createSession(file!, options)
   const name = use.kind === 'embedding' ? 'features' : 'logits'
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const run = inFixedBatches(use.batch, async (crops, n) => {
     const { feed } = await feeder.run({ crops: new Tensor('uint8', crops, [n, 3, size, size]) })
     const results = await session.run({ [use.input]: feed! }, [use.output])

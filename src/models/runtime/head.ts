@@ -16,6 +16,7 @@ import {
   writeSafetensors,
 } from '../../lib/tensors/safetensors.ts'
 import { asBytes, readFloat32 } from '../../lib/tensors/tensors.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 /** Features of images: rows of `width` values, one after the other. */
 export interface FeatureMatrix {
@@ -74,7 +75,7 @@ export async function createHeadSession(
   head: LinearHead,
   options: SessionOptions = {},
 ): Promise<HeadSession> {
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const graph = createGraph()
   addOutput(
     'logits',

@@ -27,6 +27,7 @@ import { bindWeights } from '../../lib/tensors/bindWeights.ts'
 import { createHeadSession, type HeadSession, loadHead } from './head.ts'
 import { readWeights } from '../../lib/tensors/readWeights.ts'
 import { type BoundGraphUse, type LocalModel } from '../spec.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 /**
  * crops uint8 [n, 3, size, size] -> features [n, width], and logits [n, classes] unless the weights have no head. The logits
@@ -95,7 +96,7 @@ async function loadWholeHead(
   if (graph) return loadForeignGraph({ ...model, graph }, steps, options)
   const { size } = splitSteps(steps)
   const session = await createGraphSession(model, steps, options)
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   return {
     run: async (crops, n) => {
       const results = await session.run({ crops: new Tensor('uint8', crops, [n, 3, size, size]) })

@@ -1,5 +1,6 @@
 import { type InferenceSession } from 'onnxruntime-node'
 import { type Engine } from '../../lib/onnx/engine.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 export interface SessionOptions extends Pick<Engine, 'device'> {
   /** Real path of the folder that external data is read from. */
@@ -11,16 +12,12 @@ export interface SessionOptions extends Pick<Engine, 'device'> {
   memoryPattern?: boolean
 }
 
-/**
- * Loads an encoded graph, or the file of one, into ONNX Runtime. Its telemetry is turned off first: by default it keeps a
- * device identifier in the user's cache and sends events about sessions to its maker.
- */
+/** Loads an encoded graph, or the file of one, into ONNX Runtime. */
 export async function createSession(
   model: Uint8Array | string,
   options: SessionOptions = {},
 ): Promise<InferenceSession> {
-  process.env.ORT_DISABLE_TELEMETRY ??= '1'
-  const ort = await import('onnxruntime-node')
+  const ort = await loadOnnxRuntime()
   const { folder, threads = 0, spinning = true, memoryPattern = true, device = 'cpu' } = options
   const intraOp = { allow_spinning: spinning ? '1' : '0' }
   const settings: InferenceSession.SessionOptions = {

@@ -4,6 +4,7 @@ import { type TokenizerSettings } from '../families/family.ts'
 import { type BoundTextTower } from '../spec.ts'
 import { createSession, type SessionOptions } from '../runtime/session.ts'
 import { padTokens } from './tokenizer.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 /** A tower that embeds texts. */
 export interface TextEncoder {
@@ -42,7 +43,7 @@ async function embedRows(
     for (const row of rows) parts.push(await embedRows(session, [row], { tower, length }))
     return Float32Array.from(parts.flatMap(part => [...part]))
   }
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   const shape = [rows.length, length]
   const tensor = (values: BigInt64Array): OrtTensor =>
     tower.integers === 'int64'

@@ -3,7 +3,6 @@ import { createContext, Script } from 'node:vm'
 import { firstLine, inputError } from '../../lib/errors.ts'
 import { type TokenizerSettings } from '../families/family.ts'
 import { charsMapNormalizer } from './charsMap.ts'
-import { textCleaners } from './cleanText.ts'
 
 /** Returns the ids of a text's tokens, start and end tokens included. */
 export type Tokenizer = (text: string) => number[]
@@ -16,6 +15,7 @@ export type Tokenizer = (text: string) => number[]
 export async function loadTokenizer(file: string, settings: TokenizerSettings): Promise<Tokenizer> {
   const { contextLength, cleaning, padding } = settings
   const { encode, dropped } = await loadLibraryTokenizer(file, settings)
+  const { textCleaners } = await import('./cleanText.ts')
   const clean = textCleaners[cleaning]
   return text => {
     const ids = encode(clean(text))

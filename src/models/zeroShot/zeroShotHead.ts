@@ -37,6 +37,7 @@ import { createSession, type SessionOptions } from '../runtime/session.ts'
 import { keepTextEmbeddings, readTextEmbeddings, type TextEmbeddings } from './textCache.ts'
 import { scaleRowsToUnit, type TextEncoder } from './textEncoder.ts'
 import { loadTokenizer, padTokens } from './tokenizer.ts'
+import { loadOnnxRuntime } from '../../lib/onnx/runtime.ts'
 
 /** Returns the hash of prompts and class names that a result's key has. */
 export const hashPrompts = ({ templates, classNames }: ZeroShotTask): string =>
@@ -205,7 +206,7 @@ async function embedRows(
   rows: readonly number[][],
   { length, padding }: { length: number; padding: number },
 ): Promise<Float32Array> {
-  const ort = await import('onnxruntime-node')
+  const ort = await loadOnnxRuntime()
   const shape = [rows.length, length]
   const feeds = Object.fromEntries(
     Object.entries(padTokens(rows, { length, padding }))
@@ -266,7 +267,7 @@ async function createCosineSession(
     encoded,
     bound ? { ...options, folder: bound.folder } : options,
   )
-  const { Tensor } = await import('onnxruntime-node')
+  const { Tensor } = await loadOnnxRuntime()
   return {
     run: async values => {
       if (values.length % width !== 0)
