@@ -34,16 +34,19 @@ function runTool(name, tool, ...args) {
 const incremental = name => ['--incremental', '--tsBuildInfoFile', `.build/check/${name}.json`]
 
 async function checkTypesAndLint() {
-  const tsc = 'node_modules/typescript/bin/tsc'
+  const tsc = 'node_modules/typescript-native/bin/tsc'
   if (typed.length > 0) await runTool('types', tsc, '--noEmit', ...incremental('types'))
   if (typed.some(file => /^src\/(dashboard|report|analysis|metrics|lib\/table)\//.test(file))) {
     const client = ['-p', 'src/dashboard/client', ...incremental('client')]
     await runTool('types of the client', tsc, '--noEmit', ...client)
   }
   if (code.length === 0) return
-  const cache = ['--cache', '--cache-strategy', 'content', '--cache-location', '.build/check/lint']
-  const eslint = 'node_modules/eslint/bin/eslint.js'
-  await runTool('lint', eslint, ...cache, '--quiet', '--no-warn-ignored', ...code)
+  await runTool(
+    'lint',
+    'node_modules/oxlint/bin/oxlint',
+    '--no-error-on-unmatched-pattern',
+    ...code,
+  )
 }
 
 async function checkShape() {

@@ -28,7 +28,10 @@ it('every dependency is one exact version', () => {
     ...devDependencies,
     ...overrides,
   }))
-    expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+(-[\w.]+)?$/)])
+    expect([name, version]).toEqual([
+      name,
+      expect.stringMatching(/^(npm:[\w-]+@)?\d+\.\d+\.\d+(-[\w.]+)?$/),
+    ])
 })
 
 it('every locked package has its hash, and none comes from elsewhere than the registry', () => {

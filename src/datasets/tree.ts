@@ -82,7 +82,11 @@ const archiveSignatures = [
 async function archiveKind(path: string): Promise<keyof typeof endingsByKind | undefined> {
   const start = Buffer.alloc(512)
   const handle = await open(path)
-  await readFully(handle, start, 0).finally(() => handle.close())
+  try {
+    await readFully(handle, start, 0)
+  } finally {
+    await handle.close()
+  }
   const text = start.toString('latin1')
   const [signed] = archiveSignatures.find(([, at, bytes]) => text.startsWith(bytes, at)) ?? []
   const kinds = Object.keys(endingsByKind) as (keyof typeof endingsByKind)[]

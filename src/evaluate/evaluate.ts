@@ -59,7 +59,7 @@ const defaultOut = 'geogap-results'
  * const run = await evaluate({ models: ['resnet50'], datasets: ['geode'], data: './data' })
  */
 export async function evaluate(options: EvaluateOptions): Promise<Run> {
-  const { out = defaultOut, shard, signal, tags } = options
+  const { out = defaultOut, shard, signal, tags, keep, replace } = options
   if (options.device) await checkDevice(options.device)
   if (options.until !== undefined) checkStoppingRule(options)
   const plan = await planEvaluation(options)
@@ -87,7 +87,6 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
   const asked = work.flatMap(({ models, part }) =>
     models.map(({ identity }) => ({ identity, spans: part?.spans })),
   )
-  const { keep, replace } = options
   await removeDamagedShards(place, { asked, keep, replace })
   const record = { asked: asked.map(({ identity }) => identity), tags, signal }
   const evaluating = withRunRecord(dir, record, async generation => {
@@ -112,7 +111,11 @@ export async function evaluate(options: EvaluateOptions): Promise<Run> {
     })
     return incomplete
   })
-  await evaluating.finally(() => pushRecords(out, dir))
+  try {
+    await evaluating
+  } finally {
+    await pushRecords(out, dir)
+  }
   return openRun(out)
 }
 

@@ -75,7 +75,11 @@ const changes: readonly [string, string[], (out: string) => Promise<unknown>][] 
 
 async function withText(changed: string, work: () => Promise<unknown>): Promise<void> {
   await writeFile(manifest, changed)
-  await work().finally(() => writeFile(manifest, text))
+  try {
+    await work()
+  } finally {
+    await writeFile(manifest, text)
+  }
 }
 
 async function withInstalled(

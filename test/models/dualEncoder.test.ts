@@ -91,7 +91,11 @@ async function withHub(
   const hub = await startHub(files, ['onnx/vision_model.onnx', 'onnx/text_model.onnx'], name)
   vi.stubEnv('HF_ENDPOINT', hub.endpoint)
   vi.stubEnv('HF_HOME', await mkdtemp(join(home, 'hf-')))
-  await work().finally(() => hub.close())
+  try {
+    await work()
+  } finally {
+    await hub.close()
+  }
 }
 
 const siglip = {

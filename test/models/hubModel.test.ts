@@ -43,7 +43,11 @@ async function withHub(form: Form, config: object, work: () => Promise<void>): P
   }
   const hub = await startHub(files, ['onnx/model.onnx', 'onnx/model.onnx_data'])
   vi.stubEnv('HF_ENDPOINT', hub.endpoint)
-  await work().finally(() => hub.close())
+  try {
+    await work()
+  } finally {
+    await hub.close()
+  }
 }
 
 describe('hf:owner/repo', () => {
@@ -104,8 +108,9 @@ describe('hf:owner/repo', () => {
     const hub = await startHub({ 'config.json': textContent(JSON.stringify(timm)) }, [])
     vi.stubEnv('HF_ENDPOINT', hub.endpoint)
     vi.stubEnv('HF_HOME', join(home, 'timm'))
-    const spec = loadModelSpec(`hf:${repo}`)
-    expect(await spec.finally(() => hub.close())).toMatchObject({
+    const spec = await loadModelSpec(`hf:${repo}`)
+    await hub.close()
+    expect(spec).toMatchObject({
       classes: 'imagenet-1k',
       recipe: { size: 32, cropPct: 0.875, interpolation: 'bilinear' },
     })
@@ -140,7 +145,11 @@ describe('hf:owner/repo', () => {
       const hub = await startHub(Object.fromEntries(contents), [])
       vi.stubEnv('HF_ENDPOINT', hub.endpoint)
       vi.stubEnv('HF_HOME', home)
-      return loadModelSpec(`hf:${repo}`).finally(() => hub.close())
+      try {
+        return await loadModelSpec(`hf:${repo}`)
+      } finally {
+        await hub.close()
+      }
     }
     expect(await specOf({ 'config.json': timm }, join(home, 'flat'))).toMatchObject({
       classes: ['red', 'green', 'blue'],

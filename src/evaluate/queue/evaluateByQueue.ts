@@ -56,7 +56,11 @@ export async function evaluateByQueue(
       })
     return incomplete
   })
-  await following.finally(() => pushRecords(out, dir))
+  try {
+    await following
+  } finally {
+    await pushRecords(out, dir)
+  }
   return { run: await openRun(out), driven: followed! }
 }
 

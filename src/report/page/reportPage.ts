@@ -107,7 +107,7 @@ ${madeUp !== null && markup`<p class="banner" role="note">${madeUp}</p>`}
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 <main>
 ${body}</main>
-<script>${trustMarkup(script)}</script>
+${trustMarkup(`<script>${script}</script>`)}
 </body>
 </html>
 `

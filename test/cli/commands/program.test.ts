@@ -70,7 +70,11 @@ describe('a config file', () => {
   describe('that is found, not named,', () => {
     const withFile = async <T>(name: string, text: string, work: () => Promise<T>): Promise<T> => {
       await write(name, text)
-      return work().finally(() => rm(join(folder, name)))
+      try {
+        return await work()
+      } finally {
+        await rm(join(folder, name))
+      }
     }
     const flag = '__geogapConfigRan'
 

@@ -17,6 +17,7 @@ import {
   shardPaths,
   manifestsAmong,
 } from '../../../src/results/storedEvaluations.ts'
+import { builtPath } from '../../../scripts/built.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { storePlan, waitingUnit } from '../../evaluate/queue/run.ts'
 import { writeModel, writeWorld } from '../../helpers/world.ts'
@@ -82,10 +83,10 @@ it('two workers at one shard commit it once, and the loser leaves nothing', asyn
 it.runIf(real)(
   'a process that is killed while it uploads leaves nothing',
   async () => {
-    const child = new URL('./upload.child.ts', import.meta.url).pathname
+    const child = builtPath('test/lib/storage/upload.child.ts')
     for (const wait of [0, 20, 60, 150]) {
       const url = `s3://bucket/killed-${wait}`
-      const upload = spawn(process.execPath, ['--import', 'tsx', child, url], {
+      const upload = spawn(process.execPath, [child, url], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       await once(upload.stdout, 'data')
