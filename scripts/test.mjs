@@ -5,7 +5,6 @@ const checks = [
   ['typescript-native/bin/tsc', '--noEmit'],
   ['typescript-native/bin/tsc', '--noEmit', '-p', 'src/dashboard/client'],
   ['oxlint/bin/oxlint'],
-  ['dependency-cruiser/bin/dependency-cruise.mjs', 'src'],
   ['knip/bin/knip.js'],
   ['../scripts/rooms.mjs'],
   ['../scripts/sizes.mjs'],
