@@ -10,26 +10,26 @@ import { randomFrom } from '../../src/lib/random.ts'
 import { geogap } from '../helpers/cli.ts'
 import { drawCountries, drawHouseholdCountries } from './gateWorld.ts'
 import { type Outcome, store } from './stored.ts'
-import { measured, scaled } from '../helpers/torture.ts'
-
-const runs = 1000
+import { long, measured, scaled } from '../helpers/torture.ts'
 
 describe('60 countries of 100 to 1,000 images, simulated pairs of runs in which images flip both ways', () => {
   it('without a change fails in at most 5 %, no drop allowed, 1 % of the images flipping each way', () => {
     const random = randomFrom(11)
+    const runs = long ? 2000 : 500
     let failed = 0
-    for (let i = 0; i < 2 * runs; i++)
+    for (let i = 0; i < runs; i++)
       if (judgeDrops(drawCountries(0.01, 0, random), 0).some(({ verdict }) => verdict === 'broken'))
         failed++
-    expect(failed / (2 * runs)).toBeLessThanOrEqual(0.05)
+    expect(failed / runs).toBeLessThanOrEqual(0.05)
   })
 
   it('with a drop of 5 points in one country of 400 images fails in at least 80 %, two points allowed, 1 %', () => {
     const random = randomFrom(12)
+    const runs = 2000
     let failed = 0
-    for (let i = 0; i < 2 * runs; i++)
+    for (let i = 0; i < runs; i++)
       if (judgeDrops(drawCountries(0.01, 0.05, random), 0.02)[0]!.verdict === 'broken') failed++
-    expect(failed / (2 * runs)).toBeGreaterThanOrEqual(0.8)
+    expect(failed / runs).toBeGreaterThanOrEqual(0.8)
   })
 })
 

@@ -6,6 +6,7 @@ import {
   finiteInterval,
 } from '../../src/metrics/anytime.ts'
 import { type Random, randomFrom } from '../../src/lib/random.ts'
+import { long } from '../helpers/torture.ts'
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length
@@ -34,14 +35,16 @@ const counted = (models: readonly number[][]): number[] =>
 
 const stops = [3, 6, 12, 25, 50, 100, 160, 220, 280, 340, 380, 395]
 
-/** Share of 1,000 simulated runs in which the truth is left out at any of the stops. */
+const runs = long ? 1000 : 300
+
+/** Share of the simulated runs in which the truth is left out at any of the stops. */
 function missed(
   excludes: (outcomes: number[], bins: number[], truth: number) => boolean,
   bins: 'good' | 'bad',
 ): number {
   const random = randomFrom(11)
   let wrong = 0
-  for (let run = 0; run < 1000; run++) {
+  for (let run = 0; run < runs; run++) {
     const [outcomes, ...others] = world(random, 400, 5, 0.8, random() * 3 - 1)
     const known =
       bins === 'good'
@@ -50,11 +53,11 @@ function missed(
     const truth = mean(outcomes!)
     if (stops.some(n => excludes(outcomes!.slice(0, n), known, truth))) wrong++
   }
-  return wrong / 1000
+  return wrong / runs
 }
 
 describe('an interval that is valid at any stopping time', () => {
-  it('misses the truth, at any of twelve looks together, in at most 5 % of 1,000 runs', () => {
+  it('misses the truth, at any of twelve looks together, in at most 5 % of the runs', () => {
     expect(
       missed((outcomes, bins, truth) => anytimeExcludes({ outcomes, bins }, truth), 'good'),
     ).toBeLessThan(0.05)
@@ -104,7 +107,7 @@ describe('an interval that is valid at any stopping time', () => {
 })
 
 describe('an interval from counts of a finite group', () => {
-  it('misses the truth, at any of twelve looks together, in at most 5 % of 1,000 runs', () => {
+  it('misses the truth, at any of twelve looks together, in at most 5 % of the runs', () => {
     const excludes = (outcomes: number[], bins: number[], truth: number): boolean => {
       const [low, high] = finiteInterval({
         hits: Math.round(mean(outcomes) * outcomes.length),

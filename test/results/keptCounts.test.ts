@@ -7,6 +7,7 @@ import { type GroupValue } from '../../src/datasets/dataset.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { openRun, openRunByColumns, openRunByMetric, type Run } from '../../src/results/run.ts'
 import { evenly, storeRun, type StoredResult } from '../helpers/storedRun.ts'
+import { long } from '../helpers/torture.ts'
 
 let dir: string
 afterEach(() => rm(dir, { recursive: true, force: true }))
@@ -102,7 +103,7 @@ it('hold what the rows hold, whatever the values, for runs, columns and the dash
       expect(second.counts('made up')).toEqual(first.counts('made up'))
       await rm(dir, { recursive: true })
     }),
-    { numRuns: 15 },
+    { numRuns: long ? 15 : 8 },
   )
 })
 

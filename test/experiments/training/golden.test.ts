@@ -33,10 +33,10 @@ const gradientKeeper: Optimizer = {
     }),
 }
 
-/** Up to five steps, or all in the long form, of vit_tiny with the given parameters trained; the first step's gradients come from a velocity that was zero. */
+/** Up to three steps, or all in the long form, of vit_tiny with the given parameters trained; the first step's gradients come from a velocity that was zero. */
 async function train(name: string, isTrained: (parameter: string) => boolean) {
   const golden = goldenTraining(name)
-  const steps = long ? golden.steps : Math.min(golden.steps, 5)
+  const steps = long ? golden.steps : Math.min(golden.steps, 3)
   const all = startingWeights()
   const parameters = all.filter(tensor => isTrained(tensor.name))
   const options = { objective, parameters, frozen: { bind: bindTo(all) } }

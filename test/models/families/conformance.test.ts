@@ -34,7 +34,10 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 describe('the smallest model of every family, against kept outputs of its reference library', () => {
-  it.each(readExpectedCases(new URL('expected.jsonl', import.meta.url)))('$model', async golden => {
+  const expected = readExpectedCases(new URL('expected.jsonl', import.meta.url))
+  // The golden files below ask more of the models that both have.
+  const others = expected.filter(({ model }) => !smallest.some(one => one.model === model))
+  it.each(others)('$model', async golden => {
     const { worst } = await checkCase(golden, folder)
     expect(worst).toBeLessThan(1e-4)
   })

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Context, type RunningScriptInNewContextOptions, Script } from 'node:vm'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { textCleaners } from '../../../src/models/zeroShot/cleanText.ts'
 import { loadTokenizer, padTokens, type Tokenizer } from '../../../src/models/zeroShot/tokenizer.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
@@ -257,6 +258,26 @@ describe('a file that is no tokenizer', () => {
 })
 
 describe('a crafted tokenizer.json', () => {
+  // A tenth of the time limit; without any, a test would never end.
+  beforeAll(() => {
+    const whole = Object.getOwnPropertyDescriptor(Script.prototype, 'runInContext')!
+      .value as Script['runInContext']
+    vi.spyOn(Script.prototype, 'runInContext').mockImplementation(function (
+      this: Script,
+      context: Context,
+      options?: RunningScriptInNewContextOptions,
+    ) {
+      const { timeout } = options ?? {}
+      return whole.call(this, context, {
+        ...options,
+        ...(timeout === undefined ? {} : { timeout: timeout / 10 }),
+      }) as unknown
+    })
+  })
+  afterAll(() => {
+    vi.restoreAllMocks()
+  })
+
   const bpe = { type: 'BPE', vocab: { a: 0, b: 1, ab: 2 }, merges: [['a', 'b']] }
   const split = (Regex: string) => ({
     type: 'Split',

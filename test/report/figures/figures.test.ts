@@ -19,8 +19,14 @@ import { madeUp, madeUpRun, worlds } from './world.ts'
 
 const cases = Object.entries(worlds).filter(([name]) => name !== 'empty')
 const results = new Map(cases.map(([name, make]) => [name, runView(make())]))
-const allFigures = (name: string) =>
-  figureKinds.flatMap(kind => drawFigures(kind, results.get(name)!))
+const drawn = new Map<string, ReturnType<typeof drawFigures>>()
+/** All figures of a world, drawn once. */
+function allFigures(name: string) {
+  const figures =
+    drawn.get(name) ?? figureKinds.flatMap(kind => drawFigures(kind, results.get(name)!))
+  drawn.set(name, figures)
+  return figures
+}
 
 /** Outlines of the world's countries come from a package; their number is enough here. */
 const elided = (key: string, value: unknown): unknown =>
