@@ -24,7 +24,7 @@ import { geogap } from '../helpers/cli.ts'
 import { storedRows } from '../helpers/evaluation.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
-const images = 128
+const images = 64
 let folder: string
 let models: ModelSpec[]
 let manifest: string
