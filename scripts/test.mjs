@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 
 const checks = [
-  ['typescript-native/bin/tsc', '--noEmit'],
-  ['typescript-native/bin/tsc', '--noEmit', '-p', 'src/dashboard/client'],
+  ['typescript-native/bin/tsc', '--noEmit', '--singleThreaded'],
+  ['typescript-native/bin/tsc', '--noEmit', '--singleThreaded', '-p', 'src/dashboard/client'],
   ['oxlint/bin/oxlint'],
   ['knip/bin/knip.js'],
   ['../scripts/rooms.mjs'],
