@@ -4,7 +4,14 @@ import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
 import { resizeGrid } from './resizeGrid.ts'
-import { foreignAdvice, foreignLibrary, renamed, type RenameRules } from './otherLibraries.ts'
+import { foreignTensors } from './foreignTensors.ts'
+import {
+  foreignAdvice,
+  foreignLibrary,
+  type ForeignNames,
+  renamed,
+  type RenameRules,
+} from './otherLibraries.ts'
 import { type NamedTensor } from './safetensors.ts'
 import {
   asBytes,
@@ -17,6 +24,8 @@ import {
 
 /** How a checkpoint's names become the architecture's; rules are tried in order and the first that fits is used. */
 export interface NameTable {
+  /** The architecture's name, by which a table for the names of another library is chosen. */
+  architecture?: string
   rename?: RenameRules
   /** Tensors of the checkpoint that the architecture rightly does not use. */
   ignore?: readonly RegExp[]
@@ -71,7 +80,7 @@ export async function bindWeights(
   for (const [name, entry] of entries) {
     const { tensor } = graph.parameters.get(name)!
     if (!hasShape(entry, tensor)) inline.set(name, await resizedPositions(entry, tensor))
-    else if (entry.data || dirname(paths.get(entry.file)!) !== folder)
+    else if (entry.data || entry.values || dirname(paths.get(entry.file)!) !== folder)
       inline.set(name, await inlineBinding(entry))
   }
   return {
@@ -108,30 +117,31 @@ export async function readParameters(
   return tensors
 }
 
+interface FoundTensors {
+  entries: Map<string, TensorEntry>
+  /** Names that two tensors have. */
+  twice: string[]
+  /** The library that named them, if it is another. */
+  library?: ForeignNames | undefined
+}
+
 /** The tensors under the graph's names. */
 function matchTensors(
   graph: Graph,
   files: readonly TensorFile[],
   options: NameTable & BindOptions,
 ): Map<string, TensorEntry> {
-  const direct = namedEntries(files, options)
-  const known = [...graph.parameters.keys()].filter(name => direct.entries.has(name)).length
-  const foreign =
-    2 * known < graph.parameters.size
-      ? foreignLibrary(files.flatMap(({ tensors }) => [...tensors.keys()]))
-      : undefined
-  const { entries, twice } = foreign?.rename
-    ? namedEntries(files, options, foreign.rename)
-    : known === 0
-      ? (unwrapped(graph, files, options) ?? direct)
-      : direct
+  const own = foundTensors(graph, files, options)
+  const { entries, twice, library } = hasAll(graph, own)
+    ? own
+    : (unwrapped(graph, files, options) ?? own)
   const faults = [
     ...list('given twice', twice),
     ...nameFaults(graph, entries, options.resizePositions ?? false),
   ]
   if (faults.length === 0) return entries
   const head = otherHead(graph, entries, faults)
-  if (foreign) faults.push(foreignAdvice(foreign))
+  if (library) faults.push(foreignAdvice(library))
   if (head !== undefined)
     faults.push(`its head has ${head} classes: describe it in a model.json that names them`)
   const where = files.map(({ file }) => quoteForMessage(file, 200)).join(', ')
@@ -141,34 +151,49 @@ function matchTensors(
   )
 }
 
+const hasAll = (graph: Graph, { entries }: FoundTensors): boolean =>
+  [...graph.parameters.keys()].every(name => entries.has(name))
+
+/** The tensors by the architecture's names, which are those of another library where its names alone are known. */
+function foundTensors(graph: Graph, files: readonly TensorFile[], names: NameTable): FoundTensors {
+  const direct = namedEntries(
+    files.flatMap(({ tensors }) => [...tensors]),
+    names,
+  )
+  const isOwn = [...direct.entries.keys()].every(name => graph.parameters.has(name))
+  if (isOwn || hasAll(graph, direct)) return direct
+  const library = foreignLibrary(
+    files.flatMap(({ tensors }) => [...tensors.keys()]),
+    names.architecture ?? '',
+  )
+  if (!library || library.tables.length === 0) return { ...direct, library }
+  const others = files.flatMap(({ tensors }) => foreignTensors(graph, tensors, library))
+  return { ...namedEntries(others, names), library }
+}
+
 /** Tensors of training that stand beside a wrapped model. */
 const trainingPattern = /^(n_averaged$|(criterion|loss|loss_fn)\.)/
 const maxWrappers = 3
 
 /**
  * Returns the tensors of a model inside of others, whose names all begin with one prefix (`model.`, `_orig_mod.`); undefined
- * if there is no such prefix, or if other tensors than those of training have another one.
+ * if there is no such prefix, or if other tensors than those of training have another one. A prefix inside of one that holds
+ * the model too is part of that model's names.
  * @throws GeogapError `weights-mismatch` if several prefixes hold the whole model, as its weights and their running mean
  */
 function unwrapped(
   graph: Graph,
   files: readonly TensorFile[],
   options: NameTable,
-): ReturnType<typeof namedEntries> | undefined {
+): FoundTensors | undefined {
   const names = files.flatMap(({ tensors }) => [...tensors.keys()])
-  const prefixes = new Set(
-    names.flatMap(name => {
-      const parts = /^(?:[a-z_]+\.)*/i.exec(name)![0].split('.').slice(0, -1)
-      return parts.slice(0, maxWrappers).map((_, i) => `${parts.slice(0, i + 1).join('.')}.`)
-    }),
-  )
-  const found = [...prefixes].flatMap(prefix => {
+  const found: { prefix: string; all: FoundTensors }[] = []
+  for (const prefix of wrappersOf(names)) {
+    if (found.some(outer => prefix.startsWith(outer.prefix))) continue
     const inside = files.map(file => ({ ...file, tensors: withoutPrefix(file.tensors, prefix) }))
-    const all = namedEntries(inside, options)
-    return [...graph.parameters.keys()].every(name => all.entries.has(name))
-      ? [{ prefix, all }]
-      : []
-  })
+    const all = foundTensors(graph, inside, options)
+    if (hasAll(graph, all)) found.push({ prefix, all })
+  }
   const [first, ...others] = found
   if (others.length > 0)
     throw weightsError(
@@ -178,6 +203,17 @@ function unwrapped(
   return first && names.every(name => name.startsWith(first.prefix) || trainingPattern.test(name))
     ? first.all
     : undefined
+}
+
+/** Prefixes of names, the shorter ones first. */
+function wrappersOf(names: readonly string[]): string[] {
+  const prefixes = new Set(
+    names.flatMap(name => {
+      const parts = /^(?:[a-z_]+\.)*/i.exec(name)![0].split('.').slice(0, -1)
+      return parts.slice(0, maxWrappers).map((_, i) => `${parts.slice(0, i + 1).join('.')}.`)
+    }),
+  )
+  return [...prefixes].sort((a, b) => a.length - b.length)
 }
 
 const withoutPrefix = (
@@ -209,22 +245,18 @@ function otherHead(
     : undefined
 }
 
-/** The tensors of all files by their names after `first`, then after the table; and names that two tensors have. */
+/** The tensors by their names after the table. */
 function namedEntries(
-  files: readonly TensorFile[],
+  tensors: readonly (readonly [name: string, entry: TensorEntry])[],
   { rename = [], ignore = [], tied = [] }: NameTable,
-  first: RenameRules = [],
-): { entries: Map<string, TensorEntry>; twice: string[] } {
+): FoundTensors {
   const entries = new Map<string, TensorEntry>()
   const twice: string[] = []
-  for (const { tensors } of files) {
-    for (const [given, entry] of tensors) {
-      const name = renamed(given, first)
-      if (counterPattern.test(name) || ignore.some(pattern => pattern.test(name))) continue
-      const own = renamed(name, rename)
-      if (entries.has(own) && !tied.some(pattern => pattern.test(own))) twice.push(own)
-      entries.set(own, entry)
-    }
+  for (const [name, entry] of tensors) {
+    if (counterPattern.test(name) || ignore.some(pattern => pattern.test(name))) continue
+    const own = renamed(name, rename)
+    if (entries.has(own) && !tied.some(pattern => pattern.test(own))) twice.push(own)
+    entries.set(own, entry)
   }
   return { entries, twice }
 }

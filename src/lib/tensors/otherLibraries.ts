@@ -1,3 +1,9 @@
+/**
+ * Names that other libraries give to the tensors of checkpoints, as the reference libraries' names: which library it is by
+ * libraries.tsv, how its names become others by the tables of libraryNames.tsv.
+ */
+import { readTsv } from '../archive/tsv.ts'
+
 /** How names become others; the first rule that fits is used. */
 export type RenameRules = readonly (readonly [pattern: RegExp, replacement: string])[]
 
@@ -8,84 +14,162 @@ export function renamed(name: string, rules: RenameRules): string {
 }
 
 /** How a library other than the reference library names the tensors of its checkpoints. */
-interface ForeignNames {
+export interface ForeignNames {
   library: string
   /** A name that only this library has. */
   mark: RegExp
-  /** From its names to the reference library's, where the tensors are the same. */
-  rename?: RenameRules
-  /** Why names do not suffice. */
-  reason?: string
+  /** Architectures that compute the same; a `*` at the end stands for any rest. */
+  architectures: readonly string[]
+  /** Tables that rename its tensors, one after another; none if no architecture computes the same. */
+  tables: readonly string[]
+  /** Epsilon of its batch normalization. */
+  epsilon: number
+  /** Why no architecture computes the same. */
+  reason: string
 }
 
-const vitBlock = (pattern: string): RegExp =>
-  new RegExp(`^encoder\\.layers\\.encoder_layer_(\\d+)\\.${pattern}`)
+/** A tensor's place under its new name: the whole, some equal parts of its rows, one piece among others, or its transpose. */
+export interface NewName {
+  name: string
+  rows?: { from: number; to: number; of: number }
+  piece?: number
+  transposed?: true
+}
 
-const foreignNames: readonly ForeignNames[] = [
-  {
-    library: "torchvision's Vision Transformer",
-    mark: /^encoder\.layers\.encoder_layer_\d+\./,
-    rename: [
-      [/^class_token$/, 'cls_token'],
-      [/^conv_proj\./, 'patch_embed.proj.'],
-      [/^encoder\.pos_embedding$/, 'pos_embed'],
-      [/^encoder\.ln\./, 'norm.'],
-      [/^heads\.head\./, 'head.'],
-      [vitBlock('ln_([12])\\.'), 'blocks.$1.norm$2.'],
-      [vitBlock('self_attention\\.in_proj_'), 'blocks.$1.attn.qkv.'],
-      [vitBlock('self_attention\\.out_proj\\.'), 'blocks.$1.attn.proj.'],
-      [vitBlock('mlp\\.(?:linear_1|0)\\.'), 'blocks.$1.mlp.fc1.'],
-      [vitBlock('mlp\\.(?:linear_2|3)\\.'), 'blocks.$1.mlp.fc2.'],
-    ],
-  },
-  {
-    library: "MMPretrain's Vision Transformer",
-    mark: /^backbone\.layers\.\d+\.ffn\.layers\./,
-    rename: [
-      [/^backbone\.(cls_token|pos_embed)$/, '$1'],
-      [/^backbone\.patch_embed\.projection\./, 'patch_embed.proj.'],
-      [/^backbone\.ln1\./, 'norm.'],
-      [/^head\.layers\.head\./, 'head.'],
-      [/^backbone\.layers\.(\d+)\.ln([12])\./, 'blocks.$1.norm$2.'],
-      [/^backbone\.layers\.(\d+)\.attn\./, 'blocks.$1.attn.'],
-      [/^backbone\.layers\.(\d+)\.ffn\.layers\.0\.0\./, 'blocks.$1.mlp.fc1.'],
-      [/^backbone\.layers\.(\d+)\.ffn\.layers\.1\./, 'blocks.$1.mlp.fc2.'],
-    ],
-  },
-  {
-    library: "MMPretrain's ResNet",
-    mark: /^backbone\.layer1\.0\.conv1\./,
-    rename: [
-      [/^backbone\.(.*)$/, '$1'],
-      [/^head\.fc\./, 'fc.'],
-    ],
-  },
-  {
-    library: 'MMPretrain',
-    mark: /^backbone\./,
-    reason: 'its layers are split in other ways',
-  },
-  {
-    library: 'efficientnet_pytorch',
-    mark: /^_blocks\.\d+\._/,
-    reason: 'it counts blocks through all stages',
-  },
-  {
-    library: 'torchvision',
-    mark: /^(?:features\.\d+\.\d+|trunk_output\.block\d)\./,
-    reason: 'its layers are split in other ways',
-  },
-  {
-    library: 'transformers',
-    mark: /^(?:\w+\.)?(?:encoder\.(?:layers?|stages|block)\.\d|embeddings\.|(?:vision|text)_model\.)|^mobilenet_v\d\./,
-    reason: 'it keeps queries, keys and values apart',
-  },
-]
+interface NameRow {
+  pattern: RegExp
+  /** The new names; none if the tensor is not used. */
+  names: readonly string[]
+}
 
-/** Returns the library whose names these are, or undefined if none is known. */
-export const foreignLibrary = (names: readonly string[]): ForeignNames | undefined =>
-  foreignNames.find(({ mark }) => names.some(name => mark.test(name)))
+/** Returns the pattern of a left side, which begins a name: `#` is a number, and a dot is no more than a dot. */
+const patternOf = (text: string): RegExp =>
+  new RegExp(`^${text.replaceAll(/(?<!\()\.(?![*+])/g, '\\.').replaceAll('#', '(\\d+)')}`)
+
+const words = (text: string): string[] => text.split(' ').filter(word => word !== '')
+
+let cachedLibraries: readonly ForeignNames[] | undefined
+
+function libraries(): readonly ForeignNames[] {
+  type Column = 'library' | 'mark' | 'tables' | 'architectures' | 'epsilon' | 'reason'
+  return (cachedLibraries ??= readTsv<Column>(new URL('./libraries.tsv', import.meta.url)).map(
+    row => ({
+      library: row.library,
+      mark: patternOf(row.mark),
+      tables: words(row.tables),
+      architectures: words(row.architectures),
+      epsilon: Number(row.epsilon || 1e-5),
+      reason: row.reason,
+    }),
+  ))
+}
+
+let cachedTables: ReadonlyMap<string, readonly NameRow[]> | undefined
+
+function tables(): ReadonlyMap<string, readonly NameRow[]> {
+  if (cachedTables) return cachedTables
+  const found = new Map<string, NameRow[]>()
+  let rows: NameRow[] = []
+  const file = new URL('./libraryNames.tsv', import.meta.url)
+  for (const { table, theirs, ours } of readTsv<'table' | 'theirs' | 'ours'>(file)) {
+    if (table !== '') found.set(table, (rows = []))
+    rows.push({ pattern: patternOf(theirs), names: ours === '-' ? [] : ours.split(' & ') })
+  }
+  return (cachedTables = found)
+}
+
+const suits = (architecture: string, pattern: string): boolean =>
+  pattern.endsWith('*') ? architecture.startsWith(pattern.slice(0, -1)) : architecture === pattern
+
+/** Returns the library whose names these are, the row of the architecture if there is one; undefined if none is known. */
+export function foreignLibrary(
+  names: readonly string[],
+  architecture: string,
+): ForeignNames | undefined {
+  const first = libraries().find(({ mark }) => names.some(name => mark.test(name)))
+  const fits = ({ library, architectures }: ForeignNames): boolean =>
+    library === first?.library && architectures.some(pattern => suits(architecture, pattern))
+  const known = libraries().find(fits)
+  const others = libraries().filter(({ library }) => library === first?.library)
+  return (
+    known ??
+    (first && {
+      ...first,
+      tables: [],
+      architectures: others.flatMap(({ architectures }) => architectures),
+    })
+  )
+}
+
+/**
+ * Returns the new names of a tensor after the tables. `places` are the numbers of stage and block, as `0.1`, of all blocks in
+ * order, by the name of their list.
+ */
+export function foreignNames(
+  name: string,
+  { tables: passes }: Pick<ForeignNames, 'tables'>,
+  places: (list: string) => readonly string[],
+): NewName[] {
+  let found: NewName[] = [{ name }]
+  for (const pass of passes)
+    found = found.flatMap(one => {
+      const row = tables()
+        .get(pass)!
+        .find(({ pattern }) => pattern.test(one.name))
+      return row ? row.names.map(to => newName(one, { ...row, to }, places)) : [one]
+    })
+  return found
+}
+
+function newName(
+  one: NewName,
+  { pattern, to }: { pattern: RegExp; to: string },
+  places: (list: string) => readonly string[],
+): NewName {
+  const [template, what] = to.split(/ \{|\}/, 2) as [string, string?]
+  const parts = pattern.exec(one.name)!
+  const start = template.replaceAll(
+    /\$(\d)|<(\d)([-+/]\d+)?(@\w+)?>/g,
+    (_, ...[plain, part, step, list]: (string | undefined)[]) => {
+      if (plain !== undefined) return parts[Number(plain)] ?? ''
+      const number = shifted(Number(parts[Number(part)]), step)
+      return list === undefined ? String(number) : (places(list.slice(1))[number] ?? `${number}?`)
+    },
+  )
+  const piece = /^piece (\d+)$/.exec(what ?? '')?.[1]
+  const [, from, last = from, of] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(what ?? '') ?? []
+  return {
+    ...one,
+    name: start + one.name.slice(parts[0].length),
+    ...(piece !== undefined && { piece: Number(piece) }),
+    ...(of !== undefined && {
+      rows: { from: Number(from), to: Number(last) + 1, of: Number(of) },
+    }),
+    ...(what === 'transposed' && { transposed: true as const }),
+  }
+}
+
+function shifted(number: number, step: string | undefined): number {
+  const by = Number(step?.slice(1) ?? 0)
+  if (step?.startsWith('/')) return Math.floor(number / by)
+  return step?.startsWith('-') ? number - by : number + by
+}
+
+const shownArchitectures = 8
 
 /** Returns what to do about names of another library, for the end of a message. */
-export const foreignAdvice = ({ library, reason }: ForeignNames): string =>
-  `the names are those of ${library}${reason === undefined ? '' : `, and ${reason}`}: export the model to ONNX there, then geogap models describe FILE.onnx`
+export function foreignAdvice({
+  library,
+  tables: known,
+  architectures,
+  reason,
+}: ForeignNames): string {
+  const whose = `the names are those of ${library}`
+  if (known.length > 0) return whose
+  if (architectures.length === 0)
+    return `${whose}, and ${reason}: export the model to ONNX there, then geogap models describe FILE.onnx`
+  const shown = architectures.slice(0, shownArchitectures).join(', ')
+  const more = architectures.length - shownArchitectures
+  const why = reason === '' ? '' : `; ${reason}`
+  return `${whose}, which are renamed for ${shown}${more > 0 ? ` and ${more} more` : ''}${why}`
+}

@@ -28,6 +28,8 @@ export interface TensorEntry {
   length: number
   /** The values, if they are not in row-major order in the file (a transposed view, say). */
   data?: Uint8Array
+  /** Returns the values, if they are computed from those of the file. */
+  values?: () => Promise<Float32Array>
 }
 
 export interface TensorFile {
@@ -75,6 +77,7 @@ export function elementCount(shape: readonly number[]): number | undefined {
  * @throws GeogapError `weights-truncated` when the file became shorter since its entries were read.
  */
 export async function readTensor(entry: TensorEntry): Promise<TensorData> {
+  if (entry.values) return entry.values()
   if (entry.data) return typedValues(entry.dtype, new Uint8Array(entry.data))
   const handle = await open(entry.file, 'r')
   try {

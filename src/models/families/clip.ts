@@ -259,7 +259,7 @@ const ignore = [
   /^text_decoder\./,
 ]
 
-function dualEncoder({ image, text, ...c }: ClipConfig): DualEncoder {
+function dualEncoder(name: string, { image, text, ...c }: ClipConfig): DualEncoder {
   const { activation = gelu, embedding, sigmoid } = c
   const trunkIgnore = image.kind === 'timm' ? (image.trunk.names?.ignore ?? []) : []
   const declareScale = (w: ParameterScope): void => {
@@ -269,7 +269,7 @@ function dualEncoder({ image, text, ...c }: ClipConfig): DualEncoder {
   return {
     kind: 'dual',
     family: 'clip',
-    names: { rename, ignore: [...ignore, ...trunkIgnore] },
+    names: { architecture: name, rename, ignore: [...ignore, ...trunkIgnore] },
     embeddingWidth: embedding,
     tokenizer: c.tokenizer,
     prompt: 'This is a photo of a {}',
@@ -284,5 +284,5 @@ function dualEncoder({ image, text, ...c }: ClipConfig): DualEncoder {
 }
 
 export const clips: Record<string, DualEncoder> = Object.fromEntries(
-  Object.entries(rows).map(([name, config]) => [name, dualEncoder(config)]),
+  Object.entries(rows).map(([name, config]) => [name, dualEncoder(name, config)]),
 )

@@ -109,7 +109,7 @@ export const classifiers = <Config>({
       {
         kind: 'classifier',
         family,
-        names: names?.(config),
+        names: { ...names?.(config), architecture: name },
         build: (w, image, classes) => build(w, image, { ...config, classes }),
       },
     ]),

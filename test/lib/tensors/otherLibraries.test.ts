@@ -33,6 +33,16 @@ async function renamedWeights(model: string, rename: (name: string) => string) {
 const replaced = (name: string, rules: readonly (readonly [RegExp, string])[]): string =>
   rules.reduce((text, [pattern, by]) => text.replace(pattern, by), name)
 
+/** Three tensors of queries, keys and values for one of all. */
+function cutQkv(name: string, entry: TensorEntry): [string, TensorEntry][] {
+  if (!name.includes('.attn.qkv.')) return [[name, entry]]
+  const [length, rows] = [entry.length / 3, entry.shape[0]! / 3]
+  return ['query', 'key', 'value'].map((part, i) => [
+    name.replace('attn.qkv', `attention.attention.${part}`),
+    { ...entry, shape: [rows, ...entry.shape.slice(1)], offset: entry.offset + i * length, length },
+  ])
+}
+
 describe('checkpoints with the names of another library', () => {
   it.each<[string, string, readonly (readonly [RegExp, string])[]]>([
     [
@@ -67,15 +77,37 @@ describe('checkpoints with the names of another library', () => {
   })
 
   it.each([
-    ['efficientnet_pytorch', (name: string) => `_blocks.0._${name}`],
-    ['torchvision', (name: string) => `features.0.1.${name}`],
-    ['torchvision', (name: string) => `trunk_output.block1.${name}`],
-    ['transformers', (name: string) => `mobilenet_v2.layer.0.${name}`],
-    ['transformers', (name: string) => `vit.encoder.layer.0.${name}`],
-  ])('%s is named, with the way to go', async (library, rename) => {
-    const { graph, files } = await renamedWeights('test_vit', rename)
+    ['torchvision', 'features.0.1.'],
+    ["torchvision's EfficientNetV2", 'features.1.0.block.0.0.'],
+    ["torchvision's GoogLeNet", 'inception3a.branch1.conv.'],
+    ["transformers' MobileNet", 'mobilenet_v2.layer.0.'],
+    ["transformers' PoolFormer", 'poolformer.encoder.block.0.0.before_norm.'],
+    ['transformers', 'cvt.encoder.stages.0.cls.'],
+    ["MMPretrain's Swin Transformer", 'backbone.stages.0.blocks.0.attn.w_msa.'],
+    ['MMPretrain', 'backbone.stage0.'],
+  ])(
+    'of %s, which no architecture computes, are named with the way to go',
+    async (library, prefix) => {
+      const { graph, files } = await renamedWeights('test_vit', name => prefix + name)
+      await expect(readParameters(graph, files)).rejects.toThrow(
+        new RegExp(`the names are those of ${library}, and .*: export the model to ONNX`),
+      )
+    },
+  )
+
+  it.each([
+    ['efficientnet_pytorch', '_blocks.0._', 'tf_efficientnet_b\\*'],
+    ["torchvision's RegNet", 'trunk_output.block1.', 'regnetx_\\*, regnety_\\*'],
+    [
+      "torchvision's Swin Transformer",
+      'features.1.0.attn.qkv.',
+      'swin_tiny_patch4_window7_224, .*',
+    ],
+    ["transformers' SigLIP", 'vision_model.head.probe0.', 'clip:ViT-B-32-SigLIP2-256, .*tanh.*'],
+  ])('of %s are named with the architectures that they fit', async (library, prefix, fits) => {
+    const { graph, files } = await renamedWeights('test_vit', name => prefix + name)
     await expect(readParameters(graph, files)).rejects.toThrow(
-      new RegExp(`the names are those of ${library}, and .*: export the model to ONNX`),
+      new RegExp(`the names are those of ${library}, which are renamed for ${fits}$`),
     )
   })
 
@@ -86,6 +118,33 @@ describe('checkpoints with the names of another library', () => {
       expect(await readParameters(graph, files)).toHaveLength(graph.parameters.size)
     },
   )
+
+  it("of a library inside of a wrapper are found, and the library's own prefix is no second one", async () => {
+    const { graph, files } = await renamedWeights(
+      'test_vit',
+      name =>
+        `model.${replaced(name, [
+          [/^(?=cls_token|pos_embed)/, 'embeddings.'],
+          [/pos_embed/, 'position_embeddings'],
+          [/^patch_embed\.proj/, 'embeddings.patch_embeddings.projection'],
+          [/^norm/, 'layernorm'],
+          [/^blocks\./, 'encoder.layer.'],
+          [/attn\.proj/, 'attention.output.dense'],
+          [/mlp\.fc1/, 'intermediate.dense'],
+          [/mlp\.fc2/, 'output.dense'],
+          [/norm1/, 'layernorm_before'],
+          [/norm2/, 'layernorm_after'],
+          [/^(?!head)/, 'vit.'],
+          [/^head/, 'classifier'],
+        ])}`,
+    )
+    const thirds = files.map(file => ({
+      ...file,
+      tensors: new Map([...file.tensors].flatMap(([name, entry]) => cutQkv(name, entry))),
+    }))
+    const { names } = findArchitecture('test_vit')
+    expect(await readParameters(graph, thirds, names)).toHaveLength(graph.parameters.size)
+  })
 
   it('with a mean of the weights beside them, or with tensors of something else, are refused', async () => {
     const { graph, files } = await renamedWeights('test_vit', name => name)

@@ -1,0 +1,126 @@
+/** Tensors of another library's checkpoint as the reference library has them: renamed, cut, joined or transposed. */
+import { type Graph, type Tensor } from '../onnx/graph.ts'
+import { foreignNames, type ForeignNames, type NewName } from './otherLibraries.ts'
+import { readFloat32, type TensorEntry } from './tensors.ts'
+
+/** Returns the tensors under the names that the tables of a library give them; a name may come twice. */
+export function foreignTensors(
+  graph: Graph,
+  tensors: ReadonlyMap<string, TensorEntry>,
+  library: ForeignNames,
+): [name: string, entry: TensorEntry][] {
+  const places = (list: string): string[] => blockPlaces(graph, list)
+  const found: [string, TensorEntry][] = []
+  const pieces = new Map<string, Map<number, TensorEntry>>()
+  for (const [given, entry] of tensors) {
+    for (const to of foreignNames(given, library, places)) {
+      const own = to.transposed ? transposed(entry) : to.rows ? rowsOf(entry, to.rows) : entry
+      if (to.piece === undefined) found.push([to.name, own])
+      else pieces.set(to.name, (pieces.get(to.name) ?? new Map()).set(to.piece, own))
+    }
+  }
+  const joined = [...pieces].map(([name, parts]): [string, TensorEntry] => [name, joinRows(parts)])
+  return [...found, ...joined].map(([name, entry]) => [
+    name,
+    adapted(entry, graph, { name, epsilon: library.epsilon }),
+  ])
+}
+
+/** The numbers of stage and block of all blocks of a list, in order. */
+function blockPlaces(graph: Graph, list: string): string[] {
+  const pattern = new RegExp(`^${list}\\.(\\d+\\.\\d+)\\.`)
+  return [...new Set([...graph.parameters.keys()].flatMap(name => pattern.exec(name)?.[1] ?? []))]
+}
+
+/** Some of a tensor's equal parts, whose bytes lie together. */
+function rowsOf(entry: TensorEntry, { from, to, of }: NonNullable<NewName['rows']>): TensorEntry {
+  const [rows = 0, ...rest] = entry.shape
+  const shape = [(rows / of) * (to - from), ...rest]
+  if (rows % of !== 0) return entry
+  const [start, end] = [(entry.length / of) * from, (entry.length / of) * to]
+  const part = { ...entry, shape, offset: entry.offset + start, length: end - start }
+  return entry.data ? { ...part, data: entry.data.subarray(start, end) } : part
+}
+
+/** Joins pieces by their places; one that is missing or of other rows leaves the first alone, whose shape fits no parameter. */
+function joinRows(pieces: ReadonlyMap<number, TensorEntry>): TensorEntry {
+  const parts = [...pieces].sort(([a], [b]) => a - b).map(([, part]) => part)
+  const first = parts[0]!
+  const row = String(first.shape.slice(1))
+  const isWhole = parts.every((part, i) => pieces.has(i) && String(part.shape.slice(1)) === row)
+  if (!isWhole) return first
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0)
+  return {
+    ...first,
+    shape: [rows, ...first.shape.slice(1)],
+    values: async () => {
+      const read: Float32Array[] = []
+      for (const part of parts) read.push(await readFloat32(part))
+      const joined = new Float32Array(read.reduce((sum, { length }) => sum + length, 0))
+      let at = 0
+      for (const values of read) {
+        joined.set(values, at)
+        at += values.length
+      }
+      return joined
+    },
+  }
+}
+
+function transposed(entry: TensorEntry): TensorEntry {
+  const [rows, columns] = entry.shape
+  if (entry.shape.length !== 2 || rows === undefined || columns === undefined) return entry
+  return {
+    ...entry,
+    shape: [columns, rows],
+    values: async () => {
+      const from = await readFloat32(entry)
+      return from.map((_, i) => from[(i % rows) * columns + Math.floor(i / rows)]!)
+    },
+  }
+}
+
+/** The tensor with the shape of its parameter, if no value moves, and as a variance with the epsilon of its library. */
+function adapted(
+  entry: TensorEntry,
+  graph: Graph,
+  { name, epsilon }: { name: string; epsilon: number },
+): TensorEntry {
+  const parameter = graph.parameters.get(name)
+  if (!parameter) return entry
+  const { tensor, role } = parameter
+  const shaped = canReshape(entry.shape, tensor.shape)
+    ? { ...entry, shape: tensor.shape.map(Number) }
+    : entry
+  if (role !== 'variance') return shaped
+  const shift = epsilon - (epsilonOf(graph, tensor) ?? epsilon)
+  if (Math.abs(shift) < 1e-12) return shaped
+  return {
+    ...shaped,
+    values: async () => (await readFloat32(entry)).map(variance => variance + shift),
+  }
+}
+
+const withoutLeadingOnes = (shape: readonly unknown[]): readonly unknown[] =>
+  shape.slice(
+    Math.max(
+      0,
+      shape.findIndex(size => size !== 1),
+    ),
+  )
+
+/** Returns whether rows stay rows: only ones are added or dropped, or the sizes of a row are written as one. */
+function canReshape(from: readonly number[], to: Tensor['shape']): boolean {
+  const [a, b] = [withoutLeadingOnes(from), withoutLeadingOnes(to)].map(shape => shape.map(Number))
+  const product = (sizes: readonly number[]): number => sizes.reduce((one, size) => one * size, 1)
+  return product(a!) === product(b!) && (a![0] === b![0] || product(a!) === 1)
+}
+
+/** Epsilon of the batch normalization that reads a variance, if one does. */
+function epsilonOf(graph: Graph, { name }: Tensor): number | undefined {
+  const node = graph.nodes.find(
+    ({ op, inputs }) => op === 'BatchNormalization' && inputs[4]?.name === name,
+  )
+  const epsilon = node?.attributes['epsilon']
+  return typeof epsilon === 'object' && 'float' in epsilon ? epsilon.float : undefined
+}
