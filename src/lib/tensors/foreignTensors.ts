@@ -16,7 +16,11 @@ export function foreignTensors(
     for (const to of foreignNames(given, library, places)) {
       const own = to.transposed ? transposed(entry) : to.rows ? rowsOf(entry, to.rows) : entry
       if (to.piece === undefined) found.push([to.name, own])
-      else pieces.set(to.name, (pieces.get(to.name) ?? new Map()).set(to.piece, own))
+      else
+        pieces.set(
+          to.name,
+          (pieces.get(to.name) ?? new Map<number, TensorEntry>()).set(to.piece, own),
+        )
     }
   }
   const joined = [...pieces].map(([name, parts]): [string, TensorEntry] => [name, joinRows(parts)])
