@@ -23,6 +23,8 @@ import { formulaImages, type FormulaTensor, writeFormulaWeights } from './formul
 export interface GoldenCase {
   model: string
   input: { name: string; batch: number; size: number }
+  /** The size that the weights were made for, if the input has another one. */
+  trained?: number
   outputs: Record<string, number[][]>
   /** Step of the values that the outputs have: each `every`-th from the first; 1 by default. */
   every?: number
@@ -60,11 +62,10 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
     const started = performance.now()
     const { batch, size, name } = golden.input
     const graph = graphOf(architecture, size, golden.outputs.features ? 0 : 1000)
-    const { folder: real, bind } = await bindWeights(
-      graph,
-      [await readSafetensors(file)],
-      architecture.names,
-    )
+    const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], {
+      ...architecture.names,
+      resizePositions: golden.trained !== undefined,
+    })
     const session = await createSession(encodeModel(graph, { bind }), { folder: real })
     const loaded = performance.now()
     const outputs = await session.run(await feeds(golden, formulaImages(name, size, batch)))

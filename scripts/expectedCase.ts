@@ -6,7 +6,7 @@ import { fixedSize, volume } from '../src/lib/onnx/shapes.ts'
 import { architectureOfCase, type GoldenCase, graphOf } from './conformanceCase.ts'
 
 /** A case whose tensors have the formulas of their roles unless `formulas` has others. */
-export interface ExpectedCase extends Pick<GoldenCase, 'model' | 'input' | 'every'> {
+export interface ExpectedCase extends Pick<GoldenCase, 'model' | 'input' | 'trained' | 'every'> {
   /** The checkpoint's names of the graph's parameters, where they differ. */
   names: Record<string, string>
   formulas: Record<string, readonly [center: number, radius: number]>
@@ -28,7 +28,7 @@ export function readExpectedCases(file: URL): GoldenCase[] {
   const lines = readFileSync(file, 'utf8').trimEnd().split('\n')
   return lines.map(line => {
     const { names, formulas, values = {}, logits, ...rest } = JSON.parse(line) as ExpectedCase
-    const { parameters } = graphOf(architectureOfCase(rest)!, rest.input.size)
+    const { parameters } = graphOf(architectureOfCase(rest)!, rest.trained ?? rest.input.size)
     const tensors = Array.from(parameters, ([name, parameter]) => {
       const [center, radius] = formulas[name] ?? formulaOf(parameter)
       const shape = parameter.tensor.shape.map(size => fixedSize(size, name))

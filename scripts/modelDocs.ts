@@ -44,7 +44,10 @@ A model can be named
 - as \`MODEL@FILE\`, with weights of your own: \`resnet50@runs/best.pth\`;
 - with an input size: \`MODEL:test\` is the size and crop at which timm validates and publishes (column "test input"; \`resnet50.a3_in1k\`
   has 76.0 % at its own 160 pixels and 78.1 % at its test size of 224), \`MODEL:288\` is any size that the architecture takes. Tables of
-  positions are resized as timm and OpenCLIP do it. Each size is a model of its own in results;
+  positions are resized as timm and OpenCLIP do it. Convolutional networks, plain vision transformers, EVA, BEiT, Swin and CLIP's towers
+  take nearly every size; MaxViT, CoAtNet, Twins, MViT and CoaT multiples of 32, XCiT multiples of its patch, Swin V2 sizes whose grids
+  its windows divide (128, 256, 512). CaiT, ConViT, CrossViT, GCViT, Hiera, LeViT, MLP-Mixer, NesT, PiT, ResMLP, Visformer and VOLO take
+  their own alone, as in timm. The error of a size that does not fit names the nearest that do. Each size is a model of its own in results;
 - as a \`model.json\` beside weights or an ONNX file, or as \`hf:OWNER/REPO\`: [models of your own](../guides/own-model.md).
 
 Parameters and multiply-adds are counted on the graph that runs, at the model's own input size. Where there are two

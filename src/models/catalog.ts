@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path'
-import { GeogapError, unknownNameError } from '../lib/errors.ts'
+import { unknownNameError } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
-import { splitInputSize, withInputSize } from './inputSize.ts'
+import { type SizeError, splitInputSize, withInputSize } from './inputSize.ts'
 import { publishedModels } from './published.ts'
 import { type ModelSpec } from './spec.ts'
 import { clipModels, timmModels } from './tags.ts'
@@ -50,7 +50,7 @@ export const modelNames = (): string[] => [...catalog().models.keys()]
  */
 export function resolveModel(name: string): ModelSpec {
   const found = lookUp(name)
-  if (found instanceof GeogapError) throw found
+  if (typeof found === 'function') throw found()
   if (found) return found
   const [model] = splitFile(name)
   throw unknownNameError('model', model, suggestNames(model))
@@ -59,11 +59,11 @@ export function resolveModel(name: string): ModelSpec {
 /** Returns a model by any name that `resolveModel` takes; undefined if the catalogue has none of this name and size. */
 export function findModel(name: string): ModelSpec | undefined {
   const found = lookUp(name)
-  return found instanceof GeogapError ? undefined : found
+  return typeof found === 'function' ? undefined : found
 }
 
 /** Returns a model, the error of a size that it does not take, or undefined for an unknown name. */
-function lookUp(name: string): ModelSpec | GeogapError | undefined {
+function lookUp(name: string): ModelSpec | SizeError | undefined {
   const [model, file] = splitFile(name)
   const [base, size] = splitInputSize(model)
   const known = file === undefined ? undefined : findByArchitecture(base)
@@ -96,7 +96,7 @@ function suggestNames(name: string): string[] {
 
 /** Returns a model with the weights of `file`, whose name is added to the architecture's. */
 const modelWithFile = (
-  { architecture, classes, headClasses, recipe, testRecipe, fixedSize }: ModelSpec,
+  { architecture, classes, headClasses, recipe, testRecipe }: ModelSpec,
   file: string,
 ): ModelSpec => ({
   name: `${architecture}@${basename(file, extname(file))}`,
@@ -105,7 +105,6 @@ const modelWithFile = (
   headClasses,
   recipe,
   testRecipe,
-  fixedSize,
   weights: { from: 'files', files: [file] },
 })
 

@@ -119,8 +119,6 @@ export interface ModelSpec {
   recipe: PreprocessingConfig
   /** The size and the crop at which timm validates the model and `NAME:test` runs it. */
   testRecipe?: Pick<PreprocessingConfig, 'size' | 'cropPct'> | undefined
-  /** Whether the architecture takes images of its training size only, unless its positions are resized. */
-  fixedSize?: boolean | undefined
   /** The name without the size, of a model that runs at another size than its weights were trained for. */
   sizeOf?: string
   /** Top-1 accuracies on ImageNet in percent that timm publishes, by input size (results-imagenet.csv of timm 1.0.31). */
@@ -158,7 +156,7 @@ export interface LocalModel {
   /** Whether the logits of ImageNet's 1,000 are picked from those of a larger head. */
   picksImagenet?: boolean | undefined
   files: readonly string[]
-  /** Whether its table of positions is resized to the images. */
+  /** Whether its tables of positions are resized to the images. */
   resizePositions?: boolean | undefined
   /** The use of a foreign graph, the first of `files`. */
   graph?: BoundGraphUse | undefined

@@ -23,7 +23,6 @@ function readTimmTags(file: string): ModelSpec[] {
     | 'place'
     | 'testSize'
     | 'testCropPct'
-    | 'inputSize'
     | 'classes'
     | 'imagenet'
   return readTsv<Column>(new URL(`./${file}`, import.meta.url)).map(row => ({
@@ -35,7 +34,6 @@ function readTimmTags(file: string): ModelSpec[] {
       row.testSize === ''
         ? undefined
         : { size: Number(row.testSize), cropPct: Number(row.testCropPct) },
-    fixedSize: row.inputSize === 'fixed',
     published: row.imagenet
       .split(' ')
       .filter(Boolean)

@@ -40,6 +40,12 @@ export function fixedSize(dim: Dim | undefined, what: string): number {
   return dim
 }
 
+/** Throws unless the rows of `x` [n, channels, rows, …] are a multiple of `step`, which the reference library needs. */
+export function needMultiple(x: Tensor, step: number): void {
+  const rows = fixedSize(x.shape[2], 'image')
+  if (rows % step !== 0) throw shapeError('image', `${rows} is no multiple of ${step}`)
+}
+
 /** Returns the number of channels of `x` [n, channels, …]. */
 export const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'channels')
 

@@ -3,7 +3,6 @@ import { basename, dirname } from 'node:path'
 import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
-import { resizeGrid } from './resizeGrid.ts'
 import { foreignTensors } from './foreignTensors.ts'
 import {
   foreignAdvice,
@@ -12,6 +11,7 @@ import {
   renamed,
   type RenameRules,
 } from './otherLibraries.ts'
+import { type PositionTables, type ResizeTable, tableResize } from './positionTables.ts'
 import { type NamedTensor } from './safetensors.ts'
 import {
   asBytes,
@@ -31,6 +31,8 @@ export interface NameTable {
   ignore?: readonly RegExp[]
   /** The architecture's names of tensors that blocks share and a checkpoint may hold once for each; the last is used. */
   tied?: readonly RegExp[]
+  /** Learned tables of positions, which can be resized to another size of the image. */
+  positions?: PositionTables
 }
 
 /** How weights are bound. */
@@ -79,7 +81,8 @@ export async function bindWeights(
   const inline = new Map<string, ParameterBinding>()
   for (const [name, entry] of entries) {
     const { tensor } = graph.parameters.get(name)!
-    if (!hasShape(entry, tensor)) inline.set(name, await resizedPositions(entry, tensor))
+    const resize = hasShape(entry, tensor) ? undefined : tableOf(entry, tensor, options)!
+    if (resize) inline.set(name, float32Binding(resize(await readFloat32(entry))))
     else if (entry.data || entry.values || dirname(paths.get(entry.file)!) !== folder)
       inline.set(name, await inlineBinding(entry))
   }
@@ -135,10 +138,7 @@ function matchTensors(
   const { entries, twice, library } = hasAll(graph, own)
     ? own
     : (unwrapped(graph, files, options) ?? own)
-  const faults = [
-    ...list('given twice', twice),
-    ...nameFaults(graph, entries, options.resizePositions ?? false),
-  ]
+  const faults = [...list('given twice', twice), ...nameFaults(graph, entries, options)]
   if (faults.length === 0) return entries
   const head = otherHead(graph, entries, faults)
   if (library) faults.push(foreignAdvice(library))
@@ -264,14 +264,14 @@ function namedEntries(
 function nameFaults(
   graph: Graph,
   entries: ReadonlyMap<string, TensorEntry>,
-  resizePositions: boolean,
+  options: NameTable & BindOptions,
 ): string[] {
   const missing = [...graph.parameters.keys()].filter(name => !entries.has(name))
   const unused = [...entries.keys()].filter(name => !graph.parameters.has(name))
   const shapes = [...graph.parameters.values()].flatMap(({ tensor }) => {
     const found = entries.get(tensor.name)
     if (!found || hasShape(found, tensor)) return []
-    if (resizePositions && positionGrids(tensor, found.shape)) return []
+    if (options.resizePositions && tableOf(found, tensor, options)) return []
     return [`${tensor.name} is [${String(found.shape)}], not [${String(tensor.shape)}]`]
   })
   return [
@@ -281,45 +281,19 @@ function nameFaults(
   ]
 }
 
+const tableOf = (
+  { shape }: TensorEntry,
+  tensor: Tensor,
+  { positions = [] }: NameTable,
+): ResizeTable | undefined => tableResize(tensor, shape, positions)
+
+const float32Binding = (values: Float32Array): ParameterBinding => ({
+  dtype: 'float32',
+  values: asBytes(values),
+})
+
 const hasShape = ({ shape }: TensorEntry, tensor: Tensor): boolean =>
   String(shape) === String(tensor.shape)
-
-/** The sides of two grids of positions, after `prefix` positions of other tokens, each a vector of `width` values. */
-interface PositionGrids {
-  prefix: number
-  side: number
-  target: number
-  width: number
-}
-
-const maxPrefix = 8
-
-/** Returns how a table of positions of shape `from` is resized to a parameter's shape; undefined if it is no such table. */
-export function positionGrids(
-  { name, shape }: Pick<Tensor, 'name' | 'shape'>,
-  from: readonly number[],
-): PositionGrids | undefined {
-  if (!/(^|\.)pos_embed$|^visual\.positional_embedding$/.test(name)) return undefined
-  if (from.length !== shape.length || from.at(-1) !== shape.at(-1)) return undefined
-  const counts = [from.at(-2)!, Number(shape.at(-2))]
-  for (let prefix = 0; prefix <= maxPrefix; prefix++) {
-    const [side, target] = counts.map(count => Math.sqrt(count - prefix))
-    if (Number.isInteger(side) && Number.isInteger(target))
-      return { prefix, side: side!, target: target!, width: from.at(-1)! }
-  }
-  return undefined
-}
-
-async function resizedPositions(entry: TensorEntry, tensor: Tensor): Promise<ParameterBinding> {
-  const { prefix, ...grids } = positionGrids(tensor, entry.shape)!
-  const values = await readFloat32(entry)
-  const first = prefix * grids.width
-  const grid = resizeGrid(values.subarray(first), grids)
-  const resized = new Float32Array(first + grid.length)
-  resized.set(values.subarray(0, first))
-  resized.set(grid, first)
-  return { dtype: 'float32', values: asBytes(resized) }
-}
 
 function list(what: string, names: readonly string[]): string[] {
   if (names.length === 0) return []

@@ -34,7 +34,7 @@ const rows: ArchitectureRows<BeitConfig> = {
 /** image [n, 3, h, w] -> features [n, dim], the mean of the patches' tokens; logits [n, classes] */
 const beit: ClassifierBuilder<BeitConfig> = (w, image, c) => {
   const prefix = [{ name: 'cls_token', rows: 1 }]
-  const side = fixedSize(image.shape[2], 'beit') / patch
+  const side = Math.floor(fixedSize(image.shape[2], 'beit') / patch)
   const x = w
     .each('blocks', c.blocks)
     .reduce(
@@ -71,6 +71,9 @@ function rowWithClass(from: number, to: number, side: number): number {
   return to === 0 ? offsets + 1 : relativeRow(from - 1, to - 1, [side, side])
 }
 
-const names = { ignore: [/relative_position_index$/, /(^|\.)mask_token$/] }
+const names = {
+  ignore: [/relative_position_index$/, /(^|\.)mask_token$/],
+  positions: [[/\.relative_position_bias_table$/, 'offsets']] as const,
+}
 
 export const beits = classifiers({ family: 'beit', rows, build: beit, names: () => names })

@@ -259,6 +259,11 @@ const ignore = [
   /^text_decoder\./,
 ]
 
+const positions = [
+  [/^visual\.positional_embedding$/, 'grid'],
+  [/^visual\.trunk\.pos_embed$/, 'grid'],
+] as const
+
 function dualEncoder(name: string, { image, text, ...c }: ClipConfig): DualEncoder {
   const { activation = gelu, embedding, sigmoid } = c
   const trunkIgnore = image.kind === 'timm' ? (image.trunk.names?.ignore ?? []) : []
@@ -269,7 +274,7 @@ function dualEncoder(name: string, { image, text, ...c }: ClipConfig): DualEncod
   return {
     kind: 'dual',
     family: 'clip',
-    names: { architecture: name, rename, ignore: [...ignore, ...trunkIgnore] },
+    names: { architecture: name, rename, ignore: [...ignore, ...trunkIgnore], positions },
     embeddingWidth: embedding,
     tokenizer: c.tokenizer,
     prompt: 'This is a photo of a {}',

@@ -1,5 +1,5 @@
 /** CoaT, co-scale transformers with convolutional positions (Xu et al. 2021), as timm's coat.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope, shapeError } from '../../lib/onnx/graph.ts'
 import { fusedProjection, joinHeads, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -123,7 +123,7 @@ function coatBlock(shared: ParameterScope, w: ParameterScope, stages: readonly S
     return { ...stage, x: factorAttention(own('factoratt_crpe', stage), positions, normal) }
   })
   return placed.map(stage => {
-    const seen = attended.map(other => resizePatches(other, stage.size))
+    const seen = attended.map(other => resizePatches(other, stage))
     const y = seen.reduce((total, part) => add(total, part), stage.x)
     const hidden = stage.ratio * fixedSize(y.shape[2], 'coat')
     const inner = mlp(w.at(alone ? 'mlp' : 'mlp2'), layerNorm(own('norm2', stage), y), { hidden })
@@ -143,8 +143,10 @@ const placePatches = (w: ParameterScope, stage: Stage): Tensor =>
     add(image, depthwiseConv(w.at('proj'), image, { kernel: 3, bias: true })),
   )
 
-function resizePatches(stage: Stage, size: Stage['size']): Tensor {
-  if (size[0] === stage.size[0]) return stage.x
+function resizePatches(stage: Stage, { place, size }: Stage): Tensor {
+  if (place === stage.place) return stage.x
+  if (stage.size[0] * 2 ** (stage.place - place) !== size[0])
+    throw shapeError('coat', 'the grids of the stages are no halves of each other')
   return overPatches(stage, image =>
     resize(image, [...image.shape.slice(0, 2), ...size], { mode: 'linear' }),
   )

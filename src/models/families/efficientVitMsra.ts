@@ -23,7 +23,7 @@ import {
   relu,
   split,
 } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, fixedSize, needMultiple } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientVitConfig {
@@ -59,6 +59,7 @@ const window = 7
 
 /** image [n, 3, h, w] -> features [n, last width], logits [n, classes] */
 const efficientVit: ClassifierBuilder<EfficientVitConfig> = (w, image, c) => {
+  needMultiple(image, 16)
   let x = halvingStem(
     [1, 2, 3, 4].map(i => w.at(`patch_embed.conv${i}`)),
     image,

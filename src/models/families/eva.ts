@@ -31,7 +31,7 @@ import {
   type TokenSettings,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { gelu, mean, mul, pick, silu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { fixedSize, needMultiple } from '../../lib/onnx/shapes.ts'
 import {
   type ArchitectureRows,
   type ClassifierBuilder,
@@ -215,6 +215,7 @@ const rows: ArchitectureRows<EvaConfig> = {
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
+  if (c.halvesTurned) needMultiple(image, c.patch)
   const prefix = learnedTokens(c)
   const count = prefixRows({ prefix })
   const turns = rotation(w, image, { ...c, prefix: count })
@@ -246,7 +247,8 @@ function rotation(
   image: Tensor,
   c: EvaConfig & { prefix: number },
 ): (depth: number) => Rotation | undefined {
-  const side = (axis: number): number => fixedSize(image.shape[axis], 'rotation') / c.patch
+  const side = (axis: number): number =>
+    Math.floor(fixedSize(image.shape[axis], 'rotation') / c.patch)
   const headWidth = c.dim / c.heads
   const settings = { grid: [side(2), side(3)] as const, headWidth, prefix: c.prefix }
   if (c.rotary === undefined) return () => undefined
@@ -308,6 +310,9 @@ function evaMlp(w: ParameterScope, x: Tensor, c: EvaConfig): Tensor {
 }
 
 /** Tables of rotary positions are computed here; the token that hides patches in pretraining is not used. */
-const names = { ignore: [/rope\.(?!freqs$)/, /(^|\.)mask_token$/, /\.k_bias$/] }
+const names = {
+  ignore: [/rope\.(?!freqs$)/, /(^|\.)mask_token$/, /\.k_bias$/],
+  positions: [[/^pos_embed$/, 'grid']] as const,
+}
 
 export const evas = classifiers({ family: 'eva', rows, build: eva, names: () => names })

@@ -2,7 +2,7 @@
  * CoAtNet (Dai et al. 2021), MaxViT (Tu et al. 2022) and their variants with ConvNeXt blocks, CoAtNeXt and MaxxViT, as
  * timm's maxxvit.py computes them.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Tensor, type ParameterScope, shapeError } from '../../lib/onnx/graph.ts'
 import {
   attendHeads,
   fusedProjection,
@@ -167,7 +167,8 @@ const rows: ArchitectureRows<MaxxVitConfig> = {
   ...tf('xlarge', { first: 192, depths: [2, 6, 14, 2], stem: 192 }),
 }
 
-type BlockSettings = MaxxVitConfig & { out: number; stride: number }
+/** A block's width and stride, and the tokens a side for which timm makes its relative positions. */
+type BlockSettings = MaxxVitConfig & { out: number; stride: number; grid: number }
 type Block = (w: ParameterScope, x: Tensor, c: BlockSettings) => Tensor
 
 const headWidth = 32
@@ -176,11 +177,14 @@ const headWidth = 32
 const maxxVit: ClassifierBuilder<MaxxVitConfig> = (w, image, c) => {
   let x = stem(w.at('stem'), image, c)
   const convolution = c.convolution === 'mbconv' ? mbConv : convNext
-  const side = fixedSize(image.shape[2], 'maxxvit') / 32
+  const pixels = fixedSize(image.shape[2], 'maxxvit')
+  const side = Math.floor(pixels / 32)
+  let grid = Math.floor(pixels / 2)
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
     const late = i < 2 ? convolution : gridTransformer
+    grid = Math.ceil(grid / 2)
     for (const [j, scope] of stage.each('blocks', c.depths[i]!).entries()) {
-      const block = { ...c, out: c.widths[i]!, stride: j === 0 ? 2 : 1 }
+      const block = { ...c, out: c.widths[i]!, stride: j === 0 ? 2 : 1, grid }
       if (c.attention === 'late') x = late(scope, x, block)
       else x = attendInParts(scope, convolution(scope.at('conv'), x, block), { ...c, side })
     }
@@ -274,6 +278,7 @@ function gridAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   const qkv = conv(w.at('qkv'), x, { out: 3 * width, bias: true })
   const parts = splitImageHeads(qkv, heads)
   const side = fixedSize(x.shape[2], 'gridAttention')
+  if (side !== c.grid) throw shapeError('maxxvit', `a grid of ${side} tokens is not ${c.grid}`)
   const bias = relativePositions(w.at('rel_pos'), { ...c, heads, side })
   const image = joinImageHeads(attendHeads(splitQkv(parts), bias), x.shape.slice(2))
   return conv(w.at('proj'), image, { out: c.out, bias: true })
@@ -319,4 +324,11 @@ function relativePositions(
   })
 }
 
-export const maxxVits = classifiers({ family: 'maxxvit', rows, build: maxxVit })
+const names = { positions: [[/\.relative_position_bias_table$/, 'offsets']] as const }
+
+export const maxxVits = classifiers({
+  family: 'maxxvit',
+  rows,
+  build: maxxVit,
+  names: () => names,
+})

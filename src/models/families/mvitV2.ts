@@ -17,7 +17,7 @@ import {
   softmax,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { fixedSize, needMultiple, product } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MvitConfig {
@@ -43,6 +43,7 @@ const keyStrides = [4, 2, 1, 1]
 
 /** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
 const mvit: ClassifierBuilder<MvitConfig> = (w, image, c) => {
+  needMultiple(image, 32)
   const embed = { out: c.width, kernel: 7, stride: 4, padding: 3, bias: true }
   let x = channelsLast(conv(w.at('patch_embed.proj'), image, embed))
   const last = c.depths.length - 1
@@ -150,4 +151,6 @@ function offsets(w: ParameterScope, name: string, shape: Tensor['shape']): Tenso
   return transpose(gather(table, index), [0, 2, 1])
 }
 
-export const mvits = classifiers({ family: 'mvit', rows, build: mvit })
+const names = { positions: [[/\.rel_pos_[hw]$/, 'axis offsets']] as const }
+
+export const mvits = classifiers({ family: 'mvit', rows, build: mvit, names: () => names })

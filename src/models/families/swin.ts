@@ -2,7 +2,7 @@
  * Swin Transformer (Liu et al. 2021), Swin Transformer V2 (Liu et al. 2022) and its variant by Christoph Reich, as timm's
  * swin_transformer.py, swin_transformer_v2.py and swin_transformer_v2_cr.py compute them.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   fusedProjection,
   keysUnbiasedProjection,
@@ -13,9 +13,9 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   attendInWindows,
+  inWindows,
   logOffsetBias,
-  mergeWindows,
-  partitionWindows,
+  padGrid,
   rollGrid,
   shiftMask,
   windowBias,
@@ -42,8 +42,8 @@ interface SwinConfig {
   width: number
   depths: readonly number[]
   heads: readonly number[]
-  /** Tokens a side of a window, for each stage if they differ. */
-  window: number | readonly number[]
+  /** Tokens a side of a window, for each stage if they differ; one for each 32 pixels of the image by default. */
+  window?: number | readonly number[]
   version: 'v1' | 'v2' | 'v2 cr'
   /** Tokens a side of the windows of the pretraining, for each stage. */
   pretrainedWindow?: readonly number[]
@@ -57,7 +57,7 @@ const base = { width: 128, depths: [2, 2, 18, 2], heads: [4, 8, 16, 32] }
 const large = { width: 192, depths: [2, 2, 18, 2], heads: [6, 12, 24, 48] }
 const v1 = { version: 'v1' } as const
 const v2 = { version: 'v2' } as const
-const cr = { version: 'v2 cr', window: 7 } as const
+const cr = { version: 'v2 cr' } as const
 const pretrained = { ...v2, pretrainedWindow: [12, 12, 12, 6] } as const
 
 const rows: ArchitectureRows<SwinConfig> = {
@@ -96,12 +96,13 @@ const swin: ClassifierBuilder<SwinConfig> = (w, image, c) => {
     bias: true,
   })
   let x = layerNorm(w.at('patch_embed.norm'), channelsLast(patches), epsilon)
+  const tokens = fixedSize(x.shape[1], 'swin')
   const last = c.depths.length - 1
   const stages = w.each(c.version === 'v2 cr' ? 'stages' : 'layers', c.depths.length)
   for (const [stage, scope] of stages.entries()) {
     if (stage > 0) x = mergePatches(scope.at('downsample'), x, c.version)
     for (const [i, block] of scope.each('blocks', c.depths[stage]!).entries()) {
-      x = swinBlock(block, x, blockSettings(x, c, { stage, shifted: i % 2 === 1 }))
+      x = swinBlock(block, x, blockSettings(c, { tokens, stage, shifted: i % 2 === 1 }))
       const ends = i === c.depths[stage]! - 1 && (c.stageNorms === true || stage === last)
       if (c.version === 'v2 cr' && ends) x = layerNorm(block.at('norm3'), x, epsilon)
     }
@@ -114,6 +115,8 @@ const swin: ClassifierBuilder<SwinConfig> = (w, image, c) => {
 interface BlockSettings {
   version: SwinConfig['version']
   heads: number
+  /** Tokens a side of the grid that the shifted windows are made for. */
+  grid: number
   /** Tokens a side of a window, at most the grid's. */
   side: number
   /** How far the grid is rolled before it is cut into windows. */
@@ -122,25 +125,31 @@ interface BlockSettings {
   scaleSide: number
 }
 
+/** Returns the settings of a block; as in timm, a stage's grid has half the tokens a side of the one before, rounded down. */
 function blockSettings(
-  x: Tensor,
   c: SwinConfig,
-  { stage, shifted }: { stage: number; shifted: boolean },
+  { tokens, stage, shifted }: { tokens: number; stage: number; shifted: boolean },
 ): BlockSettings {
-  const wanted = typeof c.window === 'number' ? c.window : c.window[stage]!
-  const grid = fixedSize(x.shape[1], 'swin')
+  const { window = Math.floor(tokens / 8) } = c
+  const wanted = typeof window === 'number' ? window : window[stage]!
+  const grid = Math.floor(tokens / 2 ** stage)
   const side = Math.min(grid, wanted)
   return {
     version: c.version,
     heads: c.heads[stage]!,
+    grid,
     side,
     shift: shifted && grid > side ? Math.floor(wanted / 2) : 0,
     scaleSide: c.pretrainedWindow?.[stage] ?? side,
   }
 }
 
-/** Joins 2 × 2 neighbours and projects them to twice the width: [n, h, w, width] to [n, h / 2, w / 2, 2 · width]. */
-function mergePatches(w: ParameterScope, x: Tensor, version: SwinConfig['version']): Tensor {
+/**
+ * Joins 2 × 2 neighbours and projects them to twice the width: [n, h, w, width] to [n, h / 2, w / 2, 2 · width]. Zeros fill an
+ * odd grid.
+ */
+function mergePatches(w: ParameterScope, grid: Tensor, version: SwinConfig['version']): Tensor {
+  const x = padGrid(grid, 2)
   const [n, h, wide, dim] = x.shape
   const [rows, columns] = [fixedSize(h, 'merge') / 2, fixedSize(wide, 'merge') / 2]
   const width = fixedSize(dim, 'merge')
@@ -162,11 +171,17 @@ function swinBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 
 /** Computes attention inside the windows of a grid [n, h, w, width] that is rolled by `shift`. */
 function shiftedAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
-  const [rows, columns] = [fixedSize(x.shape[1], 'swin'), fixedSize(x.shape[2], 'swin')]
-  const mask = c.shift > 0 ? shiftMask(w.graph, { ...c, rows, columns }) : undefined
-  const windows = partitionWindows(rollGrid(x, c.shift), c.side)
-  const attended = windowAttention(w, windows, { ...c, mask })
-  return rollGrid(mergeWindows(attended, c.side, x.shape), -c.shift)
+  const mask = c.shift > 0 ? maskOf(w.graph, c) : undefined
+  const attended = inWindows(rollGrid(x, c.shift), c.side, windows =>
+    windowAttention(w, windows, { ...c, mask }),
+  )
+  return rollGrid(attended, -c.shift)
+}
+
+/** Returns the mask of a rolled grid; zeros fill the grid of the first version alone to whole windows. */
+function maskOf(graph: Graph, c: BlockSettings): Tensor {
+  const size = c.version === 'v1' ? Math.ceil(c.grid / c.side) * c.side : c.grid
+  return shiftMask(graph, { ...c, rows: size, columns: size })
 }
 
 function windowAttention(
@@ -219,6 +234,7 @@ const names = {
     /relative_coordinates_log$/,
     /attn_mask$/,
   ],
+  positions: [[/\.relative_position_bias_table$/, 'offsets']] as const,
 }
 
 export const swins = classifiers({ family: 'swin', rows, build: swin, names: () => names })

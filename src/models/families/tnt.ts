@@ -43,8 +43,7 @@ const side = 4
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const tnt: ClassifierBuilder<TntConfig> = (w, image, c) => {
   let pixels = embedPixels(w, image, c)
-  const count =
-    (fixedSize(image.shape[2], 'tnt') / patch) * (fixedSize(image.shape[3], 'tnt') / patch)
+  const count = Math.floor(fixedSize(image.shape[2], 'tnt') / patch) ** 2
   const perPatch = [image.shape[0]!, count, side * side * c.inner]
   const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
   const projected = linear(w.at('proj'), norm('norm1_proj', reshape(pixels, perPatch)), c.dim)
@@ -68,11 +67,17 @@ function embedPixels(w: ParameterScope, image: Tensor, { inner, legacy }: TntCon
   const window = { out: inner, kernel: 7, stride: 4, padding: 3, bias: true }
   const embed = (x: Tensor): Tensor => conv(w.at('pixel_embed.proj'), x, window)
   const tokens = legacy
-    ? partitionWindows(channelsLast(embed(image)), side)
-    : flattenToTokens(
-        embed(tokensToImage(partitionWindows(channelsLast(image), patch), [patch, patch])),
-      )
+    ? wholeWindows(embed(image), side)
+    : flattenToTokens(embed(tokensToImage(wholeWindows(image, patch), [patch, patch])))
   return add(tokens, flattenToTokens(w.get('pixel_pos', [1, inner, side, side])))
+}
+
+/** Splits a square [n, c, h, w] into windows [n · count, size², c]; the rows and columns of no whole window are left out. */
+function wholeWindows(x: Tensor, size: number): Tensor {
+  const rows = fixedSize(x.shape[2], 'wholeWindows')
+  const seen = rows - (rows % size)
+  const whole = seen === rows ? x : slice(slice(x, 2, [0, seen]), 3, [0, seen])
+  return partitionWindows(channelsLast(whole), size)
 }
 
 /** Two layers without bias, `qk` and `v`. */
@@ -116,4 +121,6 @@ function addPixels(w: ParameterScope, { x, pixels, perPatch }: Tokens, c: TntCon
   return concat([slice(x, 1, [0, 1]), add(patchTokens(x, 1), projected)], 1)
 }
 
-export const tnts = classifiers({ family: 'tnt', rows, build: tnt })
+const names = { positions: [[/^patch_pos$/, 'grid']] as const }
+
+export const tnts = classifiers({ family: 'tnt', rows, build: tnt, names: () => names })

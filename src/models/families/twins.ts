@@ -7,6 +7,7 @@ import { addConvPositions } from '../../lib/onnx/blocks/tokens.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { inWindows } from '../../lib/onnx/blocks/windows.ts'
 import { channelsFirst, channelsLast, mean } from '../../lib/onnx/ops.ts'
+import { needMultiple } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface TwinsConfig {
@@ -40,6 +41,7 @@ const ratios = [8, 4, 2, 1]
 
 /** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
 const twins: ClassifierBuilder<TwinsConfig> = (w, image, c) => {
+  needMultiple(image, 32)
   let x = image
   for (const [stage, depth] of c.depths.entries()) {
     const [out, patch, heads] = [c.widths[stage]!, stage === 0 ? 4 : 2, c.heads[stage]!]

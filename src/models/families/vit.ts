@@ -46,6 +46,8 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
+import { needMultiple } from '../../lib/onnx/shapes.ts'
+import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import {
   type ArchitectureRows,
   type ClassifierBuilder,
@@ -70,6 +72,8 @@ interface ViTConfig {
   registers?: number
   /** DeiT's second token with a classifier of its own; both classifiers are averaged. */
   distilled?: boolean
+  /** Whether timm resizes the position table linearly, as FlexiViT's. */
+  flexible?: boolean
   /** Whether the position table has rows for the patches alone. */
   patchPositions?: boolean
   /** What the classifier sees: the class token (default), the mean of the patches, or attention over them. */
@@ -170,9 +174,9 @@ const rows: ArchitectureRows<ViTConfig> = {
   ...variants({ ...base, ...clip }, 'vit_base_patch32_clip_448'),
   ...variants({ ...large, ...clip }, 'vit_large_patch14_clip_224 vit_large_patch14_clip_336'),
   ...variants({ ...huge, ...clip }, 'vit_huge_patch14_clip_224 vit_huge_patch14_clip_336'),
-  ...variants({ ...small, patchPositions: true }, 'flexivit_small'),
-  ...variants({ ...base, patchPositions: true }, 'flexivit_base'),
-  ...variants({ ...large, patchPositions: true }, 'flexivit_large'),
+  ...variants({ ...small, patchPositions: true, flexible: true }, 'flexivit_small'),
+  ...variants({ ...base, patchPositions: true, flexible: true }, 'flexivit_base'),
+  ...variants({ ...large, patchPositions: true, flexible: true }, 'flexivit_large'),
   ...variants({ ...base, ...beit3 }, 'beit3_base_patch16_224'),
   ...variants({ ...large, ...beit3 }, 'beit3_large_patch16_224'),
   ...variants({ ...large, pool: 'mean' }, 'eva_large_patch14_196 eva_large_patch14_336'),
@@ -267,6 +271,7 @@ const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
     patches: c.stem ? mobileStem(w.at('patch_embed.backbone'), image, [c.stem, c.dim]) : undefined,
   }
   const map = c.trunk ? hybridTrunk(w.at('patch_embed.backbone'), image, c.trunk) : image
+  if (c.trunk) needMultiple(map, c.patch)
   const x = w
     .each('blocks', c.blocks)
     .reduce((y, block, depth) => blockOf(block, y, { ...c, depth }), embedTokens(w, map, tokens))
@@ -386,8 +391,10 @@ function differentialAttention(
   return joinHeads(mul(mixed, 1 - initial))
 }
 
-const names = { ignore: [/(^|\.)mask_token$/, /^pre_logits\./] }
+const names = ({ flexible }: ViTConfig): NameTable => ({
+  ignore: [/(^|\.)mask_token$/, /^pre_logits\./],
+  positions: [[/^pos_embed$/, flexible ? 'linear grid' : 'grid']],
+})
 
-export const vits = classifiers({ family: 'vit', rows, build: vit, names: () => names })
-
-export const hybridViTs = classifiers({ family: 'vit_hybrid', rows: hybridRows, build: vit })
+export const vits = classifiers({ family: 'vit', rows, build: vit, names })
+export const hybridViTs = classifiers({ family: 'vit_hybrid', rows: hybridRows, build: vit, names })

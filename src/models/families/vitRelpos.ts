@@ -69,7 +69,7 @@ const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
   const { patch = 16, classToken = false, units = 128 } = c
   const prefix = learnedTokens({ classToken })
   const count = prefixRows({ prefix })
-  const side = fixedSize(image.shape[2], 'vitRelpos') / patch
+  const side = Math.floor(fixedSize(image.shape[2], 'vitRelpos') / patch)
   const settings = { side, heads: c.heads, hidden: units, prefix: count }
   const biasOf = (scope: ParameterScope): Tensor => logOffsetBias(scope.at('mlp'), settings)
   const shared = c.shared ? biasOf(w.at('shared_rel_pos')) : undefined

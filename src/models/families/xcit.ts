@@ -13,6 +13,7 @@ import {
   tokensToImage,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { add, concat, gelu, mul, pick, slice } from '../../lib/onnx/ops.ts'
+import { needMultiple } from '../../lib/onnx/shapes.ts'
 import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface XcitConfig {
@@ -57,6 +58,7 @@ const rows: ArchitectureRows<XcitConfig> = {
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const xcit: ClassifierBuilder<XcitConfig> = (w, image, c) => {
+  needMultiple(image, c.patch)
   const halvings = Math.log2(c.patch)
   const grid = halvingStem(
     Array.from({ length: halvings }, (_, i) => w.at(`patch_embed.proj.${2 * i}`)),

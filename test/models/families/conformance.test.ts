@@ -43,6 +43,16 @@ describe('the smallest model of every family, against kept outputs of its refere
   })
 })
 
+describe('models at another size than their weights’, against kept outputs of timm', () => {
+  it.each(readExpectedCases(new URL('expectedSizes.jsonl', import.meta.url)))(
+    '$model at $input.size',
+    async golden => {
+      const { worst } = await checkCase(golden, folder)
+      expect(worst).toBeLessThan(1e-4)
+    },
+  )
+})
+
 describe.skipIf(!shared)('the smallest model of every kind, against its reference library', () => {
   it('has an architecture for every golden case', () => {
     expect(cases.filter(({ known }) => !known).map(({ model }) => model)).toEqual([])

@@ -55,18 +55,24 @@ export function mergeWindows(windows: Tensor, side: number, shape: Tensor['shape
   return reshape(transpose(split, [0, 1, 3, 2, 4, 5]), [n!, h!, w!, width])
 }
 
+/** Adds rows and columns of zeros to a grid [n, h, w, width] until windows of side × side tokens cover it. */
+export function padGrid(x: Tensor, side: number): Tensor {
+  const missing = x.shape.slice(1, 3).map(size => {
+    const tokens = fixedSize(size, 'padGrid')
+    return Math.ceil(tokens / side) * side - tokens
+  })
+  return missing.every(count => count === 0)
+    ? x
+    : pad(x, { before: [0, 0, 0, 0], after: [0, ...missing, 0] })
+}
+
 /** Applies a layer to the windows of a grid [n, h, w, width]; zeros fill the last windows where they do not divide it. */
 export function inWindows(x: Tensor, side: number, layer: (windows: Tensor) => Tensor): Tensor {
-  const [rows, columns] = [fixedSize(x.shape[1], 'inWindows'), fixedSize(x.shape[2], 'inWindows')]
-  const [down, right] = [rows, columns].map(size => Math.ceil(size / side) * side - size) as [
-    number,
-    number,
-  ]
-  if (down === 0 && right === 0)
-    return mergeWindows(layer(partitionWindows(x, side)), side, x.shape)
-  const padded = pad(x, { before: [0, 0, 0, 0], after: [0, down, right, 0] })
+  const padded = padGrid(x, side)
   const merged = mergeWindows(layer(partitionWindows(padded, side)), side, padded.shape)
-  return slice(slice(merged, 1, [0, rows]), 2, [0, columns])
+  if (padded === x) return merged
+  const [rows, columns] = x.shape.slice(1, 3).map(size => fixedSize(size, 'inWindows'))
+  return slice(slice(merged, 1, [0, rows!]), 2, [0, columns!])
 }
 
 /**
@@ -279,9 +285,11 @@ export function attendInWindows({ scores, values, bias, mask }: WindowAttentionI
 
 /** Returns the batch size of `n*count` windows. */
 function batchOf(windows: Tensor['shape'][number], count: number): Tensor['shape'][number] {
-  if (typeof windows === 'number') return windows / count
-  const [size] = /\d+$/.exec(windows) ?? ['1']
+  const [size] = /\d+$/.exec(String(windows)) ?? ['1']
   const rest = Number(size) / count
+  if (!Number.isInteger(rest))
+    throw shapeError('windows', `${size} windows have no mask that was made for ${count}`)
+  if (typeof windows === 'number') return rest
   const names = windows.replace(/\*?\d+$/, '')
   return rest === 1 ? names : `${names}*${rest}`
 }
