@@ -20,7 +20,6 @@ export interface PretrainedTag {
   license?: string
   test_input_size?: [channels: number, rows: number, columns: number]
   test_crop_pct?: number
-  fixed_input_size?: boolean
   params?: number
 }
 
@@ -73,7 +72,6 @@ export function tagRow(
     place: place === `timm/${model}` ? '' : place,
     testSize: hasTest ? (testInput ?? tag.input_size)[1] : '',
     testCropPct: hasTest ? (testCropPct ?? tag.crop_pct) : '',
-    inputSize: tag.fixed_input_size ? 'fixed' : '',
     classes: tag.num_classes === 1000 ? '' : (tag.num_classes ?? ''),
     imagenet: (published.get(model) ?? []).map(([, size, top1]) => `${size}:${top1}`).join(' '),
   }
