@@ -76,6 +76,7 @@ describe('class embeddings', () => {
     const file = join(folder, 'placed.safetensors')
     const placed: DualEncoder = {
       ...tiny,
+      names: { positions: [[/^pos_embed$/, 'grid']] },
       encodeImage: (w, image) => {
         const places = w.get('pos_embed', [
           1,
