@@ -1,6 +1,6 @@
 import { type GeogapError, inputError } from '../lib/errors.ts'
 import { memoize, memoizeByObject } from '../lib/memoize.ts'
-import { createGraph, type Graph, parameterScope } from '../lib/onnx/graph.ts'
+import { createGraph, parameterScope } from '../lib/onnx/graph.ts'
 import { tableResize } from '../lib/tensors/positionTables.ts'
 import { findArchitecture } from './architectures.ts'
 import { type ModelSpec } from './spec.ts'
