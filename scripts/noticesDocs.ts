@@ -115,6 +115,13 @@ export const shippedData: readonly {
     terms: 'Apache-2.0',
   },
   {
+    files: ['src/lib/tensors/libraries.tsv', 'src/lib/tensors/libraryNames.tsv'],
+    holds: 'names of tensors in checkpoints of other libraries',
+    source:
+      'torchvision 0.24.1, transformers 4.57.3, efficientnet_pytorch 0.7.1, MMPretrain 1.2.0, the repositories of ConvNeXt and Swin',
+    terms: 'facts, cited',
+  },
+  {
     files: ['src/datasets/labels/translations.tsv'],
     holds: 'class names of Dollar Street and GeoDE in eight languages',
     source: 'this project, unreviewed',
