@@ -115,7 +115,7 @@ export const shippedData: readonly {
     terms: 'Apache-2.0',
   },
   {
-    files: ['src/lib/tensors/libraries.tsv', 'src/lib/tensors/libraryNames.tsv'],
+    files: ['src/lib/tensors/libraries.tsv', 'src/lib/tensors/tensorNames.tsv'],
     holds: 'names of tensors in checkpoints of other libraries',
     source:
       'torchvision 0.24.1, transformers 4.57.3, efficientnet_pytorch 0.7.1, MMPretrain 1.2.0, the repositories of ConvNeXt and Swin',

@@ -1,6 +1,6 @@
 /**
  * Names that other libraries give to the tensors of checkpoints, as the reference libraries' names: which library it is by
- * libraries.tsv, how its names become others by the tables of libraryNames.tsv.
+ * libraries.tsv, how its names become others by the tables of tensorNames.tsv.
  */
 import { readTsv } from '../archive/tsv.ts'
 
@@ -70,7 +70,7 @@ function tables(): ReadonlyMap<string, readonly NameRow[]> {
   if (cachedTables) return cachedTables
   const found = new Map<string, NameRow[]>()
   let rows: NameRow[] = []
-  const file = new URL('./libraryNames.tsv', import.meta.url)
+  const file = new URL('./tensorNames.tsv', import.meta.url)
   for (const { table, theirs, ours } of readTsv<'table' | 'theirs' | 'ours'>(file)) {
     if (table !== '') found.set(table, (rows = []))
     rows.push({ pattern: patternOf(theirs), names: ours === '-' ? [] : ours.split(' & ') })
