@@ -100,7 +100,8 @@ describe.skipIf(!hasProc)('an evaluation that is killed at a write, a sync or a 
         expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
         tally.points++
         tally.most = Math.max(tally.most, ((await inferredIn(out)) - count) / shardSize)
-        expect(tally.most).toBeLessThanOrEqual(2)
+        // Each of the two processes computes one shard while the result of its last one is stored.
+        expect(tally.most).toBeLessThanOrEqual(4)
         await rm(out, { recursive: true })
       }
     },
