@@ -54,7 +54,7 @@ function expectedOf(golden: GoldenCase): ExpectedCase | undefined {
   const architecture = architectureOfCase(golden)!
   const { parameters } = graphOf(architecture, golden.input.size)
   const given = new Map(
-    golden.tensors.map(tensor => [renamed(tensor.name, architecture.names?.rename ?? []), tensor]),
+    golden.tensors.map(tensor => [renamed(tensor.name, architecture.names.rename ?? []), tensor]),
   )
   const formulas: ExpectedCase['formulas'] = {}
   const names: ExpectedCase['names'] = {}

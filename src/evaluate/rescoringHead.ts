@@ -1,3 +1,4 @@
+import { concatFloat32 } from '../lib/tensors/tensors.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { inputError } from '../lib/errors.ts'
 import { promptNames, promptTexts } from '../models/zeroShot/prompts.ts'
@@ -102,7 +103,7 @@ export async function createTextHead(
   const score = await createTextScorer(prepared.spec, model)
   return {
     hash: hashPrompts(model.zeroShot!),
-    logits: async rows => splitRows(await score(concatRows(rows)), rows.length),
+    logits: async rows => splitRows(await score(concatFloat32(rows)), rows.length),
   }
 }
 
@@ -135,13 +136,6 @@ async function createTextScorer(
   const encoder = dualEncoderOf(spec)
   const local = { encoder, files, imageSize: spec.recipe.size, resizePositions }
   return featureScorer(local, await zeroShotHead(builtTextEncoder(local), task!))
-}
-
-function concatRows(rows: readonly Float32Array[]): Float32Array {
-  const width = rows[0]!.length
-  const values = new Float32Array(rows.length * width)
-  for (const [i, row] of rows.entries()) values.set(row, i * width)
-  return values
 }
 
 function splitRows(values: Float32Array, rows: number): Float32Array[] {

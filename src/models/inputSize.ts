@@ -15,7 +15,7 @@ export function splitInputSize(name: string): [name: string, size?: InputSize] {
   return base === undefined ? [name] : [base, size === 'test' ? size : Number(size)]
 }
 
-/** Makes the error of a size that a model does not take; to find the sizes that it takes costs a second. */
+/** Creates the error for a size that a model does not take. Finding the sizes that it takes costs about a second. */
 export type SizeError = () => GeogapError
 
 /**
@@ -68,7 +68,7 @@ function fixedSizeError(spec: ModelSpec, size: number): GeogapError {
 /** Returns whether a model's weights, with its tables of positions resized, fit images of a size: `takesSize(spec)(size)`. */
 const takesSize = memoizeByObject(({ architecture, recipe, graph }: ModelSpec) => {
   const own = graph ? undefined : parameterShapes(architecture, recipe.size)
-  const { positions = [] } = own ? (findArchitecture(architecture).names ?? {}) : {}
+  const { positions = [] } = own ? findArchitecture(architecture).names : {}
   const fits = (name: string, shape: readonly number[]): boolean => {
     const from = own?.get(name)
     if (from === undefined) return false

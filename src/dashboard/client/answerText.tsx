@@ -1,6 +1,7 @@
+import { withUnbrokenSpaces } from '../../lib/table/text.ts'
 import { findingSentence, placeSentence } from '../../analysis/answerSentences.ts'
 import { type ScreenProps } from './choice.ts'
-import { Name, nameOf, Unbroken } from './parts.tsx'
+import { Name, nameOf } from './parts.tsx'
 
 /** The answer in words, its percentages and points in bold. */
 export function AnswerText(props: ScreenProps) {
@@ -19,7 +20,11 @@ const Strong = ({ text }: { text: string }) => (
     {text
       .split(/(?<![(\d.])(\d+\.\d (?:%|points))/)
       .map((part, i) =>
-        i % 2 === 1 ? <strong key={i}>{part}</strong> : <Unbroken key={i} text={part} />,
+        i % 2 === 1 ? (
+          <strong key={i}>{withUnbrokenSpaces(part)}</strong>
+        ) : (
+          withUnbrokenSpaces(part)
+        ),
       )}
   </>
 )

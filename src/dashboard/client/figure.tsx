@@ -2,8 +2,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { darkFiguresCss } from '../../report/page/style.ts'
 import { type Drawing } from './drawings.ts'
-import { escapeHtml } from '../../lib/table/text.ts'
-import { saveFile, Unbroken } from './parts.tsx'
+import { escapeHtml, withUnbrokenSpaces } from '../../lib/table/text.ts'
+import { saveFile } from './parts.tsx'
 import { askWorker } from './worker.ts'
 
 interface FigureProps {
@@ -70,7 +70,7 @@ export function Figure({ label, caption, id, drawing, chosen, onPick }: FigurePr
         onClick={pick}
       />
       <figcaption>
-        <Unbroken text={caption} />{' '}
+        {withUnbrokenSpaces(caption)}{' '}
         <button type="button" onClick={() => void save()}>
           Save for a paper
         </button>

@@ -1,13 +1,13 @@
 /** Components that several views share. */
 import { type ComponentChildren, Fragment } from 'preact'
 import { useLayoutEffect, useRef } from 'preact/hooks'
+import { withUnbrokenSpaces } from '../../lib/table/text.ts'
 import { type AccuracyEstimate, type Dimension, dimensions } from '../../analysis/datasetCounts.ts'
 import { enhanceTable, type TableState, updateTable } from '../../report/page/tables.js'
 import {
   csvAddress,
   htmlTable,
   type HtmlTable,
-  percentages,
   type PageColumn,
 } from '../../report/page/htmlTable.ts'
 import {
@@ -34,21 +34,6 @@ export const Name = ({ text }: { text: string }) => (
         <wbr />
       </Fragment>
     ))}
-  </>
-)
-
-/** A text whose numbers stay on one line with their sign of percent. */
-export const Unbroken = ({ text }: { text: string }) => (
-  <>
-    {text.split(percentages).map((part, i) =>
-      i % 2 === 1 ? (
-        <span key={i} class="whole">
-          {part}
-        </span>
-      ) : (
-        part
-      ),
-    )}
   </>
 )
 
@@ -189,9 +174,7 @@ export const TableFrame = (props: {
   <div class="scroll" tabIndex={0} role="region" aria-label={props.caption}>
     <table class={props.class}>
       <caption>
-        <span>
-          <Unbroken text={props.caption} />
-        </span>
+        <span>{withUnbrokenSpaces(props.caption)}</span>
       </caption>
       {props.children}
     </table>

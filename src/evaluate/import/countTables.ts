@@ -237,14 +237,10 @@ function readRow(row: Readonly<Record<string, unknown>>, context: RowContext): R
 
 /** Returns a predicate for names of regions in a column of countries, which sum up countries. */
 function subtotalsOf({ rows }: RawTable, { groups }: CountsLayout): RowContext['isSubtotal'] {
-  const kinds = new Map(
-    rows.flatMap(row => {
-      const name = groups.has('country') ? groupCell(row, groups.get('country')!) : null
-      return name === null ? [] : [[name, groupedBy(name)]]
-    }),
-  )
-  const hasCountries = [...kinds.values()].includes('country')
-  return (column, group) => column === 'country' && hasCountries && kinds.get(group) === 'region'
+  const source = groups.get('country')
+  const names = source === undefined ? [] : rows.flatMap(row => groupCell(row, source) ?? [])
+  const hasCountries = names.some(name => groupedBy(name) === 'country')
+  return (column, group) => column === 'country' && hasCountries && groupedBy(group) === 'region'
 }
 
 function groupsOf(

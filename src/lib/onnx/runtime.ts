@@ -4,7 +4,7 @@ import type * as OnnxRuntime from 'onnxruntime-node'
 const require = createRequire(import.meta.url)
 
 /**
- * Loads ONNX Runtime. A CommonJS package is required: an import would parse its files once more for the names of their exports.
+ * Loads ONNX Runtime by `require`. An import would parse its CommonJS files once more for the names of their exports.
  * Telemetry is turned off first: by default it keeps a device identifier in the user's cache and sends events about sessions
  * to its maker.
  */

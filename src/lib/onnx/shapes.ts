@@ -40,7 +40,7 @@ export function fixedSize(dim: Dim | undefined, what: string): number {
   return dim
 }
 
-/** Throws unless the rows of `x` [n, channels, rows, …] are a multiple of `step`, which the reference library needs. */
+/** Throws unless the number of rows of `x` [n, channels, rows, …] is a multiple of `step`, as the reference library does. */
 export function needMultiple(x: Tensor, step: number): void {
   const rows = fixedSize(x.shape[2], 'image')
   if (rows % step !== 0) throw shapeError('image', `${rows} is no multiple of ${step}`)

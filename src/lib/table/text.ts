@@ -99,3 +99,7 @@ export const unescapeFormula = (text: string): string =>
 /** `1 model`, `98 models`, `10,333 images`. */
 export const countText = (n: number, noun: string): string =>
   `${Math.round(n).toLocaleString('en-US')} ${noun}${Math.round(n) === 1 ? '' : 's'}`
+
+/** Returns a text whose numbers stay on one line with their percent sign and with a comparison sign: the spaces are U+00A0. */
+export const withUnbrokenSpaces = (text: string): string =>
+  text.replace(/ (?=%|[<=≤≥] ?\d)|(?<=[<=≤≥]) (?=\d)/g, '\u00a0')

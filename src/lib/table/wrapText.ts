@@ -1,5 +1,6 @@
 /* Widths of texts in columns of a terminal. `string-width` slows down the start, so processes that print nothing do not load it. */
 import stringWidth from 'string-width'
+import { withUnbrokenSpaces } from './text.ts'
 
 /** Returns the number of terminal columns that a text takes. */
 export const textWidth = (text: string): number =>
@@ -19,14 +20,9 @@ export function shortenText(text: string, width: number): string {
   return `${letters.join('')}…`
 }
 
-/** Spaces at which no line breaks: those between a number and its percent sign, and around a comparison sign. */
-const unbrokenSpaces = / (?=%|[<=≤≥] ?\d)|(?<=[<=≤≥]) (?=\d)/g
-
 /** Returns the parts of a text between which a line may break. */
 export const wordsOf = (text: string): string[] =>
-  text
-    .trim()
-    .replace(unbrokenSpaces, '\u00a0')
+  withUnbrokenSpaces(text.trim())
     .split(/ +/)
     .map(word => word.replaceAll('\u00a0', ' '))
 

@@ -154,7 +154,7 @@ function matchTensors(
 const hasAll = (graph: Graph, { entries }: FoundTensors): boolean =>
   [...graph.parameters.keys()].every(name => entries.has(name))
 
-/** The tensors by the architecture's names, which are those of another library where its names alone are known. */
+/** Returns the tensors under the architecture's names. Names of another library are translated if the architecture's own do not fit. */
 function foundTensors(graph: Graph, files: readonly TensorFile[], names: NameTable): FoundTensors {
   const direct = namedEntries(
     files.flatMap(({ tensors }) => [...tensors]),
@@ -205,7 +205,7 @@ function unwrapped(
     : undefined
 }
 
-/** Prefixes of names, the shorter ones first. */
+/** Returns the prefixes of names, the shorter ones first. */
 function wrappersOf(names: readonly string[]): string[] {
   const prefixes = new Set(
     names.flatMap(name => {
@@ -245,7 +245,7 @@ function otherHead(
     : undefined
 }
 
-/** The tensors by their names after the table. */
+/** Returns the tensors under the names that the table gives them. */
 function namedEntries(
   tensors: readonly (readonly [name: string, entry: TensorEntry])[],
   { rename = [], ignore = [], tied = [] }: NameTable,

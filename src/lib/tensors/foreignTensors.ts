@@ -1,7 +1,7 @@
-/** Tensors of another library's checkpoint as the reference library has them: renamed, cut, joined or transposed. */
+/** Renames, cuts, joins and transposes the tensors of another library's checkpoint to those of the reference library. */
 import { type Graph, type Tensor } from '../onnx/graph.ts'
 import { foreignNames, type ForeignNames, type NewName } from './otherLibraries.ts'
-import { readFloat32, type TensorEntry } from './tensors.ts'
+import { concatFloat32, elementCount, readFloat32, type TensorEntry } from './tensors.ts'
 
 /** Returns the tensors under the names that the tables of a library give them; a name may come twice. */
 export function foreignTensors(
@@ -30,13 +30,13 @@ export function foreignTensors(
   ])
 }
 
-/** The numbers of stage and block of all blocks of a list, in order. */
+/** Returns the numbers of stage and block of all blocks of a list, in order. */
 function blockPlaces(graph: Graph, list: string): string[] {
   const pattern = new RegExp(`^${list}\\.(\\d+\\.\\d+)\\.`)
   return [...new Set([...graph.parameters.keys()].flatMap(name => pattern.exec(name)?.[1] ?? []))]
 }
 
-/** Some of a tensor's equal parts, whose bytes lie together. */
+/** Returns consecutive rows of a tensor that is cut into `of` equal parts; the tensor itself if its rows do not divide. */
 function rowsOf(entry: TensorEntry, { from, to, of }: NonNullable<NewName['rows']>): TensorEntry {
   const [rows = 0, ...rest] = entry.shape
   const shape = [(rows / of) * (to - from), ...rest]
@@ -46,7 +46,7 @@ function rowsOf(entry: TensorEntry, { from, to, of }: NonNullable<NewName['rows'
   return entry.data ? { ...part, data: entry.data.subarray(start, end) } : part
 }
 
-/** Joins pieces by their places; one that is missing or of other rows leaves the first alone, whose shape fits no parameter. */
+/** Joins pieces in their order. Returns the first piece, whose shape fits no parameter, if one is missing or has rows of another shape. */
 function joinRows(pieces: ReadonlyMap<number, TensorEntry>): TensorEntry {
   const parts = [...pieces].sort(([a], [b]) => a - b).map(([, part]) => part)
   const first = parts[0]!
@@ -60,13 +60,7 @@ function joinRows(pieces: ReadonlyMap<number, TensorEntry>): TensorEntry {
     values: async () => {
       const read: Float32Array[] = []
       for (const part of parts) read.push(await readFloat32(part))
-      const joined = new Float32Array(read.reduce((sum, { length }) => sum + length, 0))
-      let at = 0
-      for (const values of read) {
-        joined.set(values, at)
-        at += values.length
-      }
-      return joined
+      return concatFloat32(read)
     },
   }
 }
@@ -84,7 +78,7 @@ function transposed(entry: TensorEntry): TensorEntry {
   }
 }
 
-/** The tensor with the shape of its parameter, if no value moves, and as a variance with the epsilon of its library. */
+/** Returns a tensor in the shape of its parameter, if the values keep their order; a variance makes up for the epsilon of its library. */
 function adapted(
   entry: TensorEntry,
   graph: Graph,
@@ -113,14 +107,14 @@ const withoutLeadingOnes = (shape: readonly unknown[]): readonly unknown[] =>
     ),
   )
 
-/** Returns whether rows stay rows: only ones are added or dropped, or the sizes of a row are written as one. */
+/** Returns whether the shapes differ only in leading ones or in how a row's sizes are written. */
 function canReshape(from: readonly number[], to: Tensor['shape']): boolean {
   const [a, b] = [withoutLeadingOnes(from), withoutLeadingOnes(to)].map(shape => shape.map(Number))
-  const product = (sizes: readonly number[]): number => sizes.reduce((one, size) => one * size, 1)
-  return product(a!) === product(b!) && (a![0] === b![0] || product(a!) === 1)
+  const count = elementCount(a!)
+  return count === elementCount(b!) && (a![0] === b![0] || count === 1)
 }
 
-/** Epsilon of the batch normalization that reads a variance, if one does. */
+/** Returns the epsilon of the batch normalization that reads a variance; undefined if none does. */
 function epsilonOf(graph: Graph, { name }: Tensor): number | undefined {
   const node = graph.nodes.find(
     ({ op, inputs }) => op === 'BatchNormalization' && inputs[4]?.name === name,

@@ -1,6 +1,6 @@
 /**
- * Names that other libraries give to the tensors of checkpoints, as the reference libraries' names: which library it is by
- * libraries.tsv, how its names become others by the tables of tensorNames.tsv.
+ * Translates the names that other libraries give to the tensors of checkpoints to those of the reference libraries.
+ * `libraries.tsv` tells a library by its names; the tables of `tensorNames.tsv` translate them.
  */
 import { readTsv } from '../archive/tsv.ts'
 
@@ -18,17 +18,17 @@ export interface ForeignNames {
   library: string
   /** A name that only this library has. */
   mark: RegExp
-  /** Architectures that compute the same; a `*` at the end stands for any rest. */
+  /** Architectures that give equal outputs; a `*` at the end stands for any ending. */
   architectures: readonly string[]
-  /** Tables that rename its tensors, one after another; none if no architecture computes the same. */
+  /** Tables that rename its tensors, one after another; none if no architecture gives equal outputs. */
   tables: readonly string[]
   /** Epsilon of its batch normalization. */
   epsilon: number
-  /** Why no architecture computes the same. */
+  /** Why no architecture gives equal outputs. */
   reason: string
 }
 
-/** A tensor's place under its new name: the whole, some equal parts of its rows, one piece among others, or its transpose. */
+/** A new name, and what of the tensor stands under it: all of it, some of its rows, its transpose, or all of it as one piece of several. */
 export interface NewName {
   name: string
   rows?: { from: number; to: number; of: number }
@@ -42,7 +42,7 @@ interface NameRow {
   names: readonly string[]
 }
 
-/** Returns the pattern of a left side, which begins a name: `#` is a number, and a dot is no more than a dot. */
+/** Returns the pattern that a left side stands for at the start of a name: `#` is a number, a dot stands for itself. */
 const patternOf = (text: string): RegExp =>
   new RegExp(`^${text.replaceAll(/(?<!\()\.(?![*+])/g, '\\.').replaceAll('#', '(\\d+)')}`)
 

@@ -6,7 +6,7 @@ import { type Tensor } from '../onnx/graph.ts'
  *
  * - `grid`: a vector for each patch, behind those of other tokens; bicubic and antialiased (`resample_abs_pos_embed`,
  *   OpenCLIP's `resize_pos_embed`);
- * - `linear grid`: the same, linear and without antialiasing, as FlexiViT's;
+ * - `linear grid`: such a grid, resized linearly and without antialiasing, as FlexiViT's;
  * - `offsets`: a value of each head for each offset inside a window, before those of other tokens; linear between places whose
  *   distances grow geometrically from the centre (`resize_rel_pos_bias_table`);
  * - `axis offsets`: MViT's vector for each offset along one axis; linear.
@@ -131,7 +131,7 @@ function resizeAxis(
 
 type Axis = Pick<TableLayout, 'side' | 'target'>
 
-/** The places of a resized axis on the old one, whose first place is 0. */
+/** Returns where the places of a resized axis lie on the old one, whose first place is 0. */
 const centres = (side: number, target: number): number[] =>
   Array.from({ length: target }, (_, to) => ((to + 0.5) * side) / target - 0.5)
 
@@ -148,7 +148,7 @@ function cubicWeights({ side, target }: Axis): AxisWeights {
   })
 }
 
-/** Linear weights between places in rising order; beyond the first and the last, theirs alone. */
+/** Returns linear weights between places in rising order; beyond the ends, the first or the last place has all the weight. */
 const linearWeights = (places: readonly number[], targets: readonly number[]): AxisWeights =>
   targets.map(at => {
     const found = places.findIndex(place => place >= at)
@@ -166,7 +166,7 @@ const evenWeights = ({ side, target }: Axis): AxisWeights =>
     centres(side, target),
   )
 
-/** timm's weights of offsets: the old ones lie at distances that grow by a factor with which they reach the new ones. */
+/** Returns timm's weights of offsets. The old offsets lie at distances that grow by a factor, chosen so that they reach the new ones. */
 function offsetWeights({ side, target }: Axis): AxisWeights {
   const [half, reach] = [(side - 1) / 2, (target - 1) / 2]
   let [low, high, factor] = [1.01, 1.5, 1]

@@ -66,6 +66,17 @@ export async function openWeights(file: string): Promise<OpenWeightFile> {
   return { file, handle: await open(file, 'r'), size: found.size }
 }
 
+/** Returns all values in one array. */
+export function concatFloat32(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
+  for (const part of parts) {
+    all.set(part, at)
+    at += part.length
+  }
+  return all
+}
+
 /** Returns the number of values, or undefined when it is too large to be exact. */
 export function elementCount(shape: readonly number[]): number | undefined {
   const size = shape.reduce((product, length) => product * length, 1)

@@ -266,7 +266,7 @@ const positions = [
 
 function dualEncoder(name: string, { image, text, ...c }: ClipConfig): DualEncoder {
   const { activation = gelu, embedding, sigmoid } = c
-  const trunkIgnore = image.kind === 'timm' ? (image.trunk.names?.ignore ?? []) : []
+  const trunkIgnore = image.kind === 'timm' ? (image.trunk.names.ignore ?? []) : []
   const declareScale = (w: ParameterScope): void => {
     w.get('logit_scale', [], 'scale')
     if (sigmoid) w.get('logit_bias', [], 'bias')

@@ -16,8 +16,8 @@ export interface OutputTensors {
 export interface Classifier {
   kind: 'classifier'
   family: string
-  /** Renames parameters of the reference library's checkpoints to the builder's names, where they differ. */
-  names?: NameTable | undefined
+  /** Relates the names of checkpoints to the builder's. */
+  names: NameTable
   /** image [n, 3, h, w], normalized. A family of image towers takes 0 classes too: `logits` are then the features. */
   build(w: ParameterScope, image: Tensor, classes: number): OutputTensors
 }
@@ -26,7 +26,7 @@ export interface Classifier {
 export interface DualEncoder {
   kind: 'dual'
   family: string
-  names?: NameTable | undefined
+  names: NameTable
   /** Width of the shared space. */
   embeddingWidth: number
   tokenizer: TokenizerSettings

@@ -1,6 +1,6 @@
 /** The one renderer of tables in pages: the report writes its markup, the dashboard puts it into its views. */
 import { groupByKey } from '../../lib/tally.ts'
-import { countText } from '../../lib/table/text.ts'
+import { countText, withUnbrokenSpaces } from '../../lib/table/text.ts'
 import { markup, type Markup } from './markup.ts'
 import {
   type TableColumn,
@@ -50,7 +50,7 @@ export function htmlTable<Row>({
     .map(column => ({ column, isNumeric: isNumericColumn(column, rows) }))
   const head = readable.map(
     ({ column: { heading, isHidden }, isNumeric }) =>
-      markup`<th scope="col"${isNumeric && markup` class="number"`}${isHidden && markup` data-hidden`}>${unbroken(heading)}</th>`,
+      markup`<th scope="col"${isNumeric && markup` class="number"`}${isHidden && markup` data-hidden`}>${withUnbrokenSpaces(heading)}</th>`,
   )
   const groups = groupByKey(rows, groupOf)
   const bodies = [...groupByKey(shown, groupOf)].map(([group, own]) => {
@@ -67,7 +67,7 @@ export function htmlTable<Row>({
     <div class="tools">${csvLink(name, rows.length, address)}</div>
     <div class="scroll" tabindex="0" role="region" aria-label="${caption}">
       <table>
-        <caption><span>${unbroken(caption)}${note}</span></caption>
+        <caption><span>${withUnbrokenSpaces(caption)}${note}</span></caption>
         <thead>
           <tr>
             ${head}
@@ -124,12 +124,6 @@ function cellContent<Row>(column: PageColumn<Row>, row: Row): Markup {
 /** A text whose long words may break after their signs, as names of models have them. */
 export const breakable = (text: string): Markup =>
   markup`${text.split(/(?<=\S{6}[_./:-])(?=\S{2})/).map((part, i) => markup`${i > 0 && markup`<wbr>`}${part}`)}`
-
-/** Separates numbers with their sign of percent, which stay on one line, from the rest of a text. */
-export const percentages = /(\S+ %)/
-
-const unbroken = (text: string): Markup =>
-  markup`${text.split(percentages).map((part, i) => (i % 2 === 1 ? markup`<span class="whole">${part}</span>` : part))}`
 
 /** Longer texts get a wide column. */
 const longTextLength = 40

@@ -14,7 +14,7 @@ import { citationsSection } from './citations.ts'
 import { figuresSection } from './figuresSection.ts'
 import { folded, markup, type Markup, trustMarkup } from './markup.ts'
 import { runSentence } from '../../analysis/runSentence.ts'
-import { countText } from '../../lib/table/text.ts'
+import { countText, withUnbrokenSpaces } from '../../lib/table/text.ts'
 import { problemsSection, type ImageStatusRow } from './problems.ts'
 import { recordSection } from './record.ts'
 import { tablesSection } from './resultSections.ts'
@@ -102,7 +102,7 @@ async function pageMarkup(results: RunView, { sentence, body }: PageContent): Pr
 <h1>${name}</h1>
 <p class="facts">${facts}</p>
 ${madeUp !== null && markup`<p class="banner" role="note">${madeUp}</p>`}
-<p class="answer">${sentence.replace(/(\d) %/g, '$1\u00a0%')}</p>
+<p class="answer">${withUnbrokenSpaces(sentence)}</p>
 </header>
 <nav aria-label="Sections"><ul>${links}</ul></nav>
 <main>

@@ -93,7 +93,7 @@ describe.skipIf(!shared)(
       const { params, tensors } = readGoldenFile(file)
       const architecture = architectures[name]!
       const ignored = tensors.filter(tensor =>
-        architecture.names?.ignore?.some(pattern => pattern.test(tensor.name)),
+        architecture.names.ignore?.some(pattern => pattern.test(tensor.name)),
       )
       const graph = graphOf(architecture, 224)
       const state = [...graph.parameters.values()]

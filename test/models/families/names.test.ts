@@ -19,5 +19,5 @@ it.each([
   const { names } = architectures[architecture]!
   const { parameters } = graphOf(architectures[architecture]!, size)
   expect(parameters.has(name)).toBe(false)
-  expect([...parameters.keys()]).toContain(renamed(name, names!.rename!))
+  expect([...parameters.keys()]).toContain(renamed(name, names.rename!))
 })

@@ -14,6 +14,7 @@ export const width = 4
 export const tiny: DualEncoder = {
   kind: 'dual',
   family: 'tiny',
+  names: {},
   embeddingWidth: width,
   tokenizer: { contextLength: 8, cleaning: 'none', padding: 0 },
   prompt: 'a {}',

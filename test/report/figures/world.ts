@@ -1,4 +1,5 @@
 /** Stored results of a made-up world, as `openRun` would give them, without pictures or models. */
+import { suites } from '../../../src/datasets/benchmarks/index.ts'
 import { type GroupValue } from '../../../src/datasets/dataset.ts'
 import { testbed } from '../../../src/models/testbed.ts'
 import { type DatasetRecord, type Failure } from '../../../src/results/records.ts'
@@ -50,17 +51,7 @@ export interface WorldOptions {
   madeUp?: boolean
 }
 
-const benchmarks = [
-  ...[
-    'imagenet-1k',
-    'imagenet-v2',
-    'imagenet-sketch',
-    'imagenet-r',
-    'imagenet-a',
-    'objectnet',
-    'imagenet-c',
-  ],
-]
+const benchmarks = [...suites['standard']!, 'imagenet-c']
 
 /** Steepness of accuracy against the reference's, and accuracy of a model that has 90 % there. */
 const lines: Record<string, readonly [slope: number, top: number]> = {
