@@ -74,6 +74,12 @@ export interface ParameterScope {
   get(name: string, shape: readonly number[], role?: ParameterRole): Tensor
 }
 
+/** Computes a tensor from another one and the parameters of a scope. */
+export type Layer = (w: ParameterScope, x: Tensor) => Tensor
+
+/** A layer that is told its settings. */
+export type Block<Settings> = (w: ParameterScope, x: Tensor, c: Settings) => Tensor
+
 export function createGraph({ fused = false } = {}): Graph {
   return {
     inputs: [],

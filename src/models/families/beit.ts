@@ -1,5 +1,5 @@
 /** BEiT (Bao et al. 2021) and BEiT v2 (Peng et al. 2022), as timm's beit.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { attend, keysUnbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -9,7 +9,7 @@ import { embedTokens, patchTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { relativeBias, relativeRow } from '../../lib/onnx/blocks/windows.ts'
 import { mean } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface BeitConfig {
   dim: number
@@ -21,7 +21,7 @@ const base: BeitConfig = { dim: 768, blocks: 12, heads: 12 }
 const large: BeitConfig = { dim: 1024, blocks: 24, heads: 16 }
 const patch = 16
 
-const rows: ArchitectureRows<BeitConfig> = {
+const rows: Rows<BeitConfig> = {
   beit_base_patch16_224: base,
   beit_base_patch16_384: base,
   beit_large_patch16_224: large,
@@ -47,14 +47,14 @@ const beit: ClassifierBuilder<BeitConfig> = (w, image, c) => {
 
 type BlockSettings = BeitConfig & { side: number }
 
-const beitBlock = (w: ParameterScope, x: Tensor, c: BlockSettings): Tensor =>
+const beitBlock: Block<BlockSettings> = (w, x, c) =>
   preNormBlock(w, x, {
     attention: (scope, y) => attention(scope, y, c),
     mlp: (scope, y) => mlp(scope, y, { hidden: 4 * c.dim }),
     layerScale: 'gamma_',
   })
 
-function attention(w: ParameterScope, x: Tensor, { dim, heads, side }: BlockSettings): Tensor {
+const attention: Block<BlockSettings> = (w, x, { dim, heads, side }) => {
   const qkv = keysUnbiasedProjection(w, x)
   const table = w.get('relative_position_bias_table', [(2 * side - 1) ** 2 + 3, heads])
   const mask = relativeBias(table, side * side + 1, {

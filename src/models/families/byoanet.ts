@@ -13,7 +13,7 @@ import {
 } from './byobAttention.ts'
 import { attentive, bottleneck, type ByobBlocks } from './byobBlocks.ts'
 import { byobNet, type ByobNetConfig, pooled, regNetZ, tiered, z16 } from './byobnet.ts'
-import { type ArchitectureRows, classifiers } from './family.ts'
+import { type Rows, classifiers } from './family.ts'
 
 /** A stage's depth, width, and the places of its attentive blocks with their attention. */
 type StageRow = readonly [
@@ -76,7 +76,7 @@ const mixed50 = { activation: silu, stem: tiered }
 const next26 = { activation: silu, stem: pooled, gate: channelAttention }
 const ecaHalo = haloAttention({ halo: 2, headWidth: 16 })
 
-const rows: ArchitectureRows<ByobNetConfig> = {
+const rows: Rows<ByobNetConfig> = {
   botnet26t_256: { stem: pooled, stages: r26(bottle) },
   sebotnet33ts_256: { ...r33Net, stages: r33(bottle) },
   eca_botnext26ts_256: {

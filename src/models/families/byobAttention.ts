@@ -4,6 +4,8 @@
  * al. 2021), HaloNets (Vaswani et al. 2021) and LambdaNetworks (Bello 2021), as layers/ in timm computes them.
  */
 import {
+  type Block,
+  type Layer,
   shapeError,
   sharedConstant,
   type Tensor,
@@ -39,7 +41,7 @@ import {
 import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 
 /** A layer that keeps the shape of x [n, c, h, w]. */
-export type Gate = (w: ParameterScope, x: Tensor) => Tensor
+export type Gate = Layer
 
 /** Returns squeeze-and-excitation to a share of the channels, rounded to a multiple of `divisor`. */
 export const squeeze =
@@ -69,11 +71,7 @@ export const bilinearAttention =
     return add(x, layer(w.at('conv2'), layer(transform.at('conv2'), mixed, inner), channels))
   }
 
-function mixCells(
-  w: ParameterScope,
-  x: Tensor,
-  { pooled, side }: { pooled: Tensor; side: number },
-): Tensor {
+const mixCells: Block<{ pooled: Tensor; side: number }> = (w, x, { pooled, side }) => {
   const [n, channels, height, width] = x.shape
   const [h, wide] = [fixedSize(height, 'cells'), fixedSize(width, 'cells')]
   const groups = channelsOf(pooled)
@@ -102,13 +100,13 @@ function mixCells(
 }
 
 /** A layer over x [n, c, h, w] that keeps its channels and divides its sides by `stride`. */
-export type SelfAttention = (w: ParameterScope, x: Tensor, stride: number) => Tensor
+export type SelfAttention = Block<number>
 
 const halved = (x: Tensor, stride: number): Tensor =>
   stride === 1 ? x : avgPool(x, stride, { stride })
 
 /** Returns scores [..., side², window²] of queries [..., side, side, width] and `window`² keys by their offsets. */
-function relativeScores(w: ParameterScope, queries: Tensor, window: number): Tensor {
+const relativeScores: Block<number> = (w, queries, window) => {
   const [groups, side, , width] = queries.shape.map((dim, i) =>
     i === 0 ? dim : fixedSize(dim, 'relativeScores'),
   ) as [Tensor['shape'][number], number, number, number]
@@ -256,11 +254,11 @@ export const lambdaLayer =
   }
 
 /** Returns a linear function of the surrounding values for each position: values [n, places, each] to [n, places, width, each]. */
-function positionLambda(
-  w: ParameterScope,
-  values: Tensor,
-  c: { side: readonly Tensor['shape'][number][]; width: number; reach: number | undefined },
-): Tensor {
+const positionLambda: Block<{
+  side: readonly Tensor['shape'][number][]
+  width: number
+  reach: number | undefined
+}> = (w, values, c) => {
   const [n, places, each] = values.shape
   const [rows, columns] = c.side.map(dim => fixedSize(dim, 'lambda')) as [number, number]
   if (c.reach === undefined) {

@@ -2,7 +2,7 @@
  * The blocks of timm's byobnet.py (bring your own blocks): ResNet's, DarkNet's, RepVGG's and MobileOne's, with gates and
  * self-attentions of many kinds.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { type Branch, branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
 import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
@@ -41,7 +41,7 @@ export interface ByobBlockSettings extends ByobLayers {
   attention?: SelfAttention
 }
 
-export type ByobBlock = (w: ParameterScope, x: Tensor, c: ByobBlockSettings) => Tensor
+export type ByobBlock = Block<ByobBlockSettings>
 
 /** `depth` (1 by default) blocks of a kind; the stride is that of a stage's first block. */
 export interface ByobBlocks extends Omit<ByobBlockSettings, 'stride'> {
@@ -61,7 +61,7 @@ interface LayerOptions {
 }
 
 /** Applies a convolution, its norm and its activation, with timm's names `conv` and `bn`. */
-export function byobLayer(w: ParameterScope, x: Tensor, c: LayerOptions): Tensor {
+export const byobLayer: Block<LayerOptions> = (w, x, c) => {
   const { out, kernel = 1, stride = 1, groups = 1 } = c
   const y = conv(w.at('conv'), x, { out, kernel, stride, groups, padding: (kernel - 1) / 2 })
   return normalized(w.at('bn'), y, c)
@@ -93,8 +93,7 @@ const innerWidth = (x: Tensor, c: ByobBlockSettings): number =>
 const groupsOf = (width: number, { groupWidth }: ByobBlockSettings): number =>
   groupWidth === undefined ? 1 : width / groupWidth
 
-const gated = (w: ParameterScope, x: Tensor, c: ByobBlockSettings): Tensor =>
-  c.gate ? c.gate(w, x) : x
+const gated: Block<ByobBlockSettings> = (w, x, c) => (c.gate ? c.gate(w, x) : x)
 
 export const basic: ByobBlock = (w, x, c) => {
   const net = c

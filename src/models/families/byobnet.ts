@@ -2,7 +2,7 @@
  * Networks of timm's byobnet.py (bring your own blocks): GENet (Lin et al. 2020), RepVGG (Ding et al. 2021), MobileOne
  * (Vasu et al. 2022), and timm's variants of ResNet, ResNeXt and RegNetZ with several stems and gates.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { channelAttention } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { maxPool, silu } from '../../lib/onnx/ops.ts'
@@ -20,7 +20,7 @@ import {
   repVgg,
   single,
 } from './byobBlocks.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 /** 3 × 3 convolutions that divide the size by four. */
 interface ByobStem {
@@ -134,7 +134,7 @@ const narrow = [48, 96, 192, 288]
 const repDepths = [2, 4, 14, 1]
 const repDeeper = [4, 6, 16, 1]
 
-const rows: ArchitectureRows<ByobNetConfig> = {
+const rows: Rows<ByobNetConfig> = {
   gernet_s: {
     stem: singleStem(13),
     stages: genet([1, 3, 7, 2, 1], [48, 48, 384, 560, 256]),
@@ -237,7 +237,7 @@ const rows: ArchitectureRows<ByobNetConfig> = {
   },
 }
 
-function stemOf(w: ParameterScope, image: Tensor, c: ByobNetConfig): Tensor {
+const stemOf: Block<ByobNetConfig> = (w, image, c) => {
   if ('block' in c.stem) return c.stem.block(w, image, { ...c, width: c.stem.width, stride: 2 })
   const { widths, plain = 0, pool = false } = c.stem
   const x = widths.reduce((y, out, i) => {

@@ -1,5 +1,5 @@
 /** CaiT, a deep transformer with class attention at its end (Touvron et al. 2021), as timm's cait.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   firstTokenProjection,
   fusedProjection,
@@ -13,7 +13,7 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { firstTokenBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { embedTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { matmul, mul, pick, softmax, transpose } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CaitConfig {
   dim: number
@@ -25,7 +25,7 @@ const xxs = { dim: 192, heads: 4 }
 const small = { dim: 384, heads: 8 }
 const medium = { dim: 768, heads: 16 }
 
-const rows: ArchitectureRows<CaitConfig> = {
+const rows: Rows<CaitConfig> = {
   cait_xxs24_224: { ...xxs, blocks: 24 },
   cait_xxs24_384: { ...xxs, blocks: 24 },
   cait_xxs36_224: { ...xxs, blocks: 36 },
@@ -46,8 +46,8 @@ const cait: ClassifierBuilder<CaitConfig> = (w, image, c) => {
     mlp: (scope: ParameterScope, y: Tensor): Tensor => mlp(scope, y, { hidden: 4 * c.dim }),
     layerScale: 'gamma_',
   } as const
-  const talking = (scope: ParameterScope, y: Tensor): Tensor => talkingHeads(scope, y, c)
-  const toClass = (scope: ParameterScope, y: Tensor): Tensor =>
+  const talking: Layer = (scope, y) => talkingHeads(scope, y, c)
+  const toClass: Layer = (scope, y) =>
     selfAttention(scope, y, { heads: c.heads, project: firstTokenProjection() })
   const patches = embedTokens(w, image, { patch, dim: c.dim, prefix: [], positions: 'patches' })
   let x = w
@@ -61,7 +61,7 @@ const cait: ClassifierBuilder<CaitConfig> = (w, image, c) => {
 }
 
 /** Attention whose heads are mixed before and after the softmax (Shazeer et al. 2020): x [n, length, dim] to its shape. */
-function talkingHeads(w: ParameterScope, x: Tensor, { dim, heads }: CaitConfig): Tensor {
+const talkingHeads: Block<CaitConfig> = (w, x, { dim, heads }) => {
   const [q, k, v] = fusedProjection(w, x)
   const queries = splitHeads(mul(q, (dim / heads) ** -0.5), heads)
   const scores = matmul(queries, transpose(splitHeads(k, heads), [0, 1, 3, 2]))

@@ -24,19 +24,19 @@ import {
   withRoberta,
   worldwide,
 } from './clipConfigs.ts'
-import { type ArchitectureRows, type DualEncoder } from './family.ts'
+import { type Rows, type DualEncoder } from './family.ts'
 
 /** Returns the rows of models that differ in their image size alone: `NAME NAME-336`. */
-const named = (names: string, config: ClipConfig): ArchitectureRows<ClipConfig> =>
+const named = (names: string, config: ClipConfig): Rows<ClipConfig> =>
   Object.fromEntries(names.split(' ').map(name => [`clip:${name}`, config]))
 
 /** Returns the rows with the exact GELU and, as `NAME-quickgelu`, with OpenAI's approximation. */
-const inBothWays = (names: string, config: ClipConfig): ArchitectureRows<ClipConfig> => ({
+const inBothWays = (names: string, config: ClipConfig): Rows<ClipConfig> => ({
   ...named(names, config),
   ...named(names.replaceAll(/(?= |$)/g, '-quickgelu'), { ...config, activation: quickGelu }),
 })
 
-const joined = (parts: readonly ArchitectureRows<ClipConfig>[]): ArchitectureRows<ClipConfig> =>
+const joined = (parts: readonly Rows<ClipConfig>[]): Rows<ClipConfig> =>
   Object.fromEntries(parts.flatMap(Object.entries<ClipConfig>))
 
 /** Names of models, the width of their shared space, their image tower of timm and its head; the text tower is as wide by default. */
@@ -48,7 +48,7 @@ type TimmRow = readonly [
   text?: NativeText,
 ]
 
-const besideTimm = (list: readonly TimmRow[]): ArchitectureRows<ClipConfig> =>
+const besideTimm = (list: readonly TimmRow[]): Rows<ClipConfig> =>
   joined(
     list.map(([names, embedding, tower, head, text = clipText(embedding)]) =>
       named(names, clip(embedding, timmTower(tower, head), text)),
@@ -66,7 +66,7 @@ type SigLipRow = readonly [
 const sigLips = (
   vocabulary: SigLipTowers['vocabulary'],
   list: readonly SigLipRow[],
-): ArchitectureRows<ClipConfig> =>
+): Rows<ClipConfig> =>
   joined(
     list.map(([names, image, width, more]) =>
       named(names, siglip({ image: `vit_${image}`, vocabulary, width, ...more })),
@@ -90,7 +90,7 @@ const short = { positions: 32 }
 const unprojected = { text: { projection: 'none' } } as const
 const base32 = viT(32, 768)
 
-const rows: ArchitectureRows<ClipConfig> = {
+const rows: Rows<ClipConfig> = {
   ...inBothWays('RN50', clip(1024, resNet([3, 4, 6, 3], 64), text512)),
   ...inBothWays('RN101', clip(512, resNet([3, 4, 23, 3], 64), text512)),
   ...inBothWays('RN50x4', clip(640, resNet([4, 6, 10, 6], 80), text640)),

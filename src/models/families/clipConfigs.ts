@@ -121,13 +121,7 @@ const robertaBase = { width: 768, heads: 12, blocks: 12, hidden: 3072, vocabular
 const robertas = {
   'roberta-base': robertaBase,
   'xlm-roberta-base': { ...robertaBase, vocabulary: 250_002 },
-  'xlm-roberta-large': {
-    width: 1024,
-    heads: 16,
-    blocks: 24,
-    hidden: 4096,
-    vocabulary: 250_002,
-  },
+  'xlm-roberta-large': { width: 1024, heads: 16, blocks: 24, hidden: 4096, vocabulary: 250_002 },
 }
 
 /** An image tower beside RoBERTa or XLM-R. */
@@ -197,12 +191,7 @@ export function siglip(c: SigLipTowers): ClipConfig {
     embedding: c.embedding ?? c.width,
     image: timmTower(c.image, 'none'),
     text,
-    tokenizer: {
-      ...tokens,
-      contextLength: text.positions,
-      cleaning: 'canonicalize',
-      padded: true,
-    },
+    tokenizer: { ...tokens, contextLength: text.positions, cleaning: 'canonicalize', padded: true },
     sigmoid: true,
   }
 }

@@ -1,5 +1,5 @@
 /** Image towers of OpenCLIP: its own Vision Transformer (transformer.py) and ResNet, and timm's models (timm_model.py). */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { affine, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -45,11 +45,7 @@ interface ImageSettings {
 }
 
 /** image [n, 3, h, w] -> [n, embedding] */
-export function imageTower(
-  w: ParameterScope,
-  image: Tensor,
-  c: ImageSettings & { image: ImageTower },
-): Tensor {
+export const imageTower: Block<ImageSettings & { image: ImageTower }> = (w, image, c) => {
   switch (c.image.kind) {
     case 'vit':
       return clipViT(w, image, { ...c, ...c.image })
@@ -60,7 +56,7 @@ export function imageTower(
   }
 }
 
-function timmTower(w: ParameterScope, image: Tensor, c: TimmTower & { embedding: number }): Tensor {
+const timmTower: Block<TimmTower & { embedding: number }> = (w, image, c) => {
   const classes = c.head === 'own' ? c.embedding : 0
   const { logits } = c.trunk.build(w.at('trunk'), image, classes)
   if (c.head === 'linear') return unbiasedLinear(w.at('head.proj'), logits, c.embedding)
@@ -71,11 +67,7 @@ function timmTower(w: ParameterScope, image: Tensor, c: TimmTower & { embedding:
 
 const epsilon = 1e-5
 
-function clipViT(
-  w: ParameterScope,
-  image: Tensor,
-  { pool = 'token', ...c }: ImageSettings & ClipViT,
-): Tensor {
+const clipViT: Block<ImageSettings & ClipViT> = (w, image, { pool = 'token', ...c }) => {
   const token = reshape(w.get('class_embedding', [c.width]), [1, 1, c.width])
   const patches = patchEmbed(w.at('conv1'), image, { patch: c.patch, dim: c.width, bias: false })
   const x = prependTokens(token, patches)
@@ -96,7 +88,7 @@ function clipViT(
 }
 
 /** Attention of the first of 256 learned queries, in 8 heads, over x [n, length, width]: [n, out]. */
-function queryPool(w: ParameterScope, x: Tensor, out: number): Tensor {
+const queryPool: Block<number> = (w, x, out) => {
   const query = layerNorm(w.at('ln_q'), slice(w.get('query', [256, out]), 0, [0, 1]), epsilon)
   const context = layerNorm(w.at('ln_k'), x, epsilon)
   const inner = w.at('attn')

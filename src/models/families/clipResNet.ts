@@ -1,5 +1,5 @@
 /** CLIP's ResNets (Radford et al. 2021), as OpenCLIP's modified_resnet.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -18,11 +18,11 @@ interface ClipBottleneck {
 }
 
 /** image [n, 3, h, w] -> [n, embedding] */
-export function clipResNet(
-  w: ParameterScope,
-  image: Tensor,
-  { depths, width, embedding }: ClipResNetConfig & { embedding: number },
-): Tensor {
+export const clipResNet: Block<ClipResNetConfig & { embedding: number }> = (
+  w,
+  image,
+  { depths, width, embedding },
+) => {
   let x = relu(
     batchNorm(
       w.at('bn1'),
@@ -35,9 +35,7 @@ export function clipResNet(
   x = avgPool(
     relu(batchNorm(w.at('bn3'), conv(w.at('conv3'), x, { out: width, kernel: 3, padding: 1 }))),
     2,
-    {
-      stride: 2,
-    },
+    { stride: 2 },
   )
   for (const [stage, depth] of depths.entries()) {
     for (const [i, scope] of w.each(`layer${stage + 1}`, depth).entries()) {
@@ -48,7 +46,7 @@ export function clipResNet(
 }
 
 /** A bottleneck block whose convolutions have stride 1: an average pool shrinks the image instead. */
-function bottleneck(w: ParameterScope, x: Tensor, { width, stride }: ClipBottleneck): Tensor {
+const bottleneck: Block<ClipBottleneck> = (w, x, { width, stride }) => {
   const shrink = (y: Tensor): Tensor => (stride === 1 ? y : avgPool(y, stride, { stride }))
   let y = relu(batchNorm(w.at('bn1'), conv(w.at('conv1'), x, { out: width })))
   y = relu(batchNorm(w.at('bn2'), conv(w.at('conv2'), y, { out: width, kernel: 3, padding: 1 })))
@@ -63,7 +61,7 @@ function bottleneck(w: ParameterScope, x: Tensor, { width, stride }: ClipBottlen
 }
 
 /** Attends from the mean of all positions to itself and every position: [n, c, h, w] to [n, embedding]; 64 channels a head. */
-function attentionPool(w: ParameterScope, x: Tensor, embedding: number): Tensor {
+const attentionPool: Block<number> = (w, x, embedding) => {
   const width = channelsOf(x)
   const patches = flattenToTokens(x)
   const placed = concat([mean(patches, [1], true), patches], 1)

@@ -2,7 +2,13 @@
  * Text towers of OpenCLIP: its own transformer (transformer.py), RoBERTa (Liu et al. 2019) with XLM-R's vocabularies
  * (Conneau et al. 2019), and the encoder of NLLB (NLLB Team 2022), as transformers computes them.
  */
-import { constant, type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  type Layer,
+  constant,
+  type Graph,
+  type Tensor,
+  type ParameterScope,
+} from '../../lib/onnx/graph.ts'
 import { paddingMask, selfAttention, separateProjection } from '../../lib/onnx/blocks/attention.ts'
 import { linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -158,7 +164,7 @@ function robertaText(w: ParameterScope, { tokens, mask }: Texts, c: Transformers
   ])
   const words = gather(table('word_embeddings', c.vocabulary), tokens)
   const x = add(add(words, table('token_type_embeddings', 1)), places)
-  const norm = (scope: ParameterScope, y: Tensor): Tensor => layerNorm(scope, y, 1e-5)
+  const norm: Layer = (scope, y) => layerNorm(scope, y, 1e-5)
   const attention = { heads, mask: paddingMask(mask), project: separateProjection }
   const y = tower.each('encoder.layer', c.blocks).reduce(
     (z, block) => {

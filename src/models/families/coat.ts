@@ -25,7 +25,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 type PerStage = readonly [number, number, number, number]
 
@@ -43,7 +43,7 @@ const exchanging = { depths: [2, 2, 2, 2], ratios, parallel: 6 } as const
 const lite = { ratios: [8, 8, 4, 4], parallel: 0 } as const
 const medium = { depths: [3, 6, 10, 8], widths: [128, 256, 320, 512], ratios, parallel: 0 } as const
 
-const rows: ArchitectureRows<CoatConfig> = {
+const rows: Rows<CoatConfig> = {
   coat_tiny: { ...exchanging, widths: [152, 152, 152, 152] },
   coat_mini: { ...exchanging, widths: [152, 216, 216, 216] },
   coat_small: { ...exchanging, widths: [152, 320, 320, 320] },

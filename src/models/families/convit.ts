@@ -1,5 +1,5 @@
 /** ConViT, attention that begins as a convolution (d'Ascoli et al. 2021), as timm's convit.py computes it. */
-import { sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, sharedConstant, type Tensor } from '../../lib/onnx/graph.ts'
 import {
   joinHeads,
   selfAttention,
@@ -26,13 +26,13 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ConvitConfig {
   heads: number
 }
 
-const rows: ArchitectureRows<ConvitConfig> = {
+const rows: Rows<ConvitConfig> = {
   convit_tiny: { heads: 4 },
   convit_small: { heads: 9 },
   convit_base: { heads: 16 },
@@ -63,7 +63,7 @@ const convit: ClassifierBuilder<ConvitConfig> = (w, image, { heads, classes }) =
 }
 
 /** Attention whose weights are a mixture of two: by the tokens, and by their offsets in the grid. */
-function gatedAttention(w: ParameterScope, x: Tensor, heads: number): Tensor {
+const gatedAttention: Block<number> = (w, x, heads) => {
   const dim = heads * width
   const [q, k] = halves(unbiasedLinear(w.at('qk'), x, 2 * dim))
   const keys = transpose(splitHeads(k, heads), [0, 1, 3, 2])

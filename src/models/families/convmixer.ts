@@ -1,9 +1,9 @@
 /** ConvMixer (Trockman and Kolter 2022), as timm's convmixer.py computes it: depthwise and pointwise convolutions of patches. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, gelu, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface ConvMixerConfig {
   dim: number
@@ -13,7 +13,7 @@ interface ConvMixerConfig {
   activation: (x: Tensor) => Tensor
 }
 
-const rows: ArchitectureRows<ConvMixerConfig> = {
+const rows: Rows<ConvMixerConfig> = {
   convmixer_768_32: { dim: 768, blocks: 32, kernel: 7, patch: 7, activation: relu },
   convmixer_1024_20_ks9_p14: { dim: 1024, blocks: 20, kernel: 9, patch: 14, activation: gelu },
   convmixer_1536_20: { dim: 1536, blocks: 20, kernel: 9, patch: 7, activation: gelu },
@@ -22,7 +22,7 @@ const rows: ArchitectureRows<ConvMixerConfig> = {
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const convMixer: ClassifierBuilder<ConvMixerConfig> = (w, image, c) => {
   const { dim, kernel, patch } = c
-  const activated = (scope: ParameterScope, x: Tensor): Tensor => batchNorm(scope, c.activation(x))
+  const activated: Layer = (scope, x) => batchNorm(scope, c.activation(x))
   const point = { out: dim, bias: true }
   const patches = conv(w.at('stem.0'), image, { ...point, kernel: patch, stride: patch })
   let x = activated(w.at('stem.2'), patches)

@@ -2,12 +2,7 @@
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { gelu, geluTanh, silu } from '../../lib/onnx/ops.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifierHead,
-  classifiers,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
 
 /** A trunk with its classifier, which may have a hidden layer of this width. */
 type ConvNextRow = ConvNextConfig & { hidden?: number }
@@ -37,7 +32,7 @@ const test: ConvNextConfig = {
   activation: geluTanh,
 }
 
-const rows: ArchitectureRows<ConvNextRow> = {
+const rows: Rows<ConvNextRow> = {
   convnext_zepto_rms: zepto,
   convnext_zepto_rms_ols: { ...zepto, stem: { width: 32, activated: true } },
   convnext_atto: atto,

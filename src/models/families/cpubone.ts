@@ -2,7 +2,7 @@
  * CPUBone (Nottebaum et al. 2026) as timm's cpubone.py computes it: grouped convolutions, 2 × 2 kernels and attention
  * over a coarser grid in the last two stages.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import {
   attendHeads,
   joinImageHeads,
@@ -22,7 +22,7 @@ import {
   slice,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CpuBoneConfig {
   /** Channels of the stem, doubled in each stage. */
@@ -38,7 +38,7 @@ interface CpuBoneConfig {
 
 const wideHead = [2304, 2560] as const
 
-const rows: ArchitectureRows<CpuBoneConfig> = {
+const rows: Rows<CpuBoneConfig> = {
   cpubone_nano: { dim: 12, depths: [0, 1, 1, 1, 2] },
   cpubone_t0: { dim: 12, depths: [0, 1, 1, 2, 3] },
   cpubone_s0: { dim: 14, depths: [0, 1, 1, 2, 3] },
@@ -102,7 +102,7 @@ interface LayerOptions {
 }
 
 /** A convolution that keeps the size over its stride; a 2 × 2 kernel without stride is padded at the top and left. */
-function layer(w: ParameterScope, x: Tensor, c: LayerOptions): Tensor {
+const layer: Block<LayerOptions> = (w, x, c) => {
   const { active = false, norm = true, ...options } = c
   const { kernel = 1, stride = 1 } = c
   const shifted = kernel === 2 && stride === 1
@@ -121,14 +121,14 @@ interface FusedOptions {
   bias?: boolean
 }
 
-function fused(w: ParameterScope, x: Tensor, c: FusedOptions): Tensor {
+const fused: Block<FusedOptions> = (w, x, c) => {
   const { expansion = 4, stride = 1, kernel, bias = false } = c
   const wide = { out: channelsOf(x) * expansion, kernel, stride, groups: 2, bias, active: true }
   return layer(w.at('point_conv'), layer(w.at('spatial_conv'), x, wide), { out: c.out })
 }
 
 /** An inverted bottleneck; its convolutions have a bias where no norm follows. */
-function inverted(w: ParameterScope, x: Tensor, norms: CpuBoneConfig['norms']): Tensor {
+const inverted: Block<CpuBoneConfig['norms']> = (w, x, norms) => {
   const width = channelsOf(x)
   const out = 4 * width
   const normed = (norm: boolean) => ({ out, norm, bias: !norm, active: true })
@@ -137,11 +137,7 @@ function inverted(w: ParameterScope, x: Tensor, norms: CpuBoneConfig['norms']): 
   return layer(w.at('point_conv'), y, { out: width })
 }
 
-function attentiveBlock(
-  w: ParameterScope,
-  x: Tensor,
-  c: Pick<CpuBoneConfig, 'norms'> & { step: number },
-): Tensor {
+const attentiveBlock: Block<Pick<CpuBoneConfig, 'norms'> & { step: number }> = (w, x, c) => {
   const width = channelsOf(x)
   const context = w.at('0.0.main')
   let y = add(x, attention(context.at(1), groupNorm(context.at(0), x, { groups: 1 }), c.step))
@@ -155,7 +151,7 @@ function attentiveBlock(
 }
 
 /** Computes attention on a grid coarser by `step` and repeats its results. */
-function attention(w: ParameterScope, x: Tensor, step: number): Tensor {
+const attention: Block<number> = (w, x, step) => {
   const [n, , height, columns] = x.shape
   const [h, wide] = [fixedSize(height, 'cpubone'), fixedSize(columns, 'cpubone')]
   const width = channelsOf(x)

@@ -1,5 +1,5 @@
 /** CrossViT, two transformers at two scales that attend to each other (Chen et al. 2021), as timm's crossvit.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { firstTokenProjection, selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -12,7 +12,7 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import { add, average, concat, gelu, pick, relu, resize, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CrossVitConfig {
   /** Width of the branch of small patches; the other's is twice that. */
@@ -35,7 +35,7 @@ const eighteen = { dim: 224, heads: 7, depth: 6, ratio: 3, scale }
 const dagger = { convolutional: true }
 const finer = { ...dagger, scale: 384 / 408 }
 
-const rows: ArchitectureRows<CrossVitConfig> = {
+const rows: Rows<CrossVitConfig> = {
   crossvit_tiny_240: { dim: 96, heads: 3, depth: 4, ratio: 4, scale },
   crossvit_small_240: { dim: 192, heads: 6, depth: 4, ratio: 4, scale },
   crossvit_base_240: { dim: 384, heads: 12, depth: 4, ratio: 4, scale },
@@ -65,11 +65,11 @@ function scaleImage(image: Tensor, factor: number): Tensor {
 }
 
 /** Patches of 12 pixels (branch 0) or 16 (branch 1) behind a class token, with positions. */
-function embedBranch(
-  w: ParameterScope,
-  image: Tensor,
-  { i, dim, convolutional }: CrossVitConfig & { i: number },
-): Tensor {
+const embedBranch: Block<CrossVitConfig & { i: number }> = (
+  w,
+  image,
+  { i, dim, convolutional },
+) => {
   const [width, patch] = i === 0 ? [dim, 12] : [2 * dim, 16]
   const proj = w.at(`patch_embed.${i}.proj`)
   const patches = convolutional
@@ -82,11 +82,11 @@ function embedBranch(
 const padded = { padding: 1 }
 const halving = { ...padded, stride: 2 }
 
-function convolutionalPatches(
-  w: ParameterScope,
-  image: Tensor,
-  { width, patch }: { width: number; patch: number },
-): Tensor {
+const convolutionalPatches: Block<{ width: number; patch: number }> = (
+  w,
+  image,
+  { width, patch },
+) => {
   const first = { out: width / 4, kernel: 7, stride: 4, padding: 3, bias: true }
   const [second, third] = patch === 12 ? [{ stride: 3 }, padded] : [halving, halving]
   const x = relu(conv(w.at(0), image, first))

@@ -2,7 +2,7 @@
  * CSATv2 (a convolutional network with spatial attention over cosine coefficients), as timm's csatv2.py computes it. The stem
  * takes the discrete cosine transform of 8 × 8 pixels in each channel of YCbCr, as JPEG does.
  */
-import { constant, integers, type ParameterScope, type Tensor } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, constant, integers, type Tensor } from '../../lib/onnx/graph.ts'
 import { readTsv } from '../../lib/archive/tsv.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { adaptiveAvgPool } from '../../lib/onnx/blocks/convNorm.ts'
@@ -35,7 +35,7 @@ import {
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CsatV2Config {
   widths: readonly number[]
@@ -45,7 +45,7 @@ interface CsatV2Config {
   transformers: readonly number[]
 }
 
-const rows: ArchitectureRows<CsatV2Config> = {
+const rows: Rows<CsatV2Config> = {
   csatv2: { widths: [32, 72, 168, 386], depths: [2, 2, 6, 4], transformers: [0, 0, 2, 2] },
   csatv2_21m: { widths: [48, 96, 224, 448], depths: [3, 3, 6, 5], transformers: [0, 0, 4, 3] },
 }
@@ -78,7 +78,7 @@ const coefficientsOf = (statistic: 'mean' | 'variance'): number[] =>
   channels.flatMap(channel => coefficients.map(row => Number(row[`${statistic}${channel}`])))
 
 /** Normalized image [n, 3, h, w] to [n, out, h / 8, w / 8]: three quarters of the channels see Y, an eighth Cb and Cr each. */
-function frequencyStem(w: ParameterScope, image: Tensor, out: number): Tensor {
+const frequencyStem: Block<number> = (w, image, out) => {
   const { graph } = image
   const [n, , height, width] = image.shape
   const [down, across] = [
@@ -102,10 +102,7 @@ function frequencyStem(w: ParameterScope, image: Tensor, out: number): Tensor {
   const widths = [out * 0.75, out / 8, out / 8]
   const layers = ['conv_y', 'conv_cb', 'conv_cr'].map((name, i) => {
     const tokens = pick(normal, 1, i)
-    return conv(w.at(name), tokensToImage(tokens, [down, across]), {
-      out: widths[i]!,
-      bias: true,
-    })
+    return conv(w.at(name), tokensToImage(tokens, [down, across]), { out: widths[i]!, bias: true })
   })
   return concat(layers, 1)
 }
@@ -136,7 +133,7 @@ function toYCbCr(image: Tensor): Tensor {
 }
 
 /** A ConvNeXt V2 block whose result is scaled at every position. */
-function gatedBlock(w: ParameterScope, x: Tensor): Tensor {
+const gatedBlock: Layer = (w, x) => {
   const width = channelsOf(x)
   const local = channelsLast(depthwiseConv(w.at('dwconv'), x, { kernel: 7, bias: true }))
   const inner = gelu(linear(w.at('pwconv1'), layerNorm(w.at('norm'), local), 4 * width))
@@ -151,7 +148,7 @@ function gatedBlock(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Returns a factor for each of 7 × 7 parts of an image: [n, 1, 7, 7]. */
-function spatialGate(w: ParameterScope, x: Tensor): Tensor {
+const spatialGate: Layer = (w, x) => {
   const extremes = concat([mean(x, [1], true), max(x, [1], true)], 1)
   const pooled = adaptiveAvgPool(extremes, 7)
   const scores = conv(w.at('conv'), pooled, { out: 1, kernel: 7, padding: 3, bias: true })
@@ -169,7 +166,7 @@ function spatialGate(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Adds convolutional positions to tokens [n, rows · columns, width]. */
-function positioned(w: ParameterScope, tokens: Tensor, size: readonly [number, number]): Tensor {
+const positioned: Block<readonly [number, number]> = (w, tokens, size) => {
   const [n, , width] = tokens.shape
   const grid = reshape(tokens, [n!, ...size, width!])
   return reshape(addConvPositions(w.at('pos_embed.proj'), grid), tokens.shape)
@@ -178,7 +175,7 @@ function positioned(w: ParameterScope, tokens: Tensor, size: readonly [number, n
 const heads = 8
 const headWidth = 32
 
-function transformerBlock(w: ParameterScope, x: Tensor): Tensor {
+const transformerBlock: Layer = (w, x) => {
   const width = channelsOf(x)
   const size = x.shape.slice(2).map(dim => fixedSize(dim, 'transformerBlock')) as [number, number]
   const tokens = positioned(w, layerNorm(w.at('norm1'), flattenToTokens(x), 1e-5), size)

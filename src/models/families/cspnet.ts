@@ -2,7 +2,7 @@
  * Networks of cross-stage partial connections (Wang et al. 2019) and Darknet (Redmon and Farhadi 2018), as timm's cspnet.py
  * computes them, and CSPNeXt, the backbone of RTMDet (Lyu et al. 2022), as its cspnext.py does.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import {
   convNorm,
   depthwiseConvNorm,
@@ -12,7 +12,7 @@ import {
 } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, avgPool, concat, halves, leakyRelu, maxPool, silu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 interface StageConfig {
@@ -97,7 +97,7 @@ const focus = (size: keyof typeof sizes): CspNetConfig =>
   cs3(size, { stem: { widths: [divisibleWidth(64 * sizes[size][0])], kernel: 6, stride: 2 } })
 const edge = { block: 'edge', bottleRatio: 1.5 } as const
 
-const rows: ArchitectureRows<CspNetConfig> = {
+const rows: Rows<CspNetConfig> = {
   cspresnet50: {
     ...resnetLike,
     widths: [128, 256, 512, 1024],
@@ -155,7 +155,7 @@ const cspNet: ClassifierBuilder<CspNetConfig> = (w, image, c) => {
 
 type StageSettings = StageConfig & { out: number; depth: number }
 
-function stageOf(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
+const stageOf: Block<StageSettings> = (w, x, c) => {
   const { activation, out } = c
   const smaller = subsampled(w.at('conv_down'), x, c)
   const width = out * c.blockRatio
@@ -174,7 +174,7 @@ function stageOf(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
   return layer('conv_transition', joined, out)
 }
 
-function subsampled(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
+const subsampled: Block<StageSettings> = (w, x, c) => {
   if (c.stride === 1) return x
   const grows = c.stage === 'dark' || c.earlyGrowth
   const out = grows ? c.out : channelsOf(x)
@@ -186,7 +186,7 @@ function subsampled(w: ParameterScope, x: Tensor, c: StageSettings): Tensor {
   return c.activation(y)
 }
 
-function blockOf(w: ParameterScope, x: Tensor, c: StageSettings & { width: number }): Tensor {
+const blockOf: Block<StageSettings & { width: number }> = (w, x, c) => {
   const { activation, width: out, groups = 1 } = c
   const inner = out * c.bottleRatio
   const point = { out: inner }
@@ -202,7 +202,7 @@ function blockOf(w: ParameterScope, x: Tensor, c: StageSettings & { width: numbe
   return add(layer('conv2', y, isDark ? { ...spatial, out } : { out }), x)
 }
 
-const gated = (w: ParameterScope, x: Tensor, c: StageConfig): Tensor => {
+const gated: Block<StageConfig> = (w, x, c) => {
   if (c.squeeze === undefined) return x
   const inner = divisibleWidth(channelsOf(x) * c.squeeze)
   return squeezeExcite(w, x, { inner, activation: c.activation })
@@ -214,7 +214,7 @@ interface CspNextConfig {
   width: number
 }
 
-const nextRows: ArchitectureRows<CspNextConfig> = {
+const nextRows: Rows<CspNextConfig> = {
   cspnext_tiny: { depth: 0.167, width: 0.375 },
   cspnext_s: { depth: 0.33, width: 0.5 },
   cspnext_m: { depth: 0.67, width: 0.75 },
@@ -241,21 +241,21 @@ const cspNext: ClassifierBuilder<CspNextConfig> = (w, image, c) => {
   return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
-const layered = (w: ParameterScope, x: Tensor, options: Parameters<typeof convNorm>[2]): Tensor =>
+const layered: Block<Parameters<typeof convNorm>[2]> = (w, x, options) =>
   silu(convNorm(w, x, options))
 
 /** Joins x with its maxima over windows of three sizes (He et al. 2014). */
-function pyramidPool(w: ParameterScope, x: Tensor, out: number): Tensor {
+const pyramidPool: Block<number> = (w, x, out) => {
   const y = layered(w.at('conv1'), x, { out: out / 2 })
   const pools = [5, 9, 13].map(side => maxPool(y, side, { padding: (side - 1) / 2 }))
   return layered(w.at('conv2'), concat([y, ...pools], 1), { out })
 }
 
-function crossStage(
-  w: ParameterScope,
-  x: Tensor,
-  { out, depth, adds }: { out: number; depth: number; adds: boolean },
-): Tensor {
+const crossStage: Block<{ out: number; depth: number; adds: boolean }> = (
+  w,
+  x,
+  { out, depth, adds },
+) => {
   const half = Math.floor(out / 2)
   const short = layered(w.at('short_conv'), x, { out: half })
   let main = layered(w.at('main_conv'), x, { out: half })

@@ -1,5 +1,5 @@
 /** DaViT (Ding et al. 2022), as timm's davit.py computes it: attention in windows and across channels in turns. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer } from '../../lib/onnx/graph.ts'
 import {
   fusedProjection,
   joinHeads,
@@ -23,7 +23,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface DavitConfig {
   width: number
@@ -31,7 +31,7 @@ interface DavitConfig {
   depth: number
 }
 
-const rows: ArchitectureRows<DavitConfig> = {
+const rows: Rows<DavitConfig> = {
   davit_tiny: { width: 96, depth: 3 },
   davit_small: { width: 96, depth: 9 },
   davit_base: { width: 128, depth: 9 },
@@ -72,7 +72,7 @@ interface FilledConv {
 }
 
 /** A convolution of an image that is made a multiple of the stride by zeros at the bottom and the right. */
-function filled(w: ParameterScope, x: Tensor, { padding, ...layer }: FilledConv): Tensor {
+const filled: Block<FilledConv> = (w, x, { padding, ...layer }) => {
   const missing = (axis: 2 | 3): number => {
     const size = fixedSize(x.shape[axis], 'davit')
     return Math.ceil(size / layer.stride) * layer.stride - size
@@ -82,11 +82,7 @@ function filled(w: ParameterScope, x: Tensor, { padding, ...layer }: FilledConv)
 }
 
 /** Adds attention and an MLP, each behind convolutional positions, to a grid [n, h, w, width]. */
-function davitBlock(
-  w: ParameterScope,
-  x: Tensor,
-  attention: (w: ParameterScope, x: Tensor) => Tensor,
-): Tensor {
+const davitBlock: Block<Layer> = (w, x, attention) => {
   const placed = addConvPositions(w.at('cpe1.proj'), x)
   const attended = attention(w.at('attn'), layerNorm(w.at('norm1'), placed, epsilon))
   const y = addConvPositions(w.at('cpe2.proj'), add(placed, attended))
@@ -95,7 +91,7 @@ function davitBlock(
 }
 
 /** Attention across the channels of each head of a grid [n, h, w, width]; the queries are what is mixed. */
-function channelAttention(w: ParameterScope, x: Tensor, heads: number): Tensor {
+const channelAttention: Block<number> = (w, x, heads) => {
   const [n, rows, columns, dim] = x.shape
   const width = fixedSize(dim, 'davit')
   const tokens = reshape(x, [n!, product([rows!, columns!]), width])

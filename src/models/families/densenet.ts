@@ -1,12 +1,12 @@
 /** DenseNet (Huang et al. 2016), as timm's densenet.py computes it: a layer sees the results of all layers before it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { blurPool } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { avgPool, concat, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface DenseNetConfig {
   /** Channels that a layer adds. */
@@ -17,7 +17,7 @@ interface DenseNetConfig {
   deepBlurredStem?: boolean
 }
 
-const rows: ArchitectureRows<DenseNetConfig> = {
+const rows: Rows<DenseNetConfig> = {
   densenet121: { growth: 32, depths: [6, 12, 24, 16] },
   densenetblur121d: { growth: 32, depths: [6, 12, 24, 16], deepBlurredStem: true },
   densenet161: { growth: 48, depths: [6, 12, 36, 24] },
@@ -38,11 +38,7 @@ const densenet: ClassifierBuilder<DenseNetConfig> = (w, image, c) => {
   return pooledHead(w.at('classifier'), relu(batchNorm(body.at('norm5'), x)), c.classes)
 }
 
-function stem(
-  w: ParameterScope,
-  image: Tensor,
-  { growth, deepBlurredStem }: DenseNetConfig,
-): Tensor {
+const stem: Block<DenseNetConfig> = (w, image, { growth, deepBlurredStem }) => {
   const layer = (
     i: number,
     x: Tensor,
@@ -63,7 +59,7 @@ function stem(
 }
 
 /** Returns the channels that a layer adds to x. */
-function denseLayer(w: ParameterScope, x: Tensor, growth: number): Tensor {
+const denseLayer: Block<number> = (w, x, growth) => {
   const y = conv(w.at('conv1'), relu(batchNorm(w.at('norm1'), x)), { out: 4 * growth })
   return conv(w.at('conv2'), relu(batchNorm(w.at('norm2'), y)), {
     out: growth,
@@ -73,7 +69,7 @@ function denseLayer(w: ParameterScope, x: Tensor, growth: number): Tensor {
 }
 
 /** Halves the channels and the size. */
-function transition(w: ParameterScope, x: Tensor): Tensor {
+const transition: Layer = (w, x) => {
   const out = Math.floor(channelsOf(x) / 2)
   return avgPool(conv(w.at('conv'), relu(batchNorm(w.at('norm'), x)), { out }), 2, { stride: 2 })
 }

@@ -19,7 +19,7 @@ import {
 } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface DinoConfig {
   patch: number
@@ -32,7 +32,7 @@ interface DinoConfig {
   last: number
 }
 
-const rows: ArchitectureRows<DinoConfig> = {
+const rows: Rows<DinoConfig> = {
   dinov2_vits14_lc: { patch: 14, dim: 384, blocks: 12, heads: 6, positions: 37, last: 4 },
   dinov2_vitb14_lc: { patch: 14, dim: 768, blocks: 12, heads: 12, positions: 37, last: 4 },
   dinov2_vitl14_lc: { patch: 14, dim: 1024, blocks: 24, heads: 16, positions: 37, last: 4 },

@@ -1,10 +1,10 @@
 /** Deep Layer Aggregation (Yu et al. 2017), also with Res2Net's blocks (Gao et al. 2019), as timm's dla.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, globalAvgPool, maxPool, relu } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 import { splitConvolutions } from './res2net.ts'
 
 interface DlaConfig {
@@ -23,20 +23,14 @@ const compact = [64, 64, 128, 256] as const
 const wide = [128, 256, 512, 1024] as const
 const x32x4 = { groups: 32, groupWidth: 4 }
 
-const rows: ArchitectureRows<DlaConfig> = {
+const rows: Rows<DlaConfig> = {
   dla34: { levels: [1, 2, 2, 1], widths: [64, 128, 256, 512], block: 'basic' },
   dla46_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck' },
   dla46x_c: { levels: [1, 2, 2, 1], widths: compact, block: 'bottleneck', ...x32x4 },
   dla60x_c: { levels: [1, 2, 3, 1], widths: compact, block: 'bottleneck', ...x32x4 },
   dla60: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck' },
   dla60_res2net: { levels: [1, 2, 3, 1], widths: wide, block: 'split', groupWidth: 28 },
-  dla60_res2next: {
-    levels: [1, 2, 3, 1],
-    widths: wide,
-    block: 'split',
-    groups: 8,
-    groupWidth: 4,
-  },
+  dla60_res2next: { levels: [1, 2, 3, 1], widths: wide, block: 'split', groups: 8, groupWidth: 4 },
   dla60x: { levels: [1, 2, 3, 1], widths: wide, block: 'bottleneck', ...x32x4 },
   dla102: { levels: [1, 3, 4, 1], widths: wide, block: 'bottleneck', residualRoot: true },
   dla102x: {
@@ -84,7 +78,7 @@ interface DlaTree extends Omit<DlaConfig, 'levels' | 'widths'> {
 }
 
 /** Applies two blocks and their aggregation node, or two subtrees in a row. */
-function tree(w: ParameterScope, x: Tensor, t: DlaTree): Tensor {
+const tree: Block<DlaTree> = (w, x, t) => {
   if (t.levels > 1) {
     const levels = t.levels - 1
     const first = tree(w.at('tree1'), x, { ...t, levels, children: [] })
@@ -99,11 +93,9 @@ function tree(w: ParameterScope, x: Tensor, t: DlaTree): Tensor {
   return relu(t.residualRoot ? add(root, second) : root)
 }
 
-const blocks = { basic, bottleneck, split: splitBottleneck }
-
 type DlaBlock = Pick<DlaTree, 'out' | 'stride' | 'groups' | 'groupWidth'> & { shortcut: Tensor }
 
-function basic(w: ParameterScope, x: Tensor, { shortcut, out, stride }: DlaBlock): Tensor {
+const basic: Block<DlaBlock> = (w, x, { shortcut, out, stride }) => {
   const y = relu(convNorm(w, x, { out, kernel: 3, stride, names: ['conv1', 'bn1'] }))
   return relu(add(convNorm(w, y, { out, kernel: 3, names: ['conv2', 'bn2'] }), shortcut))
 }
@@ -111,7 +103,7 @@ function basic(w: ParameterScope, x: Tensor, { shortcut, out, stride }: DlaBlock
 const innerWidth = ({ out, groups = 1, groupWidth = 64 }: DlaBlock): number =>
   Math.floor((Math.floor((out * groupWidth) / 64) * groups) / 2)
 
-function bottleneck(w: ParameterScope, x: Tensor, c: DlaBlock): Tensor {
+const bottleneck: Block<DlaBlock> = (w, x, c) => {
   const { shortcut, out, stride, groups = 1 } = c
   const inner = innerWidth(c)
   let y = relu(convNorm(w, x, { out: inner, names: ['conv1', 'bn1'] }))
@@ -119,13 +111,15 @@ function bottleneck(w: ParameterScope, x: Tensor, c: DlaBlock): Tensor {
   return relu(add(convNorm(w, y, { out, names: ['conv3', 'bn3'] }), shortcut))
 }
 
-function splitBottleneck(w: ParameterScope, x: Tensor, c: DlaBlock): Tensor {
+const splitBottleneck: Block<DlaBlock> = (w, x, c) => {
   const { shortcut, out, stride, groups = 1 } = c
   const width = innerWidth(c)
   const y = relu(convNorm(w, x, { out: 4 * width, names: ['conv1', 'bn1'] }))
   const mixed = splitConvolutions(w, y, { width, groups, stride, first: stride > 1 })
   return relu(add(convNorm(w, mixed, { out, names: ['conv3', 'bn3'] }), shortcut))
 }
+
+const blocks = { basic, bottleneck, split: splitBottleneck }
 
 /** The authors' checkpoints hold projections of trees deeper than one level, which the network does not use. */
 const names = ({ levels }: DlaConfig): NameTable => ({

@@ -1,10 +1,10 @@
 /** Dual path network (Chen et al. 2017), as timm's dpn.py computes it: one path adds, the other concatenates. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, concat, flatten, globalAvgPool, maxPool, relu, split } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface DpnConfig {
   /** Channels of the stem, and side of its kernel. */
@@ -37,7 +37,7 @@ const wide = (
   increments: readonly number[],
 ): DpnConfig => ({ stem: [stem, 7], width: 256, inner, groups, depths, increments })
 
-const rows: ArchitectureRows<DpnConfig> = {
+const rows: Rows<DpnConfig> = {
   dpn68,
   dpn68b: { ...dpn68, splitPaths: true },
   dpn92: wide([64, 96, 32], [3, 4, 20, 3], [16, 32, 24, 128]),
@@ -120,7 +120,7 @@ interface NormConvOptions {
   groups?: number
 }
 
-function normConv(w: ParameterScope, x: Tensor, c: NormConvOptions): Tensor {
+const normConv: Block<NormConvOptions> = (w, x, c) => {
   const padding = ((c.kernel ?? 1) - 1) / 2
   return conv(w.at('conv'), relu(batchNorm(w.at('bn'), x, epsilon)), { ...c, padding })
 }

@@ -1,5 +1,5 @@
 /** EdgeNeXt (Maaz et al. 2022), as timm's edgenext.py computes it: ConvNeXt blocks and attention across channels. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNextBlock, downsample, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
 import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
@@ -16,7 +16,7 @@ import {
   split,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EdgeNeXtConfig {
   depths: readonly [number, number, number, number]
@@ -26,7 +26,7 @@ interface EdgeNeXtConfig {
   overlapping?: boolean
 }
 
-const rows: ArchitectureRows<EdgeNeXtConfig> = {
+const rows: Rows<EdgeNeXtConfig> = {
   edgenext_xx_small: { depths: [2, 2, 6, 2], widths: [24, 48, 88, 168], heads: 4 },
   edgenext_x_small: { depths: [3, 3, 9, 3], widths: [32, 64, 100, 192], heads: 4 },
   edgenext_small: { depths: [3, 3, 9, 3], widths: [48, 96, 160, 304], heads: 8 },
@@ -67,15 +67,11 @@ const edgeNeXt: ClassifierBuilder<EdgeNeXtConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-const overlappingStem = (w: ParameterScope, image: Tensor, c: EdgeNeXtConfig): Tensor =>
+const overlappingStem: Block<EdgeNeXtConfig> = (w, image, c) =>
   layerNorm2d(w.at(1), conv(w.at(0), image, { out: c.widths[0], kernel: 9, stride: 4, padding: 4 }))
 
 /** A ConvNeXt block without bias; one that widens also subsamples, and adds to its convolution's result. */
-function unbiasedBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { kernel, width: out }: { kernel: number; width: number },
-): Tensor {
+const unbiasedBlock: Block<{ kernel: number; width: number }> = (w, x, { kernel, width: out }) => {
   const groups = channelsOf(x)
   const [stride, padding] = [groups === out ? 1 : 2, (kernel - 1) / 2]
   const local = conv(w.at('conv_dw'), x, { out, kernel, stride, groups, padding })
@@ -87,7 +83,7 @@ type AttentionSettings = Pick<EdgeNeXtConfig, 'heads' | 'overlapping'> & {
   positions: boolean
 }
 
-function attentionBlock(w: ParameterScope, x: Tensor, settings: AttentionSettings): Tensor {
+const attentionBlock: Block<AttentionSettings> = (w, x, settings) => {
   const { scales, positions, heads, overlapping = false } = settings
   const [n, c, height, across] = x.shape
   const width = fixedSize(c, 'attentionBlock')
@@ -99,11 +95,7 @@ function attentionBlock(w: ParameterScope, x: Tensor, settings: AttentionSetting
 }
 
 /** Convolves channel groups in a row, each together with the previous result; the last group stays as it is. */
-function multiScale(
-  w: ParameterScope,
-  x: Tensor,
-  { scales, bias }: { scales: number; bias: boolean },
-): Tensor {
+const multiScale: Block<{ scales: number; bias: boolean }> = (w, x, { scales, bias }) => {
   const width = channelsOf(x)
   const size = Math.ceil(width / scales)
   const sizes = Array.from({ length: scales }, (_, i) => Math.min(size, width - i * size))

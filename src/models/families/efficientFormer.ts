@@ -1,5 +1,5 @@
 /** EfficientFormer (Li et al. 2022), as timm's efficientformer.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { attendHeads, joinHeads, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
@@ -9,12 +9,7 @@ import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
 import { add, avgPool, gelu, mean, relu, split, sub } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifiers,
-  distilledHeads,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, distilledHeads } from './family.ts'
 
 interface EfficientFormerConfig {
   depths: readonly number[]
@@ -23,7 +18,7 @@ interface EfficientFormerConfig {
   attends: number
 }
 
-const rows: ArchitectureRows<EfficientFormerConfig> = {
+const rows: Rows<EfficientFormerConfig> = {
   efficientformer_l1: { depths: [3, 2, 6, 4], widths: [48, 96, 224, 448], attends: 1 },
   efficientformer_l3: { depths: [4, 4, 12, 6], widths: [64, 128, 320, 512], attends: 4 },
   efficientformer_l7: { depths: [6, 6, 18, 8], widths: [96, 192, 384, 768], attends: 8 },
@@ -61,7 +56,7 @@ const efficientFormer: ClassifierBuilder<EfficientFormerConfig> = (w, image, c) 
 }
 
 /** Adds the difference to the neighbours' mean, then an MLP of 1 × 1 convolutions, to [n, c, h, w]. */
-function poolBlock(w: ParameterScope, x: Tensor): Tensor {
+const poolBlock: Layer = (w, x) => {
   const out = channelsOf(x)
   const y = add(x, layerScale2d(w.at('ls1'), sub(avgPool(x, 3, { padding: 1 }), x)))
   const layers = w.at('mlp')
@@ -74,7 +69,7 @@ function poolBlock(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Adds attention and an MLP to tokens [n, side², width]. */
-function attentionBlock(w: ParameterScope, x: Tensor, side: number): Tensor {
+const attentionBlock: Block<number> = (w, x, side) => {
   const width = fixedSize(x.shape[2], 'efficientFormer')
   const attended = attention(w.at('token_mixer'), layerNorm(w.at('norm1'), x, epsilon), side)
   const y = add(x, layerScale(w.at('ls1'), attended))
@@ -82,7 +77,7 @@ function attentionBlock(w: ParameterScope, x: Tensor, side: number): Tensor {
   return add(y, layerScale(w.at('ls2'), mixed))
 }
 
-function attention(w: ParameterScope, x: Tensor, side: number): Tensor {
+const attention: Block<number> = (w, x, side) => {
   const perHead = 2 * keyWidth + valueWidth
   const qkv = splitHeads(linear(w.at('qkv'), x, heads * perHead), heads)
   const parts = split(qkv, [keyWidth, keyWidth, valueWidth], -1)

@@ -1,5 +1,5 @@
 /** EfficientFormerV2 (Li et al. 2022), as timm's efficientformer_v2.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm, depthwiseConvNorm, halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
@@ -17,12 +17,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifiers,
-  distilledHeads,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, distilledHeads } from './family.ts'
 
 interface EfficientFormerV2Config {
   /** Blocks of the first two stages; the others have three and two times as many. */
@@ -34,7 +29,7 @@ interface EfficientFormerV2Config {
   narrow: readonly [from: number, to: number, from: number, to: number]
 }
 
-const rows: ArchitectureRows<EfficientFormerV2Config> = {
+const rows: Rows<EfficientFormerV2Config> = {
   efficientformerv2_s0: { depth: 2, widths: [32, 48, 96, 176], attends: 2, narrow: [1, 4, 1, 3] },
   efficientformerv2_s1: { depth: 3, widths: [32, 48, 120, 224], attends: 2, narrow: [2, 6, 2, 4] },
   efficientformerv2_s2: { depth: 4, widths: [32, 64, 144, 288], attends: 4, narrow: [2, 8, 2, 6] },
@@ -65,17 +60,13 @@ const efficientFormerV2: ClassifierBuilder<EfficientFormerV2Config> = (w, image,
 }
 
 /** Halves [n, c, h, w] by a convolution, in the last stage also by attention. */
-function downsample(
-  w: ParameterScope,
-  x: Tensor,
-  { out, attends }: { out: number; attends: boolean },
-): Tensor {
+const downsample: Block<{ out: number; attends: boolean }> = (w, x, { out, attends }) => {
   const y = convNorm(w.at('conv'), x, { out, kernel: 3, stride: 2, bias: true })
   return attends ? add(halvingAttention(w.at('attn'), x, out), y) : y
 }
 
 /** Applies two 1 × 1 convolutions with a depthwise one between them to [n, c, h, w]. */
-function mlp(w: ParameterScope, x: Tensor, hidden: number): Tensor {
+const mlp: Block<number> = (w, x, hidden) => {
   const inner = gelu(convNorm(w.at('fc1'), x, { out: hidden, bias: true }))
   const local = gelu(depthwiseConvNorm(w.at('mid'), inner, { kernel: 3, bias: true }))
   return convNorm(w.at('fc2'), local, { out: channelsOf(x), bias: true })
@@ -92,7 +83,7 @@ function splitChannels(x: Tensor): Tensor {
 const turned = (x: Tensor): Tensor => transpose(x, [0, 1, 3, 2])
 
 /** Computes attention over [n, c, h, w], on a grid coarser by `stride`; heads are mixed before and after the softmax. */
-function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
+const attention: Block<number> = (w, x, stride) => {
   const out = channelsOf(x)
   const spatial = { kernel: 3, bias: true }
   const grid = stride === 1 ? x : depthwiseConvNorm(w.at('stride_conv'), x, { ...spatial, stride })
@@ -115,7 +106,7 @@ function attention(w: ParameterScope, x: Tensor, stride: number): Tensor {
 }
 
 /** Computes attention of every second row and column of [n, c, h, w] to all positions. */
-function halvingAttention(w: ParameterScope, x: Tensor, out: number): Tensor {
+const halvingAttention: Block<number> = (w, x, out) => {
   const [keyWidth, inner] = [16, 4 * 16 * heads]
   const side = fixedSize(x.shape[2], 'halvingAttention')
   const halve = { kernel: 3, stride: 2, bias: true }

@@ -1,5 +1,5 @@
 /** EfficientViT with cascaded group attention (Liu et al. 2023), as timm's efficientvit_msra.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
 import {
   addDepthwise,
@@ -24,7 +24,7 @@ import {
   split,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize, needMultiple } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientVitConfig {
   depths: readonly [number, number, number]
@@ -38,7 +38,7 @@ const even = [5, 5, 5, 5]
 const falling = [7, 5, 3, 3]
 const depths = [1, 2, 3] as const
 
-const rows: ArchitectureRows<EfficientVitConfig> = {
+const rows: Rows<EfficientVitConfig> = {
   efficientvit_m0: { depths, widths: [64, 128, 192], heads: [4, 4, 4], kernels: even },
   efficientvit_m1: { depths, widths: [128, 144, 192], heads: [2, 3, 3], kernels: falling },
   efficientvit_m2: { depths, widths: [128, 192, 224], heads: [4, 3, 2], kernels: falling },
@@ -91,7 +91,7 @@ interface AttentionSettings {
 }
 
 /** Attention in windows of 7 × 7 places where the image is larger: x [n, c, h, w] to its shape. */
-function windowedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): Tensor {
+const windowedAttention: Block<AttentionSettings> = (w, x, c) => {
   if (fixedSize(x.shape[2], 'windowedAttention') <= window) return cascadedAttention(w, x, c)
   const attended = inWindows(channelsLast(x), window, windows =>
     flattenToTokens(cascadedAttention(w, tokensToImage(windows, [window, window]), c)),
@@ -100,7 +100,7 @@ function windowedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): 
 }
 
 /** Each head attends over its share of the channels, to which the previous head's result is added. */
-function cascadedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): Tensor {
+const cascadedAttention: Block<AttentionSettings> = (w, x, c) => {
   const width = channelsOf(x)
   const share = width / c.heads
   const biases = distanceBias(w, {
@@ -119,8 +119,4 @@ function cascadedAttention(w: ParameterScope, x: Tensor, c: AttentionSettings): 
   return convNorm(w.at('proj.1'), relu(concat(results, 1)), { out: width })
 }
 
-export const efficientVits = classifiers({
-  family: 'efficientvit_msra',
-  rows,
-  build: efficientVit,
-})
+export const efficientVits = classifiers({ family: 'efficientvit_msra', rows, build: efficientVit })

@@ -4,7 +4,7 @@
  * 2018, Qin et al. 2024), FBNet (Wu et al. 2018, Dai et al. 2020), MixNet (Tan and Le 2019), TinyNet (Han et al. 2020),
  * LCNet (Cui et al. 2021), Single-Path NAS (Stamoulis et al. 2019) and HardCoRe-NAS (Nayman et al. 2021, hardcorenas.py).
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import {
@@ -19,7 +19,7 @@ import {
   silu,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 import { type DepthScale, readStage } from './mnasNotation.ts'
 import {
   activated,
@@ -143,11 +143,7 @@ const mobile3 = (name: 'mobile3Large' | 'mobile3Small', width: number): Efficien
   poolFirst: 'bias',
 })
 const minimal = (name: 'mobile3Large' | 'mobile3Small'): EfficientNetConfig =>
-  tensorflow({
-    ...mobile3(name, 1),
-    stages: minimalStages(mobileStages(name)),
-    activation: relu,
-  })
+  tensorflow({ ...mobile3(name, 1), stages: minimalStages(mobileStages(name)), activation: relu })
 const mobile4 = (name: string, stem: number, width = 1): EfficientNetConfig =>
   plain(name, stem, { width, fixedStem: width < 1, poolFirst: 'norm' })
 const fbnet3 = (name: string, stem: number): EfficientNetConfig =>
@@ -161,12 +157,7 @@ const fbnet3 = (name: string, stem: number): EfficientNetConfig =>
 const mix = (name: string, stem: number, width = 1): EfficientNetConfig =>
   plain(name, stem, { width, head: 1536 })
 const lc = (width: number): EfficientNetConfig =>
-  plain('lc', 16, {
-    width,
-    activation: hardSwish,
-    gate: ofExpanded,
-    poolFirst: 'bias',
-  })
+  plain('lc', 16, { width, activation: hardSwish, gate: ofExpanded, poolFirst: 'bias' })
 const hardCore = (name: string): EfficientNetConfig =>
   plain(name, 32, { activation: hardSwish, gate: ofExpanded8, poolFirst: 'bias' })
 const tensorflow = (config: EfficientNetConfig): EfficientNetConfig => ({
@@ -178,7 +169,7 @@ const pruned = (config: EfficientNetConfig, stages: readonly PrunedStage[]): Eff
   tensorflow({ ...config, pruned: stages })
 const testNet = { ...v2('test', 24), head: 256, roundLimit: 0 }
 
-const rows: ArchitectureRows<EfficientNetConfig> = {
+const rows: Rows<EfficientNetConfig> = {
   efficientnet_b0: b(1, 1),
   efficientnet_b1: b(1, 1.1),
   efficientnet_b2: b(1.1, 1.2),
@@ -338,7 +329,7 @@ const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
 }
 
 /** Halves [n, c, h, w] to four times the channels. */
-const squaresAsChannels = (w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor => {
+const squaresAsChannels: Block<EfficientNetConfig> = (w, x, c) => {
   const window = { out: 4 * channelsOf(x), kernel: 2, stride: 2 }
   return activated(w.at('bn_s2d'), conv(w.at('conv_s2d'), x, window), c)
 }
@@ -361,7 +352,7 @@ function depthOf(c: EfficientNetConfig, stage: number): DepthScale {
   return { factor: c.fixedEnds && ends ? 1 : factor, nearest }
 }
 
-function headOf(w: ParameterScope, x: Tensor, c: EfficientNetConfig): Tensor {
+const headOf: Block<EfficientNetConfig> = (w, x, c) => {
   if (c.head === 0) return globalAvgPool(x)
   const head = w.at('conv_head')
   if (c.poolFirst === undefined)

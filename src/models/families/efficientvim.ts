@@ -1,5 +1,5 @@
 /** EfficientViM (Lee et al. 2024), as timm's efficientvim.py computes it: state-space duality whose hidden states are mixed. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   addDepthwise,
   convNorm,
@@ -30,7 +30,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientViMConfig {
   widths: readonly [number, number, number]
@@ -49,7 +49,7 @@ const sizes = {
   m4: { widths: [224, 320, 512], depths: [3, 4, 2], states: [64, 32, 16] },
 } as const
 
-const rows: ArchitectureRows<EfficientViMConfig> = Object.fromEntries(
+const rows: Rows<EfficientViMConfig> = Object.fromEntries(
   Object.entries(sizes).flatMap(([size, config]) => [
     [`efficientvim_${size}`, config],
     [`efficientvim_${size}_dist`, { ...config, distilled: true }],
@@ -143,7 +143,7 @@ function mixer(w: ParameterScope, x: Tensor, states: number): { y: Tensor; hidde
 }
 
 /** Halves [n, c, h, w] to `out` channels by an inverted bottleneck between two depthwise convolutions. */
-function merge(w: ParameterScope, x: Tensor, out: number): Tensor {
+const merge: Block<number> = (w, x, out) => {
   const near = addDepthwise(w.at('dwconv1'), x, { names })
   const layers = ['0', '1', '2', '3'] as const
   const merged = mergeByBottleneck(w.at('conv'), near, { out, inner: 4 * out, layers, names })

@@ -2,7 +2,7 @@
  * EfficientViT (Cai et al. 2022), as timm's efficientvit_mit.py computes it: inverted residual blocks, and in the last
  * stages linear attention over features of two scales.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -22,7 +22,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientViTConfig {
   widths: readonly [number, number, number, number, number]
@@ -37,7 +37,7 @@ interface EfficientViTConfig {
 const b2 = { headWidth: 32, classifier: [2304, 2560] } as const
 const large = { headWidth: 32, classifier: [3072, 3200], large: true } as const
 
-const rows: ArchitectureRows<EfficientViTConfig> = {
+const rows: Rows<EfficientViTConfig> = {
   efficientvit_b0: {
     widths: [8, 16, 32, 64, 128],
     depths: [1, 2, 2, 2, 2],
@@ -117,11 +117,7 @@ interface BlockSettings {
 }
 
 /** An inverted residual block; without its expansion if that is 1. */
-export function invertedBlock(
-  w: ParameterScope,
-  x: Tensor,
-  c: Omit<BlockSettings, 'headWidth'>,
-): Tensor {
+export const invertedBlock: Block<Omit<BlockSettings, 'headWidth'>> = (w, x, c) => {
   const { activation, out, stride, epsilon } = c
   const inner = channelsOf(x) * c.expand
   const layer = { epsilon, names, norm: !c.fewNorms }
@@ -139,13 +135,13 @@ export function invertedBlock(
   return convNorm(w.at('point_conv'), y, last)
 }
 
-const attentionBlock = (w: ParameterScope, x: Tensor, c: BlockSettings): Tensor => {
+const attentionBlock: Block<BlockSettings> = (w, x, c) => {
   const y = add(x, linearAttention(w.at('context_module.main'), x, c))
   return add(y, invertedBlock(w.at('local_module.main'), y, { ...c, fused: false, fewNorms: true }))
 }
 
 /** Attention without softmax, over the features and their 5 × 5 neighbourhoods in heads of their own. */
-function linearAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const linearAttention: Block<BlockSettings> = (w, x, c) => {
   const [n, channels, height, width] = x.shape
   const dim = c.headWidth
   const inner = Math.floor(fixedSize(channels, 'linearAttention') / dim) * dim

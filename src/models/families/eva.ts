@@ -3,7 +3,7 @@
  * (Bolya et al. 2025), Vision Transformers with rotary positions (Heo et al. 2024) and DINOv3 (Siméoni et al. 2025), as timm's
  * eva.py computes them. timm takes the mean of DINOv3's patches, its authors the class token.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   attend,
   fusedProjection,
@@ -32,12 +32,7 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import { gelu, mean, mul, pick, silu } from '../../lib/onnx/ops.ts'
 import { fixedSize, needMultiple } from '../../lib/onnx/shapes.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifierHead,
-  classifiers,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
 
 interface EvaConfig {
   patch: number
@@ -119,7 +114,7 @@ const keysUnbiased = { qkv: 'keys unbiased' } as const
 const dinov3Pair = (
   name: string,
   widths: Pick<EvaConfig, 'dim' | 'blocks' | 'heads' | 'mlp'>,
-): ArchitectureRows<EvaConfig> => ({
+): Rows<EvaConfig> => ({
   [`vit_${name}_patch16_dinov3`]: { ...dinov3, ...widths },
   [`vit_${name}_patch16_dinov3_qkvb`]: { ...dinov3, ...widths, ...keysUnbiased },
 })
@@ -136,7 +131,7 @@ const perception = (reference: number, offset = 1) =>
     rotary: { temperature: 10_000, reference, offset, columnsFirst: true },
   }) as const
 
-const rows: ArchitectureRows<EvaConfig> = {
+const rows: Rows<EvaConfig> = {
   eva_giant_patch14_224: giant,
   eva_giant_patch14_336: giant,
   eva_giant_patch14_560: giant,
@@ -266,7 +261,7 @@ function rotation(
   return () => turn
 }
 
-function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const evaBlock: Block<BlockSettings> = (w, x, c) => {
   const branches = {
     attention: (scope: ParameterScope, y: Tensor): Tensor => attention(scope, y, c),
     mlp: (scope: ParameterScope, y: Tensor): Tensor => evaMlp(scope, y, c),
@@ -276,7 +271,7 @@ function evaBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return preNormBlock(w, x, { ...branches, layerScale: c.layerScale ? 'gamma_' : undefined })
 }
 
-function attention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const attention: Block<BlockSettings> = (w, x, c) => {
   const [q, k, v] = projections[c.qkv ?? 'keys unbiased'](w, x)
   const turn = c.turn ?? (y => y)
   const mixed = attend([turn(q), turn(k), v], c)
@@ -296,7 +291,7 @@ const projections: Record<NonNullable<EvaConfig['qkv']>, Projection> = {
 
 const widthOf = (x: Tensor): number => fixedSize(x.shape.at(-1), 'eva')
 
-function evaMlp(w: ParameterScope, x: Tensor, c: EvaConfig): Tensor {
+const evaMlp: Block<EvaConfig> = (w, x, c) => {
   const hidden = c.hidden ?? 4 * c.dim
   const apart = (): Tensor =>
     mul(silu(linear(w.at('fc1_g'), x, hidden)), linear(w.at('fc1_x'), x, hidden))

@@ -1,10 +1,10 @@
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, average, exp, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
 
 /** The configuration that a builder needs, for each model by its name in the reference library. */
-export type ArchitectureRows<Config> = Readonly<Record<string, Config>>
+export type Rows<Config> = Readonly<Record<string, Config>>
 
 /** `features` [n, width], the input of the classification head, and `logits` [n, classes]. */
 export interface OutputTensors {
@@ -66,11 +66,7 @@ export interface TokenizerSettings {
 }
 
 /** Returns logits of cosine similarities [n, t]. */
-export const scoreCosines = (
-  w: ParameterScope,
-  cosines: Tensor,
-  { logitScale }: Pick<DualEncoder, 'logitScale'>,
-): Tensor =>
+export const scoreCosines: Block<Pick<DualEncoder, 'logitScale'>> = (w, cosines, { logitScale }) =>
   logitScale === 'checkpoint'
     ? add(mul(cosines, exp(w.get('logit_scale', [], 'scale'))), w.get('logit_bias', [], 'bias'))
     : mul(cosines, logitScale)
@@ -86,14 +82,14 @@ export type ClassifierBuilder<Config> = (
 
 interface ClassifierFamily<Config> {
   family: string
-  rows: ArchitectureRows<Config>
+  rows: Rows<Config>
   build: ClassifierBuilder<Config>
   /** Returns the renaming of published checkpoints' parameters to the builder's names, for a configuration. */
   names?: (config: Config) => NameTable
 }
 
 /** Returns a linear layer from features to classes, or the features themselves if there are 0 classes. */
-export const classifierHead = (w: ParameterScope, features: Tensor, classes: number): Tensor =>
+export const classifierHead: Block<number> = (w, features, classes) =>
   classes === 0 ? features : linear(w, features, classes)
 
 /** Returns one architecture for each row of a family of classifiers. */

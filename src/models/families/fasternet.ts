@@ -1,10 +1,10 @@
 /** FasterNet (Chen et al. 2023) as timm's fasternet.py computes it: convolutions over a quarter of the channels. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, gelu, globalAvgPool, relu, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface FasterNetConfig {
   /** Channels of the first stage, doubled in each that follows. */
@@ -17,7 +17,7 @@ interface FasterNetConfig {
 const shallow = [1, 2, 8, 2]
 const deep = [3, 4, 18, 3]
 
-const rows: ArchitectureRows<FasterNetConfig> = {
+const rows: Rows<FasterNetConfig> = {
   fasternet_t0: { dim: 40, depths: shallow, activation: gelu },
   fasternet_t1: { dim: 64, depths: shallow, activation: gelu },
   fasternet_t2: { dim: 96, depths: shallow },
@@ -46,7 +46,7 @@ const fasterNet: ClassifierBuilder<FasterNetConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
-function partialBlock(w: ParameterScope, x: Tensor, activation: (x: Tensor) => Tensor): Tensor {
+const partialBlock: Block<(x: Tensor) => Tensor> = (w, x, activation) => {
   const width = channelsOf(x)
   const quarter = Math.floor(width / 4)
   const [moving, still] = split(x, [quarter, width - quarter], 1)

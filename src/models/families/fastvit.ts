@@ -2,7 +2,7 @@
  * FastViT (Vasu et al. 2023) as timm's fastvit.py computes it: MobileOne's branched convolutions, depthwise token mixers
  * and, from the fourth stage of the larger networks on, self-attention; and MobileCLIP's image encoders MCi (Vasu et al. 2023).
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
 import { selfAttention, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
 import { depthwiseConvNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
@@ -11,7 +11,7 @@ import { batchNorm, layerNorm2d, layerScaleChw } from '../../lib/onnx/blocks/nor
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, sub } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface FastVitConfig {
   depths: readonly number[]
@@ -30,7 +30,7 @@ interface FastVitConfig {
 const mci = { mlpRatio: 3, attention: true, halving: 'excited' } as const
 const largeMci = { attention: true, halving: 'active', large: true } as const
 
-const rows: ArchitectureRows<FastVitConfig> = {
+const rows: Rows<FastVitConfig> = {
   fastvit_t8: { depths: [2, 2, 4, 2], dim: 48, mlpRatio: 3 },
   fastvit_t12: { depths: [2, 2, 6, 2], dim: 64, mlpRatio: 3 },
   fastvit_s12: { depths: [2, 2, 6, 2], dim: 64 },
@@ -53,10 +53,7 @@ const fastVit: ClassifierBuilder<FastVitConfig> = (w, image, c) => {
   x = gelu(mobileOne(stem[1], x, { ...halving, groups: c.dim }))
   x = gelu(mobileOne(stem[2], x, { out: c.dim }))
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
-    const change = {
-      active: c.halving !== undefined,
-      excited: c.halving === 'excited' && i > 1,
-    }
+    const change = { active: c.halving !== undefined, excited: c.halving === 'excited' && i > 1 }
     if (i > 0) x = downsample(stage.at('downsample.proj'), x, change)
     const attentive = c.attention && i >= 3
     if (attentive) {
@@ -84,7 +81,7 @@ interface MobileOneOptions {
 }
 
 /** Sums a convolution, one of 1 × 1 and the input's norm, as far as the shapes allow. */
-function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
+const mobileOne: Block<MobileOneOptions> = (w, x, c) => {
   const { out, kernel = 1, stride = 1, pointwise = true } = c
   const branches = [convBranch(w.at('conv_kxk.0'), kernel)]
   if (kernel > 1 && pointwise) branches.push(convBranch(w.at('conv_scale')))
@@ -93,11 +90,7 @@ function mobileOne(w: ParameterScope, x: Tensor, c: MobileOneOptions): Tensor {
 }
 
 /** Halves [n, c, h, w] to twice the channels. */
-function downsample(
-  w: ParameterScope,
-  x: Tensor,
-  { active, excited }: { active: boolean; excited: boolean },
-): Tensor {
+const downsample: Block<{ active: boolean; excited: boolean }> = (w, x, { active, excited }) => {
   const groups = channelsOf(x)
   const out = 2 * groups
   const layers = w.at(0)
@@ -110,12 +103,12 @@ function downsample(
 }
 
 /** A depthwise 7 × 7 convolution, then two layers at every position. */
-function localMlp(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+const localMlp: Block<number> = (w, x, ratio) => {
   const local = depthwiseConvNorm(w.at('conv'), x, { kernel: 7 })
   return convMlp(w, local, { hidden: ratio * channelsOf(x) })
 }
 
-function mixerBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+const mixerBlock: Block<number> = (w, x, ratio) => {
   const width = channelsOf(x)
   const mixer = w.at('token_mixer')
   const mixed = mobileOne(mixer.at('mixer'), x, { out: width, kernel: 3, groups: width })
@@ -124,14 +117,10 @@ function mixerBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   return add(y, layerScaleChw(w.at('layer_scale'), localMlp(w.at('mlp'), y, ratio)))
 }
 
-function attentionBlock(
-  w: ParameterScope,
-  x: Tensor,
-  {
-    ratio,
-    norm,
-  }: { ratio: number; norm: (w: ParameterScope, x: Tensor, epsilon: number) => Tensor },
-): Tensor {
+const attentionBlock: Block<{
+  ratio: number
+  norm: (w: ParameterScope, x: Tensor, epsilon: number) => Tensor
+}> = (w, x, { ratio, norm }) => {
   const heads = channelsOf(x) / 32
   const tokens = flattenToTokens(norm(w.at('norm'), x, 1e-5))
   const mixed = selfAttention(w.at('token_mixer'), tokens, { heads, project: unbiasedProjection })

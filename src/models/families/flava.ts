@@ -1,5 +1,5 @@
 /** FLAVA's image and text towers (Singh et al. 2021), as transformers' FlavaModel computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { paddingMask, separateProjection } from '../../lib/onnx/blocks/attention.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -16,7 +16,7 @@ const epsilon = 1e-12
 const blockOptions = { heads: 12, epsilon, project: separateProjection }
 
 /** image [n, 3, h, w] -> the projected class token [n, 768] */
-function imageTower(w: ParameterScope, image: Tensor): Tensor {
+const imageTower: Layer = (w, image) => {
   const tower = w.at('image_model')
   const embeddings = tower.at('embeddings')
   const patches = patchEmbed(embeddings.at('patch_embeddings.projection'), image, {
@@ -36,7 +36,7 @@ function imageTower(w: ParameterScope, image: Tensor): Tensor {
 }
 
 /** tokens int64 [n, length] and mask int64 [n, length], 0 on padding -> the projected class token [n, 768] */
-function textTower(w: ParameterScope, tokens: Tensor, mask: Tensor): Tensor {
+const textTower: Block<Tensor> = (w, tokens, mask) => {
   const tower = w.at('text_model')
   const embeddings = tower.at('embeddings')
   const table = (name: string, rows: number): Tensor =>

@@ -1,11 +1,11 @@
 /** Focal modulation networks (Yang et al. 2022), as timm's focalnet.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { add, gelu, globalAvgPool, mul, slice, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface FocalNetConfig {
   width: number
@@ -15,7 +15,7 @@ interface FocalNetConfig {
   levels: number
 }
 
-const rows: ArchitectureRows<FocalNetConfig> = {
+const rows: Rows<FocalNetConfig> = {
   focalnet_tiny_srf: { width: 96, depth: 6, levels: 2 },
   focalnet_tiny_lrf: { width: 96, depth: 6, levels: 3 },
   focalnet_small_srf: { width: 96, depth: 18, levels: 2 },
@@ -44,7 +44,7 @@ const focalNet: ClassifierBuilder<FocalNetConfig> = (w, image, c) => {
 }
 
 /** Multiplies a query at each place by contexts of growing reach, each weighed by a gate: [n, c, h, w] to its shape. */
-function focalModulation(w: ParameterScope, x: Tensor, levels: number): Tensor {
+const focalModulation: Block<number> = (w, x, levels) => {
   const out = channelsOf(x)
   const projected = conv(w.at('f'), x, { out: 2 * out + levels + 1, bias: true })
   const [query, first, gates] = split(projected, [out, out, levels + 1], 1)

@@ -1,5 +1,5 @@
 /** Global context vision transformers (Hatamizadeh et al. 2022), as timm's gcvit.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { joinHeads, selfAttention, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
@@ -22,7 +22,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize, volumeAt } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface GcVitConfig {
   width: number
@@ -38,7 +38,7 @@ const slim = { width: 64, heads: 2, expand: 3 }
 const tiny = { ...slim, depths: [3, 4, 19, 5] }
 const scaled = { depths: [3, 4, 19, 5], expand: 2, layerScale: true }
 
-const rows: ArchitectureRows<GcVitConfig> = {
+const rows: Rows<GcVitConfig> = {
   gcvit_xxtiny: { ...slim, depths: [2, 2, 6, 2] },
   gcvit_xtiny: { ...slim, depths: [3, 4, 6, 5] },
   gcvit_tiny: tiny,
@@ -75,14 +75,14 @@ const gcVit: ClassifierBuilder<GcVitConfig> = (w, image, c) => {
 }
 
 /** Halves [n, c, h, w] between two norms. */
-function downsample(w: ParameterScope, x: Tensor, out: number): Tensor {
+const downsample: Block<number> = (w, x, out) => {
   const mixed = convBlock(w.at('conv_block'), layerNorm2d(w.at('norm1'), x, epsilon))
   const smaller = conv(w.at('reduction'), mixed, { out, kernel: 3, stride: 2, padding: 1 })
   return layerNorm2d(w.at('norm2'), smaller, epsilon)
 }
 
 /** A depthwise convolution with squeeze-and-excitation, added to [n, c, h, w]. */
-function convBlock(w: ParameterScope, x: Tensor): Tensor {
+const convBlock: Layer = (w, x) => {
   const out = channelsOf(x)
   const local = gelu(depthwiseConv(w.at('conv_dw'), x, { kernel: 3 }))
   const gate = { inner: divisibleWidth(out / 4), activation: gelu, bias: false }
@@ -90,7 +90,7 @@ function convBlock(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Returns the queries [n, side², width] that all windows share: x [n, width, h, w] made as small as a window. */
-function globalQuery(w: ParameterScope, x: Tensor, side: number): Tensor {
+const globalQuery: Block<number> = (w, x, side) => {
   const halvings = Math.log2(fixedSize(x.shape[2], 'gcvit') / side)
   let y = x
   for (let i = 1; i <= Math.max(1, halvings); i++) {
@@ -108,7 +108,7 @@ interface WindowSettings {
   query: Tensor | undefined
 }
 
-function windowAttention(w: ParameterScope, x: Tensor, c: WindowSettings): Tensor {
+const windowAttention: Block<WindowSettings> = (w, x, c) => {
   const { side, heads, query } = c
   const table = w.get('rel_pos.relative_position_bias_table', [(2 * side - 1) ** 2, heads])
   const mask = windowBias(table, side)
@@ -120,11 +120,11 @@ function windowAttention(w: ParameterScope, x: Tensor, c: WindowSettings): Tenso
 }
 
 /** Attention of an image's queries [n, side², width] to its windows [n · count, side², width]: to the windows' shape. */
-function globalAttention(
-  w: ParameterScope,
-  windows: Tensor,
-  { heads, mask, query }: { heads: number; mask: Tensor; query: Tensor },
-): Tensor {
+const globalAttention: Block<{ heads: number; mask: Tensor; query: Tensor }> = (
+  w,
+  windows,
+  { heads, mask, query },
+) => {
   const [n, length, dim] = query.shape
   const width = fixedSize(dim, 'gcvit')
   const headWidth = width / heads

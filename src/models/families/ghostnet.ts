@@ -2,7 +2,7 @@
  * GhostNet (Han et al. 2020), its versions 2 (Tang et al. 2022) and 3 (Liu et al. 2024), and RepGhostNet (Chen et al.
  * 2022), as timm's ghostnet.py and repghost.py compute them: half of a layer's channels come from the other half.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { type Branch, branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
 import {
   convNorm,
@@ -24,7 +24,7 @@ import {
   sigmoid,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface GhostNetConfig {
   version: 1 | 2 | 3 | 'rep'
@@ -37,7 +37,7 @@ const ghost = (version: GhostNetConfig['version'], width: number): GhostNetConfi
   width,
 })
 
-const rows: ArchitectureRows<GhostNetConfig> = {
+const rows: Rows<GhostNetConfig> = {
   ghostnet_100: ghost(1, 1),
   ghostnetv2_100: ghost(2, 1),
   ghostnetv2_130: ghost(2, 1.3),
@@ -120,7 +120,7 @@ interface GhostBlock {
   attentive: boolean
 }
 
-function ghostBlock(w: ParameterScope, x: Tensor, c: GhostBlock): Tensor {
+const ghostBlock: Block<GhostBlock> = (w, x, c) => {
   const { inner, kernel, stride } = c
   const expansion = { out: inner, version: c.version, activation: relu, attentive: c.attentive }
   let y = ghostLayer(w.at('ghost1'), x, expansion)
@@ -144,7 +144,7 @@ function ghostBlock(w: ParameterScope, x: Tensor, c: GhostBlock): Tensor {
 }
 
 /** Applies squeeze-and-excitation to a quarter of the channels. */
-function gate(w: ParameterScope, x: Tensor): Tensor {
+const gate: Layer = (w, x) => {
   const inner = divisibleWidth(channelsOf(x) / 4, { divisor: 4, limit: 0.9 })
   return squeezeExcite(w, x, { inner, gate: hardSigmoid, names: ['conv_reduce', 'conv_expand'] })
 }
@@ -163,7 +163,7 @@ interface GhostLayer {
 }
 
 /** Computes half of the channels by a 1 × 1 convolution and the others from them by a depthwise one; RepGhostNet adds both. */
-function ghostLayer(w: ParameterScope, x: Tensor, c: GhostLayer): Tensor {
+const ghostLayer: Block<GhostLayer> = (w, x, c) => {
   const { version, out, activation = y => y } = c
   const names = ['0', '1'] as const
   const half = version === 'rep' ? out : Math.ceil(out / 2)

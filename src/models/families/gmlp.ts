@@ -1,19 +1,19 @@
 /** gMLP (Liu et al. 2021), as timm's mlp_mixer.py computes it: tokens mix in the gates of one MLP. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, halves, mean, mul, transpose } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface GmlpConfig {
   dim: number
   blocks: number
 }
 
-const rows: ArchitectureRows<GmlpConfig> = { gmlp_s16_224: { dim: 256, blocks: 30 } }
+const rows: Rows<GmlpConfig> = { gmlp_s16_224: { dim: 256, blocks: 30 } }
 
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const gmlp: ClassifierBuilder<GmlpConfig> = (w, image, c) => {
@@ -29,7 +29,7 @@ const gmlp: ClassifierBuilder<GmlpConfig> = (w, image, c) => {
 }
 
 /** The first half of the channels times a linear layer across tokens of the second. */
-function spatialGate(w: ParameterScope, x: Tensor): Tensor {
+const spatialGate: Layer = (w, x) => {
   const [values, gates] = halves(x)
   const length = fixedSize(x.shape[1], 'spatialGate')
   const swapped = transpose(layerNorm(w.at('norm'), gates, 1e-5), [0, 2, 1])

@@ -2,7 +2,7 @@
  * PP-HGNet and PP-HGNetV2 (PaddleClas, Cui et al. 2021 for their distillation), as timm's hgnet.py computes them: blocks
  * that join the outputs of all their layers.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   convNorm,
   depthwiseConvNorm,
@@ -20,7 +20,7 @@ import {
   relu,
   sigmoid,
 } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface HgNetConfig {
   version: 1 | 2
@@ -58,7 +58,7 @@ const v1 = ([stem, inner, widths, depths, layers]: HgNetRow): HgNetConfig => ({
 const v2 = (row: HgNetRow): HgNetConfig => ({ ...v1(row), version: 2 })
 const affineV2 = (row: HgNetRow): HgNetConfig => ({ ...v2(row), affine: true })
 
-const rows: ArchitectureRows<HgNetConfig> = {
+const rows: Rows<HgNetConfig> = {
   hgnet_tiny: v1([[48, 48, 96], [96, 128, 160, 192], [224, 448, 512, 768], [1, 1, 2, 1], 5]),
   hgnet_small: v1([[64, 64, 128], [128, 160, 192, 224], [256, 512, 768, 1024], [1, 1, 2, 1], 6]),
   hgnet_base: v1([[96, 96, 160], [192, 224, 256, 288], [320, 640, 960, 1280], [1, 2, 3, 2], 7]),
@@ -88,18 +88,18 @@ const hgNet: ClassifierBuilder<HgNetConfig> = (w, image, c) => {
 }
 
 /** Scales and shifts x by one learned number each. */
-const affine = (w: ParameterScope, x: Tensor): Tensor =>
+const affine: Layer = (w, x) =>
   add(mul(x, w.get('scale', [1], 'scale')), w.get('bias', [1], 'bias'))
 
-type Layer = Parameters<typeof convNorm>[2]
+type LayerSettings = Parameters<typeof convNorm>[2] & Pick<HgNetConfig, 'affine'>
 
-function layer(w: ParameterScope, x: Tensor, c: Layer & Pick<HgNetConfig, 'affine'>): Tensor {
+const layer: Block<LayerSettings> = (w, x, c) => {
   const { affine: scaled, ...options } = c
   const y = relu(convNorm(w, x, options))
   return scaled ? affine(w.at('lab'), y) : y
 }
 
-function stemV1(w: ParameterScope, image: Tensor, c: HgNetConfig): Tensor {
+const stemV1: Block<HgNetConfig> = (w, image, c) => {
   const x = w
     .each('stem', c.stem.length)
     .reduce(
@@ -110,7 +110,7 @@ function stemV1(w: ParameterScope, image: Tensor, c: HgNetConfig): Tensor {
 }
 
 /** Joins a pooling and two convolutions side by side; zeros are padded below and on the right. */
-function stemV2(w: ParameterScope, image: Tensor, c: HgNetConfig): Tensor {
+const stemV2: Block<HgNetConfig> = (w, image, c) => {
   const { affine } = c
   const [width, out] = c.stem as [number, number]
   const bordered = (x: Tensor): Tensor => pad2d(x, [0, 0, 1, 1])
@@ -123,7 +123,7 @@ function stemV2(w: ParameterScope, image: Tensor, c: HgNetConfig): Tensor {
   return layer(w.at('stem4'), layer(w.at('stem3'), joined, halving), { affine, out })
 }
 
-function block(w: ParameterScope, x: Tensor, c: HgNetConfig & { stage: number }): Tensor {
+const block: Block<HgNetConfig & { stage: number }> = (w, x, c) => {
   const { affine } = c
   const out = c.inner[c.stage]!
   const light = c.version === 2 && c.stage >= 2

@@ -1,6 +1,6 @@
 /** Hiera (Ryali et al. 2023), also with windowed position tables (Bolya et al. 2023), as timm's hiera.py computes it. */
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -8,7 +8,7 @@ import { layerNorm, layerScale } from '../../lib/onnx/blocks/norm.ts'
 import { mergeWindows, partitionWindows } from '../../lib/onnx/blocks/windows.ts'
 import { add, channelsLast, concat, max, mean, reshape, resize } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface HieraConfig {
   width: number
@@ -21,7 +21,7 @@ interface HieraConfig {
   windowed?: boolean
 }
 
-const rows: ArchitectureRows<HieraConfig> = {
+const rows: Rows<HieraConfig> = {
   hiera_tiny_224: { width: 96, heads: 1, depths: [1, 2, 7, 2] },
   hiera_small_224: { width: 96, heads: 1, depths: [1, 2, 11, 2] },
   hiera_base_224: { width: 96, heads: 1, depths: [2, 3, 16, 3] },
@@ -57,7 +57,7 @@ const hiera: ClassifierBuilder<HieraConfig> = (w, image, c) => {
 }
 
 /** Returns the positions of a grid [n, h, w, width] as [1, h, w, width]. */
-function positions(w: ParameterScope, x: Tensor, { width, windowed }: HieraConfig): Tensor {
+const positions: Block<HieraConfig> = (w, x, { width, windowed }) => {
   const [rows, columns] = [fixedSize(x.shape[1], 'hiera'), fixedSize(x.shape[2], 'hiera')]
   if (!windowed)
     return reshape(w.get('pos_embed', [1, rows * columns, width]), [1, rows, columns, width])
@@ -82,7 +82,7 @@ interface BlockSettings {
   heads: number
 }
 
-function hieraBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const hieraBlock: Block<BlockSettings> = (w, x, c) => {
   const scaled = (name: string, y: Tensor): Tensor => (c.windowed ? layerScale(w.at(name), y) : y)
   const normal = layerNorm(w.at('norm1'), x)
   const attended = attention(w.at('attn'), normal, c)
@@ -108,11 +108,7 @@ function halved(x: Tensor, pool: typeof max): Tensor {
 }
 
 /** Computes attention inside windows of a grid [n, h, w, width]; the result has half as many rows and columns where it pools. */
-function attention(
-  w: ParameterScope,
-  x: Tensor,
-  { side, pools, out, heads }: BlockSettings,
-): Tensor {
+const attention: Block<BlockSettings> = (w, x, { side, pools, out, heads }) => {
   const [n, rows, columns] = x.shape
   const windows = partitionWindows(x, side)
   const count = windows.shape[0]!

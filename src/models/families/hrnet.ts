@@ -1,11 +1,11 @@
 /** High-resolution network (Wang et al. 2019), as timm's hrnet.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, relu, resize } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { basicBlock, bottleneckBlock } from './resnet.ts'
 
 interface HrNetConfig {
@@ -28,7 +28,7 @@ const hrnetConfig = (width: number): HrNetConfig => ({
   blocks: 4,
 })
 
-const rows: ArchitectureRows<HrNetConfig> = {
+const rows: Rows<HrNetConfig> = {
   hrnet_w18_small: { width: 16, first: { blocks: 1, width: 32 }, modules: [1, 1, 1], blocks: 2 },
   hrnet_w18_small_v2: { width: 18, first: { blocks: 2, width: 64 }, modules: [1, 3, 2], blocks: 2 },
   hrnet_w18: hrnetConfig(18),
@@ -92,11 +92,7 @@ function exchange(w: ParameterScope, inputs: readonly Tensor[], blocks: number):
   })
 }
 
-function enlarged(
-  w: ParameterScope,
-  x: Tensor,
-  { width, factor }: { width: number; factor: number },
-): Tensor {
+const enlarged: Block<{ width: number; factor: number }> = (w, x, { width, factor }) => {
   const y = convNorm(w, x, { out: width, names: pair })
   const [n, , height, across] = y.shape
   const shape = [
@@ -113,21 +109,10 @@ function enlarged(
 }
 
 /** Halves x `times` times; only the last convolution changes the width and has no activation. */
-function reduced(
-  w: ParameterScope,
-  x: Tensor,
-  { width, times }: { width: number; times: number },
-): Tensor {
+const reduced: Block<{ width: number; times: number }> = (w, x, { width, times }) => {
   let y = x
   for (let i = 0; i < times - 1; i++) {
-    y = relu(
-      convNorm(w.at(i), y, {
-        out: channelsOf(x),
-        kernel: 3,
-        stride: 2,
-        names: pair,
-      }),
-    )
+    y = relu(convNorm(w.at(i), y, { out: channelsOf(x), kernel: 3, stride: 2, names: pair }))
   }
   return convNorm(w.at(times - 1), y, { out: width, kernel: 3, stride: 2, names: pair })
 }

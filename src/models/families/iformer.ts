@@ -1,5 +1,5 @@
 /** iFormer, a mobile network with attention of one gated head (Zheng 2025), as timm's iformer.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, depthwiseConvNorm, normLinear } from '../../lib/onnx/blocks/convNorm.ts'
 import {
@@ -13,7 +13,7 @@ import {
   sigmoid,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface IformerConfig {
   depths: readonly [number, number, number, number]
@@ -31,7 +31,7 @@ interface IformerConfig {
 const m: IformerConfig = { depths: [2, 2, 22, 6], widths: [48, 96, 192, 384], groups: [4, 2] }
 const l: IformerConfig = { depths: [2, 2, 33, 6], widths: [48, 96, 256, 384], groups: [8, 2] }
 
-const rows: ArchitectureRows<IformerConfig> = {
+const rows: Rows<IformerConfig> = {
   iformer_t: { depths: [2, 2, 16, 6], widths: [32, 64, 128, 256], groups: [3, 2], ratios: [3, 2] },
   iformer_s: { depths: [2, 2, 19, 6], widths: [32, 64, 176, 320], groups: [3, 2] },
   iformer_m: m,
@@ -102,15 +102,10 @@ interface BranchSettings {
   ratios: readonly [conv: number, mlp: number]
 }
 
-const depthwise = (w: ParameterScope, x: Tensor, kernel: number): Tensor =>
-  depthwiseConvNorm(w, x, { kernel, names })
+const depthwise: Block<number> = (w, x, kernel) => depthwiseConvNorm(w, x, { kernel, names })
 
 /** Two 1 × 1 convolutions at the given places of a sequence, with `ratio` times the channels between them. */
-function pointwise(
-  w: ParameterScope,
-  x: Tensor,
-  [place, ratio]: readonly [number, number],
-): Tensor {
+const pointwise: Block<readonly [number, number]> = (w, x, [place, ratio]) => {
   const width = channelsOf(x)
   const inner = gelu(convNorm(w.at(place), x, { out: ratio * width, names }))
   return convNorm(w.at(place + 2), inner, { out: width, names })
@@ -129,7 +124,7 @@ const branches: Record<BlockKind, Branch> = {
 }
 
 /** Attention of one head over places, times a gate for each value. */
-function gatedAttention(w: ParameterScope, x: Tensor, key: number): Tensor {
+const gatedAttention: Block<number> = (w, x, key) => {
   const width = channelsOf(x)
   const layer = (name: string, out: number): Tensor => convNorm(w.at(name), x, { out, names })
   const [values, gates] = halves(sigmoid(layer('v_gate', 2 * width)), 1)

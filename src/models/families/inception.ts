@@ -6,7 +6,7 @@
  * with norm and activation; `96_3v` does not pad, `96_3/2` does not pad and subsamples; `256_1x3|256_3x1` is two of one
  * input side by side. `max` is a pooling that subsamples, `avg` one that keeps the size, `avg0` the same with padding counted.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, avgPool, avgPoolWithPadding, concat, maxPool, mul, relu } from '../../lib/onnx/ops.ts'
@@ -26,7 +26,7 @@ const pools: Record<string, (x: Tensor) => Tensor> = {
 }
 
 /** One convolution in the notation above. */
-function convolution(w: ParameterScope, x: Tensor, notation: string): Tensor {
+const convolution: Block<string> = (w, x, notation) => {
   const [, out, height, width = height, mode] = /^(\d+)(?:_(\d)(?:x(\d))?(v|\/2)?)?$/.exec(
     notation,
   )!
@@ -57,11 +57,11 @@ function chain(
 type LayerNames = 'dotted' | 'from one'
 
 /** Joins the results of branches of x; layers are named as timm's three files do. */
-function inception(
-  w: ParameterScope,
-  x: Tensor,
-  { branches, names = 'dotted' }: { branches: Branches; names?: LayerNames },
-): Tensor {
+const inception: Block<{ branches: Branches; names?: LayerNames }> = (
+  w,
+  x,
+  { branches, names = 'dotted' },
+) => {
   const results = Object.entries(branches).map(([branch, text]) => {
     const layers = text.split(' ')
     const scopeOf = (layer: number, part: string): ParameterScope => {
@@ -160,7 +160,7 @@ const block17 = { branches: numbered('192', '128 160_1x7 192_7x1'), scale: 0.1 }
 const block8 = { branches: numbered('192', '192 224_1x3 256_3x1'), scale: 0.2 }
 
 /** Adds the branches, brought to x's width and scaled down, to x. */
-function residualInception(w: ParameterScope, x: Tensor, c: ResidualInception): Tensor {
+const residualInception: Block<ResidualInception> = (w, x, c) => {
   const { branches, scale, activation = relu } = c
   const out = channelsOf(x)
   const y = conv(w.at('conv2d'), inception(w, x, { branches }), { out, bias: true })

@@ -1,11 +1,11 @@
 /** InceptionNeXt (Yu et al. 2023), as timm's inception_next.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { batchNorm, layerNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
 import { add, concat, flatten, gelu, globalAvgPool, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface InceptionNextConfig {
   width: number
@@ -16,7 +16,7 @@ interface InceptionNextConfig {
 
 const branch = { share: 1 / 8, length: 11 }
 
-const rows: ArchitectureRows<InceptionNextConfig> = {
+const rows: Rows<InceptionNextConfig> = {
   inception_next_atto: { width: 40, depths: [2, 2, 6, 2], branch: { share: 1 / 4, length: 9 } },
   inception_next_tiny: { width: 96, depths: [3, 3, 9, 3], branch },
   inception_next_small: { width: 96, depths: [3, 3, 27, 3], branch },
@@ -48,11 +48,7 @@ const inceptionNext: ClassifierBuilder<InceptionNextConfig> = (w, image, c) => {
 }
 
 /** Depthwise convolutions of three shapes, each over its share of the channels of [n, c, h, w]; the others stay. */
-function inceptionConv(
-  w: ParameterScope,
-  x: Tensor,
-  { share, length }: InceptionNextConfig['branch'],
-): Tensor {
+const inceptionConv: Block<InceptionNextConfig['branch']> = (w, x, { share, length }) => {
   const width = channelsOf(x)
   const out = Math.floor(width * share)
   const [rest, square, wide, tall] = split(x, [width - 3 * out, out, out, out], 1)

@@ -2,7 +2,7 @@
  * PP-LCNetV2 (PaddleClas 2022, distilled as in Cui et al. 2021), as timm's lcnetv2.py computes it: depthwise separable blocks for
  * processors, in the last stages with branches of several kernels.
  */
-import { type ParameterScope, type Tensor } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { branchedConv, convBranch } from '../../lib/onnx/blocks/branches.ts'
 import {
   convNorm,
@@ -13,7 +13,7 @@ import {
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { add, flatten, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface LcNetV2Config {
   /** Factor of all widths but the head's. */
@@ -21,7 +21,7 @@ interface LcNetV2Config {
   depths: readonly [number, number, number, number]
 }
 
-const rows: ArchitectureRows<LcNetV2Config> = {
+const rows: Rows<LcNetV2Config> = {
   lcnetv2_small: { scale: 0.75, depths: [2, 2, 4, 2] },
   lcnetv2_base: { scale: 1, depths: [2, 2, 6, 2] },
   lcnetv2_large: { scale: 1.25, depths: [2, 2, 8, 2] },
@@ -58,7 +58,7 @@ const lcNetV2: ClassifierBuilder<LcNetV2Config> = (w, image, c) => {
   return { features, logits: linear(w.at('classifier'), features, c.classes) }
 }
 
-function separable(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const separable: Block<BlockSettings> = (w, x, c) => {
   const { out, stride = 1 } = c
   const width = channelsOf(x)
   let y = relu(depthwise(w, x, c))
@@ -70,7 +70,7 @@ function separable(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 /** Applies a depthwise convolution, or the sum of several with smaller kernels; one of side 1 is left out where the size halves. */
-function depthwise(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const depthwise: Block<BlockSettings> = (w, x, c) => {
   const { kernel, stride = 1, branched } = c
   if (!branched) return depthwiseConvNorm(w.at('dw_conv'), x, { kernel, stride })
   const width = channelsOf(x)

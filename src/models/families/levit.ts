@@ -1,5 +1,5 @@
 /** LeViT, convolutions before attention with biases by distance (Graham et al. 2021), as timm's levit.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { attendHeads, joinImageHeads, splitImageHeads } from '../../lib/onnx/blocks/attention.ts'
 import { halvingStem, normLinear } from '../../lib/onnx/blocks/convNorm.ts'
 import { channelLinear, conv } from '../../lib/onnx/blocks/linear.ts'
@@ -15,7 +15,7 @@ import {
   split,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface LevitConfig {
   depths: readonly [number, number, number]
@@ -27,7 +27,7 @@ interface LevitConfig {
   convolutional?: boolean
 }
 
-const sizes: ArchitectureRows<LevitConfig> = {
+const sizes: Rows<LevitConfig> = {
   '128s': { depths: [2, 3, 4], widths: [128, 256, 384], heads: [4, 6, 8], key: 16 },
   '128': { depths: [4, 4, 4], widths: [128, 256, 384], heads: [4, 8, 12], key: 16 },
   '192': { depths: [4, 4, 4], widths: [192, 288, 384], heads: [3, 5, 6], key: 32 },
@@ -35,7 +35,7 @@ const sizes: ArchitectureRows<LevitConfig> = {
   '384': { depths: [4, 4, 4], widths: [384, 512, 768], heads: [6, 9, 12], key: 32 },
 }
 
-const rows: ArchitectureRows<LevitConfig> = Object.fromEntries(
+const rows: Rows<LevitConfig> = Object.fromEntries(
   Object.entries(sizes).flatMap(([size, config]) => [
     [`levit_${size}`, config],
     [`levit_conv_${size}`, { ...config, convolutional: true }],
@@ -49,7 +49,7 @@ const levit: ClassifierBuilder<LevitConfig> = (w, image, c) => {
     image,
     { out: c.widths[0], activation: hardSwish, names: ['linear', 'bn'] },
   )
-  const residual = (scope: ParameterScope, y: Tensor): Tensor => add(y, levitMlp(scope, y, c))
+  const residual: Layer = (scope, y) => add(y, levitMlp(scope, y, c))
   for (const [i, stage] of w.each('stages', 3).entries()) {
     const out = c.widths[i]!
     if (i > 0) {
@@ -80,11 +80,7 @@ interface LayerForm {
 }
 
 /** A linear layer over the channels of [n, c, h, w] with norm. */
-const layer = (
-  w: ParameterScope,
-  x: Tensor,
-  { out, convolutional }: LayerForm & { out: number },
-): Tensor =>
+const layer: Block<LayerForm & { out: number }> = (w, x, { out, convolutional }) =>
   batchNorm(
     w.at('bn'),
     convolutional
@@ -92,7 +88,7 @@ const layer = (
       : channelLinear(w.at('linear'), x, { out, bias: false }),
   )
 
-function levitMlp(w: ParameterScope, x: Tensor, { convolutional }: LayerForm): Tensor {
+const levitMlp: Block<LayerForm> = (w, x, { convolutional }) => {
   const out = channelsOf(x)
   const hidden = hardSwish(layer(w.at('ln1'), x, { out: 2 * out, convolutional }))
   return layer(w.at('ln2'), hidden, { out, convolutional })
@@ -110,7 +106,7 @@ interface AttentionSettings extends LayerForm {
 }
 
 /** Attention over the places of x [n, c, h, w] with biases by distance: [n, out, h / stride, w / stride]. */
-function attention(w: ParameterScope, x: Tensor, c: AttentionSettings): Tensor {
+const attention: Block<AttentionSettings> = (w, x, c) => {
   const { heads, key, values, stride, convolutional } = c
   const size = x.shape.slice(2).map(length => fixedSize(length, 'levit'))
   const mask = distanceBias(w, { heads, side: size[0]!, stride })

@@ -2,7 +2,7 @@
  * LowFormer (Nottebaum et al. 2024), as timm's lowformer.py computes it: fused inverted bottlenecks, and in the last two stages
  * attention at a lower resolution between two convolutions.
  */
-import { type ParameterScope, type Tensor } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { attendHeads, joinImageHeads, splitImageHeads } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear, transposedConv } from '../../lib/onnx/blocks/linear.ts'
@@ -10,7 +10,7 @@ import { groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, gelu, hardSwish, type Qkv, slice, split } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { invertedBlock, pooledHiddenLayer } from './efficientvit.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface LowFormerConfig {
   /** Channels of the stem and the four stages. */
@@ -37,7 +37,7 @@ const b1 = { ...shared, widths: [16, 32, 64, 128, 256] } as const
 const b15 = { ...shared, widths: [20, 40, 80, 160, 320], classifier: [2304, 2560] } as const
 const b3 = { ...shared, widths: [32, 64, 128, 256, 512], stemExpand: 4 } as const
 
-const rows: ArchitectureRows<LowFormerConfig> = {
+const rows: Rows<LowFormerConfig> = {
   lowformer_b0: { ...b1, depths: [0, 1, 1, 3, 4], halvingExpand: 4 },
   lowformer_b1: { ...b1, depths: [0, 1, 1, 5, 5] },
   lowformer_b15: { ...b15, depths: [0, 1, 1, 6, 6] },
@@ -75,7 +75,7 @@ const lowFormer: ClassifierBuilder<LowFormerConfig> = (w, image, c) => {
 
 type MixerSettings = Pick<LowFormerConfig, 'mixers'> & { stride: number }
 
-function lowFormerBlock(w: ParameterScope, x: Tensor, c: MixerSettings): Tensor {
+const lowFormerBlock: Block<MixerSettings> = (w, x, c) => {
   const width = channelsOf(x)
   const scope = w.at('attn.main')
   let y = x
@@ -92,7 +92,7 @@ function lowFormerBlock(w: ParameterScope, x: Tensor, c: MixerSettings): Tensor 
 }
 
 /** Attends between positions of [n, c, h, w] that a depthwise convolution thins out and a transposed one brings back. */
-function lowAttention(w: ParameterScope, x: Tensor, { stride }: MixerSettings): Tensor {
+const lowAttention: Block<MixerSettings> = (w, x, { stride }) => {
   const width = channelsOf(x)
   const heads = Math.max(1, Math.floor(width / 2 / 30))
   const headWidth = Math.floor(Math.floor(width / heads) / 2)

@@ -1,5 +1,5 @@
 /** MambaOut, gated convolutions without state space models (Yu and Wang 2024), as timm's mambaout.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, layerScale } from '../../lib/onnx/blocks/norm.ts'
 import {
@@ -14,7 +14,7 @@ import {
   split,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MambaOutConfig {
   depths: readonly number[]
@@ -34,7 +34,7 @@ const base = [128, 256, 512, 768]
 const revised = { widths: base, revised: true }
 const wide = { ...revised, expand: 3, convolved: 1.5, activation: silu }
 
-const rows: ArchitectureRows<MambaOutConfig> = {
+const rows: Rows<MambaOutConfig> = {
   mambaout_femto: { depths: [3, 3, 9, 3], widths: femto },
   mambaout_kobe: { depths: [3, 3, 15, 3], widths: femto },
   mambaout_tiny: { depths: [3, 3, 9, 3], widths: tiny },
@@ -71,7 +71,7 @@ const mambaOut: ClassifierBuilder<MambaOutConfig> = (w, image, c) => {
 }
 
 /** image [n, 3, h, w] to [n, h / 4, w / 4, width] */
-function stem(w: ParameterScope, image: Tensor, c: MambaOutConfig): Tensor {
+const stem: Block<MambaOutConfig> = (w, image, c) => {
   const { activation = gelu } = c
   const width = c.widths[0]!
   const first = conv(w.at('conv1'), image, { out: width / 2, ...halving })
@@ -81,7 +81,7 @@ function stem(w: ParameterScope, image: Tensor, c: MambaOutConfig): Tensor {
 }
 
 /** Gates times values, of which the last channels are convolved, added to x [n, h, w, width]. */
-function gatedBlock(w: ParameterScope, x: Tensor, c: MambaOutConfig): Tensor {
+const gatedBlock: Block<MambaOutConfig> = (w, x, c) => {
   const { expand = 8 / 3, convolved = 1, activation = gelu } = c
   const width = fixedSize(x.shape[3], 'gatedBlock')
   const hidden = Math.floor(expand * width)

@@ -2,7 +2,7 @@
  * CoAtNet (Dai et al. 2021), MaxViT (Tu et al. 2022) and their variants with ConvNeXt blocks, CoAtNeXt and MaxxViT, as
  * timm's maxxvit.py computes them.
  */
-import { type Tensor, type ParameterScope, shapeError } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope, shapeError } from '../../lib/onnx/graph.ts'
 import {
   attendHeads,
   fusedProjection,
@@ -44,7 +44,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { padded } from './mobileBlocks.ts'
 
 interface MaxxVitConfig {
@@ -86,11 +86,7 @@ const shape = (
   first: number,
   depths: readonly number[],
   stem: Shape['stem'] = [32, 64],
-): Shape => ({
-  depths,
-  widths: [1, 2, 4, 8].map(factor => factor * first),
-  stem,
-})
+): Shape => ({ depths, widths: [1, 2, 4, 8].map(factor => factor * first), stem })
 
 const both = { attention: ['block', 'grid'] } as const
 const coat = {
@@ -118,13 +114,13 @@ const next2 = { ...next, attention: ['grid'] } as const
 const tf = (
   name: string,
   { first, depths, stem }: { first: number; depths: readonly number[]; stem: number },
-): ArchitectureRows<MaxxVitConfig> => {
+): Rows<MaxxVitConfig> => {
   const config = { ...max, ...shape(first, depths, [stem, stem]), squeeze: 1 / 4, outBias: true }
   const row = { ...config, tensorflow: true, hidden: 8 * first }
   return Object.fromEntries([224, 384, 512].map(size => [`maxvit_${name}_tf_${size}`, row]))
 }
 
-const rows: ArchitectureRows<MaxxVitConfig> = {
+const rows: Rows<MaxxVitConfig> = {
   coatnet_nano_rw_224: { ...coatNano, ...shape(64, [3, 4, 6, 3]), pooled: true },
   coatnet_0_rw_224: { ...early, ...shape(96, [2, 3, 7, 2]), pooled: true },
   coatnet_1_rw_224: { ...early, ...shape(96, [2, 6, 14, 2]) },
@@ -169,7 +165,6 @@ const rows: ArchitectureRows<MaxxVitConfig> = {
 
 /** A block's width and stride, and the tokens a side for which timm makes its relative positions. */
 type BlockSettings = MaxxVitConfig & { out: number; stride: number; grid: number }
-type Block = (w: ParameterScope, x: Tensor, c: BlockSettings) => Tensor
 
 const headWidth = 32
 
@@ -201,15 +196,15 @@ const maxxVit: ClassifierBuilder<MaxxVitConfig> = (w, image, c) => {
 const convolutionActivation = (c: MaxxVitConfig): ((x: Tensor) => Tensor) =>
   c.tensorflow ? geluTanh : c.convolution === 'mbconv' ? silu : gelu
 
-const convolutionNorm = (w: ParameterScope, x: Tensor, c: MaxxVitConfig): Tensor =>
+const convolutionNorm: Block<MaxxVitConfig> = (w, x, c) =>
   c.convolution === 'mbconv' ? batchNorm(w, x, c.tensorflow ? 1e-3 : 1e-5) : layerNorm2d(w, x)
 
 const attentionEpsilon = (c: MaxxVitConfig): number => (c.tensorflow ? 1e-5 : 1e-6)
 
-const attentionNorm = (w: ParameterScope, x: Tensor, c: MaxxVitConfig): Tensor =>
+const attentionNorm: Block<MaxxVitConfig> = (w, x, c) =>
   (c.norm === 'batch' ? batchNorm : layerNorm2d)(w, x, attentionEpsilon(c))
 
-function stem(w: ParameterScope, image: Tensor, c: MaxxVitConfig): Tensor {
+const stem: Block<MaxxVitConfig> = (w, image, c) => {
   const layer = { ...c, kernel: 3, bias: c.tensorflow === true }
   const first = padded(w.at('conv1'), image, { ...layer, out: c.stem[0], stride: 2 })
   const x = convolutionActivation(c)(convolutionNorm(w.at('norm1'), first, c))
@@ -222,13 +217,13 @@ function subsampled(x: Tensor, { stride, pool }: Pick<BlockSettings, 'stride' | 
   return pool === 'max' ? maxPool(x, 3, { stride, padding: 1 }) : avgPool(x, 2, { stride })
 }
 
-function shortcut(w: ParameterScope, x: Tensor, c: BlockSettings & { bias: boolean }): Tensor {
+const shortcut: Block<BlockSettings & { bias: boolean }> = (w, x, c) => {
   const y = subsampled(x, c)
   const { out, bias } = c
   return channelsOf(x) === out ? y : conv(w.at('expand'), y, { out, bias })
 }
 
-const mbConv: Block = (w, x, c) => {
+const mbConv: Block<BlockSettings> = (w, x, c) => {
   const activation = convolutionActivation(c)
   const inner = divisibleWidth(4 * (c.tensorflow ? c.out : channelsOf(x)))
   const squeezed = (c.squeeze ?? 1 / 4) * (c.tensorflow ? c.out : inner)
@@ -252,7 +247,7 @@ const mbConv: Block = (w, x, c) => {
   return add(projected, shortcut(w.at('shortcut'), x, { ...c, bias }))
 }
 
-const convNext: Block = (w, x, c) => {
+const convNext: Block<BlockSettings> = (w, x, c) => {
   const { out, stride } = c
   const window = { out, stride, kernel: 7, padding: 3, groups: channelsOf(x), bias: true }
   const normal = layerNorm2d(w.at('norm'), conv(w.at('conv_dw'), x, window))
@@ -261,7 +256,7 @@ const convNext: Block = (w, x, c) => {
 }
 
 /** CoAtNet's transformer block over the whole grid of [n, c, h, w]. */
-const gridTransformer: Block = (w, x, c) => {
+const gridTransformer: Block<BlockSettings> = (w, x, c) => {
   const scaled = (name: string, y: Tensor): Tensor =>
     c.layerScale ? layerScale2d(w.at(name), y) : y
   const normal = attentionNorm(w.at(c.stride === 1 ? 'norm1' : 'norm1.norm'), x, c)
@@ -272,7 +267,7 @@ const gridTransformer: Block = (w, x, c) => {
   return add(y, scaled('ls2', mixed))
 }
 
-function gridAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const gridAttention: Block<BlockSettings> = (w, x, c) => {
   const width = channelsOf(x)
   const heads = width / headWidth
   const qkv = conv(w.at('qkv'), x, { out: 3 * width, bias: true })
@@ -285,7 +280,7 @@ function gridAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 /** Applies MaxViT's attention in windows (`block`) and dilated windows (`grid`) to [n, c, h, w], each with an MLP. */
-function attendInParts(w: ParameterScope, x: Tensor, c: MaxxVitConfig & { side: number }): Tensor {
+const attendInParts: Block<MaxxVitConfig & { side: number }> = (w, x, c) => {
   const width = channelsOf(x)
   const heads = width / headWidth
   const project = c.tensorflow ? fusedProjection : headFirstProjection(heads)
@@ -326,9 +321,4 @@ function relativePositions(
 
 const names = { positions: [[/\.relative_position_bias_table$/, 'offsets']] as const }
 
-export const maxxVits = classifiers({
-  family: 'maxxvit',
-  rows,
-  build: maxxVit,
-  names: () => names,
-})
+export const maxxVits = classifiers({ family: 'maxxvit', rows, build: maxxVit, names: () => names })

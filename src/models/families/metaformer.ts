@@ -3,7 +3,7 @@
  * timm's metaformer.py computes them.
  */
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { attend, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp, mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -17,7 +17,7 @@ import {
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, avgPool, flatten, gelu, globalAvgPool, mul, relu, sub } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MetaFormerConfig {
   depths: readonly number[]
@@ -49,7 +49,7 @@ const sized = (
   name: string,
   sizes: Record<string, Pick<MetaFormerConfig, 'depths' | 'widths'>>,
   rest: Omit<MetaFormerConfig, 'depths' | 'widths'>,
-): ArchitectureRows<MetaFormerConfig> =>
+): Rows<MetaFormerConfig> =>
   Object.fromEntries(
     Object.entries(sizes).map(([size, row]) => [`${name}_${size}`, { ...row, ...rest }]),
   )
@@ -58,7 +58,7 @@ const pools = ['pool', 'pool', 'pool', 'pool'] as const
 const convolutions = ['convolution', 'convolution', 'convolution', 'convolution'] as const
 const attentionLast = ['convolution', 'convolution', 'attention', 'attention'] as const
 
-const rows: ArchitectureRows<MetaFormerConfig> = {
+const rows: Rows<MetaFormerConfig> = {
   ...sized('poolformer', { s12, s24, s36, m36, m48 }, { mixers: pools, first: true }),
   ...sized('poolformerv2', { s12, s24, s36, m36, m48 }, { mixers: pools }),
   ...sized('convformer', baselines, { mixers: convolutions, hiddenLayer: true }),
@@ -102,7 +102,7 @@ function stageOf(scopes: readonly ParameterScope[], x: Tensor, c: BlockSettings)
 }
 
 /** Adds the token mixer, then the MLP, to [n, c, h, w] or, for attention, to [n, length, c]. */
-function metaFormerBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const metaFormerBlock: Block<BlockSettings> = (w, x, c) => {
   const tokens = c.mixer === 'attention'
   const width = fixedSize(x.shape.at(tokens ? -1 : 1), 'metaformer')
   const factor = (name: string): Tensor =>
@@ -121,13 +121,11 @@ function metaFormerBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor
   return joined(2, y, mixed)
 }
 
-function normOf(w: ParameterScope, x: Tensor, { mixer, first }: BlockSettings): Tensor {
+const normOf: Block<BlockSettings> = (w, x, { mixer, first }) => {
   if (first) return groupNorm(w, x, { groups: 1 })
   if (mixer === 'pool') return groupNorm(w, x, { groups: 1, epsilon: 1e-6, bias: false })
   return (mixer === 'attention' ? unbiasedLayerNorm : unbiasedLayerNorm2d)(w, x)
 }
-
-type Layer = (w: ParameterScope, x: Tensor) => Tensor
 
 const mixers: Record<BlockSettings['mixer'], Layer> = {
   pool: (_, x) => sub(avgPool(x, 3, { padding: 1 }), x),
@@ -144,7 +142,7 @@ const mixers: Record<BlockSettings['mixer'], Layer> = {
 }
 
 /** The square of ReLU, scaled and shifted by one learned number each. */
-function starRelu(w: ParameterScope, x: Tensor): Tensor {
+const starRelu: Layer = (w, x) => {
   const positive = relu(x)
   return add(mul(mul(positive, positive), w.get('scale', [1], 'scale')), w.get('bias', [1], 'bias'))
 }

@@ -1,11 +1,11 @@
 /** MLP-Mixer (Tolstikhin et al. 2021) and gMixer, whose MLPs are gated, as timm's mlp_mixer.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, halves, mean, mul, silu, transpose } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MixerConfig {
   patch: number
@@ -18,7 +18,7 @@ interface MixerConfig {
   gated?: boolean
 }
 
-const rows: ArchitectureRows<MixerConfig> = {
+const rows: Rows<MixerConfig> = {
   mixer_b16_224: { patch: 16, dim: 768, blocks: 12, tokens: 384, channels: 3072 },
   mixer_l16_224: { patch: 16, dim: 1024, blocks: 24, tokens: 512, channels: 4096 },
   gmixer_24_224: { patch: 16, dim: 384, blocks: 24, tokens: 384, channels: 1536, gated: true },
@@ -32,7 +32,7 @@ const mixer: ClassifierBuilder<MixerConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head'), features, c.classes) }
 }
 
-function mixerBlock(w: ParameterScope, x: Tensor, c: MixerConfig): Tensor {
+const mixerBlock: Block<MixerConfig> = (w, x, c) => {
   const activation = c.gated ? gateByHalf : gelu
   const swapped = transpose(layerNorm(w.at('norm1'), x), [0, 2, 1])
   const across = mlp(w.at('mlp_tokens'), swapped, { hidden: c.tokens, activation })

@@ -1,5 +1,5 @@
 /** The blocks of EfficientNets and mobile networks, as timm's _efficientnet_blocks.py computes them. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   blurPool,
   divisibleWidth,
@@ -70,11 +70,9 @@ export interface BlockSettings extends MobileNetworkSettings, Omit<MobileBlock, 
   kept?: readonly [expansion: number, gate: number] | undefined
 }
 
-type Block = (w: ParameterScope, x: Tensor, b: BlockSettings) => Tensor
-
 type NormSettings = Pick<MobileNetworkSettings, 'epsilon' | 'tensorflow' | 'norm'>
 
-export function norm(w: ParameterScope, x: Tensor, c: NormSettings): Tensor {
+export const norm: Block<NormSettings> = (w, x, c) => {
   const width = channelsOf(x)
   if (c.norm === 'group') return groupNorm(w, x, { groups: width / 8 })
   if (c.norm === 'layer') return layerNorm2d(w, x, 1e-5)
@@ -88,18 +86,14 @@ export function norm(w: ParameterScope, x: Tensor, c: NormSettings): Tensor {
 }
 
 /** Applies a norm and the activation behind it. */
-export const activated = (
-  w: ParameterScope,
-  x: Tensor,
-  c: NormSettings & { activation: Activation },
-): Tensor =>
+export const activated: Block<NormSettings & { activation: Activation }> = (w, x, c) =>
   c.norm === 'evo' ? evoNorm(w, x, { groups: channelsOf(x) / 8 }) : c.activation(norm(w, x, c))
 
 /** Adds a block's input to its result where both have one shape, unless the block has no shortcut. */
 const residual = (y: Tensor, x: Tensor, b: BlockSettings): Tensor =>
   b.skip && b.stride === 1 && channelsOf(x) === b.out ? add(y, x) : y
 
-const separable: Block = (w, x, b) => {
+const separable: Block<BlockSettings> = (w, x, b) => {
   let y = activated(w.at('bn1'), depthwise(w.at('conv_dw'), x, b), b)
   y = gated(w.at('se'), subsampled(y, b), b)
   y = norm(w.at('bn2'), conv(w.at('conv_pw'), y, { out: b.out }), b)
@@ -110,7 +104,7 @@ const separable: Block = (w, x, b) => {
 const innerWidth = (x: Tensor, b: BlockSettings): number =>
   b.kept?.[0] ?? divisibleWidth((b.expandFrom ?? channelsOf(x)) * b.expand, { limit: 0.9 })
 
-const inverted: Block = (w, x, b) => {
+const inverted: Block<BlockSettings> = (w, x, b) => {
   if (b.experts > 0) return conditional(w, x, b)
   const inner = innerWidth(x, b)
   let y = pointwise(w.at('conv_pw'), x, { out: inner, groups: b.expandGroups })
@@ -122,7 +116,7 @@ const inverted: Block = (w, x, b) => {
 }
 
 /** An inverted block whose kernels are mixed from those of experts, for each image (CondConv, Yang et al. 2019). */
-const conditional: Block = (w, x, b) => {
+const conditional: Block<BlockSettings> = (w, x, b) => {
   const pooled = flatten(globalAvgPool(x))
   const routing = sigmoid(linear(w.at('routing_fn'), pooled, b.experts))
   const inner = innerWidth(x, b)
@@ -138,11 +132,7 @@ interface Routing {
   routing: Tensor
 }
 
-function mixedPointwise(
-  w: ParameterScope,
-  x: Tensor,
-  { out, routing }: Routing & { out: number },
-): Tensor {
+const mixedPointwise: Block<Routing & { out: number }> = (w, x, { out, routing }) => {
   const [n, , height, width] = x.shape
   const inputs = channelsOf(x)
   const kernels = w.get('weight', [channelsOf(routing), out * inputs])
@@ -152,7 +142,7 @@ function mixedPointwise(
 }
 
 /** Mixes the results of the experts' kernels, which is the result of their mixture. */
-function mixedDepthwise(w: ParameterScope, x: Tensor, b: BlockSettings & Routing): Tensor {
+const mixedDepthwise: Block<BlockSettings & Routing> = (w, x, b) => {
   const width = channelsOf(x)
   const experts = channelsOf(b.routing)
   const [kernel] = b.kernels as [number]
@@ -168,7 +158,7 @@ function mixedDepthwise(w: ParameterScope, x: Tensor, b: BlockSettings & Routing
   return sum(mul(apart, reshape(b.routing, [n!, 1, experts, 1, 1])), [2])
 }
 
-const fused: Block = (w, x, b) => {
+const fused: Block<BlockSettings> = (w, x, b) => {
   const inner = innerWidth(x, b)
   const window = { ...b, out: inner, kernel: b.kernels[0]!, stride: strideOf(b) }
   const groups = b.groupWidth === undefined ? 1 : inner / b.groupWidth
@@ -177,13 +167,13 @@ const fused: Block = (w, x, b) => {
   return residual(norm(w.at('bn2'), conv(w.at('conv_pwl'), y, { out: b.out }), b), x, b)
 }
 
-const plain: Block = (w, x, b) => {
+const plain: Block<BlockSettings> = (w, x, b) => {
   const y = padded(w.at('conv'), x, { ...b, kernel: b.kernels[0]!, stride: strideOf(b) })
   return residual(subsampled(activated(w.at('bn1'), y, b), b), x, b)
 }
 
 /** MobileNetV4's universal inverted bottleneck: depthwise convolutions before and after the expansion, or neither. */
-const universal: Block = (w, x, b) => {
+const universal: Block<BlockSettings> = (w, x, b) => {
   const [kernel] = b.kernels as [number]
   const inner = innerWidth(x, b)
   const layer = (scope: ParameterScope, y: Tensor, c: Omit<PaddedConv, 'groups'>): Tensor =>
@@ -216,7 +206,7 @@ const universal: Block = (w, x, b) => {
 }
 
 /** MobileNetV4's attention of many queries over one set of keys and values. */
-const attention: Block = (w, x, b) => {
+const attention: Block<BlockSettings> = (w, x, b) => {
   const [n] = x.shape
   const y = norm(w.at('norm'), x, b)
   const layers = w.at('attn')
@@ -235,7 +225,7 @@ const attention: Block = (w, x, b) => {
   return residual(scaled(w, conv(layers.at('output.proj'), image, { out: b.out }), b), x, b)
 }
 
-export const mobileBlocks: Record<MobileBlockType, Block> = {
+export const mobileBlocks: Record<MobileBlockType, Block<BlockSettings>> = {
   ds: separable,
   dsa: separable,
   ir: inverted,
@@ -246,11 +236,11 @@ export const mobileBlocks: Record<MobileBlockType, Block> = {
 }
 
 /** Applies a learned factor per channel where the network has it. */
-const scaled = (w: ParameterScope, x: Tensor, b: BlockSettings): Tensor =>
+const scaled: Block<BlockSettings> = (w, x, b) =>
   b.layerScale ? layerScale2d(w.at('layer_scale'), x) : x
 
 /** Applies squeeze-and-excitation, or global context in its place, where the block has a gate. */
-function gated(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
+const gated: Block<BlockSettings> = (w, x, b) => {
   if (b.gateShare === 0) return x
   const width = channelsOf(x)
   const { activation = b.activation, limit } = b.gate
@@ -284,7 +274,7 @@ interface PaddedConv extends Pick<MobileNetworkSettings, 'tensorflow'> {
 }
 
 /** A convolution whose output is its input's size over the stride; TensorFlow pads an odd pixel at the end, as all even kernels do. */
-export function padded(w: ParameterScope, x: Tensor, c: PaddedConv): Tensor {
+export const padded: Block<PaddedConv> = (w, x, c) => {
   const { out, kernel, stride, groups = 1, bias } = c
   const same = c.tensorflow ?? kernel % 2 === 0
   const padding = same ? samePadding(x, { kernel, stride }) : (kernel - 1) / 2
@@ -298,7 +288,7 @@ function equalParts(width: number, count: number): number[] {
 }
 
 /** Applies a depthwise convolution; several kernels have a part of the channels each. */
-function depthwise(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
+const depthwise: Block<BlockSettings> = (w, x, b) => {
   const layer = (scope: ParameterScope, y: Tensor, kernel: number): Tensor =>
     padded(scope, y, {
       ...b,
@@ -317,11 +307,7 @@ function depthwise(w: ParameterScope, x: Tensor, b: BlockSettings): Tensor {
 }
 
 /** Applies a 1 × 1 convolution, or one layer for each of several groups. */
-function pointwise(
-  w: ParameterScope,
-  x: Tensor,
-  { out, groups }: { out: number; groups: number },
-): Tensor {
+const pointwise: Block<{ out: number; groups: number }> = (w, x, { out, groups }) => {
   if (groups === 1) return conv(w, x, { out })
   const outputs = equalParts(out, groups)
   const parts = split(x, equalParts(channelsOf(x), groups), 1)

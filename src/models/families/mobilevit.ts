@@ -2,7 +2,7 @@
  * MobileViT (Mehta and Rastegari 2021) and MobileViT V2 (2022) as timm's mobilevit.py computes them: networks of
  * byobnet.py whose last stages end in a transformer over the pixels that have one place in their patches of 2 × 2.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -25,7 +25,7 @@ import {
 import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
 import { bottleneck, type ByobBlock, type ByobBlocks, byobLayer } from './byobBlocks.ts'
 import { byobNet, type ByobNetConfig, singleStem } from './byobnet.ts'
-import { type ArchitectureRows, classifiers } from './family.ts'
+import { type Rows, classifiers } from './family.ts'
 
 /** x [n, c, h, w] resized to even sides, or to `sides`. */
 function resized(
@@ -70,7 +70,7 @@ const attentionBlock =
   }
 
 /** The pre-norm block of MobileViT V2 over [n, c, pixels of a patch, patches], whose attention is linear in the patches. */
-function linearBlock(w: ParameterScope, x: Tensor): Tensor {
+const linearBlock: Layer = (w, x) => {
   const width = channelsOf(x)
   const layers = w.at('attn')
   const normal = groupNorm(w.at('norm1'), x, { groups: 1 })
@@ -104,13 +104,7 @@ const linearAttentionBlock =
 const inverted = (
   width: number,
   c: { depth?: number; stride?: number; ratio: number },
-): ByobBlocks => ({
-  block: bottleneck,
-  width,
-  groupWidth: 1,
-  inverted: true,
-  ...c,
-})
+): ByobBlocks => ({ block: bottleneck, width, groupWidth: 1, inverted: true, ...c })
 
 const common = { activation: silu, shortcut: 'none' } as const
 
@@ -143,7 +137,7 @@ const second = (factor: number): ByobNetConfig => ({
   }),
 })
 
-const rows: ArchitectureRows<ByobNetConfig> = {
+const rows: Rows<ByobNetConfig> = {
   mobilevit_xxs: first([16, 24, 48, 64, 80], [64, 80, 96], { ratio: 2, head: 320 }),
   mobilevit_xs: first([32, 48, 64, 80, 96], [96, 120, 144], { ratio: 4, head: 384 }),
   mobilevit_s: first([32, 64, 96, 128, 160], [144, 192, 240], { ratio: 4, head: 640 }),

@@ -1,5 +1,10 @@
 /** Multiscale Vision Transformers V2 (Li et al. 2021), as timm's mvitv2.py computes them. */
-import { sharedConstant, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import {
+  type Block,
+  sharedConstant,
+  type Tensor,
+  type ParameterScope,
+} from '../../lib/onnx/graph.ts'
 import { joinHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -18,7 +23,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize, needMultiple, product } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface MvitConfig {
   depths: readonly number[]
@@ -31,7 +36,7 @@ interface MvitConfig {
 
 const slim = { width: 96, heads: 1 }
 
-const rows: ArchitectureRows<MvitConfig> = {
+const rows: Rows<MvitConfig> = {
   mvitv2_tiny: { ...slim, depths: [1, 2, 5, 2] },
   mvitv2_small: { ...slim, depths: [1, 2, 11, 2] },
   mvitv2_base: { ...slim, depths: [2, 3, 16, 3] },
@@ -71,7 +76,7 @@ interface BlockSettings {
 }
 
 /** Pooling attention and an MLP over a grid [n, h, w, width]; a shortcut that widens sees the normalized grid. */
-function mvitBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const mvitBlock: Block<BlockSettings> = (w, x, c) => {
   const normal = layerNorm(w.at('norm1'), x)
   const wide = x.shape[3] === c.width ? x : linear(w.at('shortcut_proj_attn'), normal, c.width)
   const y = add(halved(wide, c.stride), poolingAttention(w.at('attn'), normal, c))
@@ -86,7 +91,7 @@ function halved(x: Tensor, stride: number): Tensor {
 }
 
 /** Attention between convolved queries, keys and values, to whose result the queries are added. */
-function poolingAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const poolingAttention: Block<BlockSettings> = (w, x, c) => {
   const { width, heads, stride, keyStride } = c
   const qkv = splitQkv(linear(w.at('qkv'), x, 3 * width))
   const [q, k, v] = (['q', 'k', 'v'] as const).map((name, i) =>
@@ -104,11 +109,11 @@ function poolingAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tenso
 }
 
 /** A grid [n, h, w, width] as heads [n, heads, h / stride, w / stride, head width], convolved and normalized. */
-function pooled(
-  w: ParameterScope,
-  x: Tensor,
-  { name, heads, stride }: { name: 'q' | 'k' | 'v'; heads: number; stride: number },
-): Tensor {
+const pooled: Block<{ name: 'q' | 'k' | 'v'; heads: number; stride: number }> = (
+  w,
+  x,
+  { name, heads, stride },
+) => {
   const [n, rows, columns, width] = x.shape
   const out = fixedSize(width, 'mvit') / heads
   const apart = transpose(reshape(x, [n!, rows!, columns!, heads, out]), [0, 3, 4, 1, 2])
@@ -119,7 +124,7 @@ function pooled(
 }
 
 /** Returns an addend of the scores: products of queries with learned offsets between rows and between columns. */
-function relativePositions(w: ParameterScope, q: Tensor, k: Tensor): Tensor {
+const relativePositions: Block<Tensor> = (w, q, k) => {
   const [n, heads, rows, columns] = q.shape
   const [keyRows, keyColumns] = k.shape.slice(2, 4)
   const down = matmul(q, offsets(w, 'rel_pos_h', [rows!, keyRows!, q.shape[4]!]))

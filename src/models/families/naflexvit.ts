@@ -18,12 +18,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifierHead,
-  classifiers,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
 
 interface NaflexVitConfig {
   dim: number
@@ -39,7 +34,7 @@ interface NaflexVitConfig {
 
 const base = { dim: 768, blocks: 12, heads: 12 }
 
-const rows: ArchitectureRows<NaflexVitConfig> = {
+const rows: Rows<NaflexVitConfig> = {
   naflexvit_base_patch16_gap: base,
   naflexvit_base_patch16_par_gap: base,
   naflexvit_base_patch16_parfac_gap: { ...base, factorized: true },

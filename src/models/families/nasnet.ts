@@ -3,7 +3,7 @@
  * the result of the cell before, `r`, and of the one before that, `l`: five times it adds two terms. A term is an operation
  * and its input, also an earlier sum by its number: `sep5 r` is two separable 5 × 5 convolutions of `r`.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, samePadding } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -17,7 +17,7 @@ import {
   relu,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface CellKind {
   /** Terms of the five sums, apart by a comma. */
@@ -51,7 +51,7 @@ const pnasSums = [
 ]
 const pnasCell = { sums: pnasSums, joins: ['0', '1', '2', '3', '4'] }
 
-const rows: ArchitectureRows<NasNetConfig> = {
+const rows: Rows<NasNetConfig> = {
   nasnetalarge: {
     normal: {
       sums: ['sep5 r, sep3 l', 'sep5 l, sep3 l', 'avg r, same l', 'avg l, avg l', 'sep3 r, same r'],
@@ -139,11 +139,7 @@ function cell(
   )
 }
 
-function apply(
-  w: ParameterScope,
-  x: Tensor,
-  c: Pick<CellSettings, 'width' | 'stride'> & { operation: string },
-): Tensor {
+const apply: Block<Pick<CellSettings, 'width' | 'stride'> & { operation: string }> = (w, x, c) => {
   const { operation, stride, width: out } = c
   const padding = samePadding(x, { kernel: 3, stride })
   switch (operation) {
@@ -173,14 +169,11 @@ function apply(
   }
 }
 
-const activatedConv = (
-  w: ParameterScope,
-  x: Tensor,
-  { out, stride }: { out: number; stride: number },
-): Tensor => convNorm(w, relu(x), { out, stride, epsilon })
+const activatedConv: Block<{ out: number; stride: number }> = (w, x, { out, stride }) =>
+  convNorm(w, relu(x), { out, stride, epsilon })
 
 /** Halves x by two paths, over every second position and over those between them, each to half of the channels. */
-function halved(w: ParameterScope, x: Tensor, out: number): Tensor {
+const halved: Block<number> = (w, x, out) => {
   const y = relu(x)
   const every = (z: Tensor): Tensor => maxPool(z, 1, { stride: 2 })
   const even = conv(w.at('path_1.conv'), every(y), { out: out / 2 })

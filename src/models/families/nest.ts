@@ -1,5 +1,5 @@
 /** Nested Transformers (Zhang et al. 2021), as timm's nest.py computes the weights of their authors, with SAME padding. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { attendHeads, fusedProjection, splitHeads } from '../../lib/onnx/blocks/attention.ts'
 import { samePadding } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
@@ -17,7 +17,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface NestConfig {
   width: number
@@ -25,7 +25,7 @@ interface NestConfig {
   depth: number
 }
 
-const rows: ArchitectureRows<NestConfig> = {
+const rows: Rows<NestConfig> = {
   nest_tiny_jx: { width: 96, depth: 8 },
   nest_small_jx: { width: 96, depth: 20 },
   nest_base_jx: { width: 128, depth: 20 },
@@ -55,7 +55,7 @@ const nest: ClassifierBuilder<NestConfig> = (w, image, c) => {
 }
 
 /** Halves a grid [n, h, w, width] by a convolution and the maxima of 3 × 3 places. */
-function aggregate(w: ParameterScope, grid: Tensor, out: number): Tensor {
+const aggregate: Block<number> = (w, grid, out) => {
   const x = channelsFirst(grid)
   const mixed = conv(w.at('conv'), x, { out, kernel: 3, padding: 1, bias: true })
   const normal = layerNorm(w.at('norm'), channelsLast(mixed))
@@ -64,7 +64,7 @@ function aggregate(w: ParameterScope, grid: Tensor, out: number): Tensor {
   return channelsLast(maxPool(image, 3, { stride: 2, padding }))
 }
 
-const nestBlock = (w: ParameterScope, x: Tensor, width: number): Tensor =>
+const nestBlock: Block<number> = (w, x, width) =>
   preNormBlock(w, x, {
     attention: (scope, y) => {
       const [q, k, v] = fusedProjection(scope, y).map(part => splitHeads(part, width / 32))

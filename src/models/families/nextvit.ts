@@ -1,5 +1,5 @@
 /** Next-ViT (Li et al. 2022), as timm's nextvit.py computes it: convolutional attention, and attention to averaged tokens. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer } from '../../lib/onnx/graph.ts'
 import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
@@ -8,14 +8,14 @@ import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { add, avgPool, concat, mean, relu, reshape, slice, transpose } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface NextViTConfig {
   /** How often the third stage repeats four convolutional blocks and a transformer block. */
   repeats: number
 }
 
-const rows: ArchitectureRows<NextViTConfig> = {
+const rows: Rows<NextViTConfig> = {
   nextvit_small: { repeats: 2 },
   nextvit_base: { repeats: 4 },
   nextvit_large: { repeats: 6 },
@@ -62,18 +62,18 @@ interface BlockSettings {
   stride: number
 }
 
-function convolutionBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const convolutionBlock: Block<BlockSettings> = (w, x, c) => {
   let y = embedded(w.at('patch_embed'), x, c)
   y = add(y, convolutionalAttention(w.at('mhca'), y))
   return add(y, mlp(w.at('mlp'), batchNorm(w.at('norm'), y), 3))
 }
 
 /** Applies attention to most channels and convolutional attention to the others. */
-function transformerBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { out, stride, ratio }: BlockSettings & { ratio: number },
-): Tensor {
+const transformerBlock: Block<BlockSettings & { ratio: number }> = (
+  w,
+  x,
+  { out, stride, ratio },
+) => {
   const attending = divisibleWidth(out * 0.75, { divisor: 32 })
   let y = embedded(w.at('patch_embed'), x, { out: attending, stride })
   const attended = attention(w.at('e_mhsa'), flattenToTokens(batchNorm(w.at('norm1'), y)), ratio)
@@ -84,13 +84,13 @@ function transformerBlock(
 }
 
 /** Subsamples x by averages and projects it where its shape must change. */
-function embedded(w: ParameterScope, x: Tensor, { out, stride }: BlockSettings): Tensor {
+const embedded: Block<BlockSettings> = (w, x, { out, stride }) => {
   if (stride === 1 && x.shape[1] === out) return x
   const smaller = stride === 1 ? x : avgPool(x, 2, { stride, ceil: true })
   return convNorm(w, smaller, { out, names })
 }
 
-function convolutionalAttention(w: ParameterScope, x: Tensor): Tensor {
+const convolutionalAttention: Layer = (w, x) => {
   const out = channelsOf(x)
   const local = {
     out,
@@ -102,7 +102,7 @@ function convolutionalAttention(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Computes attention of tokens [n, length, width] to averages of `ratio`² consecutive tokens. */
-function attention(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+const attention: Block<number> = (w, x, ratio) => {
   const [n, tokens, dim] = x.shape
   const width = fixedSize(dim, 'attention')
   const run = ratio ** 2
@@ -119,7 +119,7 @@ function attention(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   return linear(w.at('proj'), attend([q, k, v], { heads: width / headWidth }), width)
 }
 
-const mlp = (w: ParameterScope, x: Tensor, ratio: number): Tensor =>
+const mlp: Block<number> = (w, x, ratio) =>
   convMlp(w, x, { hidden: ratio * channelsOf(x), activation: relu })
 
 export const nextViTs = classifiers({ family: 'nextvit', rows, build: nextViT })

@@ -2,7 +2,7 @@
  * Normalizer-free networks (Brock et al. 2021, two papers), as timm's nfnet.py computes them: residual blocks whose
  * convolutions have standardized filters and whose inputs are scaled by the deviation that is expected of them.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import {
   channelAttention,
   divisibleWidth,
@@ -12,7 +12,7 @@ import {
 import { standardizedConv } from '../../lib/onnx/blocks/standardized.ts'
 import { add, avgPool, gelu, maxPool, mul, relu, silu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface NfNetConfig {
   depths: readonly number[]
@@ -63,7 +63,7 @@ const f = (series: number): NfNetConfig =>
   )
 const efficient = { gate: 'efficient' } as const
 
-const rows: ArchitectureRows<NfNetConfig> = {
+const rows: Rows<NfNetConfig> = {
   dm_nfnet_f0: f(0),
   dm_nfnet_f1: f(1),
   dm_nfnet_f2: f(2),
@@ -143,14 +143,14 @@ interface Convolution {
   groups?: number
 }
 
-function convolve(w: ParameterScope, x: Tensor, c: Settings & Convolution): Tensor {
+const convolve: Block<Settings & Convolution> = (w, x, c) => {
   const { out, kernel = 1, stride = 1, groups = 1 } = c
   const padding = c.deepMind ? samePadding(x, { kernel, stride }) : (kernel - 1) / 2
   const gain = c.deepMind ? 1 : gains[c.activation]
   return standardizedConv(w, x, { out, kernel, stride, groups, padding, epsilon: 1e-5, gain })
 }
 
-function stem(w: ParameterScope, image: Tensor, c: NfNetConfig): Tensor {
+const stem: Block<NfNetConfig> = (w, image, c) => {
   const { activation, deepMind, stemWidth: out } = c
   const settings = { activation, deepMind }
   if (c.stem === 'deep')
@@ -176,7 +176,7 @@ interface BlockSettings extends NfNetConfig {
   scale: number
 }
 
-function block(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const block: Block<BlockSettings> = (w, x, c) => {
   const { activation, deepMind, out, stride } = c
   const settings = { activation, deepMind }
   const width = channelsOf(x)
@@ -195,11 +195,7 @@ function block(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return add(mul(y, alpha), shortcut(w.at('downsample.conv'), x, { ...c, start }))
 }
 
-function shortcut(
-  w: ParameterScope,
-  x: Tensor,
-  { start, ...c }: BlockSettings & { start: Tensor },
-): Tensor {
+const shortcut: Block<BlockSettings & { start: Tensor }> = (w, x, { start, ...c }) => {
   const { activation, deepMind, out, stride } = c
   if (stride === 1 && x.shape[1] === out) return x
   const smaller = stride === 1 ? start : avgPool(start, 2, { stride, ceil: true })
@@ -207,7 +203,7 @@ function shortcut(
 }
 
 /** Applies twice the gate, where the block has one. */
-function gated(w: ParameterScope, x: Tensor, { gate }: NfNetConfig): Tensor {
+const gated: Block<NfNetConfig> = (w, x, { gate }) => {
   if (gate === undefined) return x
   if (gate === 'efficient') return mul(channelAttention(w, x), 2)
   const inner = divisibleWidth(channelsOf(x) * gate)

@@ -1,5 +1,5 @@
 /** PiT, a transformer that pools its tokens between stages (Heo et al. 2021), as timm's pit.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Layer } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
@@ -11,7 +11,7 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import { add, average, concat, pick, slice } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface PitConfig {
   patch: number
@@ -31,7 +31,7 @@ const small: PitConfig = { ...overlapping, width: 48, heads: [3, 6, 12] }
 const base: PitConfig = { patch: 14, stride: 7, width: 64, depths: [3, 6, 4], heads: [4, 8, 16] }
 const distilled = { distilled: true }
 
-const rows: ArchitectureRows<PitConfig> = {
+const rows: Rows<PitConfig> = {
   pit_ti_224: tiny,
   pit_xs_224: extraSmall,
   pit_s_224: small,
@@ -71,7 +71,7 @@ const pit: ClassifierBuilder<PitConfig> = (w, image, c) => {
 }
 
 /** Halves x [n, c, h, w] to twice the channels; each channel becomes two. */
-function pool(w: ParameterScope, x: Tensor): Tensor {
+const pool: Layer = (w, x) => {
   const groups = channelsOf(x)
   return conv(w, x, { out: 2 * groups, kernel: 3, stride: 2, padding: 1, groups, bias: true })
 }

@@ -1,12 +1,12 @@
 /** Pyramid Vision Transformer V2 (Wang et al. 2021), as timm's pvt_v2.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { reducedAttention } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { channelsFirst, channelsLast, gelu, mean, relu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface PvtConfig {
   depths: readonly number[]
@@ -19,7 +19,7 @@ interface PvtConfig {
 
 const widths = [64, 128, 320, 512]
 
-const rows: ArchitectureRows<PvtConfig> = {
+const rows: Rows<PvtConfig> = {
   pvt_v2_b0: { depths: [2, 2, 2, 2], widths: [32, 64, 160, 256] },
   pvt_v2_b1: { depths: [2, 2, 2, 2], widths },
   pvt_v2_b2: { depths: [3, 4, 6, 3], widths },
@@ -55,22 +55,18 @@ const pvt: ClassifierBuilder<PvtConfig> = (w, image, c) => {
 }
 
 /** Overlapping patches of [n, c, h, w], normalized, as a grid [n, h / stride, w / stride, out]. */
-function embed(
-  w: ParameterScope,
-  x: Tensor,
-  layer: { out: number; kernel: number; stride: number },
-): Tensor {
+const embed: Block<{ out: number; kernel: number; stride: number }> = (w, x, layer) => {
   const padding = Math.floor(layer.kernel / 2)
   const patches = conv(w.at('proj'), x, { ...layer, padding, bias: true })
   return layerNorm(w.at('norm'), channelsLast(patches), 1e-5)
 }
 
 /** An MLP over a grid [n, h, w, width] with a depthwise convolution before its activation. */
-function convolutionMlp(
-  w: ParameterScope,
-  x: Tensor,
-  { hidden, pooled }: { hidden: number; pooled: number | undefined },
-): Tensor {
+const convolutionMlp: Block<{ hidden: number; pooled: number | undefined }> = (
+  w,
+  x,
+  { hidden, pooled },
+) => {
   const inner = channelsFirst(linear(w.at('fc1'), x, hidden))
   const seen = pooled === undefined ? inner : relu(inner)
   const local = depthwiseConv(w.at('dwconv'), seen, { kernel: 3, bias: true })

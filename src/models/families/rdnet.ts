@@ -1,12 +1,12 @@
 /** RDNet (Kim et al. 2024), a DenseNet of ConvNeXt's blocks, as timm's rdnet.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { effectiveSqueezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { patchStem } from '../../lib/onnx/blocks/convnext.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { channelValues, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { concat, flatten, gelu, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface RdNetConfig {
   stem: number
@@ -18,7 +18,7 @@ interface RdNetConfig {
 
 const middle = (growth: number, count: number): number[] => Array<number>(count).fill(growth)
 
-const rows: ArchitectureRows<RdNetConfig> = {
+const rows: Rows<RdNetConfig> = {
   rdnet_tiny: { stem: 64, growth: [64, 104, ...middle(128, 4), 224], halved: [1, 2, 6] },
   rdnet_small: { stem: 72, growth: [64, 128, ...middle(128, 7), 240, 240], halved: [1, 2, 9] },
   rdnet_base: { stem: 120, growth: [96, 128, ...middle(168, 7), 336, 336], halved: [1, 2, 9] },
@@ -46,11 +46,7 @@ const rdNet: ClassifierBuilder<RdNetConfig> = (w, image, c) => {
 }
 
 /** Returns the channels that a block adds to x. */
-function denseBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { growth, gated }: { growth: number; gated: boolean },
-): Tensor {
+const denseBlock: Block<{ growth: number; gated: boolean }> = (w, x, { growth, gated }) => {
   const width = channelsOf(x)
   const layers = w.at('layers.layers')
   const local = depthwiseConv(layers.at(0), x, { kernel: 7, bias: true })

@@ -2,14 +2,14 @@
  * RegNetX and RegNetY (Radosavovic et al. 2020), RegNetZ (Dollár et al. 2021) and RegNetV, RegNetY with norms first, as
  * timm's regnet.py computes them, and SEER (Goyal et al. 2022), RegNetY under transformers' names.
  */
-import { type Dim, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Dim, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm, divisibleWidth, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, avgPool, relu, silu } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 /** Block widths follow `initial` + `slope` · i, quantized to powers of `ratio` and multiples of 8 and of `group`. */
@@ -49,13 +49,9 @@ function regnetX([initial, slope, ratio, depth, group]: RegNetNumbers): RegNetCo
 const regnetY = (numbers: RegNetNumbers): RegNetConfig => ({ ...regnetX(numbers), squeeze: true })
 
 const normFirst = { activation: silu, normFirst: true }
-const regnetZ: RegNetConfig = {
-  ...regnetY([48, 14.5, 2.226, 28, 8]),
-  activation: silu,
-  expand: 4,
-}
+const regnetZ: RegNetConfig = { ...regnetY([48, 14.5, 2.226, 28, 8]), activation: silu, expand: 4 }
 
-const rows: ArchitectureRows<RegNetConfig> = {
+const rows: Rows<RegNetConfig> = {
   regnetx_002: regnetX([24, 36.44, 2.49, 13, 8]),
   regnetx_004: regnetX([24, 24.48, 2.54, 22, 16]),
   regnetx_004_tv: { ...regnetX([24, 24.48, 2.54, 22, 16]), torchvisionRounding: true },
@@ -92,7 +88,7 @@ const rows: ArchitectureRows<RegNetConfig> = {
   regnetz_040_h: { ...regnetZ, head: 1536 },
 }
 
-const seerRows: ArchitectureRows<RegNetConfig> = {
+const seerRows: Rows<RegNetConfig> = {
   seer320: rows.regnety_320!,
   seer640: rows.regnety_640!,
   seer1280: rows.regnety_1280!,
@@ -134,7 +130,7 @@ const regnet: ClassifierBuilder<RegNetConfig> = (w, image, c) => {
 
 type BlockSettings = RegNetConfig & { out: number; stride: number }
 
-function bottleneck(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const bottleneck: Block<BlockSettings> = (w, x, c) => {
   const { out, stride, activation = relu } = c
   const inner = out * (c.expand ?? 1)
   let y = activation(convNorm(w.at('conv1'), x, { out: inner }))
@@ -146,7 +142,7 @@ function bottleneck(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return activation(add(y, keepsShape ? x : convNorm(w.at('downsample'), x, { out, stride })))
 }
 
-function normFirstBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const normFirstBlock: Block<BlockSettings> = (w, x, c) => {
   const { out, stride, activation = relu } = c
   const shortcut = activation(batchNorm(w.at('norm1'), x))
   let y = conv(w.at('conv1'), shortcut, { out })
@@ -162,7 +158,7 @@ function normFirstBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor 
 }
 
 /** The inner channels of a block through its gate, which is a quarter as wide as the block's input of `width` channels. */
-function gated(w: ParameterScope, y: Tensor, c: BlockSettings & { width: Dim }): Tensor {
+const gated: Block<BlockSettings & { width: Dim }> = (w, y, c) => {
   if (!c.squeeze) return y
   const inner = roundHalfEven(fixedSize(c.width, 'regnet') / 4)
   return squeezeExcite(w.at('se'), y, { inner, activation: c.activation })

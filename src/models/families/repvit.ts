@@ -1,5 +1,5 @@
 /** RepViT (Wang et al. 2023) as timm's repvit.py computes it; the logits are the mean of two heads. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { branchedConv } from '../../lib/onnx/blocks/branches.ts'
 import {
   addPointwise,
@@ -13,7 +13,7 @@ import {
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, flatten, gelu, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface RepVitConfig {
   /** Channels of the first stage, doubled in each that follows. */
@@ -23,7 +23,7 @@ interface RepVitConfig {
   branchNorms?: boolean
 }
 
-const rows: ArchitectureRows<RepVitConfig> = {
+const rows: Rows<RepVitConfig> = {
   repvit_m1: { dim: 48, depths: [2, 2, 14, 2], branchNorms: true },
   repvit_m2: { dim: 64, depths: [2, 2, 12, 2], branchNorms: true },
   repvit_m3: { dim: 64, depths: [4, 4, 18, 2], branchNorms: true },
@@ -51,7 +51,7 @@ const repVit: ClassifierBuilder<RepVitConfig> = (w, image, c) => {
   return { features: flatten(pooled), logits: mul(add(head('head'), head('head_dist')), 0.5) }
 }
 
-function tokenMixer(w: ParameterScope, x: Tensor, c: Pick<RepVitConfig, 'branchNorms'>): Tensor {
+const tokenMixer: Block<Pick<RepVitConfig, 'branchNorms'>> = (w, x, c) => {
   const out = channelsOf(x)
   const wide = { conv: w.at('conv.c'), norm: w.at('conv.bn'), kernel: 3 }
   const small = c.branchNorms
@@ -62,14 +62,14 @@ function tokenMixer(w: ParameterScope, x: Tensor, c: Pick<RepVitConfig, 'branchN
 }
 
 /** Adds two layers at every position to x. */
-const channelMixer = (w: ParameterScope, x: Tensor): Tensor =>
+const channelMixer: Layer = (w, x) =>
   addPointwise(w, x, { layers: ['conv1', 'conv2'], activation: gelu, names })
 
-function repVitBlock(
-  w: ParameterScope,
-  x: Tensor,
-  c: Pick<RepVitConfig, 'branchNorms'> & { squeezed?: boolean },
-): Tensor {
+const repVitBlock: Block<Pick<RepVitConfig, 'branchNorms'> & { squeezed?: boolean }> = (
+  w,
+  x,
+  c,
+) => {
   const y = tokenMixer(w.at('token_mixer'), x, c)
   const inner = divisibleWidth(channelsOf(y) / 4)
   return channelMixer(
@@ -79,7 +79,7 @@ function repVitBlock(
 }
 
 /** Halves [n, c, h, w] to twice the channels. */
-function downsample(w: ParameterScope, x: Tensor, c: RepVitConfig): Tensor {
+const downsample: Block<RepVitConfig> = (w, x, c) => {
   const width = channelsOf(x)
   const y = repVitBlock(w.at('pre_block'), x, { branchNorms: c.branchNorms ?? false })
   const spatial = { kernel: 3, stride: 2, names }

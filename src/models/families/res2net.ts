@@ -1,9 +1,9 @@
 /** Res2Net and Res2NeXt (Gao et al. 2019), as timm's res2net.py computes them: a block's convolutions follow one another. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, avgPoolWithPadding, concat, relu, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, classifiers } from './family.ts'
+import { type Rows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
 /** Parts that the channels of a block are split into, and channels of a part per 64. */
@@ -14,7 +14,7 @@ const res2net = (depth: 50 | 101, groupWidth: number, scale: number): ResNetConf
 })
 const variantD = { stem: [32, 32, 64], averageDown: true } as const
 
-const rows: ArchitectureRows<ResNetConfig> = {
+const rows: Rows<ResNetConfig> = {
   res2net50_14w_8s: res2net(50, 14, 8),
   res2net50_26w_4s: res2net(50, 26, 4),
   res2net50_26w_6s: res2net(50, 26, 6),
@@ -26,11 +26,7 @@ const rows: ArchitectureRows<ResNetConfig> = {
   res2next50: { ...res2net(50, 4, 4), groups: 8 },
 }
 
-function splitBlock(
-  w: ParameterScope,
-  x: Tensor,
-  c: ResidualBlockSettings & { scale: number },
-): Tensor {
+const splitBlock: Block<ResidualBlockSettings & { scale: number }> = (w, x, c) => {
   const { stride, groups = 1, groupWidth = 64 } = c
   const width = Math.floor((c.width * groupWidth) / 64) * groups
   const out = 4 * c.width
@@ -51,7 +47,7 @@ interface SplitConvolutions {
 }
 
 /** Splits channels into parts, convolves all but the last, each with the result before it added, and joins them. */
-export function splitConvolutions(w: ParameterScope, x: Tensor, c: SplitConvolutions): Tensor {
+export const splitConvolutions: Block<SplitConvolutions> = (w, x, c) => {
   const { width, groups, stride } = c
   const count = channelsOf(x) / width
   const parts = split(x, Array<number>(count).fill(width), 1)

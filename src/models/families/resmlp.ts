@@ -1,11 +1,11 @@
 /** ResMLP (Touvron et al. 2021), as timm's mlp_mixer.py computes it: learned factors in place of norms. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, mean, mul, transpose } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ResmlpConfig {
   patch: number
@@ -13,7 +13,7 @@ interface ResmlpConfig {
   blocks: number
 }
 
-const rows: ArchitectureRows<ResmlpConfig> = {
+const rows: Rows<ResmlpConfig> = {
   resmlp_12_224: { patch: 16, dim: 384, blocks: 12 },
   resmlp_24_224: { patch: 16, dim: 384, blocks: 24 },
   resmlp_36_224: { patch: 16, dim: 384, blocks: 36 },
@@ -29,7 +29,7 @@ const resmlp: ClassifierBuilder<ResmlpConfig> = (w, image, c) => {
 }
 
 /** A linear layer across tokens and an MLP across channels, each scaled and added to x [n, length, width]. */
-function residualBlock(w: ParameterScope, x: Tensor): Tensor {
+const residualBlock: Layer = (w, x) => {
   const [length, width] = x.shape.slice(1).map(dim => fixedSize(dim, 'resmlp'))
   const scaled = (y: Tensor, name: string): Tensor => mul(y, w.get(name, [width!], 'scale'))
   const swapped = transpose(scaleAndShift(w.at('norm1'), x), [0, 2, 1])
@@ -40,7 +40,7 @@ function residualBlock(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Multiplies and shifts each channel by learned values. */
-function scaleAndShift(w: ParameterScope, x: Tensor): Tensor {
+const scaleAndShift: Layer = (w, x) => {
   const shape = [1, 1, fixedSize(x.shape[2], 'scaleAndShift')]
   return add(mul(x, w.get('alpha', shape, 'scale')), w.get('beta', shape, 'bias'))
 }

@@ -1,5 +1,5 @@
 /** ResNeSt (Zhang et al. 2020), as timm's resnest.py computes it: a softmax weighs several convolutions of one input. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
@@ -15,7 +15,7 @@ import {
   split,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, classifiers } from './family.ts'
+import { type Rows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
 interface ResNeStSettings {
@@ -35,7 +35,7 @@ const resnest = (
   averageDown: true,
 })
 
-const rows: ArchitectureRows<ResNetConfig> = {
+const rows: Rows<ResNetConfig> = {
   resnest14d: resnest([1, 1, 1, 1]),
   resnest26d: resnest([2, 2, 2, 2]),
   resnest50d: resnest([3, 4, 6, 3]),
@@ -54,11 +54,7 @@ const rows: ArchitectureRows<ResNetConfig> = {
   resnest269e: resnest([3, 30, 48, 8], { stem: 64 }),
 }
 
-function splitAttentionBlock(
-  w: ParameterScope,
-  x: Tensor,
-  c: ResidualBlockSettings & ResNeStSettings,
-): Tensor {
+const splitAttentionBlock: Block<ResidualBlockSettings & ResNeStSettings> = (w, x, c) => {
   const { stride, groups = 1, groupWidth = 64, radix } = c
   const inner = Math.floor((c.width * groupWidth) / 64) * groups
   const out = 4 * c.width
@@ -73,11 +69,11 @@ function splitAttentionBlock(
 }
 
 /** `radix` 3 × 3 convolutions of x to `width` channels, added with weights for each channel from their common means. */
-function splitAttention(
-  w: ParameterScope,
-  x: Tensor,
-  { width, groups, radix }: { width: number; groups: number; radix: number },
-): Tensor {
+const splitAttention: Block<{ width: number; groups: number; radix: number }> = (
+  w,
+  x,
+  { width, groups, radix },
+) => {
   const window = { out: width * radix, kernel: 3, groups: groups * radix }
   const y = relu(convNorm(w, x, { ...window, names: ['conv', 'bn0'] }))
   const parts = split(y, Array<number>(radix).fill(width), 1)

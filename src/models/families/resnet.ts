@@ -4,7 +4,7 @@
  * al. 2019), ResNet-RS (Bello et al. 2021) and anti-aliased ResNets (Zhang 2019), also as the package antialiased_cnns
  * computes them.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import {
   blurPool,
   channelAttention,
@@ -15,13 +15,13 @@ import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, avgPool, conv2d, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { prunedStages, type PrunedStage } from './prunedWidths.ts'
 
 type BlockKind = 'basic' | 'bottleneck'
 
 /** A residual block: x [n, channels, h, w] to its output's channels at its stride. */
-type ResidualBlock = (w: ParameterScope, x: Tensor, c: ResidualBlockSettings) => Tensor
+type ResidualBlock = Block<ResidualBlockSettings>
 
 export interface ResNetConfig {
   /** Blocks of one kind, or a kind for each stage; other families bring their own. */
@@ -81,7 +81,7 @@ const pruned = (stages: readonly PrunedStage[], depths: readonly number[]): ResN
   depths,
 })
 
-const rows: ArchitectureRows<ResNetConfig> = {
+const rows: Rows<ResNetConfig> = {
   resnet10t: { ...basic(r10), ...variantT },
   resnet14t: { ...bottleneck(r10), ...variantT },
   resnet18: basic(r26),
@@ -142,13 +142,7 @@ const rows: ArchitectureRows<ResNetConfig> = {
   resnetaa50: { ...bottleneck(r50), ...averaged },
   resnetaa50d: { ...bottleneck(r50), ...variantD, ...averaged },
   resnetaa101d: { ...bottleneck(r101), ...variantD, ...averaged },
-  seresnextaa101d_32x8d: {
-    ...bottleneck(r101),
-    ...x32x8,
-    ...variantD,
-    ...squeezed,
-    ...averaged,
-  },
+  seresnextaa101d_32x8d: { ...bottleneck(r101), ...x32x8, ...variantD, ...squeezed, ...averaged },
   seresnextaa201d_32x8d: {
     ...bottleneck([3, 24, 36, 4]),
     ...x32x8,
@@ -201,10 +195,10 @@ export interface ResidualBlockSettings extends Partial<Omit<ResNetConfig, 'block
   stride: number
 }
 
-const norm = (w: ParameterScope, x: Tensor, c: Pick<ResNetConfig, 'norm'>): Tensor =>
+const norm: Block<Pick<ResNetConfig, 'norm'>> = (w, x, c) =>
   c.norm === 'group' ? groupNorm(w, x, { groups: 32 }) : batchNorm(w, x)
 
-function stem(w: ParameterScope, image: Tensor, c: ResNetConfig): Tensor {
+const stem: Block<ResNetConfig> = (w, image, c) => {
   const layers = w.at('conv1')
   let x: Tensor
   if (c.stem) {
@@ -233,9 +227,7 @@ function stem(w: ParameterScope, image: Tensor, c: ResNetConfig): Tensor {
 const same = { kernel: 3, padding: 1 }
 const halving = { ...same, stride: 2 }
 
-const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
-
-export function basicBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
+export const basicBlock: Block<ResidualBlockSettings> = (w, x, c) => {
   const stride = c.antialias ? 1 : c.stride
   let y = relu(norm(w.at('bn1'), conv(w.at('conv1'), x, { out: c.width, ...same, stride }), c))
   y = norm(w.at('bn2'), subsampled(w.at('conv2'), y, { ...c, kernel: 3, out: c.width }), c)
@@ -244,7 +236,7 @@ export function basicBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSetting
   )
 }
 
-export function bottleneckBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
+export const bottleneckBlock: Block<ResidualBlockSettings> = (w, x, c) => {
   const groups = c.groups ?? 1
   const inner = Math.floor((c.width * (c.groupWidth ?? 64)) / 64) * groups
   const out = 4 * c.width
@@ -256,12 +248,14 @@ export function bottleneckBlock(w: ParameterScope, x: Tensor, c: ResidualBlockSe
   return relu(add(attended(w.at('se'), y, c), shortcut(w.at('downsample'), x, { ...c, out })))
 }
 
+const blocks = { basic: basicBlock, bottleneck: bottleneckBlock }
+
 /** Applies a bottleneck with ECA whose widths depend on the stage and place in its scope's path. */
-function prunedBlock(
-  w: ParameterScope,
-  x: Tensor,
-  c: ResidualBlockSettings & { stages: readonly PrunedStage[] },
-): Tensor {
+const prunedBlock: Block<ResidualBlockSettings & { stages: readonly PrunedStage[] }> = (
+  w,
+  x,
+  c,
+) => {
   const [, stage, place] = /(\d+)\.(\d+)$/.exec(w.path)!.map(Number)
   const { out, blocks } = c.stages[stage! - 1]!
   const [first, second] = blocks[place!]!
@@ -274,20 +268,18 @@ function prunedBlock(
 }
 
 /** Applies the gate on a block's channels, where it has one. */
-function attended(w: ParameterScope, x: Tensor, c: ResidualBlockSettings): Tensor {
+const attended: Block<ResidualBlockSettings> = (w, x, c) => {
   if (c.attention === 'efficient') return channelAttention(w, x)
   if (c.attention !== 'squeeze') return x
-  return squeezeExcite(w, x, {
-    inner: divisibleWidth(channelsOf(x) * (c.squeeze ?? 1 / 16)),
-  })
+  return squeezeExcite(w, x, { inner: divisibleWidth(channelsOf(x) * (c.squeeze ?? 1 / 16)) })
 }
 
 /** Applies a convolution, behind the filter that an anti-aliased block has in place of its stride. */
-function subsampled(
-  w: ParameterScope,
-  x: Tensor,
-  { out, kernel, antialias, stride }: ResidualBlockSettings & { out: number; kernel: number },
-): Tensor {
+const subsampled: Block<ResidualBlockSettings & { out: number; kernel: number }> = (
+  w,
+  x,
+  { out, kernel, antialias, stride },
+) => {
   const padding = (kernel - 1) / 2
   if (!antialias || stride === 1) return conv(w, x, { out, kernel, padding })
   if (antialias === 'checkpoint')
@@ -297,11 +289,7 @@ function subsampled(
 }
 
 /** Brings a block's input to its output's channels and size by the layers in `w`, where they differ. */
-export function shortcut(
-  w: ParameterScope,
-  x: Tensor,
-  c: ResidualBlockSettings & { out: number },
-): Tensor {
+export const shortcut: Block<ResidualBlockSettings & { out: number }> = (w, x, c) => {
   const { stride, out } = c
   if (stride === 1 && x.shape[1] === out) return x
   if (c.averageDown) {
@@ -315,7 +303,7 @@ export function shortcut(
 }
 
 /** Halves x by the checkpoint's fixed 4 × 4 kernel with stride 2; borders are reflected. */
-function checkpointBlurPool(w: ParameterScope, x: Tensor): Tensor {
+const checkpointBlurPool: Layer = (w, x) => {
   const width = channelsOf(x)
   const weight = w.get('filt', [width, 1, 4, 4], 'fixed')
   return conv2d(pad2d(x, [1, 1, 2, 2], 'reflect'), { weight }, { stride: 2, groups: width })

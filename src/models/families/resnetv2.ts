@@ -2,13 +2,13 @@
  * Pre-activation ResNet (He et al. 2016) and Big Transfer (Kolesnikov et al. 2019), as timm's resnetv2.py computes them,
  * and the trunk of the hybrid Vision Transformers of Dosovitskiy et al. 2020 (vision_transformer_hybrid.py).
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { samePadding } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, evoNorm, groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { standardizedConv } from '../../lib/onnx/blocks/standardized.ts'
 import { add, avgPool, flatten, globalAvgPool, maxPool, pad2d, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ResNetV2Config {
   depths: readonly number[]
@@ -31,7 +31,7 @@ const r50 = [3, 4, 6, 3]
 const r101 = [3, 4, 23, 3]
 const r152 = [3, 8, 36, 3]
 
-const rows: ArchitectureRows<ResNetV2Config> = {
+const rows: Rows<ResNetV2Config> = {
   resnetv2_18: { ...basic, depths: r18 },
   resnetv2_18d: { ...basic, depths: r18, variantD: true },
   resnetv2_34: { ...basic, depths: r50 },
@@ -88,7 +88,7 @@ const placesOf = (depths: readonly number[]): Place[] =>
 type LayerSettings = Pick<ResNetV2Config, 'norm' | 'standardized'>
 
 /** A norm with its activation. */
-function normed(w: ParameterScope, x: Tensor, c: LayerSettings): Tensor {
+const normed: Block<LayerSettings> = (w, x, c) => {
   if (c.norm === 'evo') return evoNorm(w, x)
   return relu(c.norm === 'group' ? groupNorm(w, x, { groups: 32 }) : batchNorm(w, x))
 }
@@ -99,13 +99,13 @@ interface Convolution {
   stride?: number
 }
 
-function convolve(w: ParameterScope, x: Tensor, c: LayerSettings & Convolution): Tensor {
+const convolve: Block<LayerSettings & Convolution> = (w, x, c) => {
   const { out, kernel = 1, stride = 1 } = c
   const window = { out, kernel, stride, padding: (kernel - 1) / 2 }
   return c.standardized ? standardizedConv(w, x, { ...window, epsilon: 1e-8 }) : conv(w, x, window)
 }
 
-function stem(w: ParameterScope, image: Tensor, c: ResNetV2Config): Tensor {
+const stem: Block<ResNetV2Config> = (w, image, c) => {
   const out = 64 * (c.width ?? 1)
   if (c.standardized) {
     const x = convolve(w.at('conv'), image, { ...c, out, kernel: 7, stride: 2 })
@@ -122,11 +122,11 @@ function stem(w: ParameterScope, image: Tensor, c: ResNetV2Config): Tensor {
 }
 
 /** A block with its norms before the convolutions. */
-function preActivation(
-  w: ParameterScope,
-  x: Tensor,
-  c: Omit<ResNetV2Config, 'depths'> & Place & { out: number },
-): Tensor {
+const preActivation: Block<Omit<ResNetV2Config, 'depths'> & Place & { out: number }> = (
+  w,
+  x,
+  c,
+) => {
   const { out, stride } = c
   const start = normed(w.at('norm1'), x, c)
   const projects = c.block === 'basic' ? x.shape[1] !== out : c.first
@@ -143,18 +143,16 @@ function preActivation(
   return add(layer(3, y, { ...inner, out }), shortcut)
 }
 
-function project(
-  w: ParameterScope,
-  x: Tensor,
-  c: LayerSettings & Pick<ResNetV2Config, 'variantD'> & { out: number; stride: number },
-): Tensor {
+const project: Block<
+  LayerSettings & Pick<ResNetV2Config, 'variantD'> & { out: number; stride: number }
+> = (w, x, c) => {
   if (!c.variantD) return convolve(w, x, { ...c, kernel: 1 })
   const smaller = c.stride === 1 ? x : avgPool(x, 2, { stride: 2, ceil: true })
   return convolve(w, smaller, { ...c, kernel: 1, stride: 1 })
 }
 
 /** Returns the feature map of a hybrid's ResNet, whose norms follow the convolutions; of its stem alone without stages. */
-export function hybridTrunk(w: ParameterScope, image: Tensor, depths: readonly number[]): Tensor {
+export const hybridTrunk: Block<readonly number[]> = (w, image, depths) => {
   const start = depths.length > 0 ? w.at('stem') : w
   const stride = 2
   const x = relu(
@@ -164,7 +162,7 @@ export function hybridTrunk(w: ParameterScope, image: Tensor, depths: readonly n
   return placesOf(depths).reduce((y, at) => postActivation(w.at(at.path), y, at), pooled)
 }
 
-function postActivation(w: ParameterScope, x: Tensor, { inner, stride, first }: Place): Tensor {
+const postActivation: Block<Place> = (w, x, { inner, stride, first }) => {
   const out = 4 * inner
   const spatial = { out: inner, kernel: 3, stride }
   let y = relu(standardNorm(w, x, { out: inner, names: ['conv1', 'norm1'] }))
@@ -177,11 +175,11 @@ function postActivation(w: ParameterScope, x: Tensor, { inner, stride, first }: 
 }
 
 /** A convolution with standardized filters and TensorFlow's padding, then its norm. */
-function standardNorm(
-  w: ParameterScope,
-  x: Tensor,
-  c: Convolution & { names: readonly [conv: string, norm: string] },
-): Tensor {
+const standardNorm: Block<Convolution & { names: readonly [conv: string, norm: string] }> = (
+  w,
+  x,
+  c,
+) => {
   const { out, kernel = 1, stride = 1, names } = c
   const padding = samePadding(x, { kernel, stride })
   const window = { out, kernel, stride, padding, epsilon: 1e-8 }

@@ -1,5 +1,5 @@
 /** ReXNet (Han et al. 2020), as timm's rexnet.py computes it: channels grow in every block. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import {
   convNorm,
   depthwiseConvNorm,
@@ -8,7 +8,7 @@ import {
 } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, clip, concat, silu, slice } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 import { roundHalfEven } from './rounding.ts'
 
 interface RexNetConfig {
@@ -18,7 +18,7 @@ interface RexNetConfig {
   divisor?: number
 }
 
-const rows: ArchitectureRows<RexNetConfig> = {
+const rows: Rows<RexNetConfig> = {
   rexnet_100: { factor: 1 },
   rexnet_130: { factor: 1.3 },
   rexnet_150: { factor: 1.5 },
@@ -73,11 +73,7 @@ const rexnet: ClassifierBuilder<RexNetConfig> = (w, image, c) => {
   return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
-function linearBottleneck(
-  w: ParameterScope,
-  x: Tensor,
-  { out, stride, expand, squeeze, divisor }: RexNetBlock,
-): Tensor {
+const linearBottleneck: Block<RexNetBlock> = (w, x, { out, stride, expand, squeeze, divisor }) => {
   const width = channelsOf(x)
   const inner = divisible(width * expand, { divisor })
   let y = expand === 1 ? x : silu(convNorm(w.at('conv_exp'), x, { out: inner }))

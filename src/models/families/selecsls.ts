@@ -1,8 +1,8 @@
 /** SelecSLS (Mehta et al. 2019), as timm's selecsls.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { concat, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface SelecSlsConfig {
   /** Channels inside the blocks of each stage, and of each block's result. */
@@ -28,7 +28,7 @@ const head = (first: number, [third, last]: readonly [number, number]): SelecSls
   { out: last, kernel: 1 },
 ]
 
-const rows: ArchitectureRows<SelecSlsConfig> = {
+const rows: Rows<SelecSlsConfig> = {
   selecsls42b: { stages: stages42, head: head(960, [1280, 1024]) },
   selecsls60: { stages: stages60, head: head(756, [1024, 1280]) },
   selecsls60b: { stages: stages60, head: head(756, [1280, 1024]) },
@@ -59,11 +59,7 @@ interface SelectiveBlock {
   first: Tensor | undefined
 }
 
-function selectiveBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { inner, out, first }: SelectiveBlock,
-): Tensor {
+const selectiveBlock: Block<SelectiveBlock> = (w, x, { inner, out, first }) => {
   const layer = (name: string, y: Tensor, c: { out: number; kernel: number; stride?: number }) =>
     relu(convNorm(w.at(name), y, { ...c, names }))
   const half = Math.floor(inner / 2)

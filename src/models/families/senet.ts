@@ -4,7 +4,7 @@ import { convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { type ArchitectureRows, classifiers } from './family.ts'
+import { type Rows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
 const basicNet = (depths: readonly number[]): ResNetConfig => ({
@@ -18,7 +18,7 @@ const bottleneckNet = (depths: readonly number[]): ResNetConfig => ({
 })
 const x32x4 = { groups: 32, groupWidth: 4 }
 
-const rows: ArchitectureRows<ResNetConfig> = {
+const rows: Rows<ResNetConfig> = {
   legacy_seresnet18: basicNet([2, 2, 2, 2]),
   legacy_seresnet34: basicNet([3, 4, 6, 3]),
   legacy_seresnet50: bottleneckNet([3, 4, 6, 3]),

@@ -1,5 +1,5 @@
 /** Sequencer, LSTMs along rows and columns (Tatsunami and Taki 2022), as timm's sequencer.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { bidirectionalLstm } from '../../lib/onnx/blocks/lstm.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -14,13 +14,13 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface SequencerConfig {
   depths: readonly [number, number, number, number]
 }
 
-const rows: ArchitectureRows<SequencerConfig> = {
+const rows: Rows<SequencerConfig> = {
   sequencer2d_s: { depths: [4, 3, 8, 3] },
   sequencer2d_m: { depths: [4, 3, 14, 3] },
   sequencer2d_l: { depths: [8, 8, 16, 4] },
@@ -48,7 +48,7 @@ const sequencer: ClassifierBuilder<SequencerConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head.fc'), features, c.classes) }
 }
 
-function sequencerBlock(w: ParameterScope, x: Tensor, width: number): Tensor {
+const sequencerBlock: Block<number> = (w, x, width) => {
   const layers = w.at('rnn_tokens')
   const normal = layerNorm(w.at('norm1'), x)
   const both = [
@@ -60,11 +60,7 @@ function sequencerBlock(w: ParameterScope, x: Tensor, width: number): Tensor {
 }
 
 /** An LSTM along rows (axis 2) or columns (axis 1) of x [n, h, w, width], both ways: [n, h, w, 2 · hidden]. */
-function alongAxis(
-  w: ParameterScope,
-  x: Tensor,
-  { axis, hidden }: { axis: 1 | 2; hidden: number },
-): Tensor {
+const alongAxis: Block<{ axis: 1 | 2; hidden: number }> = (w, x, { axis, hidden }) => {
   const ahead = transpose(x, axis === 1 ? [1, 0, 2, 3] : [2, 0, 1, 3])
   const [length, n, lines, width] = ahead.shape
   const sequences = reshape(ahead, [length!, product([n!, lines!]), width!])

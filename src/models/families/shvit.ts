@@ -1,5 +1,5 @@
 /** SHViT, attention of one head over a part of the channels (Yun and Ro 2024), as timm's shvit.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { attendPlaces } from '../../lib/onnx/blocks/attention.ts'
 import {
   addDepthwise,
@@ -12,7 +12,7 @@ import {
 import { groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, concat, flatten, globalAvgPool, relu, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface ShvitConfig {
   depths: readonly [number, number, number]
@@ -21,7 +21,7 @@ interface ShvitConfig {
   attending: readonly [number, number]
 }
 
-const rows: ArchitectureRows<ShvitConfig> = {
+const rows: Rows<ShvitConfig> = {
   shvit_s1: { depths: [2, 4, 5], widths: [128, 224, 320], attending: [48, 68] },
   shvit_s2: { depths: [2, 4, 5], widths: [128, 308, 448], attending: [66, 96] },
   shvit_s3: { depths: [3, 5, 5], widths: [192, 352, 448], attending: [75, 96] },
@@ -57,7 +57,7 @@ const shvit: ClassifierBuilder<ShvitConfig> = (w, image, c) => {
 }
 
 /** Attention of the first `attending` channels over places; a layer mixes them with the rest. */
-function partialAttention(w: ParameterScope, x: Tensor, attending: number): Tensor {
+const partialAttention: Block<number> = (w, x, attending) => {
   const width = channelsOf(x)
   const [part, rest] = split(x, [attending, width - attending], 1)
   const normal = groupNorm(w.at('pre_norm'), part!, { groups: 1 })

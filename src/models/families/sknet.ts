@@ -1,10 +1,10 @@
 /** Selective-kernel ResNet (Li et al. 2019), as timm's sknet.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, globalAvgPool, halves, mul, relu, reshape, softmax } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, classifiers } from './family.ts'
+import { type Rows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
 interface SelectionSettings {
@@ -37,7 +37,7 @@ const bottleneck =
     return closed(w, convNorm(w.at('conv3'), mixed, { out }), { ...c, out, x })
   }
 
-const rows: ArchitectureRows<ResNetConfig> = {
+const rows: Rows<ResNetConfig> = {
   skresnet18: { block: basic(byHalves), depths: [2, 2, 2, 2] },
   skresnet34: { block: basic(byHalves), depths: [3, 4, 6, 3] },
   skresnext50_32x4d: {
@@ -48,11 +48,8 @@ const rows: ArchitectureRows<ResNetConfig> = {
   },
 }
 
-const closed = (
-  w: ParameterScope,
-  y: Tensor,
-  { x, ...c }: ResidualBlockSettings & { out: number; x: Tensor },
-): Tensor => relu(add(y, shortcut(w.at('downsample'), x, c)))
+const closed: Block<ResidualBlockSettings & { out: number; x: Tensor }> = (w, y, { x, ...c }) =>
+  relu(add(y, shortcut(w.at('downsample'), x, c)))
 
 interface SelectiveKernels extends SelectionSettings {
   out: number
@@ -61,7 +58,7 @@ interface SelectiveKernels extends SelectionSettings {
 }
 
 /** A 3 × 3 convolution and one twice as far apart, added with weights that a softmax over both gives each channel. */
-function selectiveKernels(w: ParameterScope, x: Tensor, c: SelectiveKernels): Tensor {
+const selectiveKernels: Block<SelectiveKernels> = (w, x, c) => {
   const { out, stride, groups = 1 } = c
   const inputs = c.splits ? halves(x, 1) : [x, x]
   const paths = inputs.map((part, i) =>

@@ -1,11 +1,11 @@
 /** StarNet (Ma et al. 2024) as timm's starnet.py computes it: blocks that multiply two layers' results. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, clip, mul } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface StarNetConfig {
   /** Channels of the first stage, doubled in each that follows. */
@@ -13,7 +13,7 @@ interface StarNetConfig {
   depths: readonly number[]
 }
 
-const rows: ArchitectureRows<StarNetConfig> = {
+const rows: Rows<StarNetConfig> = {
   starnet_s1: { dim: 24, depths: [2, 2, 8, 3] },
   starnet_s2: { dim: 32, depths: [1, 2, 6, 2] },
   starnet_s3: { dim: 32, depths: [2, 2, 8, 4] },
@@ -31,7 +31,7 @@ const starNet: ClassifierBuilder<StarNetConfig> = (w, image, c) => {
   return pooledHead(w.at('head'), batchNorm(w.at('norm'), x), c.classes)
 }
 
-function starBlock(w: ParameterScope, x: Tensor): Tensor {
+const starBlock: Layer = (w, x) => {
   const out = channelsOf(x)
   const window = { kernel: 7, bias: true }
   const y = depthwiseConvNorm(w.at('dwconv'), x, window)

@@ -1,5 +1,5 @@
 /** SwiftFormer, attention by sums in place of products of pairs (Shaker et al. 2023), as timm's swiftformer.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, layerScaleChw } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
@@ -7,19 +7,14 @@ import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { unitLength } from '../../lib/onnx/blocks/similarity.ts'
 import { add, flatten, gelu, globalAvgPool, matmul, mul, relu, sum } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifiers,
-  distilledHeads,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, distilledHeads } from './family.ts'
 
 interface SwiftFormerConfig {
   depths: readonly number[]
   widths: readonly number[]
 }
 
-const rows: ArchitectureRows<SwiftFormerConfig> = {
+const rows: Rows<SwiftFormerConfig> = {
   swiftformer_xs: { depths: [3, 3, 6, 4], widths: [48, 56, 112, 220] },
   swiftformer_s: { depths: [3, 3, 9, 6], widths: [48, 64, 168, 224] },
   swiftformer_l1: { depths: [4, 3, 10, 5], widths: [48, 96, 192, 384] },
@@ -48,7 +43,7 @@ const swiftFormer: ClassifierBuilder<SwiftFormerConfig> = (w, image, c) => {
 }
 
 /** A depthwise convolution and two 1 × 1 convolutions with `ratio` times the channels between them, added to x. */
-function localBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
+const localBlock: Block<number> = (w, x, ratio) => {
   const width = channelsOf(x)
   const local = depthwiseConv(w.at('dwconv'), x, { kernel: 3, bias: true })
   const normal = batchNorm(w.at('norm'), local)
@@ -57,7 +52,7 @@ function localBlock(w: ParameterScope, x: Tensor, ratio: number): Tensor {
   return add(x, layerScaleChw(w.at('layer_scale'), y))
 }
 
-function attentionBlock(w: ParameterScope, x: Tensor): Tensor {
+const attentionBlock: Layer = (w, x) => {
   const local = localBlock(w.at('local_representation'), x, 1)
   const attended = layerScaleChw(w.at('layer_scale_1'), additiveAttention(w.at('attn'), local))
   const y = add(local, attended)
@@ -68,7 +63,7 @@ function attentionBlock(w: ParameterScope, x: Tensor): Tensor {
 }
 
 /** Every place's key times one query, the weighted sum of all: x [n, c, h, w] to its shape. */
-function additiveAttention(w: ParameterScope, x: Tensor): Tensor {
+const additiveAttention: Layer = (w, x) => {
   const width = channelsOf(x)
   const tokens = flattenToTokens(x)
   const queries = unitLength(linear(w.at('to_query'), tokens, width))

@@ -2,7 +2,7 @@
  * Swin Transformer (Liu et al. 2021), Swin Transformer V2 (Liu et al. 2022) and its variant by Christoph Reich, as timm's
  * swin_transformer.py, swin_transformer_v2.py and swin_transformer_v2_cr.py compute them.
  */
-import { type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Graph, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   fusedProjection,
   keysUnbiasedProjection,
@@ -36,7 +36,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface SwinConfig {
   width: number
@@ -60,7 +60,7 @@ const v2 = { version: 'v2' } as const
 const cr = { version: 'v2 cr' } as const
 const pretrained = { ...v2, pretrainedWindow: [12, 12, 12, 6] } as const
 
-const rows: ArchitectureRows<SwinConfig> = {
+const rows: Rows<SwinConfig> = {
   swin_tiny_patch4_window7_224: { ...v1, ...tiny, window: 7 },
   swin_small_patch4_window7_224: { ...v1, ...small, window: 7 },
   swin_base_patch4_window7_224: { ...v1, ...base, window: 7 },
@@ -148,7 +148,7 @@ function blockSettings(
  * Joins 2 × 2 neighbours and projects them to twice the width: [n, h, w, width] to [n, h / 2, w / 2, 2 · width]. Zeros fill an
  * odd grid.
  */
-function mergePatches(w: ParameterScope, grid: Tensor, version: SwinConfig['version']): Tensor {
+const mergePatches: Block<SwinConfig['version']> = (w, grid, version) => {
   const x = padGrid(grid, 2)
   const [n, h, wide, dim] = x.shape
   const [rows, columns] = [fixedSize(h, 'merge') / 2, fixedSize(wide, 'merge') / 2]
@@ -160,7 +160,7 @@ function mergePatches(w: ParameterScope, grid: Tensor, version: SwinConfig['vers
   return unbiasedLinear(w.at('reduction'), layerNorm(w.at('norm'), merged, epsilon), 2 * width)
 }
 
-function swinBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const swinBlock: Block<BlockSettings> = (w, x, c) => {
   const hidden = 4 * fixedSize(x.shape[3], 'swin')
   return (c.version === 'v1' ? preNormBlock : postNormBlock)(w, x, {
     attention: (scope, y) => shiftedAttention(scope, y, c),
@@ -170,7 +170,7 @@ function swinBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 /** Computes attention inside the windows of a grid [n, h, w, width] that is rolled by `shift`. */
-function shiftedAttention(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const shiftedAttention: Block<BlockSettings> = (w, x, c) => {
   const mask = c.shift > 0 ? maskOf(w.graph, c) : undefined
   const attended = inWindows(rollGrid(x, c.shift), c.side, windows =>
     windowAttention(w, windows, { ...c, mask }),
@@ -184,11 +184,7 @@ function maskOf(graph: Graph, c: BlockSettings): Tensor {
   return shiftMask(graph, { ...c, rows: size, columns: size })
 }
 
-function windowAttention(
-  w: ParameterScope,
-  x: Tensor,
-  c: BlockSettings & { mask: Tensor | undefined },
-): Tensor {
+const windowAttention: Block<BlockSettings & { mask: Tensor | undefined }> = (w, x, c) => {
   const width = fixedSize(x.shape[2], 'swin')
   const project = c.version === 'v2' ? keysUnbiasedProjection : fusedProjection
   const [q, k, values] = project(w, x)

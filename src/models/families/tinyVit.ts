@@ -1,5 +1,5 @@
 /** TinyViT (Wu et al. 2022), as timm's tiny_vit.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { attendHeads, joinHeads, splitHeads, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, depthwiseConvNorm, halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
@@ -8,7 +8,7 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
 import { add, channelsFirst, channelsLast, gelu, mean } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface TinyVitConfig {
   widths: readonly [number, number, number, number]
@@ -22,7 +22,7 @@ const depths = [2, 2, 6, 2]
 const coarse = [7, 14, 7] as const
 const large = { widths: [96, 192, 384, 576], head: 32 } as const
 
-const rows: ArchitectureRows<TinyVitConfig> = {
+const rows: Rows<TinyVitConfig> = {
   tiny_vit_5m_224: { widths: [64, 128, 160, 320], head: 32, windows: coarse },
   tiny_vit_11m_224: { widths: [64, 128, 256, 448], head: 32, windows: coarse },
   tiny_vit_21m_224: { ...large, windows: coarse },
@@ -52,11 +52,7 @@ const tinyVit: ClassifierBuilder<TinyVitConfig> = (w, image, c) => {
 }
 
 /** A 1 × 1, a depthwise 3 × 3 and a 1 × 1 convolution; halving an image also sets its channels to `inner`. */
-function bottleneck(
-  w: ParameterScope,
-  x: Tensor,
-  { inner, stride }: { inner: number; stride: 1 | 2 },
-): Tensor {
+const bottleneck: Block<{ inner: number; stride: 1 | 2 }> = (w, x, { inner, stride }) => {
   const out = stride === 2 ? inner : channelsOf(x)
   const wide = gelu(convNorm(w.at('conv1'), x, { out: inner }))
   const local = depthwiseConvNorm(w.at('conv2'), wide, { kernel: 3, stride })
@@ -64,11 +60,7 @@ function bottleneck(
 }
 
 /** Attention in windows, a depthwise convolution and an MLP: x [n, c, h, w] to its shape. */
-function windowBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { side, head }: { side: number; head: number },
-): Tensor {
+const windowBlock: Block<{ side: number; head: number }> = (w, x, { side, head }) => {
   const width = channelsOf(x)
   const attended = inWindows(channelsLast(x), side, windows =>
     windowAttention(w.at('attn'), windows, { side, head }),
@@ -81,11 +73,7 @@ function windowBlock(
 }
 
 /** Attention of windows [count, side², width] with biases by distance; queries, keys and values lie head by head. */
-function windowAttention(
-  w: ParameterScope,
-  x: Tensor,
-  { side, head }: { side: number; head: number },
-): Tensor {
+const windowAttention: Block<{ side: number; head: number }> = (w, x, { side, head }) => {
   const width = fixedSize(x.shape[2], 'windowAttention')
   const heads = width / head
   const joint = linear(w.at('qkv'), layerNorm(w.at('norm'), x, epsilon), 3 * width)

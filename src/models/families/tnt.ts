@@ -1,5 +1,5 @@
 /** TNT, a transformer on pixels inside a transformer on patches (Han et al. 2021), as timm's tnt.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { type Projection, selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
@@ -13,7 +13,7 @@ import {
 import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
 import { add, channelsLast, concat, halves, pick, reshape, slice } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface TntConfig {
   /** Widths of the patches' tokens and of the pixels'. */
@@ -26,7 +26,7 @@ interface TntConfig {
 
 const small = { dim: 384, inner: 24, heads: 6 }
 
-const rows: ArchitectureRows<TntConfig> = {
+const rows: Rows<TntConfig> = {
   tnt_s_legacy_patch16_224: { ...small, legacy: true },
   tnt_s_patch16_224: small,
   tnt_b_patch16_224: { dim: 640, inner: 40, heads: 10 },
@@ -63,7 +63,7 @@ const tnt: ClassifierBuilder<TntConfig> = (w, image, c) => {
 }
 
 /** image [n, 3, h, w] to 4 × 4 tokens of every patch, [n · patches, 16, inner] */
-function embedPixels(w: ParameterScope, image: Tensor, { inner, legacy }: TntConfig): Tensor {
+const embedPixels: Block<TntConfig> = (w, image, { inner, legacy }) => {
   const window = { out: inner, kernel: 7, stride: 4, padding: 3, bias: true }
   const embed = (x: Tensor): Tensor => conv(w.at('pixel_embed.proj'), x, window)
   const tokens = legacy
@@ -94,7 +94,7 @@ interface BlockSettings {
 }
 
 /** Adds attention and an MLP, each behind a norm, to x [n, length, width]. */
-function tokensBlock(w: ParameterScope, x: Tensor, { names, heads }: BlockSettings): Tensor {
+const tokensBlock: Block<BlockSettings> = (w, x, { names, heads }) => {
   const normal = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
   const options = { heads, project: pairedProjection }
   const y = add(x, selfAttention(w.at(names[0]), normal(names[1], x), options))

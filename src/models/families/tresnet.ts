@@ -1,9 +1,9 @@
 /** TResNet (Ridnik et al. 2020), as timm's tresnet.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { blurPool, convNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { add, avgPool, leakyRelu, relu, reshape, transpose } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface TResNetConfig {
   depths: readonly number[]
@@ -13,7 +13,7 @@ interface TResNetConfig {
   bottlenecks?: boolean
 }
 
-const rows: ArchitectureRows<TResNetConfig> = {
+const rows: Rows<TResNetConfig> = {
   tresnet_m: { depths: [3, 4, 11, 3], width: 64 },
   tresnet_l: { depths: [4, 5, 18, 3], width: 76 },
   tresnet_xl: { depths: [4, 5, 24, 3], width: 83 },
@@ -52,14 +52,14 @@ interface TResNetBlock {
   gate: boolean
 }
 
-function basic(w: ParameterScope, x: Tensor, c: TResNetBlock): Tensor {
+const basic: Block<TResNetBlock> = (w, x, c) => {
   const layer = { out: c.width, kernel: 3 }
   const y = convNorm(w.at('conv2'), blurred(w.at('conv1'), x, c), layer)
   const weighed = gated(w.at('se'), y, { ...c, share: 1 / 4 })
   return relu(add(weighed, shortcut(w.at('downsample'), x, { out: c.width, stride: c.stride })))
 }
 
-function bottleneck(w: ParameterScope, x: Tensor, c: TResNetBlock): Tensor {
+const bottleneck: Block<TResNetBlock> = (w, x, c) => {
   const out = 4 * c.width
   const narrow = leakyRelu(convNorm(w.at('conv1'), x, { out: c.width }), 1e-3)
   const y = blurred(w.at('conv2'), narrow, c)
@@ -69,22 +69,18 @@ function bottleneck(w: ParameterScope, x: Tensor, c: TResNetBlock): Tensor {
 }
 
 /** Scales channels by squeeze-and-excitation to a share of them, at least 64, in the blocks that have it. */
-function gated(w: ParameterScope, x: Tensor, c: { gate: boolean; share: number }): Tensor {
+const gated: Block<{ gate: boolean; share: number }> = (w, x, c) => {
   if (!c.gate) return x
   return squeezeExcite(w, x, { inner: Math.max(Math.floor(channelsOf(x) * c.share), 64) })
 }
 
 /** A 3 × 3 convolution with norm and activation; a fixed blur subsamples behind it. */
-function blurred(w: ParameterScope, x: Tensor, { width, stride }: TResNetBlock): Tensor {
+const blurred: Block<TResNetBlock> = (w, x, { width, stride }) => {
   const y = leakyRelu(convNorm(w, x, { out: width, kernel: 3 }), 1e-3)
   return stride === 1 ? y : blurPool(y)
 }
 
-function shortcut(
-  w: ParameterScope,
-  x: Tensor,
-  { out, stride }: { out: number; stride: number },
-): Tensor {
+const shortcut: Block<{ out: number; stride: number }> = (w, x, { out, stride }) => {
   if (stride > 1) return convNorm(w.at(1), avgPool(x, 2, { stride, ceil: true }), { out })
   return x.shape[1] === out ? x : convNorm(w.at(0), x, { out })
 }

@@ -8,7 +8,7 @@ import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { inWindows } from '../../lib/onnx/blocks/windows.ts'
 import { channelsFirst, channelsLast, mean } from '../../lib/onnx/ops.ts'
 import { needMultiple } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface TwinsConfig {
   depths: readonly number[]
@@ -28,7 +28,7 @@ const svt = (first: number): Omit<TwinsConfig, 'depths'> => ({
   windows: true,
 })
 
-const rows: ArchitectureRows<TwinsConfig> = {
+const rows: Rows<TwinsConfig> = {
   twins_pcpvt_small: { ...pcpvt, depths: [3, 4, 6, 3] },
   twins_pcpvt_base: { ...pcpvt, depths: [3, 4, 18, 3] },
   twins_pcpvt_large: { ...pcpvt, depths: [3, 8, 27, 3] },

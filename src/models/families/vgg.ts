@@ -1,9 +1,9 @@
 /** VGG (Simonyan and Zisserman 2014), as timm's vgg.py computes it: its first dense layers are convolutions. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { maxPool, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface VggConfig {
   /** Convolutions of each of the five stages. */
@@ -19,7 +19,7 @@ const depths = {
   19: [2, 2, 4, 4, 4],
 }
 
-const rows: ArchitectureRows<VggConfig> = {
+const rows: Rows<VggConfig> = {
   vgg11: { depths: depths[11] },
   vgg13: { depths: depths[13] },
   vgg16: { depths: depths[16] },
@@ -47,11 +47,11 @@ const vgg: ClassifierBuilder<VggConfig> = (w, image, c) => {
   return pooledHead(w.at('head.fc'), x, c.classes)
 }
 
-function convolution(
-  w: ParameterScope,
-  x: Tensor,
-  { layer, out, norm }: { layer: number; out: number; norm: boolean | undefined },
-): Tensor {
+const convolution: Block<{ layer: number; out: number; norm: boolean | undefined }> = (
+  w,
+  x,
+  { layer, out, norm },
+) => {
   const y = conv(w.at(layer), x, { out, kernel: 3, padding: 1, bias: true })
   return relu(norm ? batchNorm(w.at(layer + 1), y) : y)
 }

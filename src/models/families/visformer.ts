@@ -1,5 +1,5 @@
 /** Visformer, convolutions first and attention later (Chen et al. 2021), as timm's visformer.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
@@ -7,7 +7,7 @@ import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface VisformerConfig {
   stem: number
@@ -16,7 +16,7 @@ interface VisformerConfig {
   heads: number
 }
 
-const rows: ArchitectureRows<VisformerConfig> = {
+const rows: Rows<VisformerConfig> = {
   visformer_tiny: { stem: 16, width: 192, heads: 3 },
   visformer_small: { stem: 32, width: 384, heads: 6 },
 }
@@ -38,11 +38,7 @@ const visformer: ClassifierBuilder<VisformerConfig> = (w, image, c) => {
 }
 
 /** Patches of 4 × 4 places (of the stem) or 2 × 2, normalized, with positions. */
-function embed(
-  w: ParameterScope,
-  x: Tensor,
-  { place, out }: { place: number; out: number },
-): Tensor {
+const embed: Block<{ place: number; out: number }> = (w, x, { place, out }) => {
   const layers = w.at(`patch_embed${place}`)
   const kernel = place === 1 ? 4 : 2
   const patches = conv(layers.at('proj'), x, { out, kernel, stride: kernel, bias: true })
@@ -50,14 +46,14 @@ function embed(
   return add(batchNorm(layers.at('norm'), patches), w.get(`pos_embed${place}`, [1, out, ...size]))
 }
 
-function attention(w: ParameterScope, x: Tensor, heads: number): Tensor {
+const attention: Block<number> = (w, x, heads) => {
   const out = channelsOf(x)
   const qkv = splitQkv(flattenToTokens(conv(w.at('qkv'), x, { out: 3 * out })))
   return conv(w.at('proj'), tokensToImage(attend(qkv, { heads }), x.shape.slice(2)), { out })
 }
 
 /** Two 1 × 1 convolutions; `spatial` has a 3 × 3 convolution in 8 groups between them. */
-function convolutionalMlp(w: ParameterScope, x: Tensor, spatial: boolean): Tensor {
+const convolutionalMlp: Block<boolean> = (w, x, spatial) => {
   const width = channelsOf(x)
   const inner = (spatial ? 2 : 4) * width
   let y = gelu(conv(w.at('conv1'), x, { out: inner }))

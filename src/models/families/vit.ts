@@ -5,7 +5,7 @@
  * attention (Ye et al. 2024), as timm's vision_transformer.py and deit.py compute them, and hybrids with a ResNet
  * (vision_transformer_hybrid.py).
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   attend,
   fusedProjection,
@@ -49,7 +49,7 @@ import {
 import { needMultiple } from '../../lib/onnx/shapes.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import {
-  type ArchitectureRows,
+  type Rows,
   type ClassifierBuilder,
   classifierHead,
   classifiers,
@@ -132,7 +132,7 @@ const dinov2Giant = { dim: 1536, blocks: 40, heads: 24, hidden: 4096, mlp: 'swig
 const sigLipMean = { ...averaged, normAfterPool: false }
 
 /** The names of one configuration, which differ in size or patch; the patch stands in the name, else it is 16. */
-const variants = (config: Omit<ViTConfig, 'patch'>, names: string): ArchitectureRows<ViTConfig> =>
+const variants = (config: Omit<ViTConfig, 'patch'>, names: string): Rows<ViTConfig> =>
   Object.fromEntries(
     names
       .split(' ')
@@ -149,7 +149,7 @@ const sigLips = (config: Omit<ViTConfig, 'patch'>, kind: string, sizes: string) 
   }
 }
 
-const rows: ArchitectureRows<ViTConfig> = {
+const rows: Rows<ViTConfig> = {
   ...variants(tiny, 'vit_tiny_patch16_224 vit_tiny_patch16_384 deit_tiny_patch16_224'),
   ...variants(small, 'vit_small_patch16_224 vit_small_patch16_384 vit_small_patch32_224'),
   ...variants(small, 'vit_small_patch32_384 deit_small_patch16_224'),
@@ -251,7 +251,7 @@ const rows: ArchitectureRows<ViTConfig> = {
   ),
 }
 
-const hybridRows: ArchitectureRows<ViTConfig> = {
+const hybridRows: Rows<ViTConfig> = {
   vit_tiny_r_s16_p8_224: { ...tiny, patch: 8, trunk: [] },
   vit_tiny_r_s16_p8_384: { ...tiny, patch: 8, trunk: [] },
   vit_small_r26_s32_224: { ...small, patch: 1, trunk: [2, 2, 2, 2] },
@@ -291,11 +291,7 @@ const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
 }
 
 /** MobileCLIP's convolutions of 4 × 4, 2 × 2 and 2 × 2 pixels (Vasu et al. 2023): image [n, 3, h, w] to [n, patches, dim]. */
-function mobileStem(
-  w: ParameterScope,
-  image: Tensor,
-  [width, dim]: readonly [width: number, dim: number],
-): Tensor {
+const mobileStem: Block<readonly [width: number, dim: number]> = (w, image, [width, dim]) => {
   const layer = (i: number, x: Tensor, kernel: number): Tensor => {
     const y = conv(w.at(i).at('conv'), x, { out: width, kernel, stride: kernel })
     return gelu(batchNorm(w.at(i).at('bn'), y))
@@ -316,7 +312,7 @@ interface BlockSettings extends ViTConfig {
   depth: number
 }
 
-function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const blockOf: Block<BlockSettings> = (w, x, c) => {
   if (c.block === 'parallel') {
     const y = sideBySide(w, layerNorm(w.at('in_norm'), x, c.epsilon), c)
     return add(x, c.layerScale ? layerScale(w.at('ls'), y) : y)
@@ -330,7 +326,7 @@ function blockOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return preNormBlock(w, x, { ...branches, layerScale: c.layerScale ? 'ls' : undefined })
 }
 
-function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const mlpOf: Block<BlockSettings> = (w, x, c) => {
   const { hidden: width = 4 * c.dim, activation = gelu } = c
   const hidden =
     c.mlp === 'swiglu'
@@ -343,7 +339,7 @@ function mlpOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   )
 }
 
-function attentionOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const attentionOf: Block<BlockSettings> = (w, x, c) => {
   const qkv = ((c.qkvBias ?? true) ? fusedProjection : unbiasedProjection)(w, x)
   const mixed = c.attention === 'differential' ? differentialAttention(w, qkv, c) : attend(qkv, c)
   return linear(
@@ -354,7 +350,7 @@ function attentionOf(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
 }
 
 /** Computes the MLP and the attention behind one norm from one projection: x [n, length, dim] to its shape. */
-function sideBySide(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const sideBySide: Block<BlockSettings> = (w, x, c) => {
   const hidden = c.hidden ?? 4 * c.dim
   const projected = linear(w.at('in_proj'), x, hidden + 3 * c.dim)
   const [mlp, rest] = split(projected, [hidden, 3 * c.dim], -1)

@@ -2,7 +2,7 @@
  * Vision Transformers with biases by relative position in place of a position table, from a network as in Swin
  * Transformer V2 (Liu et al. 2022), as timm's vision_transformer_relpos.py computes them.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import {
   fusedProjection,
   selfAttention,
@@ -21,7 +21,7 @@ import {
 import { logOffsetBias } from '../../lib/onnx/blocks/windows.ts'
 import { mean, pick } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface RelposConfig {
   dim: number
@@ -46,7 +46,7 @@ const small = { dim: 384, heads: 6 }
 const medium = { dim: 512, heads: 8 }
 const base = { dim: 768, heads: 12 }
 
-const rows: ArchitectureRows<RelposConfig> = {
+const rows: Rows<RelposConfig> = {
   vit_relpos_small_patch16_224: { ...small, normAfterPool: true },
   vit_relpos_medium_patch16_224: { ...medium, normAfterPool: true },
   vit_relpos_base_patch16_224: { ...base, normAfterPool: true },
@@ -86,11 +86,11 @@ const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
   return { features, logits: linear(w.at('head'), features, c.classes) }
 }
 
-function relposBlock(w: ParameterScope, x: Tensor, c: RelposConfig & { mask: Tensor }): Tensor {
+const relposBlock: Block<RelposConfig & { mask: Tensor }> = (w, x, c) => {
   const project = c.qkvBias ? fusedProjection : unbiasedProjection
-  const attention = (scope: ParameterScope, y: Tensor): Tensor =>
+  const attention: Layer = (scope, y) =>
     selfAttention(scope, y, { heads: c.heads, mask: c.mask, project })
-  const mixed = (scope: ParameterScope, y: Tensor): Tensor => mlp(scope, y, { hidden: 4 * c.dim })
+  const mixed: Layer = (scope, y) => mlp(scope, y, { hidden: 4 * c.dim })
   const branches = { attention, mlp: mixed }
   return c.postNorm
     ? postNormBlock(w, x, branches)

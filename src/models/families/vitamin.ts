@@ -2,7 +2,7 @@
  * ViTamin (Chen et al. 2024): two stages of inverted bottlenecks before a transformer with gated MLPs, as timm's vitamin.py
  * computes them.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer } from '../../lib/onnx/graph.ts'
 import { selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
@@ -10,12 +10,7 @@ import { embedTokens, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { add, avgPool, gelu, mean, mul } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import {
-  type ArchitectureRows,
-  type ClassifierBuilder,
-  classifierHead,
-  classifiers,
-} from './family.ts'
+import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
 
 interface ViTaminConfig {
   /** Channels of the stem and of the first convolutional stage; the second has twice as many. */
@@ -29,7 +24,7 @@ interface ViTaminConfig {
 const large = { channels: 160, dim: 1024, blocks: 31, heads: 16 }
 const xlarge = { channels: 192, dim: 1152, blocks: 32, heads: 16, positions: 'none' } as const
 
-const rows: ArchitectureRows<ViTaminConfig> = {
+const rows: Rows<ViTaminConfig> = {
   vitamin_small_224: { channels: 64, dim: 384, blocks: 14, heads: 6 },
   vitamin_base_224: { channels: 128, dim: 768, blocks: 14, heads: 12 },
   vitamin_large_224: large,
@@ -52,20 +47,15 @@ const depths = [2, 4]
 const vitamin: ClassifierBuilder<ViTaminConfig> = (w, image, c) => {
   const patches = convolutions(w.at('patch_embed.backbone'), image, c)
   const x = embedTokens(w, image, { ...c, patch: 16, prefix: [], patches })
-  const y = w.each('blocks', c.blocks).reduce(
-    (tokens, block) =>
-      preNormBlock(block, tokens, {
-        attention: (scope, z) => selfAttention(scope, z, c),
-        mlp: gatedMlp,
-      }),
-    x,
-  )
+  const attention: Layer = (scope, z) => selfAttention(scope, z, c)
+  const branches = { attention, mlp: gatedMlp }
+  const y = w.each('blocks', c.blocks).reduce((z, block) => preNormBlock(block, z, branches), x)
   const features = layerNorm(w.at('fc_norm'), mean(y, [1]))
   return { features, logits: classifierHead(w.at('head'), features, c.classes) }
 }
 
 /** image [n, 3, h, w] to tokens [n, h / 16 · w / 16, dim] */
-function convolutions(w: ParameterScope, image: Tensor, c: ViTaminConfig): Tensor {
+const convolutions: Block<ViTaminConfig> = (w, image, c) => {
   const kernel = { kernel: 3, padding: 1, bias: true }
   const first = conv(w.at('stem.conv1'), image, { out: c.channels, stride: 2, ...kernel })
   let x = conv(w.at('stem.conv2'), gelu(layerNorm2d(w.at('stem.norm1'), first)), {
@@ -82,11 +72,7 @@ function convolutions(w: ParameterScope, image: Tensor, c: ViTaminConfig): Tenso
 }
 
 /** A depthwise convolution of four times the channels behind a norm, added to x. */
-function bottleneck(
-  w: ParameterScope,
-  x: Tensor,
-  { out, stride }: { out: number; stride: number },
-): Tensor {
+const bottleneck: Block<{ out: number; stride: number }> = (w, x, { out, stride }) => {
   const inner = 4 * out
   let y = gelu(
     conv(w.at('conv1_1x1'), layerNorm2d(w.at('pre_norm'), x), { out: inner, bias: true }),
@@ -100,7 +86,7 @@ function bottleneck(
 }
 
 /** GELU of one layer times another (Shazeer 2020), behind a norm of their own: x [n, length, dim] to its shape. */
-function gatedMlp(w: ParameterScope, x: Tensor): Tensor {
+const gatedMlp: Layer = (w, x) => {
   const dim = fixedSize(x.shape.at(-1), 'gatedMlp')
   const y = layerNorm(w.at('norm'), x)
   const gate = gelu(linear(w.at('w0'), y, 2 * dim))

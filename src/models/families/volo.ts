@@ -1,5 +1,5 @@
 /** VOLO, outlook attention among neighbours before a transformer (Yuan et al. 2021), as timm's volo.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Layer, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { selfAttention, unbiasedProjection } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
@@ -25,7 +25,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface VoloConfig {
   /** Outlook blocks, then the blocks of three stages of the transformer. */
@@ -46,7 +46,7 @@ const d3: VoloConfig = { depths: [8, 8, 16, 4], width: 256, heads: [8, 16] }
 const d4: VoloConfig = { depths: [8, 8, 16, 4], width: 384, heads: [12, 16] }
 const d5: VoloConfig = { ...d4, depths: [12, 12, 20, 4], stem: 128, ratio: 4 }
 
-const rows: ArchitectureRows<VoloConfig> = {
+const rows: Rows<VoloConfig> = {
   volo_d1_224: d1,
   volo_d1_384: d1,
   volo_d2_224: d2,
@@ -66,7 +66,7 @@ const epsilon = 1e-5
 const volo: ClassifierBuilder<VoloConfig> = (w, image, c) => {
   const { ratio = 3, heads } = c
   const dim = 2 * c.width
-  const inner = (scope: ParameterScope, y: Tensor): Tensor =>
+  const inner: Layer = (scope, y) =>
     mlp(scope, y, { hidden: ratio * fixedSize(y.shape.at(-1), 'volo') })
   const outlook = {
     attention: (scope: ParameterScope, y: Tensor): Tensor => outlookAttention(scope, y, heads[0]),
@@ -85,7 +85,7 @@ const volo: ClassifierBuilder<VoloConfig> = (w, image, c) => {
   const placed = add(channelsLast(halved), w.get('pos_embed', [1, high!, wide!, dim]))
   let x = reshape(placed, [image.shape[0]!, high! * wide!, dim])
   const own = { heads: heads[1], project: unbiasedProjection }
-  const attention = (scope: ParameterScope, y: Tensor): Tensor => selfAttention(scope, y, own)
+  const attention: Layer = (scope, y) => selfAttention(scope, y, own)
   for (const [i, depth] of c.depths.slice(1).entries())
     for (const block of w.each(`network.${i + 2}`, depth))
       x = preNormBlock(block, x, { attention, mlp: inner, epsilon })
@@ -100,14 +100,11 @@ const volo: ClassifierBuilder<VoloConfig> = (w, image, c) => {
   x = layerNorm(w.at('norm'), x, epsilon)
   const features = pick(x, 1, 0)
   const auxiliary = max(linear(w.at('aux_head'), patchTokens(x, 1), c.classes), [1])
-  return {
-    features,
-    logits: add(linear(w.at('head'), features, c.classes), mul(auxiliary, 0.5)),
-  }
+  return { features, logits: add(linear(w.at('head'), features, c.classes), mul(auxiliary, 0.5)) }
 }
 
 /** image [n, 3, h, w] to [n, h / 8, w / 8, width] */
-function embed(w: ParameterScope, image: Tensor, { stem = 64, width }: VoloConfig): Tensor {
+const embed: Block<VoloConfig> = (w, image, { stem = 64, width }) => {
   let x = image
   for (const [i, kernel] of [7, 3, 3].entries()) {
     const names = [`conv.${3 * i}`, `conv.${3 * i + 1}`] as const
@@ -127,7 +124,7 @@ function classProjection(w: ParameterScope, x: Tensor): readonly [Tensor, Tensor
  * Attention inside 3 × 3 windows at every second row and column, with weights that a linear layer gives without
  * comparing tokens; overlapping windows are added up. x [n, h, w, width] to its shape.
  */
-function outlookAttention(w: ParameterScope, x: Tensor, heads: number): Tensor {
+const outlookAttention: Block<number> = (w, x, heads) => {
   const [n, h, wide, dim] = x.shape
   const width = fixedSize(dim, 'outlook')
   const size = [fixedSize(h, 'outlook'), fixedSize(wide, 'outlook')] as const

@@ -1,9 +1,9 @@
 /** VoVNetV2 (Lee and Park 2019), as timm's vovnet.py computes it: blocks that join the outputs of all their layers once. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { convNorm, effectiveSqueezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 interface VoVNetConfig {
   /** Blocks of the stages, and layers of a block. */
@@ -13,7 +13,7 @@ interface VoVNetConfig {
   depthwise?: boolean | undefined
 }
 
-const rows: ArchitectureRows<VoVNetConfig> = {
+const rows: Rows<VoVNetConfig> = {
   ese_vovnet19b_dw: { depths: [1, 1, 1, 1], layers: 3, depthwise: true },
   ese_vovnet39b: { depths: [1, 1, 2, 2], layers: 5 },
   ese_vovnet57b: { depths: [1, 1, 4, 3], layers: 5 },
@@ -43,18 +43,14 @@ interface LayerSettings extends Pick<VoVNetConfig, 'depthwise'> {
 }
 
 /** A 3 × 3 convolution with its norm and activation. */
-function layer(w: ParameterScope, x: Tensor, c: LayerSettings): Tensor {
+const layer: Block<LayerSettings> = (w, x, c) => {
   const { out, stride } = c
   if (!c.depthwise) return relu(convNorm(w, x, { out, kernel: 3, stride }))
   const y = depthwiseConv(w.at('conv_dw'), x, { kernel: 3, stride })
   return relu(convNorm(w, y, { out, names: ['conv_pw', 'bn'] }))
 }
 
-function block(
-  w: ParameterScope,
-  x: Tensor,
-  c: VoVNetConfig & { inner: number; out: number },
-): Tensor {
+const block: Block<VoVNetConfig & { inner: number; out: number }> = (w, x, c) => {
   const { inner, depthwise } = c
   const outputs = [x]
   let y = x

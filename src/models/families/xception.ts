@@ -2,12 +2,12 @@
  * Xception (Chollet 2016), as timm's xception.py computes it, and the aligned Xception of DeepLab (Chen et al. 2018), as
  * its xception_aligned.py does.
  */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, maxPool, relu } from '../../lib/onnx/ops.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
 
 /** Channels after each separable convolution of a block, and its stride. */
 type XceptionBlock = readonly [widths: readonly number[], stride: number]
@@ -32,7 +32,7 @@ const longEntry = [
   uniform(728, 2),
 ]
 
-const rows: ArchitectureRows<XceptionConfig> = {
+const rows: Rows<XceptionConfig> = {
   xception41: { entry, middle: 8, epsilon: 1e-3 },
   xception65: { entry, middle: 16, epsilon: 1e-3 },
   xception71: { entry: longEntry, middle: 16, epsilon: 1e-3 },
@@ -70,7 +70,7 @@ interface BlockSettings {
 }
 
 /** Three activations, each before a separable convolution with norms; the last block activates after each part. */
-function alignedBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const alignedBlock: Block<BlockSettings> = (w, x, c) => {
   let y = x
   for (const [i, out] of c.widths.entries()) {
     const layer = w.at(`stack.conv${i + 1}`)
@@ -88,7 +88,7 @@ function alignedBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
   return add(y, convNorm(w.at('shortcut'), x, { out, stride, epsilon }))
 }
 
-function normFirstBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor {
+const normFirstBlock: Block<BlockSettings> = (w, x, c) => {
   const shortcut = relu(batchNorm(w.at('norm'), x, c.epsilon))
   let y = shortcut
   for (const [i, out] of c.widths.entries()) {
@@ -103,7 +103,7 @@ function normFirstBlock(w: ParameterScope, x: Tensor, c: BlockSettings): Tensor 
   return add(y, conv(w.at('shortcut'), shortcut, { out, stride: c.stride }))
 }
 
-const legacyRows: ArchitectureRows<{ blocks: readonly XceptionBlock[] }> = {
+const legacyRows: Rows<{ blocks: readonly XceptionBlock[] }> = {
   legacy_xception: {
     blocks: [
       [[128, 128], 2],
@@ -127,15 +127,15 @@ const legacyXception: ClassifierBuilder<{ blocks: readonly XceptionBlock[] }> = 
   return pooledHead(w.at('fc'), x, c.classes)
 }
 
-const separable = (w: ParameterScope, x: Tensor, out: number): Tensor =>
+const separable: Block<number> = (w, x, out) =>
   conv(w.at('pointwise'), depthwiseConv(w.at('conv1'), x, { kernel: 3 }), { out })
 
 /** Separable convolutions with an activation before each, but for the network's first; a pooling subsamples. */
-function legacyBlock(
-  w: ParameterScope,
-  x: Tensor,
-  { block: [widths, stride], first }: { block: XceptionBlock; first: boolean },
-): Tensor {
+const legacyBlock: Block<{ block: XceptionBlock; first: boolean }> = (
+  w,
+  x,
+  { block: [widths, stride], first },
+) => {
   let y = x
   let layer = 0
   for (const [i, out] of widths.entries()) {

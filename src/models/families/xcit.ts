@@ -1,5 +1,5 @@
 /** XCiT, a transformer whose attention mixes channels (El-Nouby et al. 2021), as timm's xcit.py computes it. */
-import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
+import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { firstTokenProjection, selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
 import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
@@ -14,7 +14,7 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import { add, concat, gelu, mul, pick, slice } from '../../lib/onnx/ops.ts'
 import { needMultiple } from '../../lib/onnx/shapes.ts'
-import { type ArchitectureRows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface XcitConfig {
   dim: number
@@ -34,7 +34,7 @@ const widths: Readonly<Record<string, readonly [dim: number, heads: number]>> = 
 }
 
 /** One model at both patches and at both sizes. */
-const variants = (width: string, blocks: number): ArchitectureRows<XcitConfig> => {
+const variants = (width: string, blocks: number): Rows<XcitConfig> => {
   const [dim, heads] = widths[width]!
   return Object.fromEntries(
     ([8, 16] as const).flatMap(patch =>
@@ -46,7 +46,7 @@ const variants = (width: string, blocks: number): ArchitectureRows<XcitConfig> =
   )
 }
 
-const rows: ArchitectureRows<XcitConfig> = {
+const rows: Rows<XcitConfig> = {
   ...variants('nano', 12),
   ...variants('tiny', 12),
   ...variants('tiny', 24),
@@ -74,7 +74,7 @@ const xcit: ClassifierBuilder<XcitConfig> = (w, image, c) => {
 }
 
 /** Attention across channels, convolutions among neighbours and an MLP, each scaled and added to x [n, length, dim]. */
-function channelBlock(w: ParameterScope, x: Tensor, c: XcitConfig & { grid: Tensor }): Tensor {
+const channelBlock: Block<XcitConfig & { grid: Tensor }> = (w, x, c) => {
   const branch = (y: Tensor, place: number, layer: (normal: Tensor) => Tensor): Tensor => {
     const mixed = layer(layerNorm(w.at(`norm${place}`), y))
     return add(y, mul(mixed, w.get(`gamma${place}`, [c.dim], 'scale')))
@@ -91,7 +91,7 @@ function channelBlock(w: ParameterScope, x: Tensor, c: XcitConfig & { grid: Tens
 }
 
 /** Attention and MLP of the class token; the sums are of all tokens, so the patches change too. */
-function classBlock(w: ParameterScope, x: Tensor, c: XcitConfig): Tensor {
+const classBlock: Block<XcitConfig> = (w, x, c) => {
   const gamma = (place: number): Tensor => w.get(`gamma${place}`, [c.dim], 'scale')
   const first = (y: Tensor): Tensor => slice(y, 1, [0, 1])
   const normal = layerNorm(w.at('norm1'), x)

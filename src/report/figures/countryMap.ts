@@ -8,7 +8,7 @@ import { modelToShow, type RunView } from '../../analysis/runView.ts'
 import { accuracyColor, colorDomain, differenceColor, hatchFill, ink } from './theme.ts'
 import { shortList } from '../../lib/table/text.ts'
 import { accuracyPercent, percentValue, range95, signedText } from '../../lib/table/values.ts'
-import { type Layer, type TopLevelSpec } from './vegaLite.ts'
+import { type FigureLayer, type TopLevelSpec } from './vegaLite.ts'
 import { hasOutline, countryMiddle, countryOutlines } from './countryOutlines.ts'
 
 /** One country's accuracy in percent; `id` is its ISO 3166-1 numeric code. */
@@ -65,7 +65,7 @@ export interface WorldOptions {
   /** Whether the shapes hold differences around 0. */
   isDifference?: boolean
   /** Layers in place of the legend. */
-  legendLayers?: (color: ShapeColor) => readonly Layer[]
+  legendLayers?: (color: ShapeColor) => readonly FigureLayer[]
 }
 
 type ShapeColor = ReturnType<typeof accuracyColor> | ReturnType<typeof differenceColor>
@@ -108,7 +108,7 @@ export function worldSpec(
   }
 }
 
-const filledCountries = (color: ShapeColor): Layer => ({
+const filledCountries = (color: ShapeColor): FigureLayer => ({
   transform: [{ filter: 'isValid(datum.properties.accuracy)' }],
   mark: { type: 'geoshape', stroke: ink, strokeOpacity: 0.35, strokeWidth: 0.4, aria: true },
   encoding: { color, description: { field: 'properties.about' } },
@@ -125,7 +125,7 @@ const hatched = {
 }
 
 /** Lies over the colours of countries with few images. */
-function hatchedCountries(shapes: readonly MapShape[]): Layer[] {
+function hatchedCountries(shapes: readonly MapShape[]): FigureLayer[] {
   if (!shapes.some(({ id, large }) => !large && hasOutline(id))) return []
   return [
     {
@@ -137,7 +137,7 @@ function hatchedCountries(shapes: readonly MapShape[]): Layer[] {
 }
 
 /** Countries without an outline at this scale. */
-function countryDots(shapes: readonly MapShape[], color: ShapeColor): Layer[] {
+function countryDots(shapes: readonly MapShape[], color: ShapeColor): FigureLayer[] {
   const values = shapes.flatMap(shape => {
     const middle = hasOutline(shape.id) ? undefined : countryMiddle(shape.id)
     return middle ? { longitude: middle[0], latitude: middle[1], ...shape } : []

@@ -5,7 +5,7 @@ import { withLegend } from './legend.ts'
 import { fontSizePx, ink } from './theme.ts'
 import {
   intervalMarks,
-  type Layer,
+  type FigureLayer,
   pixelText,
   type PositionEncoding,
   type TopLevelSpec,
@@ -106,7 +106,10 @@ function positionOf(
   }
 }
 
-const referenceLineLayer = (mark: IntervalAxis['mark'], position: PositionEncoding): Layer[] =>
+const referenceLineLayer = (
+  mark: IntervalAxis['mark'],
+  position: PositionEncoding,
+): FigureLayer[] =>
   mark === undefined
     ? []
     : [

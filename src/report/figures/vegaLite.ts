@@ -5,9 +5,9 @@ export type { TopLevelSpec }
 type Layered = Extract<TopLevelSpec, { layer: unknown }>
 type Concatenated = Extract<TopLevelSpec, { concat: unknown }>
 
-export type Layer = Layered['layer'][number]
+export type FigureLayer = Layered['layer'][number]
 export type LayerSpec = Omit<Extract<Concatenated['concat'][number], { layer: unknown }>, 'name'>
-export type UnitSpec = Extract<Layer, { mark: unknown }>
+export type UnitSpec = Extract<FigureLayer, { mark: unknown }>
 export type PanelSpec = Concatenated['concat'][number]
 
 type Encoding = NonNullable<UnitSpec['encoding']>

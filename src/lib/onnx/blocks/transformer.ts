@@ -1,4 +1,4 @@
-import { type Tensor, type ParameterScope } from '../graph.ts'
+import { type Layer, type Tensor, type ParameterScope } from '../graph.ts'
 import { add, concat, mul, slice } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { type AttentionOptions, selfAttention } from './attention.ts'
@@ -14,8 +14,6 @@ export interface BlockConfig extends AttentionOptions {
   /** Whether each branch has a learned factor per channel, `ls1` and `ls2`. */
   layerScale?: boolean
 }
-
-type Layer = (w: ParameterScope, x: Tensor) => Tensor
 
 export interface BlockBranches {
   /** The layers of the scopes `attn` and `mlp`; each keeps its input's shape. */
