@@ -14,22 +14,26 @@ import { createPromiseCache } from '../lib/memoize.ts'
 const inflate = promisify(inflateRaw)
 
 /**
- * The encoded bytes of one image. Failures are `GeogapError`s of kind `data`: `missing-file`, `unreadable-file`
+ * Reads the encoded bytes of one image; a plain file goes into memory that `allocate` returns. Failures are `GeogapError`s of kind `data`: `missing-file`, `unreadable-file`
  * (permission, a folder, a pipe), `damaged-archive` (a member that ends early, or unpacks to another length or checksum than it states),
  * `too-large` (more than 256 MB); or of kind `storage` where this process has no files or memory left, or the file server fails.
  */
-export async function readImage(source: ImageSource, attempts = 3): Promise<Uint8Array> {
+export async function readImage(
+  source: ImageSource,
+  allocate: (bytes: number) => Uint8Array = bytes => Buffer.allocUnsafeSlow(bytes),
+  attempts = 3,
+): Promise<Uint8Array> {
   try {
     if (source.kind !== 'parquet' && isObjectStoreUrl(source.file))
       return await readObjectImage(source)
-    if (source.kind === 'file') return await readLocalFile(source.file)
+    if (source.kind === 'file') return await readLocalFile(source.file, allocate)
     return await (source.kind === 'range' ? readRange(source) : readCell(source))
   } catch (error) {
     if (error instanceof GeogapError) throw error
     const code = (error as NodeJS.ErrnoException).code ?? ''
     if (attempts > 1 && (code === 'EIO' || serverErrorCodes.has(code))) {
       await sleep(rereadPauseMs)
-      return readImage(source, attempts - 1)
+      return readImage(source, allocate, attempts - 1)
     }
     throw imageReadError(source.file, error)
   }
@@ -46,13 +50,16 @@ function checkSize(file: string, bytes: number): void {
 /** Opens a pipe without waiting for its other end; Windows has no such flag. */
 const readFlags = constants.O_RDONLY | constants.O_NONBLOCK
 
-async function readLocalFile(file: string): Promise<Uint8Array> {
+async function readLocalFile(
+  file: string,
+  allocate: (bytes: number) => Uint8Array,
+): Promise<Uint8Array> {
   const handle = await open(file, readFlags)
   try {
     const found = await handle.stat()
     if (!found.isFile()) throw dataError('unreadable-file', `not a plain file: ${file}`)
     checkSize(file, found.size)
-    const bytes = Buffer.allocUnsafeSlow(found.size)
+    const bytes = allocate(found.size)
     return bytes.subarray(0, await readFully(handle, bytes, 0))
   } finally {
     await handle.close()

@@ -1,4 +1,5 @@
 import { readImage } from '../../datasets/images.ts'
+import { type BufferPool, createBufferPool } from '../../lib/bufferPool.ts'
 import { GeogapError } from '../../lib/errors.ts'
 import { createCropper, type Cropper } from '../../lib/pixels/crop.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
@@ -28,6 +29,8 @@ export interface CropPreparer {
   /** Starts reading and decoding the items from position `first`. */
   begin(items: readonly ShardSample[], first: number): PendingCrops
   finish(preparing: PendingCrops): Promise<CropBatch>
+  /** Lets the memory of a batch be used again: its crops must not be read any more. */
+  release(batch: CropBatch): void
   /** Milliseconds that resizing took so far. */
   resizingMs(): number
 }
@@ -36,26 +39,40 @@ export async function createCropPreparer(
   steps: readonly PreprocessingStep[],
 ): Promise<CropPreparer> {
   const clock = { resizing: 0 }
-  const crop = await createCropper(steps, clock)
-  const bytes = 3 * splitSteps(steps).size ** 2
+  const making = {
+    crop: await createCropper(steps, clock),
+    bytes: 3 * splitSteps(steps).size ** 2,
+    memory: createBufferPool(),
+  }
   return {
-    begin: (items, first) => ({ first, ...beginCrops(items, crop, bytes) }),
+    begin: (items, first) => ({ first, ...beginCrops(items, making) }),
     finish: finishCrops,
+    release: ({ crops }) => making.memory.giveBack(crops),
     resizingMs: () => clock.resizing,
   }
 }
 
+interface CropMaking {
+  crop: Cropper
+  /** Bytes of a crop. */
+  bytes: number
+  memory: BufferPool
+}
+
 function beginCrops(
   items: readonly ShardSample[],
-  crop: Cropper,
-  bytes: number,
+  { crop, bytes, memory }: CropMaking,
 ): Omit<PendingCrops, 'first'> {
-  const reads = items.map(item => readImage(item.image).catch(imageErrorCode))
-  const crops = new Uint8Array(items.length * bytes)
+  const reads = items.map(item => readImage(item.image, memory.take).catch(imageErrorCode))
+  const crops = memory.take(items.length * bytes)
   const made = reads.map(async (read, i) => {
     const encoded = await read
     const place = crops.subarray(i * bytes, (i + 1) * bytes)
-    return typeof encoded === 'string' ? encoded : crop(encoded, place).catch(imageErrorCode)
+    if (typeof encoded === 'string') return encoded
+    const cropped = await crop(encoded, place).catch(imageErrorCode)
+    // After an error a decoder's thread may still read the file's bytes.
+    if (typeof cropped !== 'string') memory.giveBack(encoded)
+    return cropped
   })
   const handedOver = Promise.all(reads).then(
     () => new Promise<void>(resolve => setImmediate(resolve)),

@@ -90,6 +90,7 @@ async function evaluate(items: readonly ShardSample[]): Promise<void> {
     for (const { at, code } of batch.failed)
       for (const outcome of outcomes) outcome.status[at] = code
     await infer(batch, { items, outcomes, timings })
+    preparer.release(batch)
     timings.decode += prepared - started
     send({ type: 'progress', images: Math.min(ahead, items.length - first) })
   }

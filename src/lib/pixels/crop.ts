@@ -6,7 +6,12 @@
 import { GeogapError } from '../errors.ts'
 import { decodeImage } from './decode.ts'
 import { type Pixels } from './image.ts'
-import { type ResampleAxis, type CropGeometry, cropGeometryOf } from './geometry.ts'
+import {
+  type ResampleAxis,
+  type CropGeometry,
+  createGeometryOf,
+  type GeometryOf,
+} from './geometry.ts'
 import { type JpegLayout, parseJpegLayout } from './jpeg.ts'
 import { decodeScans } from './jpegScans.ts'
 import {
@@ -32,10 +37,11 @@ export async function createCropper(
 ): Promise<Cropper> {
   const module = await loadModule()
   const { size } = splitSteps(steps)
+  const geometryOf = createGeometryOf(steps)
   return async (bytes, to = new Uint8Array(3 * size * size)) => {
     const crop =
-      cropPlainFile(createWorkspace(module, clock), bytes, steps) ??
-      cropPixels(createWorkspace(module, clock), await decodeImage(bytes), steps)
+      cropPlainFile(createWorkspace(module, clock), bytes, geometryOf) ??
+      cropPixels(createWorkspace(module, clock), await decodeImage(bytes), geometryOf)
     to.set(crop)
     return to
   }
@@ -45,13 +51,13 @@ export async function createCropper(
 function cropPlainFile(
   work: Workspace,
   bytes: Uint8Array,
-  steps: readonly PreprocessingStep[],
+  geometryOf: GeometryOf,
 ): Uint8Array | undefined {
   try {
     const jpeg = parseJpegLayout(bytes)
-    if (jpeg) return cropJpeg(work, jpeg, cropGeometryOf(steps, jpeg.height, jpeg.width))
+    if (jpeg) return cropJpeg(work, jpeg, geometryOf(jpeg.height, jpeg.width))
     const png = parsePlainPng(bytes)
-    return png && cropPng(work, png, cropGeometryOf(steps, png.height, png.width))
+    return png && cropPng(work, png, geometryOf(png.height, png.width))
   } catch (error) {
     if (
       error instanceof GeogapError ||
@@ -135,9 +141,9 @@ function cropPng(work: Workspace, png: PlainPng, geometry: CropGeometry): Uint8A
 function cropPixels(
   work: Workspace,
   { data, width, height }: Pixels,
-  steps: readonly PreprocessingStep[],
+  geometryOf: GeometryOf,
 ): Uint8Array {
-  const geometry = cropGeometryOf(steps, height, width)
+  const geometry = geometryOf(height, width)
   const { across, down } = geometry
   const rows = data.subarray(3 * width * down.first, 3 * width * down.end)
   const from = work.put(rows) + 3 * across.first

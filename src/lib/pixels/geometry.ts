@@ -36,8 +36,30 @@ interface SourceSpan {
   at: number
 }
 
-/** @throws GeogapError `too-small` when the image has fewer pixels than a border or a crop takes */
-export function cropGeometryOf(
+/**
+ * Returns the geometry of an image's crop by its height and width.
+ * @throws GeogapError `too-small` when the image has fewer pixels than a border or a crop takes
+ */
+export type GeometryOf = (height: number, width: number) => CropGeometry
+
+/** Photographs of one source have few sizes, and the weights of one cost as much as a hundredth of its crop. */
+const maxKeptGeometries = 64
+
+/** Returns the geometry of the steps by image size; that of the sizes seen last is kept. */
+export function createGeometryOf(steps: readonly PreprocessingStep[]): GeometryOf {
+  const kept = new Map<string, CropGeometry>()
+  return (height, width) => {
+    const size = `${height} x ${width}`
+    const geometry = kept.get(size) ?? cropGeometry(steps, height, width)
+    kept.delete(size)
+    kept.set(size, geometry)
+    const [oldest] = kept.keys()
+    if (kept.size > maxKeptGeometries) kept.delete(oldest!)
+    return geometry
+  }
+}
+
+function cropGeometry(
   steps: readonly PreprocessingStep[],
   height: number,
   width: number,

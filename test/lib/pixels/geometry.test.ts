@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { cropGeometryOf } from '../../../src/lib/pixels/geometry.ts'
+import { createGeometryOf } from '../../../src/lib/pixels/geometry.ts'
 import {
   centerCrop,
   imagenetMean,
@@ -14,7 +14,7 @@ const one = 1 << 22
 /** Each result of an axis as [source position, weight] pairs. */
 function taps(interpolation: Interpolation, from: number, to: number): [number, number][][] {
   const steps = [resize(to, interpolation), centerCrop(to), normalize(imagenetMean, imagenetStd)]
-  const { bounds, weights, maxTaps, first } = cropGeometryOf(steps, from, from).across
+  const { bounds, weights, maxTaps, first } = createGeometryOf(steps)(from, from).across
   return Array.from({ length: to }, (_, i) =>
     Array.from({ length: bounds[2 * i + 1]! }, (_, k): [number, number] => [
       first + bounds[2 * i]! + k,
@@ -25,9 +25,10 @@ function taps(interpolation: Interpolation, from: number, to: number): [number, 
 
 describe('centerCrop', () => {
   it('splits an odd rest by rounding half to even, or by floor as Transformers does', () => {
-    const first = (width: number, offset?: 'floor') =>
-      cropGeometryOf([centerCrop(4, offset), normalize(imagenetMean, imagenetStd)], 4, width).across
-        .first
+    const first = (width: number, offset?: 'floor') => {
+      const steps = [centerCrop(4, offset), normalize(imagenetMean, imagenetStd)]
+      return createGeometryOf(steps)(4, width).across.first
+    }
     expect([5, 7, 9, 10].map(width => first(width))).toEqual([0, 2, 2, 3])
     expect([5, 7, 9, 10].map(width => first(width, 'floor'))).toEqual([0, 1, 2, 3])
   })
@@ -72,5 +73,15 @@ describe("Pillow's filters", () => {
     ] as const)
       for (const found of taps(interpolation, from, to))
         expect(found.reduce((sum, [, weight]) => sum + weight, 0)).toBeCloseTo(1, 4)
+  })
+
+  it('of a size that was seen is kept, and others do not change it', () => {
+    const geometryOf = createGeometryOf([centerCrop(4), normalize(imagenetMean, imagenetStd)])
+    const first = geometryOf(5, 9)
+    for (let width = 10; width < 60; width++) geometryOf(5, width)
+    expect(geometryOf(5, 9)).toBe(first)
+    for (let width = 10; width < 90; width++) geometryOf(5, width)
+    expect(geometryOf(5, 9)).not.toBe(first)
+    expect(geometryOf(5, 9)).toEqual(first)
   })
 })
