@@ -3,8 +3,13 @@
  *
  *   npx tsx bench/gate.ts [share of the simulated runs, default 1]
  */
-import { type GateCheck, judgeDisparities, judgeDrops, judgeWorst } from '../src/analysis/gate.ts'
-import { groupsWithEnough } from '../src/analysis/gateRun.ts'
+import {
+  type GateCheck,
+  judgeDisparities,
+  judgeDrops,
+  judgeWorst,
+} from '../src/analysis/gateChecks.ts'
+import { groupsWithEnough } from '../src/analysis/gate.ts'
 import { clusterMoments } from '../src/metrics/designEffect.ts'
 import { type Random, randomFrom } from '../src/lib/random.ts'
 import { drawCountries, drawHouseholdCountries, normal } from '../test/analysis/gateWorld.ts'

@@ -7,8 +7,8 @@ import {
   judgeDisparities,
   judgeDrops,
   judgeWorst,
-} from '../src/analysis/gate.ts'
-import { groupsWithEnough } from '../src/analysis/gateRun.ts'
+} from '../src/analysis/gateChecks.ts'
+import { groupsWithEnough } from '../src/analysis/gate.ts'
 import { type PairedCounts } from '../src/analysis/imagePairs.ts'
 import { type Random } from '../src/lib/random.ts'
 import { spread } from '../src/metrics/numbers.ts'

@@ -1,6 +1,6 @@
 /** What the scripts share that write the tables of pretrained tags. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { normalizations } from '../src/models/recipes.ts'
+import { normalizations } from '../src/models/tagPreprocessing.ts'
 
 /** A tag of timm's registry. */
 export interface PretrainedTag {

@@ -6,7 +6,7 @@ import { sha256 } from '../lib/hash.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
 import { failedSql, isOfCounts } from '../results/schema.ts'
 import { type StoredEvaluation, shardPaths } from '../results/storedEvaluations.ts'
-import { cellOf, dimensionColumn, evaluationStateOf, type GrowingCounts } from './load.ts'
+import { cellOf, dimensionColumn, evaluationStateOf, type GrowingCounts } from './growingCounts.ts'
 import { type DashboardStore } from './store.ts'
 
 /** The images that one or several models were evaluated on, in the order of their ids. */

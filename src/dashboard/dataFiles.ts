@@ -7,7 +7,7 @@ import {
   type ModelCounts,
 } from '../analysis/datasetCounts.ts'
 import { imageListName, readImageList, readOutcomes } from './answers.ts'
-import { evaluationStateOf } from './load.ts'
+import { evaluationStateOf } from './growingCounts.ts'
 import { type InferredDisparity } from '../metrics/disparityInference.ts'
 import { countByHousehold } from '../results/households.ts'
 import { type StoredEvaluation } from '../results/storedEvaluations.ts'

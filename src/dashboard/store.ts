@@ -25,7 +25,7 @@ import { isZeroShot } from '../results/schema.ts'
 import { type RunStatus, statusOfEvaluations } from '../results/status.ts'
 import { version } from '../lib/version.ts'
 import { findingOf, progressFacts } from './findings.ts'
-import { countDataset, emptyGrowingCounts, type GrowingCounts } from './load.ts'
+import { countDataset, emptyGrowingCounts, type GrowingCounts } from './growingCounts.ts'
 import {
   compareNames,
   type DatasetFact,

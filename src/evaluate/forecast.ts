@@ -156,7 +156,7 @@ async function bytesToDownload({ weights }: ModelSpec, bytes: number): Promise<n
   if (weights.from === 'files') return 0
   const { findCachedFile, hubSettings, isFile } = await import('../lib/hub/hubCache.ts')
   if (weights.from === 'url') {
-    const { urlPath } = await import('../lib/hub/download.ts')
+    const { urlPath } = await import('../lib/hub/urlDownload.ts')
     const here = await Promise.all(weights.files.map(({ url }) => isFile(urlPath(new URL(url)))))
     return here.every(Boolean) ? 0 : bytes
   }

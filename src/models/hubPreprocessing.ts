@@ -14,7 +14,7 @@ import {
   type PreprocessingConfig,
   type Triple,
 } from '../lib/pixels/steps.ts'
-import { normalizations } from './recipes.ts'
+import { normalizations } from './tagPreprocessing.ts'
 
 /** The defaults of one of Transformers' image processors. */
 interface ProcessorDefaults {

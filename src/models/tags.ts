@@ -1,6 +1,6 @@
 /** The pretrained weights that timm 1.0.31 and OpenCLIP 3.3.0 list for the architectures here, as model specs. */
 import { architectures } from './architectures.ts'
-import { tagRecipe } from './recipes.ts'
+import { tagRecipe } from './tagPreprocessing.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 import { readTsv } from '../lib/archive/tsv.ts'
 

@@ -14,7 +14,7 @@ import { chooseEvaluationPairs } from '../../src/analysis/evaluationPairs.ts'
 import { benjaminiHochberg, mcnemar } from '../../src/metrics/pairedTests.ts'
 import { openRun } from '../../src/results/run.ts'
 import { geogap } from '../helpers/cli.ts'
-import { judgeEvaluations } from '../../src/analysis/gateRun.ts'
+import { judgeEvaluations } from '../../src/analysis/gate.ts'
 import { type Outcome, store } from './stored.ts'
 
 let folder: string

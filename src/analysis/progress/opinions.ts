@@ -1,7 +1,7 @@
 /** Second opinions on progress gaps: without a family, by a mixed model, corrected for errors of the reference. */
 import { endsText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
-import { gapOpinions, type GapOpinions } from '../../metrics/gapOpinions.ts'
+import { gapOpinions, type GapOpinions } from '../../metrics/progressGapOpinions.ts'
 import { type AccuracyTable } from '../../metrics/progress.ts'
 import { type ModelClustering } from './evidence.ts'
 import { type LineProgress, type ProgressComparison, type ProgressPair } from './progress.ts'

@@ -9,7 +9,7 @@ import {
 import { createTable, type Table } from '../../lib/table/table.ts'
 import { intervalText, signedText } from '../../lib/table/values.ts'
 import { type Interval } from '../../metrics/intervals.ts'
-import { type GapOpinions } from '../../metrics/gapOpinions.ts'
+import { type GapOpinions } from '../../metrics/progressGapOpinions.ts'
 import { datacompEnding } from '../datasetRoles.ts'
 import { type ModelClustering, type ProgressEvidence, unknownPretraining } from './evidence.ts'
 import {

@@ -1,6 +1,6 @@
 import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { jsonText, stripControlCharacters } from '../../lib/table/text.ts'
-import { type EnvironmentCheck } from '../environment.ts'
+import { type EnvironmentCheck } from '../doctorChecks.ts'
 import { defineCommand } from './command.ts'
 
 export const command = defineCommand({
@@ -9,7 +9,7 @@ export const command = defineCommand({
   options: { '--json': 'as JSON' },
   examples: ['geogap doctor'],
   run: async ({ json }) => {
-    const { diagnose } = await import('../environment.ts')
+    const { diagnose } = await import('../doctorChecks.ts')
     const checks = await diagnose()
     process.stdout.write(json ? jsonText(checks) : checks.map(environmentCheckText).join(''))
     if (checks.some(({ status }) => status === 'missing')) process.exitCode = 2

@@ -39,7 +39,7 @@ export const command = defineCommand({
   },
   examples: ['geogap gate results --baseline main-results --by country --junit gate.xml'],
   run: async ({ run, junit, format, ...options }) => {
-    const { judgeEvaluations } = await import('../../analysis/gateRun.ts')
+    const { judgeEvaluations } = await import('../../analysis/gate.ts')
     const { answersText } = await import('../print/answer.ts')
     const { gateAnswer, gateJunit, gateSentence } = await import('../print/gate.ts')
     const result = await judgeEvaluations(run, options)

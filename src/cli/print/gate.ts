@@ -1,6 +1,6 @@
 /** Formats the result of a gate as text, Markdown or JUnit XML. */
-import { type GateCheck, type GateLimit } from '../../analysis/gate.ts'
-import { type GateResult } from '../../analysis/gateRun.ts'
+import { type GateCheck, type GateLimit } from '../../analysis/gateChecks.ts'
+import { type GateResult } from '../../analysis/gate.ts'
 import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
 import {
   countText,

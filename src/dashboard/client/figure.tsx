@@ -4,7 +4,7 @@ import { darkFiguresCss } from '../../report/page/style.ts'
 import { type Drawing } from './drawings.ts'
 import { escapeHtml, withUnbrokenSpaces } from '../../lib/table/text.ts'
 import { saveFile } from './parts.tsx'
-import { askWorker } from './worker.ts'
+import { askWorker } from './askWorker.ts'
 
 interface FigureProps {
   label: string

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks'
 import { type ViewData, type ViewQuery } from './loadView.ts'
 import { pageOrigin } from './origin.ts'
-import { askWorker } from './worker.ts'
+import { askWorker } from './askWorker.ts'
 
 /** Milliseconds between two requests of a page that shows progress. */
 export const pollMs = 5000

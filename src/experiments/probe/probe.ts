@@ -1,7 +1,7 @@
 /** Lists preprocessing settings to try on a model, and finds those that are far better than the declared one. */
 import { binomialCdf } from '../../metrics/distributions.ts'
 import { mean } from '../../metrics/numbers.ts'
-import { normalizations } from '../../models/recipes.ts'
+import { normalizations } from '../../models/tagPreprocessing.ts'
 import {
   describeSteps,
   nativeSteps,

@@ -1,5 +1,5 @@
 import { readFully } from '../files.ts'
-import { isZip, readCheckpoint } from './checkpoint.ts'
+import { isZip, readCheckpoint } from './torchCheckpoint.ts'
 import { readSafetensors } from './safetensors.ts'
 import { weightFileError, openWeights, type TensorFile } from './tensors.ts'
 

@@ -5,7 +5,7 @@ import {
   slopeInference,
   slopesWithoutFamily,
 } from '../../src/metrics/familyInference.ts'
-import { gapOpinions } from '../../src/metrics/gapOpinions.ts'
+import { gapOpinions } from '../../src/metrics/progressGapOpinions.ts'
 import { minimize } from '../../src/metrics/minimize.ts'
 import { mixedSlope } from '../../src/metrics/mixedModel.ts'
 import { accuracyTable, progressGap } from '../../src/metrics/progress.ts'

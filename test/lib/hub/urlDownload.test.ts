@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { downloadUrl, type UrlOptions } from '../../../src/lib/hub/download.ts'
+import { downloadUrl, type UrlOptions } from '../../../src/lib/hub/urlDownload.ts'
 import {
   type Content,
   digest,

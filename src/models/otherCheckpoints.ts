@@ -1,5 +1,5 @@
 /** Models that neither timm nor OpenCLIP lists: checkpoints of papers' authors and of transformers on the hub. */
-import { normalizations } from './recipes.ts'
+import { normalizations } from './tagPreprocessing.ts'
 import { type PreprocessingConfig } from '../lib/pixels/steps.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 
