@@ -1,9 +1,10 @@
 /*
  * What everything around inference costs: images a second end to end (endToEnd's way) beside the same graph alone on ready crops, at
- * the best of several batch sizes with all threads in one process or one thread in as many processes; and six small models
- * in one command beside one preparation and the sum of their inference.
+ * the best of several batch sizes with all threads in one process or one thread in as many processes; six small models
+ * in one command beside one preparation and the sum of their inference; and one small model beside the work of preparing and
+ * inferring, each alone on all cores.
  *
- *   npx tsx bench/overhead.ts [MODEL…] [--images 160] [--rounds 3] [--together | --ways]
+ *   npx tsx bench/overhead.ts [MODEL…] [--images 160] [--rounds 3] [--together | --ways | --work]
  */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -49,6 +50,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string', default: '3' },
     together: { type: 'boolean', default: false },
     ways: { type: 'boolean', default: false },
+    work: { type: 'boolean', default: false },
   },
   allowPositionals: true,
 })
@@ -169,9 +171,38 @@ async function together(): Promise<void> {
   })
 }
 
+/** Milliseconds of a core that an image takes, by a child for each core at the same time. */
+async function onAllCores(child: () => Promise<number>): Promise<number> {
+  const times = await Promise.all(Array.from({ length: cores }, child))
+  return times.reduce((sum, time) => sum + time, 0) / cores
+}
+
+async function work(names: readonly string[]): Promise<void> {
+  const rows: string[][] = []
+  const files = (await photographs()).slice(0, 100)
+  for (const name of names)
+    await withPhotographs(async folder => {
+      await freshModel(name, folder)
+      const times = await inTurn(Number(values.rounds), {
+        prepare: () => onAllCores(() => inChild(prepareBench, ['crop', ...files])),
+        infer: () =>
+          onAllCores(async () => 1e3 / (await inChild(self, ['alone', folder, '4', '1', name]))),
+        whole: async () => 1e3 / (await through(folder, [name])()),
+      })
+      const parts = (times.prepare + times.infer) / cores
+      const figures = [times.prepare, times.infer, parts, times.whole, times.whole / parts]
+      rows.push([name, ...figures.map(value => value.toFixed(2))])
+    })
+  await printTable(
+    ['model', 'prepare, ms of a core', 'infer', 'both on all cores', 'end to end, ms', 'ratio'],
+    rows,
+  )
+}
+
 const [first, ...rest] = positionals
 if (first === 'child' && rest[0] === 'through') await endToEnd(rest[1]!, rest.slice(2), images)
 else if (first === 'child') await alone(rest[1]!, rest[4]!, Number(rest[2]), Number(rest[3]))
 else if (values.together) await together()
+else if (values.work) await work(positionals.length > 0 ? positionals : usual.slice(0, 1))
 else if (values.ways) await allWays(positionals.length > 0 ? positionals : usual)
 else await overhead(positionals.length > 0 ? positionals : usual)

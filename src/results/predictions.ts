@@ -108,7 +108,7 @@ export function scoreRow(
     index => index < logits.length && (choices === 'all' || choices.includes(index)),
   )
   predictions.targetProbability[at] = Math.min(1, sum(accepted.map(probabilityOf)))
-  predictions.rank[at] = rankOf(logits, labels, candidates)
+  predictions.rank[at] = rankOf(logits, accepted, candidates)
 }
 
 let classIndices: readonly number[] = []
@@ -131,21 +131,19 @@ function topClasses(logits: Float32Array, candidates: readonly number[]): number
   return best
 }
 
+/** Returns the position of the best accepted class among the candidates, from 1; 0 if no class is accepted. */
 function rankOf(
   logits: Float32Array,
-  labels: readonly number[],
+  accepted: readonly number[],
   candidates: readonly number[],
 ): number {
-  let accepted = -1
-  for (const index of candidates)
-    if (labels.includes(index) && (accepted === -1 || logits[index]! > logits[accepted]!))
-      accepted = index
-  if (accepted === -1) return 0
-  const reference = logits[accepted]!
+  const [best] = accepted.toSorted((a, b) => logits[b]! - logits[a]! || a - b)
+  if (best === undefined) return 0
+  const reference = logits[best]!
   let rank = 1
   for (const index of candidates) {
     const logit = logits[index]!
-    if (logit > reference || (logit === reference && index < accepted)) rank += 1
+    if (logit > reference || (logit === reference && index < best)) rank += 1
   }
   return rank
 }
