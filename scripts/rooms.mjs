@@ -5,7 +5,7 @@ import { cruise } from 'dependency-cruiser'
 import config, { rooms } from '../.dependency-cruiser.mjs'
 
 /** KB of src/ that the house may have. */
-const budget = 3_390
+const budget = 3_400
 /** Files of the longest circle inside one room. */
 const longestCircle = 2
 

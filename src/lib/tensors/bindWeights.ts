@@ -126,6 +126,8 @@ interface FoundTensors {
   twice: string[]
   /** The library that named them, if it is another. */
   library?: ForeignNames | undefined
+  /** Names outside of the prefix that holds the model. */
+  beside?: readonly string[]
 }
 
 /** The tensors under the graph's names. */
@@ -134,11 +136,16 @@ function matchTensors(
   files: readonly TensorFile[],
   options: NameTable & BindOptions,
 ): Map<string, TensorEntry> {
-  const own = foundTensors(graph, files, options)
-  const { entries, twice, library } = hasAll(graph, own)
+  const plain = files.map(file => ({ ...file, tensors: withoutInnerWrappers(file.tensors) }))
+  const own = foundTensors(graph, plain, options)
+  const { entries, twice, library, beside } = hasAll(graph, own)
     ? own
-    : (unwrapped(graph, files, options) ?? own)
-  const faults = [...list('given twice', twice), ...nameFaults(graph, entries, options)]
+    : (unwrapped(graph, plain, options) ?? own)
+  const faults = [
+    ...list('given twice', twice),
+    ...nameFaults(graph, entries, options),
+    ...list('beside the model', beside),
+  ]
   if (faults.length === 0) return entries
   const head = otherHead(graph, entries, faults)
   if (library) faults.push(foreignAdvice(library))
@@ -161,12 +168,13 @@ function foundTensors(graph: Graph, files: readonly TensorFile[], names: NameTab
     names,
   )
   const isOwn = [...direct.entries.keys()].every(name => graph.parameters.has(name))
-  if (isOwn || hasAll(graph, direct)) return direct
+  if (isOwn) return direct
   const library = foreignLibrary(
     files.flatMap(({ tensors }) => [...tensors.keys()]),
     names.architecture ?? '',
   )
-  if (!library || library.tables.length === 0) return { ...direct, library }
+  if (!library || library.tables.length === 0 || hasAll(graph, direct))
+    return { ...direct, library }
   const others = files.flatMap(({ tensors }) => foreignTensors(graph, tensors, library))
   return { ...namedEntries(others, names), library }
 }
@@ -174,11 +182,22 @@ function foundTensors(graph: Graph, files: readonly TensorFile[], names: NameTab
 /** Tensors of training that stand beside a wrapped model. */
 const trainingPattern = /^(n_averaged$|(criterion|loss|loss_fn)\.)/
 const maxWrappers = 3
+/** What PyTorch puts in the names of a module that it compiles, shards or recomputes, wherever that stands in the model. */
+const innerWrapperPattern =
+  /(?<=^|\.)(?:_(?:orig_mod|fsdp_wrapped_module|checkpoint_wrapped_module|forward_module)\.)+/g
+
+/** Returns the tensors by their names without inner wrappers; the same where two names would become one. */
+function withoutInnerWrappers(tensors: Map<string, TensorEntry>): Map<string, TensorEntry> {
+  const plain = new Map(
+    [...tensors].map(([name, entry]) => [name.replaceAll(innerWrapperPattern, ''), entry]),
+  )
+  return plain.size === tensors.size ? plain : tensors
+}
 
 /**
- * Returns the tensors of a model inside of others, whose names all begin with one prefix (`model.`, `_orig_mod.`); undefined
- * if there is no such prefix, or if other tensors than those of training have another one. A prefix inside of one that holds
- * the model too is part of that model's names.
+ * Returns the tensors of a model inside of others, whose names begin with one prefix (`model.`, `net.`), and the names of
+ * others than those of training; undefined if there is no such prefix. A prefix inside of one that holds the model too is
+ * part of that model's names.
  * @throws GeogapError `weights-mismatch` if several prefixes hold the whole model, as its weights and their running mean
  */
 function unwrapped(
@@ -200,9 +219,10 @@ function unwrapped(
       'weights-mismatch',
       `${files.map(({ file }) => quoteForMessage(file, 200)).join(', ')} has several sets of weights, ${found.map(({ prefix }) => quoteForMessage(prefix)).join(' and ')}: save the one you mean alone`,
     )
-  return first && names.every(name => name.startsWith(first.prefix) || trainingPattern.test(name))
-    ? first.all
-    : undefined
+  if (!first) return undefined
+  const isPart = (name: string): boolean =>
+    name.startsWith(first.prefix) || trainingPattern.test(name)
+  return { ...first.all, beside: names.filter(name => !isPart(name)) }
 }
 
 /** Returns the prefixes of names, the shorter ones first. */
@@ -268,6 +288,9 @@ function nameFaults(
 ): string[] {
   const missing = [...graph.parameters.keys()].filter(name => !entries.has(name))
   const unused = [...entries.keys()].filter(name => !graph.parameters.has(name))
+  const integers = [...entries].filter(
+    ([name, { dtype }]) => /^[IUB]\d|^BOOL/.test(dtype) && graph.parameters.has(name),
+  )
   const shapes = [...graph.parameters.values()].flatMap(({ tensor }) => {
     const found = entries.get(tensor.name)
     if (!found || hasShape(found, tensor)) return []
@@ -277,6 +300,10 @@ function nameFaults(
   return [
     ...list('missing', missing),
     ...list('not used', unused),
+    ...list(
+      'of integers, as quantized weights are',
+      integers.map(([name]) => name),
+    ),
     ...list('of another shape', shapes),
   ]
 }
@@ -295,7 +322,7 @@ const float32Binding = (values: Float32Array): ParameterBinding => ({
 const hasShape = ({ shape }: TensorEntry, tensor: Tensor): boolean =>
   String(shape) === String(tensor.shape)
 
-function list(what: string, names: readonly string[]): string[] {
+function list(what: string, names: readonly string[] = []): string[] {
   if (names.length === 0) return []
   const shown = names.slice(0, 5).map(name => escapeForMessage(name, 120))
   const more = names.length > 5 ? ` and ${names.length - 5} more` : ''

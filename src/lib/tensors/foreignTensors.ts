@@ -1,4 +1,5 @@
 /** Renames, cuts, joins and transposes the tensors of another library's checkpoint to those of the reference library. */
+import { quoteForMessage, weightsError } from '../errors.ts'
 import { type Graph, type Tensor } from '../onnx/graph.ts'
 import { foreignNames, type ForeignNames, type NewName } from './otherLibraries.ts'
 import { concatFloat32, elementCount, readFloat32, type TensorEntry } from './tensors.ts'
@@ -12,10 +13,12 @@ export function foreignTensors(
   const places = (list: string): string[] => blockPlaces(graph, list)
   const found: [string, TensorEntry][] = []
   const pieces = new Map<string, Map<number, TensorEntry>>()
+  const added = new Map<string, TensorEntry>()
   for (const [given, entry] of tensors) {
     for (const to of foreignNames(given, library, places)) {
-      const own = to.transposed ? transposed(entry) : to.rows ? rowsOf(entry, to.rows) : entry
-      if (to.piece === undefined) found.push([to.name, own])
+      const own = changed(entry, to, library)
+      if (to.change === 'first added') added.set(to.name, own)
+      else if (to.piece === undefined) found.push([to.name, own])
       else
         pieces.set(
           to.name,
@@ -26,8 +29,53 @@ export function foreignTensors(
   const joined = [...pieces].map(([name, parts]): [string, TensorEntry] => [name, joinRows(parts)])
   return [...found, ...joined].map(([name, entry]) => [
     name,
-    adapted(entry, graph, { name, epsilon: library.epsilon }),
+    adapted(plus(entry, added.get(name)), graph, { name, epsilon: library.epsilon }),
   ])
+}
+
+/** Returns what of a tensor stands under a new name. */
+function changed(entry: TensorEntry, to: NewName, library: ForeignNames): TensorEntry {
+  const { change, rows } = to
+  if (rows) return rowsOf(entry, rows)
+  if (change === 'transposed') return transposed(entry)
+  if (change === 'trained') return trained(entry, library)
+  const [one, length, ...rest] = entry.shape
+  const columns = entry.shape.at(-1)!
+  if (change === 'zeros')
+    return { ...entry, shape: [columns], values: () => Promise.resolve(new Float32Array(columns)) }
+  if (change === undefined || one !== 1 || length === undefined) return entry
+  const [from, count] = change === 'others' ? [1, length - 1] : [0, 1]
+  const part = rowsOf(
+    { ...entry, shape: [length, ...rest] },
+    { from, to: from + count, of: length },
+  )
+  return { ...part, shape: [1, count, ...rest] }
+}
+
+/** Returns a tensor whose values are refused if they are all the same, as those that training never changed. */
+const trained = (entry: TensorEntry, { reason }: ForeignNames): TensorEntry => ({
+  ...entry,
+  values: async () => {
+    const values = await readFloat32(entry)
+    if (values.some(value => value !== values[0])) return values
+    const { file, name } = entry
+    throw weightsError(
+      'weights-mismatch',
+      `weights do not fit the model: ${quoteForMessage(file, 200)}: ${quoteForMessage(name)} was never trained: ${reason}`,
+    )
+  },
+})
+
+/** Returns the sum of two tensors, the first alone if there is no other of its shape. */
+function plus(entry: TensorEntry, other: TensorEntry | undefined): TensorEntry {
+  if (!other || String(other.shape) !== String(entry.shape)) return entry
+  return {
+    ...entry,
+    values: async () => {
+      const more = await readFloat32(other)
+      return (await readFloat32(entry)).map((value, i) => value + more[i]!)
+    },
+  }
 }
 
 /** Returns the numbers of stage and block of all blocks of a list, in order. */

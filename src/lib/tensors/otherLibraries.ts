@@ -28,12 +28,15 @@ export interface ForeignNames {
   reason: string
 }
 
-/** A new name, and what of the tensor stands under it: all of it, some of its rows, its transpose, or all of it as one piece of several. */
+/** What of a tensor stands under a new name, if not all of it. */
+const changes = ['transposed', 'zeros', 'first added', 'others', 'trained'] as const
+
+/** A new name, and what of the tensor stands under it: some of its rows, all of it as one piece of several, or a change of it. */
 export interface NewName {
   name: string
   rows?: { from: number; to: number; of: number }
   piece?: number
-  transposed?: true
+  change?: (typeof changes)[number]
 }
 
 interface NameRow {
@@ -136,6 +139,7 @@ function newName(
       return list === undefined ? String(number) : (places(list.slice(1))[number] ?? `${number}?`)
     },
   )
+  const change = changes.find(one => one === what)
   const piece = /^piece (\d+)$/.exec(what ?? '')?.[1]
   const [, from, last = from, of] = /^(\d+)(?:-(\d+))?\/(\d+)$/.exec(what ?? '') ?? []
   return {
@@ -145,7 +149,7 @@ function newName(
     ...(of !== undefined && {
       rows: { from: Number(from), to: Number(last) + 1, of: Number(of) },
     }),
-    ...(what === 'transposed' && { transposed: true as const }),
+    ...(change && { change }),
   }
 }
 
@@ -167,7 +171,7 @@ export function foreignAdvice({
   const whose = `the names are those of ${library}`
   if (known.length > 0) return whose
   if (architectures.length === 0)
-    return `${whose}, and ${reason}: export the model to ONNX there, then geogap models describe FILE.onnx`
+    return `${whose}, and ${reason}${reason.includes(': ') ? '' : ': export the model to ONNX there, then geogap models describe FILE.onnx'}`
   const shown = architectures.slice(0, shownArchitectures).join(', ')
   const more = architectures.length - shownArchitectures
   const why = reason === '' ? '' : `; ${reason}`

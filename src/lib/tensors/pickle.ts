@@ -39,6 +39,7 @@ interface PickleMachine {
   stack: unknown[]
   marks: number[]
   memo: Map<number, unknown>
+  objects: Set<unknown>
   containers: number
 }
 
@@ -59,6 +60,7 @@ export function unpickle(
     stack: [],
     marks: [],
     memo: new Map(),
+    objects: new Set(),
     containers: 0,
   }
   for (let opcodes = 0; opcodes < pickleLimits.opcodes; opcodes++) {
@@ -180,13 +182,15 @@ function reduce(m: PickleMachine): void {
   pushFrom(m, () => (callable as Callable)(args))
 }
 
-/** The class of a training script's options, the only one that a checkpoint may make an object of: an empty dict. */
-export const optionsClass = Symbol('options')
+/** Stands for the classes and functions of which only attributes are kept: an empty dict. */
+export const plainObject: Callable = () => new Map()
 
-function newOptions(m: PickleMachine): void {
+function newObject(m: PickleMachine): void {
   pop(m)
-  if (pop(m) !== optionsClass) throw fault(m, 'opcode 0x81, a new object')
-  pushContainer(m, new Map())
+  if (pop(m) !== plainObject) throw fault(m, 'opcode 0x81, a new object')
+  const object = new Map()
+  m.objects.add(object)
+  pushContainer(m, object)
 }
 
 /** Pushes what the caller's function gives; its faults are told with the byte. */
@@ -198,10 +202,12 @@ function pushFrom(m: PickleMachine, make: () => unknown): void {
   }
 }
 
-/** An object's attributes: dicts may have them (`_metadata` of a state dict) and they are dropped. */
+/** An object's attributes, its items here; those of dicts (`_metadata` of a state dict) are dropped. */
 function build(m: PickleMachine): void {
-  pop(m)
-  topDict(m)
+  const attributes = pop(m)
+  const object = topDict(m)
+  if (m.objects.has(object) && attributes instanceof Map)
+    for (const [name, value] of attributes) object.set(name, value)
 }
 
 function persistent(m: PickleMachine): void {
@@ -293,7 +299,7 @@ const opcodeHandlers = new Map<number, (m: PickleMachine) => unknown>([
   [0x63, m => pushNamed(m, readLine(m), readLine(m))], // GLOBAL
   [0x93, stackGlobal], // STACK_GLOBAL
   [0x52, reduce], // REDUCE
-  [0x81, newOptions], // NEWOBJ
+  [0x81, newObject], // NEWOBJ
   [0x62, build], // BUILD
   [0x51, persistent], // BINPERSID
 ])

@@ -50,6 +50,22 @@ function isOtherCopy(
   )
 }
 
+/**
+ * Returns the tensors of a TorchScript program under the names of its modules and their attributes.
+ * @throws PickleFault for more modules than a model has
+ */
+export function programTensors(program: unknown): Map<string, TensorView> {
+  const tensors = new Map<string, TensorView>()
+  const open = [{ prefix: '', module: program }]
+  for (const { prefix, module } of open)
+    for (const [name, item] of module instanceof Map ? (module as Map<unknown, unknown>) : []) {
+      if (isTensor(item)) tensors.set(`${prefix}${String(name)}`, item)
+      else if (item instanceof Map) open.push({ prefix: `${prefix}${String(name)}.`, module: item })
+      if (open.length > maxDicts) throw new PickleFault(`more than ${maxDicts} modules`)
+    }
+  return tensors
+}
+
 const pathRank = (path: string): number =>
   preferredPaths.includes(path) ? preferredPaths.indexOf(path) : preferredPaths.length
 

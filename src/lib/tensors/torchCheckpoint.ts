@@ -8,7 +8,7 @@ import { findDataStart, readZipDirectory, type ZipMember, type ZipSource } from 
 import { type GeogapError, quoteForMessage } from '../errors.ts'
 import { readFully } from '../files.ts'
 import { PickleFault } from './pickle.ts'
-import { findStateDict } from './stateDict.ts'
+import { findStateDict, programTensors } from './stateDict.ts'
 import {
   weightFileError,
   dtypeBytes,
@@ -86,14 +86,16 @@ async function readZipCheckpoint({
   if (names.length !== 1)
     throw checkpointError(
       file,
-      `a zip archive with ${names.length} members NAME/data.pkl instead of one`,
+      `a zip archive with ${names.length} members NAME/data.pkl instead of one; its first is ${quoteForMessage([...zip.members.keys()][0] ?? 'none')}`,
     )
   const folder = names[0]!.slice(0, -'data.pkl'.length)
-  if (zip.members.has(`${folder}constants.pkl`))
-    throw checkpointError(file, 'a TorchScript program, not a checkpoint')
   if ((await readMember(zip, `${folder}byteorder`, 16)).toString() === 'big')
     throw checkpointError(file, 'big-endian values')
   const { value, storages } = readTorchPickle(await readMember(zip, names[0]!, maxPickleBytes))
+  const isProgram = zip.members.has(`${folder}constants.pkl`)
+  const program = isProgram ? programTensors(value) : undefined
+  if (program?.size === 0)
+    throw refuse('a TorchScript program whose weights are part of its code: save the state dict')
   const offsets = new Map<string, number>()
   for (const storage of storages.values()) {
     const member = zip.members.get(`${folder}data/${storage.key}`)
@@ -105,7 +107,7 @@ async function readZipCheckpoint({
       )
     offsets.set(storage.key, await storedStart(zip, member))
   }
-  return { layout: 'zip', value, offsets }
+  return { layout: 'zip', value: program ?? value, offsets }
 }
 
 /** Returns the bytes of a member, none for a missing one. */

@@ -1,4 +1,4 @@
-import { type Callable, optionsClass, PickleFault, type PickleHost, unpickle } from './pickle.ts'
+import { type Callable, plainObject, PickleFault, type PickleHost, unpickle } from './pickle.ts'
 import { type WeightDtype, dtypeBytes, elementCount } from './tensors.ts'
 
 /** A run of values that tensors look into. */
@@ -53,10 +53,18 @@ const allowedFunctions: ReadonlyMap<string, Callable> = new Map([
   ['torch._utils._rebuild_tensor', rebuildTensor],
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
   ['torch._utils._rebuild_parameter', firstArgument],
+  ['torch._utils._rebuild_parameter_with_state', firstArgument],
   ['torch.Size', firstArgument],
   ['__builtin__.set', firstArgument],
   ['builtins.set', firstArgument],
 ])
+
+/**
+ * What stands beside weights, of which no more than attributes are read: modules of TorchScript, and the options, paths, numbers
+ * and records of training scripts.
+ */
+const plainNames =
+  /^(?:__torch__\.|torch\.jit\._pickle\.|argparse\.Namespace$|pathlib\.\w+Path$|yacs\.config\.CfgNode$|numpy\.|_codecs\.encode$|torch\.(?:device|u?int\d+|b?float\d+|double|half|long|bool)$|mmengine\.logging\.history_buffer\.|(?:__builtin__|builtins)\.(?:getattr|int|float|list|dict)$)/
 
 /**
  * Reads one pickle of a PyTorch checkpoint.
@@ -65,10 +73,11 @@ const allowedFunctions: ReadonlyMap<string, Callable> = new Map([
 export function readTorchPickle(bytes: Buffer, from = 0): TorchPickle {
   const storages = new Map<string, TorchStorage>()
   const host: PickleHost = {
-    findNamed: (module, name) =>
-      `${module}.${name}` === 'argparse.Namespace'
-        ? optionsClass
-        : (allowedFunctions.get(`${module}.${name}`) ?? storageTypes.get(`${module}.${name}`)),
+    findNamed: (module, name) => {
+      const full = `${module}.${name}`
+      const known = allowedFunctions.get(full) ?? storageTypes.get(full)
+      return known ?? (plainNames.test(full) ? plainObject : undefined)
+    },
     loadPersistent: id => storageOf(id, storages),
   }
   return { ...unpickle(bytes, from, host), storages }

@@ -253,7 +253,7 @@ const rename: NonNullable<NameTable['rename']> = [
 
 /** Counters, tables that are computed here, and CoCa's decoder of captions. */
 const ignore = [
-  /^(input_resolution|context_length|vocab_size)$/,
+  /^(input_resolution|context_length|vocab_size|(text\.)?attn_mask)$/,
   /^text\.transformer\.embeddings\.position_ids$/,
   /^text\.transformer\.embed_positions\./,
   /^text_decoder\./,

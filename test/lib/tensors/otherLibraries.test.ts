@@ -111,6 +111,37 @@ describe('checkpoints with the names of another library', () => {
     )
   })
 
+  it.each([
+    ['a LoRA adapter', '.lora_A.weight', 'merge it into its base'],
+    ['a quantized model', '.SCB', 'take the file before quantization'],
+  ])('of %s are named with what to do', async (library, end, advice) => {
+    const { graph, files } = await renamedWeights('test_vit', name => name + end)
+    await expect(readParameters(graph, files)).rejects.toThrow(
+      new RegExp(`the names are those of ${library}, and .*${advice}`),
+    )
+  })
+
+  it.each(['_orig_mod.', '_fsdp_wrapped_module.', '_checkpoint_wrapped_module._orig_mod.'])(
+    'with a wrapper inside of the model are found: %s',
+    async wrapper => {
+      const { graph, files } = await renamedWeights('test_vit', name =>
+        name.replace(/^blocks\.(\d+)\./, `blocks.$1.${wrapper}`),
+      )
+      expect(await readParameters(graph, files)).toHaveLength(graph.parameters.size)
+    },
+  )
+
+  it('are refused where integers stand for weights', async () => {
+    const { graph, files } = await renamedWeights('test_vit', name => name)
+    const [{ tensors, ...file }] = files as [TensorFile]
+    const ofIntegers = new Map(
+      [...tensors].map(([name, entry]) => [name, { ...entry, dtype: 'I8' as const }]),
+    )
+    await expect(readParameters(graph, [{ ...file, tensors: ofIntegers }])).rejects.toThrow(
+      /: \d+ of integers, as quantized weights are \(/,
+    )
+  })
+
   it.each(['model.', '_orig_mod.', 'module._orig_mod.', 'state_dict.', 'ema_model.'])(
     'inside of a wrapper are found: %s',
     async prefix => {
@@ -165,7 +196,9 @@ describe('checkpoints with the names of another library', () => {
     )
     const withOther = (name: string): TensorFile[] =>
       under('model.').map(one => ({ ...one, tensors: one.tensors.set(name, entries[0]![1]) }))
-    await expect(readParameters(graph, withOther('new_head.weight'))).rejects.toThrow(/not used/)
+    await expect(readParameters(graph, withOther('new_head.weight'))).rejects.toThrow(
+      /: 1 beside the model \(new_head.weight\)$/,
+    )
     const beside = await readParameters(graph, withOther('criterion.weight'))
     expect(beside).toHaveLength(graph.parameters.size)
   })
