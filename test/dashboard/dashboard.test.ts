@@ -276,7 +276,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 
   it('says what to do where a script of the page cannot be loaded', async () => {
     const page = await browser.newPage()
-    await page.route('**/work-*.js', route => route.abort())
+    await page.route('**/worker-*.js', route => route.abort())
     await page.goto(origins['server']!)
     expect(await page.getByRole('alert').innerText()).toContain('Is geogap serve still running')
     await page.close()
