@@ -115,8 +115,12 @@ export const shippedData: readonly {
     terms: 'Apache-2.0',
   },
   {
-    files: ['src/lib/tensors/libraries.tsv', 'src/lib/tensors/tensorNames.tsv'],
-    holds: 'names of tensors in checkpoints of other libraries',
+    files: [
+      'src/lib/tensors/configFacts.tsv',
+      'src/lib/tensors/libraries.tsv',
+      'src/lib/tensors/tensorNames.tsv',
+    ],
+    holds: 'names of tensors and configurations of checkpoints of other libraries',
     source:
       'torchvision 0.24.1, transformers 4.57.3, efficientnet_pytorch 0.7.1, MMPretrain 1.2.0, the repositories of ConvNeXt and Swin, timm 1.0.22 and open_clip 3.3.0 on those of DINOv2, EVA-02, FastViT and MobileCLIP',
     terms: 'facts, cited',

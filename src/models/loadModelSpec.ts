@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs'
-import { inputError } from '../lib/errors.ts'
+import { inputError, quoteForMessage, weightsError } from '../lib/errors.ts'
+import { areImagenetLabels } from '../datasets/labels/matchClassNames.ts'
+import { configBeside } from '../lib/tensors/configFacts.ts'
 import { findModel, isCatalogued, resolveModel } from './catalog.ts'
 import { hubModel } from './hubModel.ts'
 import { readOwnModel } from './ownModel.ts'
@@ -25,7 +27,8 @@ export async function loadModelSpec(name: string, isBase = false): Promise<Model
       `${name} is not described yet: geogap models describe ${name}`,
     )
   const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
-  return isFolder && !isCatalogued(name) ? readOwnModel(name, baseOf) : resolveModel(name)
+  if (isFolder && !isCatalogued(name)) return readOwnModel(name, baseOf)
+  return withKnownClasses(resolveModel(name))
 }
 
 /**
@@ -39,5 +42,20 @@ export async function loadModelWithWeights(
 ): Promise<ModelSpec> {
   const isArchitecture = file !== undefined && !isCatalogued(name)
   const spec = isArchitecture ? findModel(`${name}@${file}`) : undefined
-  return spec ?? withWeights(await loadModelSpec(name), file)
+  return withKnownClasses(spec ?? withWeights(await loadModelSpec(name), file))
+}
+
+/** Returns the model unless the config.json beside its weights names 1,000 classes that are not ImageNet's in their order. */
+async function withKnownClasses(spec: ModelSpec): Promise<ModelSpec> {
+  const { classes, weights } = spec
+  if (classes !== 'imagenet-1k' || weights.from !== 'files') return spec
+  const [file] = weights.files
+  const names = (await configBeside(file!))?.['id2label'] as Record<number, unknown> | undefined
+  const labels = Array.from({ length: 1000 }, (_, i) => String(names?.[i]))
+  const isNamed = labels.every(label => !/^(undefined|LABEL_\d+)$/.test(label))
+  if (!isNamed || areImagenetLabels(labels)) return spec
+  throw weightsError(
+    'weights-mismatch',
+    `the classes of the config.json beside ${quoteForMessage(file!, 200)} are not those of ImageNet in their order (0 is ${quoteForMessage(labels[0]!)}): describe them in a model.json`,
+  )
 }

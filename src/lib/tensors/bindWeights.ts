@@ -3,6 +3,7 @@ import { basename, dirname } from 'node:path'
 import { quoteForMessage, escapeForMessage, weightsError } from '../errors.ts'
 import { type DType, type Graph, type Tensor } from '../onnx/graph.ts'
 import { type ParameterBinding } from '../onnx/encode.ts'
+import { checkConfig } from './configFacts.ts'
 import { foreignTensors } from './foreignTensors.ts'
 import {
   foreignAdvice,
@@ -74,7 +75,7 @@ export async function bindWeights(
   files: readonly TensorFile[],
   options: NameTable & BindOptions = {},
 ): Promise<BoundWeights> {
-  const entries = matchTensors(graph, files, options)
+  const entries = await matchTensors(graph, files, options)
   const paths = new Map<string, string>()
   for (const { file } of files) paths.set(file, await realpath(file))
   const folder = dirname(paths.get(largestFile(files).file)!)
@@ -111,7 +112,7 @@ export async function readParameters(
   files: readonly TensorFile[],
   options: NameTable & { only?: Iterable<string> } = {},
 ): Promise<NamedTensor[]> {
-  const entries = matchTensors(graph, files, options)
+  const entries = await matchTensors(graph, files, options)
   const tensors: NamedTensor[] = []
   for (const name of options.only ?? graph.parameters.keys()) {
     const entry = entries.get(name)!
@@ -131,11 +132,11 @@ interface FoundTensors {
 }
 
 /** The tensors under the graph's names. */
-function matchTensors(
+async function matchTensors(
   graph: Graph,
   files: readonly TensorFile[],
   options: NameTable & BindOptions,
-): Map<string, TensorEntry> {
+): Promise<Map<string, TensorEntry>> {
   const plain = files.map(file => ({ ...file, tensors: withoutInnerWrappers(file.tensors) }))
   const own = foundTensors(graph, plain, options)
   const { entries, twice, library, beside } = hasAll(graph, own)
@@ -146,7 +147,11 @@ function matchTensors(
     ...nameFaults(graph, entries, options),
     ...list('beside the model', beside),
   ]
-  if (faults.length === 0) return entries
+  if (faults.length === 0) {
+    const { architecture = '' } = options
+    if (library) await checkConfig(files[0]!.file, { ...library, architecture })
+    return entries
+  }
   const head = otherHead(graph, entries, faults)
   if (library) faults.push(foreignAdvice(library))
   if (head !== undefined)

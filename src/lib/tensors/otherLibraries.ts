@@ -18,7 +18,7 @@ export interface ForeignNames {
   library: string
   /** A name that only this library has. */
   mark: RegExp
-  /** Architectures that give equal outputs; a `*` at the end stands for any ending. */
+  /** Architectures that give equal outputs; a `*` stands for any part. */
   architectures: readonly string[]
   /** Tables that rename its tensors, one after another; none if no architecture gives equal outputs. */
   tables: readonly string[]
@@ -81,8 +81,9 @@ function tables(): ReadonlyMap<string, readonly NameRow[]> {
   return (cachedTables = found)
 }
 
-const suits = (architecture: string, pattern: string): boolean =>
-  pattern.endsWith('*') ? architecture.startsWith(pattern.slice(0, -1)) : architecture === pattern
+/** Returns whether an architecture's name is of a pattern, in which a `*` stands for any part. */
+export const suits = (architecture: string, pattern: string): boolean =>
+  new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(architecture)
 
 /** Returns the library whose names these are, the row of the architecture if there is one; undefined if none is known. */
 export function foreignLibrary(
