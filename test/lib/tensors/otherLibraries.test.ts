@@ -121,6 +121,15 @@ describe('checkpoints with the names of another library', () => {
     )
   })
 
+  it('of a model that averages its patches are told from those of one that does not', async () => {
+    const { graph, files } = await renamedWeights('test_vit', name =>
+      name.replace(/^norm\./, 'fc_norm.'),
+    )
+    await expect(readParameters(graph, files)).rejects.toThrow(
+      /2 not used \(fc_norm.weight, fc_norm.bias\); the names are those of a model that averages/,
+    )
+  })
+
   it.each(['_orig_mod.', '_fsdp_wrapped_module.', '_checkpoint_wrapped_module._orig_mod.'])(
     'with a wrapper inside of the model are found: %s',
     async wrapper => {
