@@ -12,7 +12,9 @@ import {
   shapeError,
   type Tensor,
 } from './graph.ts'
-import { normalizeAxis, broadcast, fixedSize, product } from './shapes.ts'
+import { normalizeAxis, broadcast, fixedSize, product, sizeAt } from './shapes.ts'
+
+import { globalAvgPool } from './imageOps.ts'
 
 export * from './imageOps.ts'
 
@@ -127,6 +129,9 @@ export function reshape(x: Tensor, shape: TensorShape): Tensor {
 /** Reshapes [n, a, b, …] to [n, a·b·…]. */
 export const flatten = (x: Tensor): Tensor => reshape(x, [x.shape[0]!, product(x.shape.slice(1))])
 
+/** Averages [n, c, h, w] over all positions: [n, c]. */
+export const globalMean = (x: Tensor): Tensor => flatten(globalAvgPool(x))
+
 export function transpose(x: Tensor, order: readonly number[]): Tensor {
   if (order.length !== x.shape.length)
     throw shapeError('Transpose', `[${String(x.shape)}] by [${String(order)}]`)
@@ -181,7 +186,7 @@ export function slice(
   [start, end]: readonly [start: number, end: number],
 ): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
-  const size = fixedSize(x.shape[at], 'Slice')
+  const size = sizeAt(x, at)
   const from = start < 0 ? start + size : start
   const to = Math.min(end < 0 ? end + size : end, size)
   if (from < 0 || from >= to) throw shapeError('Slice', `${start}:${end} of ${size}`)
@@ -212,7 +217,7 @@ export function gatherPerRow(x: Tensor, indices: Tensor): Tensor {
 /** Returns the row `index` along `axis`, without that axis. */
 export function pick(x: Tensor, axis: number, index: number): Tensor {
   const at = normalizeAxis(axis, x.shape.length)
-  const end = index === -1 ? fixedSize(x.shape[at], 'pick') : index + 1
+  const end = index === -1 ? sizeAt(x, at) : index + 1
   return reshape(slice(x, at, [index, end]), x.shape.toSpliced(at, 1))
 }
 
@@ -250,10 +255,7 @@ export const rotaryEmbedding = (
 const alongAxis =
   (op: string) =>
   (x: Tensor, axis = -1): Tensor =>
-    appendOp(op, [x], {
-      shape: x.shape,
-      attributes: { axis: normalizeAxis(axis, x.shape.length) },
-    })
+    appendOp(op, [x], { shape: x.shape, attributes: { axis: normalizeAxis(axis, x.shape.length) } })
 
 export const softmax = alongAxis('Softmax')
 export const logSoftmax = alongAxis('LogSoftmax')

@@ -46,8 +46,11 @@ export function needMultiple(x: Tensor, step: number): void {
   if (rows % step !== 0) throw shapeError('image', `${rows} is no multiple of ${step}`)
 }
 
+/** Returns the size of `x` along an axis; -1 is the last. */
+export const sizeAt = (x: Tensor, axis: number): number => fixedSize(x.shape.at(axis), 'size')
+
 /** Returns the number of channels of `x` [n, channels, …]. */
-export const channelsOf = (x: Tensor): number => fixedSize(x.shape[1], 'channels')
+export const channelsOf = (x: Tensor): number => sizeAt(x, 1)
 
 /** The shape of `a` and `b` broadcast together, as NumPy and ONNX do it. */
 export function broadcast(op: string, a: TensorShape, b: TensorShape): TensorShape {

@@ -8,8 +8,8 @@ import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { embedTokens, patchTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { relativeBias, relativeRow } from '../../lib/onnx/blocks/windows.ts'
 import { mean } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface BeitConfig {
   dim: number
@@ -34,7 +34,7 @@ const rows: Rows<BeitConfig> = {
 /** image [n, 3, h, w] -> features [n, dim], the mean of the patches' tokens; logits [n, classes] */
 const beit: ClassifierBuilder<BeitConfig> = (w, image, c) => {
   const prefix = [{ name: 'cls_token', rows: 1 }]
-  const side = Math.floor(fixedSize(image.shape[2], 'beit') / patch)
+  const side = Math.floor(sizeAt(image, 2) / patch)
   const x = w
     .each('blocks', c.blocks)
     .reduce(
@@ -42,7 +42,7 @@ const beit: ClassifierBuilder<BeitConfig> = (w, image, c) => {
       embedTokens(w, image, { patch, dim: c.dim, prefix, positions: 'none' }),
     )
   const features = layerNorm(w.at('fc_norm'), mean(patchTokens(x, 1), [1]))
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), features, c.classes)
 }
 
 type BlockSettings = BeitConfig & { side: number }
@@ -76,4 +76,4 @@ const names = {
   positions: [[/\.relative_position_bias_table$/, 'offsets']] as const,
 }
 
-export const beits = classifiers({ family: 'beit', rows, build: beit, names: () => names })
+export const beits = classifiers({ family: 'beit', rows, build: beit, names })

@@ -62,21 +62,22 @@ const r33 = {
   head: 1280,
   activation: silu,
 }
-const x26 = {
-  stem: pooled,
-  stages: bottlenecks([2, 2, 2, 2], full, { groupWidth: 32 }),
-  activation: silu,
-}
+const grouped = { groupWidth: 32 }
+const x26 = { stem: pooled, stages: bottlenecks([2, 2, 2, 2], full, grouped), activation: silu }
 /** Last stage of ResNet-51-Q and ResNet-61-Q: depthwise, with inner layers as wide as the stage. */
 const deepwise = { block: bottleneck, depth: 4, width: 1536, groupWidth: 1, ratio: 1 }
 
-const genet = (depths: readonly number[], widths: readonly number[]): ByobBlocks[][] => [
-  [{ block: basic, depth: depths[0]!, width: widths[0]! }],
-  [{ block: basic, depth: depths[1]!, width: widths[1]! }],
-  [{ block: bottleneck, depth: depths[2]!, width: widths[2]!, ratio: 1 / 4 }],
-  [{ block: bottleneck, depth: depths[3]!, width: widths[3]!, groupWidth: 1, ratio: 3 }],
-  [{ block: bottleneck, depth: depths[4]!, width: widths[4]!, groupWidth: 1, ratio: 3, stride: 1 }],
-]
+const inverse = { groupWidth: 1, ratio: 3 }
+const genet = (stem: number, depths: readonly number[], widths: readonly number[]) => ({
+  stem: singleStem(stem),
+  stages: [
+    [{ block: basic, depth: depths[0]!, width: widths[0]! }],
+    [{ block: basic, depth: depths[1]!, width: widths[1]! }],
+    [{ block: bottleneck, depth: depths[2]!, width: widths[2]!, ratio: 1 / 4 }],
+    [{ block: bottleneck, depth: depths[3]!, width: widths[3]!, ...inverse }],
+    [{ block: bottleneck, depth: depths[4]!, width: widths[4]!, ...inverse, stride: 1 }],
+  ],
+})
 
 function repVggNet(
   depths: readonly number[],
@@ -135,21 +136,9 @@ const repDepths = [2, 4, 14, 1]
 const repDeeper = [4, 6, 16, 1]
 
 const rows: Rows<ByobNetConfig> = {
-  gernet_s: {
-    stem: singleStem(13),
-    stages: genet([1, 3, 7, 2, 1], [48, 48, 384, 560, 256]),
-    head: 1920,
-  },
-  gernet_m: {
-    stem: singleStem(32),
-    stages: genet([1, 2, 6, 4, 1], [128, 192, 640, 640, 640]),
-    head: 2560,
-  },
-  gernet_l: {
-    stem: singleStem(32),
-    stages: genet([1, 2, 6, 5, 4], [128, 192, 640, 640, 640]),
-    head: 2560,
-  },
+  gernet_s: { ...genet(13, [1, 3, 7, 2, 1], [48, 48, 384, 560, 256]), head: 1920 },
+  gernet_m: { ...genet(32, [1, 2, 6, 4, 1], [128, 192, 640, 640, 640]), head: 2560 },
+  gernet_l: { ...genet(32, [1, 2, 6, 5, 4], [128, 192, 640, 640, 640]), head: 2560 },
   repvgg_a0: repVggNet(repDepths, [48, 96, 192, 1280], { stem: 48 }),
   repvgg_a1: repVggNet(repDepths, [64, 128, 256, 1280]),
   repvgg_a2: repVggNet(repDepths, [96, 192, 384, 1408]),
@@ -177,14 +166,10 @@ const rows: Rows<ByobNetConfig> = {
   eca_resnext26ts: { ...x26, gate: channelAttention },
   bat_resnext26ts: { ...x26, gate: bilinearAttention(8) },
   gcresnet50t: { stem: tiered, stages: bottlenecks([3, 4, 6, 3], full), gate: addContext },
-  gcresnext50ts: {
-    ...x26,
-    stages: bottlenecks([3, 4, 6, 3], full, { groupWidth: 32 }),
-    gate: addContext,
-  },
+  gcresnext50ts: { ...x26, stages: bottlenecks([3, 4, 6, 3], full, grouped), gate: addContext },
   resnet51q: {
     stem: { widths: quad, plain: 2 },
-    stages: [...bottlenecks([2, 4, 6], [256, 512, 1536], { groupWidth: 32 }), [deepwise]],
+    stages: [...bottlenecks([2, 4, 6], [256, 512, 1536], grouped), [deepwise]],
     head: 2048,
     activation: silu,
   },

@@ -13,7 +13,7 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { firstTokenBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { embedTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { matmul, mul, pick, softmax, transpose } from '../../lib/onnx/ops.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface CaitConfig {
   dim: number
@@ -56,8 +56,7 @@ const cait: ClassifierBuilder<CaitConfig> = (w, image, c) => {
   x = prependTokens(w.get('cls_token', [1, 1, c.dim]), x)
   for (const block of w.each('blocks_token_only', 2))
     x = firstTokenBlock(block, x, { ...branches, attention: toClass })
-  const features = layerNorm(w.at('norm'), pick(x, 1, 0))
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), layerNorm(w.at('norm'), pick(x, 1, 0)), c.classes)
 }
 
 /** Attention whose heads are mixed before and after the softmax (Shazeer et al. 2020): x [n, length, dim] to its shape. */

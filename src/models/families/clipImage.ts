@@ -12,7 +12,7 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, matmul, mean, pick, reshape, slice, split } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
 import { clipResNet, type ClipResNetConfig } from './clipResNet.ts'
 import { type Classifier } from './family.ts'
 
@@ -71,7 +71,7 @@ const clipViT: Block<ImageSettings & ClipViT> = (w, image, { pool = 'token', ...
   const token = reshape(w.get('class_embedding', [c.width]), [1, 1, c.width])
   const patches = patchEmbed(w.at('conv1'), image, { patch: c.patch, dim: c.width, bias: false })
   const x = prependTokens(token, patches)
-  const placed = add(x, w.get('positional_embedding', [fixedSize(x.shape[1], 'clipViT'), c.width]))
+  const placed = add(x, w.get('positional_embedding', [sizeAt(x, 1), c.width]))
   const { heads, activation, hidden = 4 * c.width } = c
   const y = transformer(
     w.each('transformer.resblocks', c.blocks),
@@ -83,7 +83,7 @@ const clipViT: Block<ImageSettings & ClipViT> = (w, image, { pool = 'token', ...
     mean: () => mean(patchTokens(y, 1), [1]),
     queries: () => queryPool(w.at('attn_pool'), y, c.embedding),
   }[pool]()
-  const width = fixedSize(pooled.shape[1], 'clipViT')
+  const width = sizeAt(pooled, 1)
   return matmul(layerNorm(w.at('ln_post'), pooled, epsilon), w.get('proj', [width, c.embedding]))
 }
 
@@ -95,7 +95,7 @@ const queryPool: Block<number> = (w, x, out) => {
   const biases = split(inner.get('qkv.bias', [3 * out], 'bias'), [out, out, out], 0)
   const [q, k, v] = (['q', 'k', 'v'] as const).map((name, i) => {
     const input = name === 'q' ? repeatTokens(reshape(query, [1, 1, out]), x) : context
-    const from = fixedSize(input.shape.at(-1), 'queryPool')
+    const from = sizeAt(input, -1)
     return affine(input, inner.get(`${name}_proj_weight`, [out, from]), biases[i])
   })
   const mixed = reshape(attend([q!, k!, v!], { heads: 8 }), [x.shape[0]!, out])

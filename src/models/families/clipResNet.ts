@@ -3,9 +3,9 @@ import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { add, avgPool, concat, mean, relu, reshape, slice } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, sizeAt } from '../../lib/onnx/shapes.ts'
 
 export interface ClipResNetConfig {
   depths: readonly number[]
@@ -63,12 +63,9 @@ const bottleneck: Block<ClipBottleneck> = (w, x, { width, stride }) => {
 /** Attends from the mean of all positions to itself and every position: [n, c, h, w] to [n, embedding]; 64 channels a head. */
 const attentionPool: Block<number> = (w, x, embedding) => {
   const width = channelsOf(x)
-  const patches = flattenToTokens(x)
+  const patches = toTokens(x)
   const placed = concat([mean(patches, [1], true), patches], 1)
-  const tokens = add(
-    placed,
-    w.get('positional_embedding', [fixedSize(placed.shape[1], 'attentionPool'), width]),
-  )
+  const tokens = add(placed, w.get('positional_embedding', [sizeAt(placed, 1), width]))
   const [q, k, v] = [slice(tokens, 1, [0, 1]), tokens, tokens].map((y, i) =>
     linear(w.at(projections[i]!), y, width),
   )

@@ -35,7 +35,7 @@ import {
   sum,
   topK,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
 
 /** OpenCLIP's own text tower. */
 export interface NativeText {
@@ -82,7 +82,7 @@ export function textTower(
   { tokens, mask }: { tokens: Tensor; mask: Tensor },
   c: TextSettings & { text: TextTower },
 ): Tensor {
-  const settings = { ...c, length: fixedSize(tokens.shape[1], 'textTower') }
+  const settings = { ...c, length: sizeAt(tokens, 1) }
   if (c.text.kind === 'native') return nativeText(w, { tokens, mask }, { ...settings, ...c.text })
   const build = c.text.kind === 'roberta' ? robertaText : nllbText
   return build(w, { tokens, mask }, { ...settings, ...c.text })

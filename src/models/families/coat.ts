@@ -4,12 +4,7 @@ import { fusedProjection, joinHeads, splitHeads } from '../../lib/onnx/blocks/at
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import {
-  flattenToTokens,
-  patchTokens,
-  prependTokens,
-  tokensToImage,
-} from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, patchTokens, prependTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   concat,
@@ -24,8 +19,8 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 type PerStage = readonly [number, number, number, number]
 
@@ -75,13 +70,13 @@ const coat: ClassifierBuilder<CoatConfig> = (w, image, c) => {
     for (const block of w.each(`serial_blocks${i + 1}`, c.depths[i]!))
       stage = coatBlock(w, block, [stage])[0]!
     stages.push(stage)
-    grid = tokensToImage(patchTokens(stage.x, 1), stage.size)
+    grid = toImage(patchTokens(stage.x, 1), stage.size)
   }
   stages = stages.slice(c.parallel > 0 ? 1 : 3)
   for (const block of w.each('parallel_blocks', c.parallel)) stages = coatBlock(w, block, stages)
   const tokens = stages.map(({ x, place }) => slice(layerNorm(w.at(`norm${place}`), x), 1, [0, 1]))
   const features = c.parallel > 0 ? weigh(w.at('aggregate'), tokens) : pick(tokens[0]!, 1, 0)
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), features, c.classes)
 }
 
 /** The sum of three tokens [n, 1, width] with learned factors, and a summand: [n, width]. */
@@ -100,7 +95,7 @@ function embed(
   const kernel = stage.place === 1 ? 4 : 2
   const grid = conv(layers.at('proj'), image, { out: width, kernel, stride: kernel, bias: true })
   const [high, wide] = grid.shape.slice(2).map(size => fixedSize(size, 'coat'))
-  const patches = layerNorm(layers.at('norm'), flattenToTokens(grid), 1e-5)
+  const patches = layerNorm(layers.at('norm'), toTokens(grid), 1e-5)
   const x = prependTokens(w.get(`cls_token${stage.place}`, [1, 1, width]), patches)
   return { ...stage, x, size: [high!, wide!] }
 }
@@ -125,7 +120,7 @@ function coatBlock(shared: ParameterScope, w: ParameterScope, stages: readonly S
   return placed.map(stage => {
     const seen = attended.map(other => resizePatches(other, stage))
     const y = seen.reduce((total, part) => add(total, part), stage.x)
-    const hidden = stage.ratio * fixedSize(y.shape[2], 'coat')
+    const hidden = stage.ratio * sizeAt(y, 2)
     const inner = mlp(w.at(alone ? 'mlp' : 'mlp2'), layerNorm(own('norm2', stage), y), { hidden })
     return { ...stage, x: add(y, inner) }
   })
@@ -133,8 +128,8 @@ function coatBlock(shared: ParameterScope, w: ParameterScope, stages: readonly S
 
 /** Applies a function of images to the patches; the class token stays. */
 function overPatches({ x, size }: Stage, change: (image: Tensor) => Tensor): Tensor {
-  const image = change(tokensToImage(patchTokens(x, 1), size))
-  return concat([slice(x, 1, [0, 1]), flattenToTokens(image)], 1)
+  const image = change(toImage(patchTokens(x, 1), size))
+  return concat([slice(x, 1, [0, 1]), toTokens(image)], 1)
 }
 
 /** Adds each patch's position as its neighbours tell it, by a depthwise convolution. */
@@ -157,21 +152,21 @@ function resizePatches(stage: Stage, { place, size }: Stage): Tensor {
  * for two heads, 5 × 5 and 7 × 7 for three each. Returns [n, length, width].
  */
 function factorAttention(w: ParameterScope, positions: ParameterScope, { x, size }: Stage): Tensor {
-  const width = fixedSize(x.shape[2], 'coat')
-  const length = fixedSize(x.shape[1], 'coat')
+  const width = sizeAt(x, 2)
+  const length = sizeAt(x, 1)
   const [q, k, v] = fusedProjection(w, x)
   const [queries, keys] = [splitHeads(q, heads), splitHeads(k, heads)]
   const context = matmul(transpose(softmax(keys, 2), [0, 1, 3, 2]), splitHeads(v, heads))
   const attended = mul(matmul(queries, context), (width / heads) ** -0.5)
   const channels = [2, 3, 3].map(count => (count * width) / heads)
-  const parts = split(tokensToImage(patchTokens(v, 1), size), channels, 1)
+  const parts = split(toImage(patchTokens(v, 1), size), channels, 1)
   const local = concat(
     parts.map((part, i) =>
       depthwiseConv(positions.at(`conv_list.${i}`), part, { kernel: 3 + 2 * i, bias: true }),
     ),
     1,
   )
-  const relative = mul(slice(queries, 2, [1, length]), splitHeads(flattenToTokens(local), heads))
+  const relative = mul(slice(queries, 2, [1, length]), splitHeads(toTokens(local), heads))
   const patches = add(slice(attended, 2, [1, length]), relative)
   const mixed = concat([slice(attended, 2, [0, 1]), patches], 2)
   return linear(w.at('proj'), joinHeads(mixed), width)
@@ -188,4 +183,4 @@ const names = {
   tied: [/^cr?pe\d\./, /^parallel_blocks\.\d+\.mlp2\./],
 }
 
-export const coats = classifiers({ family: 'coat', rows, build: coat, names: () => names })
+export const coats = classifiers({ family: 'coat', rows, build: coat, names })

@@ -25,8 +25,8 @@ import {
   sum,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface ConvitConfig {
   heads: number
@@ -58,8 +58,7 @@ const convit: ClassifierBuilder<ConvitConfig> = (w, image, { heads, classes }) =
       mlp: (scope, y) => mlp(scope, y, { hidden: 4 * dim }),
     })
   }
-  const features = layerNorm(w.at('norm'), pick(x, 1, 0))
-  return { features, logits: linear(w.at('head'), features, classes) }
+  return linearHead(w.at('head'), layerNorm(w.at('norm'), pick(x, 1, 0)), classes)
 }
 
 /** Attention whose weights are a mixture of two: by the tokens, and by their offsets in the grid. */
@@ -79,7 +78,7 @@ const gatedAttention: Block<number> = (w, x, heads) => {
 
 /** Offsets across and down and their squared length, for each pair of tokens of a square grid: [length, length, 3]. */
 function gridOffsets(x: Tensor): Tensor {
-  const length = fixedSize(x.shape[1], 'gridOffsets')
+  const length = sizeAt(x, 1)
   const side = Math.sqrt(length)
   return sharedConstant(x.graph, 'grid_offsets', () => {
     const pairs = Array.from({ length: length * length }, (_, i) => {

@@ -2,7 +2,7 @@
 import { convNextTrunk, type ConvNextConfig } from '../../lib/onnx/blocks/convnext.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { gelu, geluTanh, silu } from '../../lib/onnx/ops.ts'
-import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 /** A trunk with its classifier, which may have a hidden layer of this width. */
 type ConvNextRow = ConvNextConfig & { hidden?: number }
@@ -70,7 +70,7 @@ const convNext: ClassifierBuilder<ConvNextRow> = (w, image, c) => {
   const head = w.at('head')
   const features =
     c.hidden === undefined ? pooled : gelu(linear(head.at('pre_logits.fc'), pooled, c.hidden))
-  return { features, logits: classifierHead(head.at('fc'), features, c.classes) }
+  return linearHead(head.at('fc'), features, c.classes)
 }
 
 export const convNexts = classifiers({ family: 'convnext', rows, build: convNext })

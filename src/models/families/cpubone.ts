@@ -9,20 +9,11 @@ import {
   splitImageHeads,
   splitQkv,
 } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, groupNorm, layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import {
-  add,
-  flatten,
-  gelu,
-  globalAvgPool,
-  hardSwish,
-  pad2d,
-  resize,
-  slice,
-} from '../../lib/onnx/ops.ts'
+import { add, gelu, globalMean, hardSwish, pad2d, resize, slice } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface CpuBoneConfig {
   /** Channels of the stem, doubled in each stage. */
@@ -36,7 +27,7 @@ interface CpuBoneConfig {
   norms?: 'depthwise' | 'all'
 }
 
-const wideHead = [2304, 2560] as const
+const b2 = { expansion: 6, head: [2304, 2560] } as const
 
 const rows: Rows<CpuBoneConfig> = {
   cpubone_nano: { dim: 12, depths: [0, 1, 1, 1, 2] },
@@ -45,20 +36,8 @@ const rows: Rows<CpuBoneConfig> = {
   cpubone_b0_bfrobust: { dim: 16, depths: [0, 1, 1, 3, 4], norms: 'all' },
   cpubone_b1_bfrobust: { dim: 16, depths: [0, 1, 1, 5, 5], expansion: 6, norms: 'all' },
   cpubone_b1_dwnorm: { dim: 16, depths: [0, 1, 1, 5, 5], expansion: 6, norms: 'depthwise' },
-  cpubone_b2_bfrobust: {
-    dim: 20,
-    depths: [0, 1, 1, 6, 6],
-    expansion: 6,
-    head: wideHead,
-    norms: 'all',
-  },
-  cpubone_b2pt5_dwnorm: {
-    dim: 24,
-    depths: [0, 1, 1, 6, 6],
-    expansion: 6,
-    head: wideHead,
-    norms: 'depthwise',
-  },
+  cpubone_b2_bfrobust: { dim: 20, depths: [0, 1, 1, 6, 6], ...b2, norms: 'all' },
+  cpubone_b2pt5_dwnorm: { dim: 24, depths: [0, 1, 1, 6, 6], ...b2, norms: 'depthwise' },
   cpubone_b3: { dim: 32, depths: [1, 2, 3, 6, 6], expansion: 6 },
 }
 
@@ -84,9 +63,9 @@ const cpuBone: ClassifierBuilder<CpuBoneConfig> = (w, image, c) => {
   const layers = w.at('head')
   const pooled = layer(layers.at('in_conv'), x, { out: head[0], active: true })
   const before = layers.at('pre_classifier')
-  const hidden = unbiasedLinear(before.at('linear'), flatten(globalAvgPool(pooled)), head[1])
+  const hidden = unbiasedLinear(before.at('linear'), globalMean(pooled), head[1])
   const features = hardSwish(layerNorm(before.at('norm'), hidden, 1e-5))
-  return { features, logits: linear(layers.at('classifier.linear'), features, c.classes) }
+  return linearHead(layers.at('classifier.linear'), features, c.classes)
 }
 
 interface LayerOptions {

@@ -4,14 +4,9 @@ import { firstTokenProjection, selfAttention } from '../../lib/onnx/blocks/atten
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import {
-  flattenToTokens,
-  patchEmbed,
-  patchTokens,
-  prependTokens,
-} from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, patchEmbed, patchTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { add, average, concat, gelu, pick, relu, resize, slice } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface CrossVitConfig {
@@ -76,7 +71,7 @@ const embedBranch: Block<CrossVitConfig & { i: number }> = (
     ? convolutionalPatches(proj, image, { width, patch })
     : patchEmbed(proj, image, { patch, dim: width })
   const x = prependTokens(w.get(`cls_token_${i}`, [1, 1, width]), patches)
-  return add(x, w.get(`pos_embed_${i}`, [1, fixedSize(x.shape[1], 'crossvit'), width]))
+  return add(x, w.get(`pos_embed_${i}`, [1, sizeAt(x, 1), width]))
 }
 
 const padded = { padding: 1 }
@@ -91,7 +86,7 @@ const convolutionalPatches: Block<{ width: number; patch: number }> = (
   const [second, third] = patch === 12 ? [{ stride: 3 }, padded] : [halving, halving]
   const x = relu(conv(w.at(0), image, first))
   const y = relu(conv(w.at(2), x, { out: width / 2, kernel: 3, bias: true, ...second }))
-  return flattenToTokens(conv(w.at(4), y, { out: width, kernel: 3, bias: true, ...third }))
+  return toTokens(conv(w.at(4), y, { out: width, kernel: 3, bias: true, ...third }))
 }
 
 /** Both branches' own blocks, then attention of each branch's class token over the other's patches. */

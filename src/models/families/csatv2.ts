@@ -10,7 +10,7 @@ import { globalResponseNorm } from '../../lib/onnx/blocks/convnext.ts'
 import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
-import { addConvPositions, flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { addConvPositions, toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   channelsFirst,
@@ -35,7 +35,7 @@ import {
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { imagenetMean, imagenetStd } from '../../lib/pixels/steps.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface CsatV2Config {
   widths: readonly number[]
@@ -62,7 +62,7 @@ const csatV2: ClassifierBuilder<CsatV2Config> = (w, image, c) => {
     if (i < c.widths.length - 1) x = layerNorm2d(stage.at(at), x)
   }
   const features = flatten(layerNorm2d(w.at('head.norm'), globalAvgPool(x)))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), features, c.classes)
 }
 
 /** Side of the squares whose cosine coefficients are taken. */
@@ -102,7 +102,7 @@ const frequencyStem: Block<number> = (w, image, out) => {
   const widths = [out * 0.75, out / 8, out / 8]
   const layers = ['conv_y', 'conv_cb', 'conv_cr'].map((name, i) => {
     const tokens = pick(normal, 1, i)
-    return conv(w.at(name), tokensToImage(tokens, [down, across]), { out: widths[i]!, bias: true })
+    return conv(w.at(name), toImage(tokens, [down, across]), { out: widths[i]!, bias: true })
   })
   return concat(layers, 1)
 }
@@ -154,15 +154,11 @@ const spatialGate: Layer = (w, x) => {
   const scores = conv(w.at('conv'), pooled, { out: 1, kernel: 7, padding: 3, bias: true })
   const layers = w.at('attn')
   // Every norm has one channel, so that it gives its bias whatever it sees: all images have equal values, which attention keeps.
-  const places = positioned(
-    layers,
-    layerNorm(layers.at('norm1'), flattenToTokens(scores), 1e-5),
-    [7, 7],
-  )
+  const places = positioned(layers, layerNorm(layers.at('norm1'), toTokens(scores), 1e-5), [7, 7])
   const [, , values] = split(unbiasedLinear(layers.at('qkv'), places, 3), [1, 1, 1], -1)
-  const y = add(scores, tokensToImage(values!, [7, 7]))
-  const tokens = layerNorm(layers.at('norm2'), flattenToTokens(y), 1e-5)
-  return add(y, tokensToImage(mlp(layers.at('mlp'), tokens, { hidden: 4 }), [7, 7]))
+  const y = add(scores, toImage(values!, [7, 7]))
+  const tokens = layerNorm(layers.at('norm2'), toTokens(y), 1e-5)
+  return add(y, toImage(mlp(layers.at('mlp'), tokens, { hidden: 4 }), [7, 7]))
 }
 
 /** Adds convolutional positions to tokens [n, rows · columns, width]. */
@@ -178,12 +174,12 @@ const headWidth = 32
 const transformerBlock: Layer = (w, x) => {
   const width = channelsOf(x)
   const size = x.shape.slice(2).map(dim => fixedSize(dim, 'transformerBlock')) as [number, number]
-  const tokens = positioned(w, layerNorm(w.at('norm1'), flattenToTokens(x), 1e-5), size)
+  const tokens = positioned(w, layerNorm(w.at('norm1'), toTokens(x), 1e-5), size)
   const qkv = splitQkv(unbiasedLinear(w.at('attn.qkv'), tokens, 3 * heads * headWidth))
   const attended = linear(w.at('attn.proj'), attend(qkv, { heads }), width)
-  const y = add(flattenToTokens(x), attended)
+  const y = add(toTokens(x), attended)
   const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm2'), y, 1e-5), { hidden: 4 * width })
-  return tokensToImage(add(y, mixed), size)
+  return toImage(add(y, mixed), size)
 }
 
 export const csatV2s = classifiers({ family: 'csatv2', rows, build: csatV2 })

@@ -64,13 +64,8 @@ const darknet = {
   stem: { widths: [32], kernel: 3, stride: 1 },
   activation: leaky,
 } as const
-const plainDarknet: CspNetConfig = {
-  ...darknet,
-  stage: 'dark',
-  bottleRatio: 0.5,
-  blockRatio: 1,
-  expand: 1,
-}
+const half = { bottleRatio: 0.5, blockRatio: 1 }
+const plainDarknet: CspNetConfig = { ...darknet, ...half, stage: 'dark', expand: 1 }
 
 /** Widths and depths of the sizes s, m, l and x. */
 const sizes = { s: [0.5, 0.5], m: [0.75, 0.67], l: [1, 1], x: [1.25, 1.33] } as const

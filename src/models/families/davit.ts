@@ -22,8 +22,8 @@ import {
   softmax,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { fixedSize, product, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface DavitConfig {
   width: number
@@ -61,7 +61,7 @@ const davit: ClassifierBuilder<DavitConfig> = (w, image, c) => {
     x = channelsFirst(grid)
   }
   const features = layerNorm(w.at('head.norm'), mean(x, [2, 3]), epsilon)
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), features, c.classes)
 }
 
 interface FilledConv {
@@ -74,7 +74,7 @@ interface FilledConv {
 /** A convolution of an image that is made a multiple of the stride by zeros at the bottom and the right. */
 const filled: Block<FilledConv> = (w, x, { padding, ...layer }) => {
   const missing = (axis: 2 | 3): number => {
-    const size = fixedSize(x.shape[axis], 'davit')
+    const size = sizeAt(x, axis)
     return Math.ceil(size / layer.stride) * layer.stride - size
   }
   const pads = [padding, padding, padding + missing(2), padding + missing(3)] as const
@@ -86,7 +86,7 @@ const davitBlock: Block<Layer> = (w, x, attention) => {
   const placed = addConvPositions(w.at('cpe1.proj'), x)
   const attended = attention(w.at('attn'), layerNorm(w.at('norm1'), placed, epsilon))
   const y = addConvPositions(w.at('cpe2.proj'), add(placed, attended))
-  const hidden = 4 * fixedSize(x.shape[3], 'davit')
+  const hidden = 4 * sizeAt(x, 3)
   return add(y, mlp(w.at('mlp'), layerNorm(w.at('norm2'), y, epsilon), { hidden }))
 }
 

@@ -77,9 +77,4 @@ const transition: Layer = (w, x) => {
 /** torchvision's older files have a dot before the number of a layer's parts. */
 const names: NameTable = { rename: [[/(denselayer\d+\.(?:norm|conv))\.([12])\./, '$1$2.']] }
 
-export const denseNets = classifiers({
-  family: 'densenet',
-  rows,
-  build: densenet,
-  names: () => names,
-})
+export const denseNets = classifiers({ family: 'densenet', rows, build: densenet, names })

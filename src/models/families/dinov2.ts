@@ -3,9 +3,8 @@
  * Two published files hold one model: the backbone's and the linear head's.
  */
 import { type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import { patchEmbed, prependTokens, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { patchEmbed, prependTokens, toTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformerBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   add,
@@ -18,8 +17,8 @@ import {
   slice,
 } from '../../lib/onnx/ops.ts'
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface DinoConfig {
   patch: number
@@ -42,7 +41,7 @@ const rows: Rows<DinoConfig> = {
 const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
   const backbone = w.at('backbone')
   const patches = patchEmbed(backbone.at('patch_embed.proj'), image, c)
-  const side = fixedSize(image.shape[2], 'dino') / c.patch
+  const side = sizeAt(image, 2) / c.patch
   let x = add(
     prependTokens(backbone.get('cls_token', [1, 1, c.dim]), patches),
     positions(backbone, side, c),
@@ -54,7 +53,7 @@ const dino: ClassifierBuilder<DinoConfig> = (w, image, c) => {
   }
   const patchMean = mean(slice(seen.at(-1)!, 1, [1, side * side + 1]), [1])
   const features = concat([...seen.map(tokens => pick(tokens, 1, 0)), patchMean], 1)
-  return { features, logits: linear(w.at('linear_head'), features, c.classes) }
+  return linearHead(w.at('linear_head'), features, c.classes)
 }
 
 /**
@@ -75,7 +74,7 @@ function positions(w: ParameterScope, side: number, c: DinoConfig): Tensor {
     mode: 'cubic',
     scales: [1, 1, scale, scale],
   })
-  return concat([slice(trained, 1, [0, 1]), flattenToTokens(resized)], 1)
+  return concat([slice(trained, 1, [0, 1]), toTokens(resized)], 1)
 }
 
 const names: NameTable = {
@@ -86,4 +85,4 @@ const names: NameTable = {
   ignore: [/(^|\.)mask_token$/],
 }
 
-export const dinos = classifiers({ family: 'dinov2', rows, build: dino, names: () => names })
+export const dinos = classifiers({ family: 'dinov2', rows, build: dino, names })

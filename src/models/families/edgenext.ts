@@ -2,21 +2,12 @@
 import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNextBlock, downsample, patchStem, scaledMlp } from '../../lib/onnx/blocks/convnext.ts'
 import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
-import {
-  add,
-  channelsLast,
-  concat,
-  flatten,
-  globalAvgPool,
-  mul,
-  reshape,
-  split,
-} from '../../lib/onnx/ops.ts'
+import { toTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { add, channelsLast, concat, globalMean, mul, reshape, split } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface EdgeNeXtConfig {
   depths: readonly [number, number, number, number]
@@ -63,8 +54,8 @@ const edgeNeXt: ClassifierBuilder<EdgeNeXtConfig> = (w, image, c) => {
       else x = convNextBlock(block, x, { kernel })
     }
   }
-  const features = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  const features = layerNorm(w.at('head.norm'), globalMean(x))
+  return linearHead(w.at('head.fc'), features, c.classes)
 }
 
 const overlappingStem: Block<EdgeNeXtConfig> = (w, image, c) =>
@@ -87,7 +78,7 @@ const attentionBlock: Block<AttentionSettings> = (w, x, settings) => {
   const { scales, positions, heads, overlapping = false } = settings
   const [n, c, height, across] = x.shape
   const width = fixedSize(c, 'attentionBlock')
-  let tokens = flattenToTokens(multiScale(w, x, { scales, bias: !overlapping }))
+  let tokens = toTokens(multiScale(w, x, { scales, bias: !overlapping }))
   if (positions) tokens = add(tokens, fourierPositions(w.at('pos_embd'), x))
   const attended = crossCovariance(w.at('xca'), layerNorm(w.at('norm_xca'), tokens), heads)
   tokens = add(tokens, mul(w.get('gamma_xca', [width], 'scale'), attended))

@@ -5,10 +5,10 @@ import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerScale, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias } from '../../lib/onnx/blocks/windows.ts'
 import { add, avgPool, gelu, mean, relu, split, sub } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
+import { channelsOf, sizeAt } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers, distilledHeads } from './family.ts'
 
 interface EfficientFormerConfig {
@@ -45,12 +45,12 @@ const efficientFormer: ClassifierBuilder<EfficientFormerConfig> = (w, image, c) 
     const pooling = i === last ? depth - c.attends : depth
     x = stage.each('blocks', pooling).reduce((y, block) => poolBlock(block, y), x)
   }
-  const side = fixedSize(x.shape[2], 'efficientFormer')
+  const side = sizeAt(x, 2)
   const first = c.depths[last]! - c.attends + 1
   const tokens = w
     .each(`stages.${last}.blocks`, first + c.attends)
     .slice(first)
-    .reduce((y, block) => attentionBlock(block, y, side), flattenToTokens(x))
+    .reduce((y, block) => attentionBlock(block, y, side), toTokens(x))
   const features = mean(layerNorm(w.at('norm'), tokens, epsilon), [1])
   return distilledHeads(w, features, c.classes)
 }
@@ -70,7 +70,7 @@ const poolBlock: Layer = (w, x) => {
 
 /** Adds attention and an MLP to tokens [n, side², width]. */
 const attentionBlock: Block<number> = (w, x, side) => {
-  const width = fixedSize(x.shape[2], 'efficientFormer')
+  const width = sizeAt(x, 2)
   const attended = attention(w.at('token_mixer'), layerNorm(w.at('norm1'), x, epsilon), side)
   const y = add(x, layerScale(w.at('ls1'), attended))
   const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm2'), y, epsilon), { hidden: 4 * width })
@@ -83,7 +83,7 @@ const attention: Block<number> = (w, x, side) => {
   const parts = split(qkv, [keyWidth, keyWidth, valueWidth], -1)
   const [q, k, v] = parts as [Tensor, Tensor, Tensor]
   const mixed = joinHeads(attendHeads([q, k, v], distanceBias(w, { heads, side })))
-  return linear(w.at('proj'), mixed, fixedSize(x.shape[2], 'efficientFormer'))
+  return linear(w.at('proj'), mixed, sizeAt(x, 2))
 }
 
 const names = { ignore: [/attention_bias_idxs$/] }
@@ -92,5 +92,5 @@ export const efficientFormers = classifiers({
   family: 'efficientformer',
   rows,
   build: efficientFormer,
-  names: () => names,
+  names,
 })

@@ -16,7 +16,7 @@ import {
   softmax,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
+import { channelsOf, product, sizeAt } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers, distilledHeads } from './family.ts'
 
 interface EfficientFormerV2Config {
@@ -92,7 +92,7 @@ const attention: Block<number> = (w, x, stride) => {
     convNorm(w.at(name), grid, { out: width, bias: true })
   const [q, k] = [layer('q', keyWidth * heads), layer('k', keyWidth * heads)].map(splitChannels)
   const v = layer('v', inner)
-  const bias = distanceBias(w, { heads, side: fixedSize(grid.shape[2], 'attention') })
+  const bias = distanceBias(w, { heads, side: sizeAt(grid, 2) })
   const scores = add(matmul(mul(turned(q!), keyWidth ** -0.5), k!), bias)
   const talk = (name: string, y: Tensor): Tensor => conv(w.at(name), y, { out: heads, bias: true })
   const weights = talk('talking_head2', softmax(talk('talking_head1', scores)))
@@ -108,7 +108,7 @@ const attention: Block<number> = (w, x, stride) => {
 /** Computes attention of every second row and column of [n, c, h, w] to all positions. */
 const halvingAttention: Block<number> = (w, x, out) => {
   const [keyWidth, inner] = [16, 4 * 16 * heads]
-  const side = fixedSize(x.shape[2], 'halvingAttention')
+  const side = sizeAt(x, 2)
   const halve = { kernel: 3, stride: 2, bias: true }
   const local = depthwiseConv(w.at('q.local'), x, halve)
   const sampled = add(local, avgPool(x, 1, { stride: 2 }))

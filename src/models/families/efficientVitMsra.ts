@@ -10,7 +10,7 @@ import {
   mergeByBottleneck,
   normLinear,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
 import {
   add,
@@ -23,7 +23,7 @@ import {
   relu,
   split,
 } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize, needMultiple } from '../../lib/onnx/shapes.ts'
+import { channelsOf, needMultiple, sizeAt } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface EfficientVitConfig {
@@ -92,9 +92,9 @@ interface AttentionSettings {
 
 /** Attention in windows of 7 × 7 places where the image is larger: x [n, c, h, w] to its shape. */
 const windowedAttention: Block<AttentionSettings> = (w, x, c) => {
-  if (fixedSize(x.shape[2], 'windowedAttention') <= window) return cascadedAttention(w, x, c)
+  if (sizeAt(x, 2) <= window) return cascadedAttention(w, x, c)
   const attended = inWindows(channelsLast(x), window, windows =>
-    flattenToTokens(cascadedAttention(w, tokensToImage(windows, [window, window]), c)),
+    toTokens(cascadedAttention(w, toImage(windows, [window, window]), c)),
   )
   return channelsFirst(attended)
 }
@@ -103,10 +103,7 @@ const windowedAttention: Block<AttentionSettings> = (w, x, c) => {
 const cascadedAttention: Block<AttentionSettings> = (w, x, c) => {
   const width = channelsOf(x)
   const share = width / c.heads
-  const biases = distanceBias(w, {
-    heads: c.heads,
-    side: fixedSize(x.shape[2], 'cascadedAttention'),
-  })
+  const biases = distanceBias(w, { heads: c.heads, side: sizeAt(x, 2) })
   const results: Tensor[] = []
   for (const [i, part] of split(x, Array<number>(c.heads).fill(share), 1).entries()) {
     const input = i === 0 ? part : add(results[i - 1]!, part)

@@ -6,7 +6,7 @@
  */
 import { type Block } from '../../lib/onnx/graph.ts'
 import { divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import {
   clip,
   flatten,
@@ -19,7 +19,7 @@ import {
   silu,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 import { type DepthScale, readStage } from './mnasNotation.ts'
 import {
   activated,
@@ -324,8 +324,7 @@ const efficientNet: ClassifierBuilder<EfficientNetConfig> = (w, image, c) => {
       x = mobileBlocks[block.type](w.at(`blocks.${i}.${j}`), x, own)
     }
   }
-  const features = flatten(headOf(w, x, c))
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return linearHead(w.at('classifier'), flatten(headOf(w, x, c)), c.classes)
 }
 
 /** Halves [n, c, h, w] to four times the channels. */

@@ -12,8 +12,7 @@ import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import {
   add,
   concat,
-  flatten,
-  globalAvgPool,
+  globalMean,
   halves,
   matmul,
   mean,
@@ -77,7 +76,7 @@ const efficientViM: ClassifierBuilder<EfficientViMConfig> = (w, image, c) => {
     inputs.push(mean(layerNorm(w.at(`norm.${i}`), transpose(hidden, [0, 2, 1]), epsilon), [1]))
     if (i < 2) x = merge(stage.at('downsample'), x, c.widths[i + 1]!)
   }
-  inputs.push(flatten(globalAvgPool(layerNorm2d(w.at('norm.3'), x, epsilon))))
+  inputs.push(globalMean(layerNorm2d(w.at('norm.3'), x, epsilon)))
   const logits = weighedHeads(w, inputs, { classes: c.classes, suffix: '' })
   const features = concat(inputs, 1)
   if (!c.distilled) return { features, logits }

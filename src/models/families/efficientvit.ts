@@ -4,15 +4,14 @@
  */
 import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, depthwiseConv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import {
   add,
   concat,
   div,
-  flatten,
   geluTanh,
-  globalAvgPool,
+  globalMean,
   hardSwish,
   matmul,
   relu,
@@ -22,7 +21,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface EfficientViTConfig {
   widths: readonly [number, number, number, number, number]
@@ -95,7 +94,7 @@ const efficientViT: ClassifierBuilder<EfficientViTConfig> = (w, image, c) => {
   const head = w.at('head')
   const hidden = [head.at('in_conv'), head.at('classifier.0'), head.at('classifier.1')] as const
   const features = pooledHiddenLayer(hidden, x, { ...shared, classifier: c.classifier })
-  return { features, logits: linear(w.at('head.classifier.4'), features, c.classes) }
+  return linearHead(w.at('head.classifier.4'), features, c.classes)
 }
 
 const names = ['conv', 'norm'] as const
@@ -166,7 +165,7 @@ export function pooledHiddenLayer(
   c: Pick<BlockSettings, 'activation' | 'epsilon'> & Pick<EfficientViTConfig, 'classifier'>,
 ): Tensor {
   const wide = c.activation(convNorm(widening, x, { out: c.classifier[0], names }))
-  const hidden = unbiasedLinear(layer, flatten(globalAvgPool(wide)), c.classifier[1])
+  const hidden = unbiasedLinear(layer, globalMean(wide), c.classifier[1])
   return c.activation(layerNorm(norm, hidden, c.epsilon))
 }
 

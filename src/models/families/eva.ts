@@ -31,8 +31,9 @@ import {
   type TokenSettings,
 } from '../../lib/onnx/blocks/tokens.ts'
 import { gelu, mean, mul, pick, silu } from '../../lib/onnx/ops.ts'
-import { fixedSize, needMultiple } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
+import { needMultiple, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
+import { base, betwixt, large, medium, mediumDeep, small, tiny } from './vit.ts'
 
 interface EvaConfig {
   patch: number
@@ -69,11 +70,6 @@ interface EvaConfig {
   normBeforePool?: boolean
 }
 
-const tiny = { dim: 192, blocks: 12, heads: 3 }
-const small = { dim: 384, blocks: 12, heads: 6 }
-const medium = { dim: 512, blocks: 12, heads: 8 }
-const base = { dim: 768, blocks: 12, heads: 12 }
-const large = { dim: 1024, blocks: 24, heads: 16 }
 const giant: EvaConfig = { patch: 14, dim: 1408, blocks: 40, heads: 16, hidden: 6144 }
 
 /** EVA-02 counts positions on the pretrained grid of 16 × 16 patches. */
@@ -167,18 +163,11 @@ const rows: Rows<EvaConfig> = {
   vit_medium_patch16_rope_reg1_gap_256: { ...registered, ...medium, registers: 1 },
   vit_mediumd_patch16_rope_reg1_gap_256: {
     ...registered,
-    ...medium,
-    blocks: 20,
+    ...mediumDeep,
     registers: 1,
     qkv: 'unbiased',
   },
-  vit_betwixt_patch16_rope_reg4_gap_256: {
-    ...registered,
-    dim: 640,
-    blocks: 12,
-    heads: 10,
-    registers: 4,
-  },
+  vit_betwixt_patch16_rope_reg4_gap_256: { ...registered, ...betwixt, registers: 4 },
   vit_base_patch16_rope_reg1_gap_256: { ...registered, ...base, registers: 1 },
   vit_small_patch16_rope_224: { ...rotary, ...small },
   vit_base_patch16_rope_224: { ...rotary, ...base },
@@ -230,8 +219,7 @@ const eva: ClassifierBuilder<EvaConfig> = (w, image, c) => {
     attention: () =>
       latentPool(w.at('attn_pool'), normal('norm', x), { heads: 8, epsilon: c.epsilon }),
   }
-  const features = pooled[c.pool ?? 'mean']()
-  return { features, logits: classifierHead(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), pooled[c.pool ?? 'mean'](), c.classes)
 }
 
 type BlockSettings = EvaConfig & { turn: Rotation | undefined }
@@ -242,8 +230,7 @@ function rotation(
   image: Tensor,
   c: EvaConfig & { prefix: number },
 ): (depth: number) => Rotation | undefined {
-  const side = (axis: number): number =>
-    Math.floor(fixedSize(image.shape[axis], 'rotation') / c.patch)
+  const side = (axis: number): number => Math.floor(sizeAt(image, axis) / c.patch)
   const headWidth = c.dim / c.heads
   const settings = { grid: [side(2), side(3)] as const, headWidth, prefix: c.prefix }
   if (c.rotary === undefined) return () => undefined
@@ -283,13 +270,11 @@ const projections: Record<NonNullable<EvaConfig['qkv']>, Projection> = {
   'keys unbiased': keysUnbiasedProjection,
   unbiased: unbiasedProjection,
   separate: (w, x) => [
-    linear(w.at('q_proj'), x, widthOf(x)),
-    unbiasedLinear(w.at('k_proj'), x, widthOf(x)),
-    linear(w.at('v_proj'), x, widthOf(x)),
+    linear(w.at('q_proj'), x, sizeAt(x, -1)),
+    unbiasedLinear(w.at('k_proj'), x, sizeAt(x, -1)),
+    linear(w.at('v_proj'), x, sizeAt(x, -1)),
   ],
 }
-
-const widthOf = (x: Tensor): number => fixedSize(x.shape.at(-1), 'eva')
 
 const evaMlp: Block<EvaConfig> = (w, x, c) => {
   const hidden = c.hidden ?? 4 * c.dim
@@ -310,4 +295,4 @@ const names = {
   positions: [[/^pos_embed$/, 'grid']] as const,
 }
 
-export const evas = classifiers({ family: 'eva', rows, build: eva, names: () => names })
+export const evas = classifiers({ family: 'eva', rows, build: eva, names })

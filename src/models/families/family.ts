@@ -1,7 +1,7 @@
 import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type Block, type Tensor, type ParameterScope } from '../../lib/onnx/graph.ts'
 import { linear } from '../../lib/onnx/blocks/linear.ts'
-import { add, average, exp, flatten, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
+import { add, average, exp, globalMean, mul } from '../../lib/onnx/ops.ts'
 
 /** The configuration that a builder needs, for each model by its name in the reference library. */
 export type Rows<Config> = Readonly<Record<string, Config>>
@@ -84,13 +84,16 @@ interface ClassifierFamily<Config> {
   family: string
   rows: Rows<Config>
   build: ClassifierBuilder<Config>
-  /** Returns the renaming of published checkpoints' parameters to the builder's names, for a configuration. */
-  names?: (config: Config) => NameTable
+  /** The renaming of published checkpoints' parameters to the builder's names, for each configuration where it differs. */
+  names?: NameTable | ((config: Config) => NameTable)
 }
 
-/** Returns a linear layer from features to classes, or the features themselves if there are 0 classes. */
-export const classifierHead: Block<number> = (w, features, classes) =>
-  classes === 0 ? features : linear(w, features, classes)
+/** Classifies features by the linear layer `w`; if there are 0 classes, the logits are the features themselves. */
+export const linearHead = (
+  w: ParameterScope,
+  features: Tensor,
+  classes: number,
+): OutputTensors => ({ features, logits: classes === 0 ? features : linear(w, features, classes) })
 
 /** Returns one architecture for each row of a family of classifiers. */
 export const classifiers = <Config>({
@@ -105,17 +108,15 @@ export const classifiers = <Config>({
       {
         kind: 'classifier',
         family,
-        names: { ...names?.(config), architecture: name },
+        names: { ...(typeof names === 'function' ? names(config) : names), architecture: name },
         build: (w, image, classes) => build(w, image, { ...config, classes }),
       },
     ]),
   )
 
 /** Averages images [n, width, h, w] over their positions and classifies the means by the linear layer `w`. */
-export function pooledHead(w: ParameterScope, x: Tensor, classes: number): OutputTensors {
-  const features = flatten(globalAvgPool(x))
-  return { features, logits: linear(w, features, classes) }
-}
+export const pooledHead = (w: ParameterScope, x: Tensor, classes: number): OutputTensors =>
+  linearHead(w, globalMean(x), classes)
 
 /** Classifies features by the mean of two linear layers, `head` and DeiT's `head_dist` (Touvron et al. 2021). */
 export function distilledHeads(

@@ -1,10 +1,10 @@
 /** FasterNet (Chen et al. 2023) as timm's fasternet.py computes it: convolutions over a quarter of the channels. */
 import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, concat, flatten, gelu, globalAvgPool, relu, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface FasterNetConfig {
   /** Channels of the first stage, doubled in each that follows. */
@@ -43,7 +43,7 @@ const fasterNet: ClassifierBuilder<FasterNetConfig> = (w, image, c) => {
   }
   const pooled = globalAvgPool(x)
   const features = flatten(activation(conv(w.at('conv_head'), pooled, { out: 1280 })))
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return linearHead(w.at('classifier'), features, c.classes)
 }
 
 const partialBlock: Block<(x: Tensor) => Tensor> = (w, x, activation) => {

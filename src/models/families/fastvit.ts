@@ -8,7 +8,7 @@ import { selfAttention, unbiasedProjection } from '../../lib/onnx/blocks/attenti
 import { depthwiseConvNorm, squeezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { batchNorm, layerNorm2d, layerScaleChw } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, sub } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
@@ -122,9 +122,9 @@ const attentionBlock: Block<{
   norm: (w: ParameterScope, x: Tensor, epsilon: number) => Tensor
 }> = (w, x, { ratio, norm }) => {
   const heads = channelsOf(x) / 32
-  const tokens = flattenToTokens(norm(w.at('norm'), x, 1e-5))
+  const tokens = toTokens(norm(w.at('norm'), x, 1e-5))
   const mixed = selfAttention(w.at('token_mixer'), tokens, { heads, project: unbiasedProjection })
-  const y = add(x, layerScaleChw(w.at('layer_scale_1'), tokensToImage(mixed, x.shape.slice(2))))
+  const y = add(x, layerScaleChw(w.at('layer_scale_1'), toImage(mixed, x.shape.slice(2))))
   return add(y, layerScaleChw(w.at('layer_scale_2'), localMlp(w.at('mlp'), y, ratio)))
 }
 

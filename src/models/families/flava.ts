@@ -6,7 +6,7 @@ import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
 import { add, gather, pick, slice } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
 import { type DualEncoder } from './family.ts'
 
 const width = 768
@@ -24,10 +24,7 @@ const imageTower: Layer = (w, image) => {
     dim: width,
   })
   const x = prependTokens(embeddings.get('cls_token', [1, 1, width]), patches)
-  const placed = add(
-    x,
-    embeddings.get('position_embeddings', [1, fixedSize(x.shape[1], 'flava'), width]),
-  )
+  const placed = add(x, embeddings.get('position_embeddings', [1, sizeAt(x, 1), width]))
   return projectedToken(
     w.at('image_projection'),
     tower,
@@ -41,7 +38,7 @@ const textTower: Block<Tensor> = (w, tokens, mask) => {
   const embeddings = tower.at('embeddings')
   const table = (name: string, rows: number): Tensor =>
     embeddings.at(name).get('weight', [rows, width])
-  const length = fixedSize(tokens.shape[1], 'flava')
+  const length = sizeAt(tokens, 1)
   const firstType = slice(table('token_type_embeddings', 2), 0, [0, 1])
   const places = slice(table('position_embeddings', positions), 0, [0, length])
   const words = gather(table('word_embeddings', vocabulary), tokens)

@@ -21,8 +21,8 @@ import {
   softmax,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize, volumeAt } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { channelsOf, fixedSize, volumeAt, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface GcVitConfig {
   width: number
@@ -50,7 +50,7 @@ const epsilon = 1e-5
 
 /** image [n, 3, h, w] -> features [n, width of the last stage], logits [n, classes] */
 const gcVit: ClassifierBuilder<GcVitConfig> = (w, image, c) => {
-  const size = fixedSize(image.shape[2], 'gcvit')
+  const size = sizeAt(image, 2)
   const halve = { out: c.width, kernel: 3, stride: 2, padding: 1, bias: true }
   let x = downsample(w.at('stem.down'), conv(w.at('stem.conv1'), image, halve), c.width)
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
@@ -70,8 +70,7 @@ const gcVit: ClassifierBuilder<GcVitConfig> = (w, image, c) => {
     if (i === c.depths.length - 1) grid = layerNorm(stage.at('norm'), grid, epsilon)
     x = channelsFirst(grid)
   }
-  const features = mean(x, [2, 3])
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), mean(x, [2, 3]), c.classes)
 }
 
 /** Halves [n, c, h, w] between two norms. */
@@ -91,7 +90,7 @@ const convBlock: Layer = (w, x) => {
 
 /** Returns the queries [n, side², width] that all windows share: x [n, width, h, w] made as small as a window. */
 const globalQuery: Block<number> = (w, x, side) => {
-  const halvings = Math.log2(fixedSize(x.shape[2], 'gcvit') / side)
+  const halvings = Math.log2(sizeAt(x, 2) / side)
   let y = x
   for (let i = 1; i <= Math.max(1, halvings); i++) {
     y = convBlock(w.at(`conv${i}`), y)

@@ -10,7 +10,7 @@ import {
   divisibleWidth,
   squeezeExcite,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import {
   add,
   avgPool,
@@ -24,7 +24,7 @@ import {
   sigmoid,
 } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface GhostNetConfig {
   version: 1 | 2 | 3 | 'rep'
@@ -104,8 +104,7 @@ const ghostNet: ClassifierBuilder<GhostNetConfig> = (w, image, c) => {
     }
   x = relu(convNorm(w.at('blocks.9.0'), x, { out: scaledTo(960), names: named }))
   const pooled = conv(w.at('conv_head'), globalAvgPool(x), { out: 1280, bias: true })
-  const features = flatten(relu(pooled))
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return linearHead(w.at('classifier'), flatten(relu(pooled)), c.classes)
 }
 
 const named = ['conv', 'bn1'] as const

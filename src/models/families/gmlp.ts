@@ -5,8 +5,8 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, halves, mean, mul, transpose } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface GmlpConfig {
   dim: number
@@ -24,14 +24,13 @@ const gmlp: ClassifierBuilder<GmlpConfig> = (w, image, c) => {
     const normal = layerNorm(block.at('norm'), x)
     x = add(x, mlp(layers, normal, { hidden: 6 * c.dim, activation }))
   }
-  const features = mean(layerNorm(w.at('norm'), x), [1])
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), mean(layerNorm(w.at('norm'), x), [1]), c.classes)
 }
 
 /** The first half of the channels times a linear layer across tokens of the second. */
 const spatialGate: Layer = (w, x) => {
   const [values, gates] = halves(x)
-  const length = fixedSize(x.shape[1], 'spatialGate')
+  const length = sizeAt(x, 1)
   const swapped = transpose(layerNorm(w.at('norm'), gates, 1e-5), [0, 2, 1])
   return mul(values, transpose(linear(w.at('proj'), swapped, length), [0, 2, 1]))
 }

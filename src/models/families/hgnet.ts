@@ -8,7 +8,7 @@ import {
   depthwiseConvNorm,
   effectiveSqueezeExcite,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import {
   add,
   concat,
@@ -20,7 +20,7 @@ import {
   relu,
   sigmoid,
 } from '../../lib/onnx/ops.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface HgNetConfig {
   version: 1 | 2
@@ -84,7 +84,7 @@ const hgNet: ClassifierBuilder<HgNetConfig> = (w, image, c) => {
   const last = w.at('head.last_conv')
   const hidden = relu(conv(last.at(0), globalAvgPool(x), { out: 2048 }))
   const features = flatten(c.affine ? affine(last.at(2), hidden) : hidden)
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), features, c.classes)
 }
 
 /** Scales and shifts x by one learned number each. */

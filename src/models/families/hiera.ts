@@ -7,8 +7,8 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm, layerScale } from '../../lib/onnx/blocks/norm.ts'
 import { mergeWindows, partitionWindows } from '../../lib/onnx/blocks/windows.ts'
 import { add, channelsLast, concat, max, mean, reshape, resize } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface HieraConfig {
   width: number
@@ -47,18 +47,17 @@ const hiera: ClassifierBuilder<HieraConfig> = (w, image, c) => {
     for (const [i, scope] of blocks.splice(0, depth).entries()) {
       const pools = stage > 0 && i === 0
       const place = pools ? stage - 1 : stage
-      const side = place < 2 ? firstWindow / 2 ** place : fixedSize(x.shape[1], 'hiera')
+      const side = place < 2 ? firstWindow / 2 ** place : sizeAt(x, 1)
       const [out, heads] = [c.width, c.heads].map(first => first * 2 ** stage) as [number, number]
       x = hieraBlock(scope, x, { windowed: c.windowed === true, pools, side, out, heads })
     }
   }
-  const features = layerNorm(w.at('head.norm'), mean(x, [1, 2]))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), layerNorm(w.at('head.norm'), mean(x, [1, 2])), c.classes)
 }
 
 /** Returns the positions of a grid [n, h, w, width] as [1, h, w, width]. */
 const positions: Block<HieraConfig> = (w, x, { width, windowed }) => {
-  const [rows, columns] = [fixedSize(x.shape[1], 'hiera'), fixedSize(x.shape[2], 'hiera')]
+  const [rows, columns] = [sizeAt(x, 1), sizeAt(x, 2)]
   if (!windowed)
     return reshape(w.get('pos_embed', [1, rows * columns, width]), [1, rows, columns, width])
   const whole = resize(w.get('pos_embed', [1, width, 16, 16]), [1, width, rows, columns], {
@@ -132,4 +131,4 @@ const names: NameTable = {
   ],
 }
 
-export const hieras = classifiers({ family: 'hiera', rows, build: hiera, names: () => names })
+export const hieras = classifiers({ family: 'hiera', rows, build: hiera, names })

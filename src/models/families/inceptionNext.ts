@@ -3,9 +3,9 @@ import { type Block } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { batchNorm, layerNorm, layerScale2d } from '../../lib/onnx/blocks/norm.ts'
-import { add, concat, flatten, gelu, globalAvgPool, split } from '../../lib/onnx/ops.ts'
+import { add, concat, gelu, globalMean, split } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface InceptionNextConfig {
   width: number
@@ -41,10 +41,9 @@ const inceptionNext: ClassifierBuilder<InceptionNextConfig> = (w, image, c) => {
     }
   }
   const head = w.at('head')
-  const pooled = flatten(globalAvgPool(x))
+  const pooled = globalMean(x)
   const hidden = gelu(linear(head.at('fc1'), pooled, 3 * channelsOf(pooled)))
-  const features = layerNorm(head.at('norm'), hidden)
-  return { features, logits: linear(head.at('fc2'), features, c.classes) }
+  return linearHead(head.at('fc2'), layerNorm(head.at('norm'), hidden), c.classes)
 }
 
 /** Depthwise convolutions of three shapes, each over its share of the channels of [n, c, h, w]; the others stay. */

@@ -10,10 +10,10 @@ import {
   divisibleWidth,
   squeezeExcite,
 } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { add, flatten, globalAvgPool, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface LcNetV2Config {
   /** Factor of all widths but the head's. */
@@ -55,7 +55,7 @@ const lcNetV2: ClassifierBuilder<LcNetV2Config> = (w, image, c) => {
     for (const [j, block] of w.each(`stages.${i}`, c.depths[i]!).entries())
       x = separable(block, x, { ...settings, out: width(settings.out), stride: j === 0 ? 2 : 1 })
   const features = flatten(relu(conv(w.at('conv_head'), globalAvgPool(x), { out: 1280 })))
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return linearHead(w.at('classifier'), features, c.classes)
 }
 
 const separable: Block<BlockSettings> = (w, x, c) => {

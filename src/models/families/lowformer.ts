@@ -5,12 +5,12 @@
 import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { attendHeads, joinImageHeads, splitImageHeads } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, depthwiseConvNorm } from '../../lib/onnx/blocks/convNorm.ts'
-import { conv, linear, transposedConv } from '../../lib/onnx/blocks/linear.ts'
+import { conv, transposedConv } from '../../lib/onnx/blocks/linear.ts'
 import { groupNorm } from '../../lib/onnx/blocks/norm.ts'
 import { add, gelu, hardSwish, type Qkv, slice, split } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { invertedBlock, pooledHiddenLayer } from './efficientvit.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface LowFormerConfig {
   /** Channels of the stem and the four stages. */
@@ -27,15 +27,10 @@ interface LowFormerConfig {
   mixers: 'both' | 'attention' | 'none'
 }
 
-const shared = {
-  classifier: [1536, 1600],
-  stemExpand: 2,
-  halvingExpand: 6,
-  mixers: 'both',
-} as const
-const b1 = { ...shared, widths: [16, 32, 64, 128, 256] } as const
-const b15 = { ...shared, widths: [20, 40, 80, 160, 320], classifier: [2304, 2560] } as const
-const b3 = { ...shared, widths: [32, 64, 128, 256, 512], stemExpand: 4 } as const
+const base = { classifier: [1536, 1600], stemExpand: 2, halvingExpand: 6, mixers: 'both' } as const
+const b1 = { ...base, widths: [16, 32, 64, 128, 256] } as const
+const b15 = { ...base, widths: [20, 40, 80, 160, 320], classifier: [2304, 2560] } as const
+const b3 = { ...base, widths: [32, 64, 128, 256, 512], stemExpand: 4 } as const
 
 const rows: Rows<LowFormerConfig> = {
   lowformer_b0: { ...b1, depths: [0, 1, 1, 3, 4], halvingExpand: 4 },
@@ -70,7 +65,7 @@ const lowFormer: ClassifierBuilder<LowFormerConfig> = (w, image, c) => {
   }
   const hidden = [w.at('in_conv'), w.at('pre_classifier.0'), w.at('pre_classifier.1')] as const
   const features = pooledHiddenLayer(hidden, x, { ...block, classifier: c.classifier })
-  return { features, logits: linear(w.at('classifier'), features, c.classes) }
+  return linearHead(w.at('classifier'), features, c.classes)
 }
 
 type MixerSettings = Pick<LowFormerConfig, 'mixers'> & { stride: number }

@@ -13,8 +13,8 @@ import {
   silu,
   split,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface MambaOutConfig {
   depths: readonly number[]
@@ -67,7 +67,7 @@ const mambaOut: ClassifierBuilder<MambaOutConfig> = (w, image, c) => {
   const pooled = layerNorm(head.at('norm'), mean(x, [1, 2]))
   const hidden = gelu(linear(head.at('pre_logits.fc'), pooled, 4 * c.widths.at(-1)!))
   const features = c.revised ? hidden : layerNorm(head.at('pre_logits.norm'), hidden)
-  return { features, logits: linear(head.at('fc'), features, c.classes) }
+  return linearHead(head.at('fc'), features, c.classes)
 }
 
 /** image [n, 3, h, w] to [n, h / 4, w / 4, width] */
@@ -83,7 +83,7 @@ const stem: Block<MambaOutConfig> = (w, image, c) => {
 /** Gates times values, of which the last channels are convolved, added to x [n, h, w, width]. */
 const gatedBlock: Block<MambaOutConfig> = (w, x, c) => {
   const { expand = 8 / 3, convolved = 1, activation = gelu } = c
-  const width = fixedSize(x.shape[3], 'gatedBlock')
+  const width = sizeAt(x, 3)
   const hidden = Math.floor(expand * width)
   const local = Math.floor(convolved * width)
   const inner = linear(w.at('fc1'), layerNorm(w.at('norm'), x), 2 * hidden)

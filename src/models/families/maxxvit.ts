@@ -43,8 +43,8 @@ import {
   tanh,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
+import { channelsOf, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, pooledHead, linearHead } from './family.ts'
 import { padded } from './mobileBlocks.ts'
 
 interface MaxxVitConfig {
@@ -89,19 +89,9 @@ const shape = (
 ): Shape => ({ depths, widths: [1, 2, 4, 8].map(factor => factor * first), stem })
 
 const both = { attention: ['block', 'grid'] } as const
-const coat = {
-  attention: 'late',
-  convolution: 'mbconv',
-  squeeze: 1 / 4,
-  squeezeActivation: relu,
-  preActivated: true,
-} as const
-const coatNano = {
-  attention: 'late',
-  convolution: 'mbconv',
-  squeeze: 1 / 4,
-  outBias: true,
-} as const
+const late = { attention: 'late', convolution: 'mbconv', squeeze: 1 / 4 } as const
+const coat = { ...late, squeezeActivation: relu, preActivated: true }
+const coatNano = { ...late, outBias: true }
 const early = { ...coat, squeezeEarly: true, shortcutBias: false } as const
 const max = { ...both, convolution: 'mbconv', squeeze: 1 / 16 } as const
 const next = { convolution: 'convnext', outBias: true, layerScale: true } as const
@@ -172,7 +162,7 @@ const headWidth = 32
 const maxxVit: ClassifierBuilder<MaxxVitConfig> = (w, image, c) => {
   let x = stem(w.at('stem'), image, c)
   const convolution = c.convolution === 'mbconv' ? mbConv : convNext
-  const pixels = fixedSize(image.shape[2], 'maxxvit')
+  const pixels = sizeAt(image, 2)
   const side = Math.floor(pixels / 32)
   let grid = Math.floor(pixels / 2)
   for (const [i, stage] of w.each('stages', c.depths.length).entries()) {
@@ -190,7 +180,7 @@ const maxxVit: ClassifierBuilder<MaxxVitConfig> = (w, image, c) => {
   }
   const pooled = flatten(attentionNorm(head.at('norm'), globalAvgPool(x), c))
   const features = tanh(linear(head.at('pre_logits.fc'), pooled, c.hidden))
-  return { features, logits: linear(head.at('fc'), features, c.classes) }
+  return linearHead(head.at('fc'), features, c.classes)
 }
 
 const convolutionActivation = (c: MaxxVitConfig): ((x: Tensor) => Tensor) =>
@@ -272,7 +262,7 @@ const gridAttention: Block<BlockSettings> = (w, x, c) => {
   const heads = width / headWidth
   const qkv = conv(w.at('qkv'), x, { out: 3 * width, bias: true })
   const parts = splitImageHeads(qkv, heads)
-  const side = fixedSize(x.shape[2], 'gridAttention')
+  const side = sizeAt(x, 2)
   if (side !== c.grid) throw shapeError('maxxvit', `a grid of ${side} tokens is not ${c.grid}`)
   const bias = relativePositions(w.at('rel_pos'), { ...c, heads, side })
   const image = joinImageHeads(attendHeads(splitQkv(parts), bias), x.shape.slice(2))
@@ -321,4 +311,4 @@ function relativePositions(
 
 const names = { positions: [[/\.relative_position_bias_table$/, 'offsets']] as const }
 
-export const maxxVits = classifiers({ family: 'maxxvit', rows, build: maxxVit, names: () => names })
+export const maxxVits = classifiers({ family: 'maxxvit', rows, build: maxxVit, names })

@@ -14,10 +14,10 @@ import {
   unbiasedLayerNorm,
   unbiasedLayerNorm2d,
 } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
-import { add, avgPool, flatten, gelu, globalAvgPool, mul, relu, sub } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
+import { add, avgPool, gelu, globalMean, mul, relu, sub } from '../../lib/onnx/ops.ts'
+import { channelsOf, fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface MetaFormerConfig {
   depths: readonly number[]
@@ -79,12 +79,11 @@ const metaFormer: ClassifierBuilder<MetaFormerConfig> = (w, image, c) => {
     const block = { mixer: c.mixers[i]!, first: c.first === true, scaled: i > 1 }
     x = stageOf(stage.each('blocks', c.depths[i]!), x, block)
   }
-  const pooled = layerNorm(w.at('head.norm'), flatten(globalAvgPool(x)))
+  const pooled = layerNorm(w.at('head.norm'), globalMean(x))
   const head = w.at('head.fc')
-  if (!c.hiddenLayer) return { features: pooled, logits: linear(head, pooled, c.classes) }
+  if (!c.hiddenLayer) return linearHead(head, pooled, c.classes)
   const hidden = relu(linear(head.at('fc1'), pooled, 4 * c.widths.at(-1)!))
-  const features = layerNorm(head.at('norm'), mul(hidden, hidden))
-  return { features, logits: linear(head.at('fc2'), features, c.classes) }
+  return linearHead(head.at('fc2'), layerNorm(head.at('norm'), mul(hidden, hidden)), c.classes)
 }
 
 interface BlockSettings {
@@ -97,8 +96,8 @@ interface BlockSettings {
 /** Applies the blocks of a stage to [n, c, h, w]; those with attention compute on tokens. */
 function stageOf(scopes: readonly ParameterScope[], x: Tensor, c: BlockSettings): Tensor {
   const tokens = c.mixer === 'attention'
-  const mixed = scopes.reduce((y, w) => metaFormerBlock(w, y, c), tokens ? flattenToTokens(x) : x)
-  return tokens ? tokensToImage(mixed, x.shape.slice(2)) : mixed
+  const mixed = scopes.reduce((y, w) => metaFormerBlock(w, y, c), tokens ? toTokens(x) : x)
+  return tokens ? toImage(mixed, x.shape.slice(2)) : mixed
 }
 
 /** Adds the token mixer, then the MLP, to [n, c, h, w] or, for attention, to [n, length, c]. */
@@ -135,7 +134,7 @@ const mixers: Record<BlockSettings['mixer'], Layer> = {
     return conv(w.at('pwconv2'), depthwiseConv(w.at('dwconv'), y, { kernel: 7 }), { out: width })
   },
   attention: (w, x) => {
-    const width = fixedSize(x.shape[2], 'metaformer')
+    const width = sizeAt(x, 2)
     const attended = attend(unbiasedProjection(w, x), { heads: width / 32 })
     return unbiasedLinear(w.at('proj'), attended, width)
   },

@@ -1,11 +1,11 @@
 /** MLP-Mixer (Tolstikhin et al. 2021) and gMixer, whose MLPs are gated, as timm's mlp_mixer.py computes them. */
 import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
+
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, halves, mean, mul, silu, transpose } from '../../lib/onnx/ops.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface MixerConfig {
   patch: number
@@ -28,8 +28,7 @@ const rows: Rows<MixerConfig> = {
 const mixer: ClassifierBuilder<MixerConfig> = (w, image, c) => {
   let x = patchEmbed(w.at('stem.proj'), image, c)
   for (const block of w.each('blocks', c.blocks)) x = mixerBlock(block, x, c)
-  const features = mean(layerNorm(w.at('norm'), x), [1])
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), mean(layerNorm(w.at('norm'), x), [1]), c.classes)
 }
 
 const mixerBlock: Block<MixerConfig> = (w, x, c) => {

@@ -17,14 +17,13 @@ import {
   layerNorm2d,
   layerScale2d,
 } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens } from '../../lib/onnx/blocks/tokens.ts'
 import {
   add,
   avgPool,
   concat,
   conv2d,
-  flatten,
-  globalAvgPool,
+  globalMean,
   matmul,
   mul,
   reshape,
@@ -117,7 +116,7 @@ const inverted: Block<BlockSettings> = (w, x, b) => {
 
 /** An inverted block whose kernels are mixed from those of experts, for each image (CondConv, Yang et al. 2019). */
 const conditional: Block<BlockSettings> = (w, x, b) => {
-  const pooled = flatten(globalAvgPool(x))
+  const pooled = globalMean(x)
   const routing = sigmoid(linear(w.at('routing_fn'), pooled, b.experts))
   const inner = innerWidth(x, b)
   let y = activated(w.at('bn1'), mixedPointwise(w.at('conv_pw'), x, { out: inner, routing }), b)
@@ -212,14 +211,14 @@ const attention: Block<BlockSettings> = (w, x, b) => {
   const layers = w.at('attn')
   const query = conv(layers.at('query.proj'), y, { out: b.heads * b.keyWidth })
   const shared = (scope: ParameterScope): Tensor => {
-    if (b.keyStride === 1) return flattenToTokens(conv(scope.at('proj'), y, { out: b.keyWidth }))
+    if (b.keyStride === 1) return toTokens(conv(scope.at('proj'), y, { out: b.keyWidth }))
     const window = { ...b, stride: b.keyStride }
     const smaller = norm(scope.at('norm'), depthwise(scope.at('down_conv'), y, window), b)
-    return flattenToTokens(conv(scope.at('proj'), smaller, { out: b.keyWidth }))
+    return toTokens(conv(scope.at('proj'), smaller, { out: b.keyWidth }))
   }
   const oneHead = (tokens: Tensor): Tensor => reshape(tokens, [n!, 1, tokens.shape[1]!, b.keyWidth])
   const keys = transpose(oneHead(shared(layers.at('key'))), [0, 1, 3, 2])
-  const scores = matmul(mul(splitHeads(flattenToTokens(query), b.heads), b.keyWidth ** -0.5), keys)
+  const scores = matmul(mul(splitHeads(toTokens(query), b.heads), b.keyWidth ** -0.5), keys)
   const mixed = matmul(softmax(scores), oneHead(shared(layers.at('value'))))
   const image = joinImageHeads(mixed, x.shape.slice(2))
   return residual(scaled(w, conv(layers.at('output.proj'), image, { out: b.out }), b), x, b)

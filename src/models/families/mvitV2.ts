@@ -23,7 +23,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize, needMultiple, product } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface MvitConfig {
   depths: readonly number[]
@@ -61,8 +61,7 @@ const mvit: ClassifierBuilder<MvitConfig> = (w, image, c) => {
       x = mvitBlock(block, x, { width, heads, stride, keyStride: keyStrides[i]!, out })
     }
   }
-  const features = mean(layerNorm(w.at('norm'), x), [1, 2])
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), mean(layerNorm(w.at('norm'), x), [1, 2]), c.classes)
 }
 
 interface BlockSettings {
@@ -158,4 +157,4 @@ function offsets(w: ParameterScope, name: string, shape: Tensor['shape']): Tenso
 
 const names = { positions: [[/\.rel_pos_[hw]$/, 'axis offsets']] as const }
 
-export const mvits = classifiers({ family: 'mvit', rows, build: mvit, names: () => names })
+export const mvits = classifiers({ family: 'mvit', rows, build: mvit, names })

@@ -4,7 +4,7 @@ import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { latentPool } from '../../lib/onnx/blocks/attention.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import { flattenToTokens, patchTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, patchTokens, prependTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
 import {
   add,
@@ -18,7 +18,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface NaflexVitConfig {
   dim: number
@@ -63,7 +63,7 @@ const naflexVit: ClassifierBuilder<NaflexVitConfig> = (w, image, c) => {
   const features = c.siglip
     ? latentPool(w.at('attn_pool'), layerNorm(w.at('norm'), x), { ...c, activation })
     : layerNorm(w.at('fc_norm'), mean(patchTokens(x, registers), [1]))
-  return { features, logits: classifierHead(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), features, c.classes)
 }
 
 /** Positions of all patches, [1, rows · columns, dim]. */
@@ -80,11 +80,11 @@ function positions(
     const across = resize(reshape(table('pos_embed_x'), [1, dim, 1, side]), [1, dim, 1, wide!], {
       mode: 'linear',
     })
-    return flattenToTokens(add(down, across))
+    return toTokens(add(down, across))
   }
   const table = channelsFirst(w.get('pos_embed', [1, side, side, dim]))
-  if (high === side && wide === side) return flattenToTokens(table)
-  return flattenToTokens(
+  if (high === side && wide === side) return toTokens(table)
+  return toTokens(
     resize(table, [1, dim, high!, wide!], { mode: siglip ? 'linear' : 'cubic', antialias: true }),
   )
 }

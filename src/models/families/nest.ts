@@ -16,8 +16,8 @@ import {
   reshape,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface NestConfig {
   width: number
@@ -35,7 +35,7 @@ const rows: Rows<NestConfig> = {
 const nest: ClassifierBuilder<NestConfig> = (w, image, c) => {
   const patches = { out: c.width, kernel: 4, stride: 4, bias: true }
   let grid = channelsLast(conv(w.at('patch_embed.proj'), image, patches))
-  const side = fixedSize(grid.shape[1], 'nest') / 4
+  const side = sizeAt(grid, 1) / 4
   for (const [i, level] of w.each('levels', 3).entries()) {
     const width = c.width * 2 ** i
     if (i > 0) grid = aggregate(level.at('pool'), grid, width)
@@ -50,8 +50,7 @@ const nest: ClassifierBuilder<NestConfig> = (w, image, c) => {
       .reduce((y, block) => nestBlock(block, y, width), reshape(placed, windows.shape))
     grid = mergeWindows(x, side, grid.shape)
   }
-  const features = mean(layerNorm(w.at('norm'), grid), [1, 2])
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), mean(layerNorm(w.at('norm'), grid), [1, 2]), c.classes)
 }
 
 /** Halves a grid [n, h, w, width] by a convolution and the maxima of 3 × 3 places. */

@@ -4,7 +4,7 @@ import { attend } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm, divisibleWidth } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { add, avgPool, concat, mean, relu, reshape, slice, transpose } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
@@ -76,8 +76,8 @@ const transformerBlock: Block<BlockSettings & { ratio: number }> = (
 ) => {
   const attending = divisibleWidth(out * 0.75, { divisor: 32 })
   let y = embedded(w.at('patch_embed'), x, { out: attending, stride })
-  const attended = attention(w.at('e_mhsa'), flattenToTokens(batchNorm(w.at('norm1'), y)), ratio)
-  y = add(y, tokensToImage(attended, y.shape.slice(2)))
+  const attended = attention(w.at('e_mhsa'), toTokens(batchNorm(w.at('norm1'), y)), ratio)
+  y = add(y, toImage(attended, y.shape.slice(2)))
   const rest = embedded(w.at('projection'), y, { out: out - attending, stride: 1 })
   y = concat([y, add(rest, convolutionalAttention(w.at('mhca'), rest))], 1)
   return add(y, mlp(w.at('mlp'), batchNorm(w.at('norm2'), y), 2))

@@ -3,12 +3,7 @@ import { type Layer } from '../../lib/onnx/graph.ts'
 import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { transformer } from '../../lib/onnx/blocks/transformer.ts'
-import {
-  flattenToTokens,
-  patchTokens,
-  prependTokens,
-  tokensToImage,
-} from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, patchTokens, prependTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, average, concat, pick, slice } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
@@ -54,13 +49,13 @@ const pit: ClassifierBuilder<PitConfig> = (w, image, c) => {
   })
   const [high, wide] = grid.shape.slice(2).map(size => fixedSize(size, 'pit'))
   grid = add(grid, w.get('pos_embed', [1, dim, high!, wide!]))
-  let x = prependTokens(w.get('cls_token', [1, first, dim]), flattenToTokens(grid))
+  let x = prependTokens(w.get('cls_token', [1, first, dim]), toTokens(grid))
   for (const [i, stage] of w.each('transformers', c.depths.length).entries()) {
     const heads = c.heads[i]!
     if (i > 0) {
-      grid = pool(stage.at('pool.conv'), tokensToImage(patchTokens(x, first), grid.shape.slice(2)))
+      grid = pool(stage.at('pool.conv'), toImage(patchTokens(x, first), grid.shape.slice(2)))
       const tokens = linear(stage.at('pool.fc'), slice(x, 1, [0, first]), c.width * heads)
-      x = concat([tokens, flattenToTokens(grid)], 1)
+      x = concat([tokens, toTokens(grid)], 1)
     }
     x = transformer(stage.each('blocks', c.depths[i]!), x, { heads })
   }

@@ -5,8 +5,8 @@ import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { channelsFirst, channelsLast, gelu, mean, relu } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface PvtConfig {
   depths: readonly number[]
@@ -50,8 +50,7 @@ const pvt: ClassifierBuilder<PvtConfig> = (w, image, c) => {
       })
     x = layerNorm(stage.at('norm'), x)
   }
-  const features = mean(x, [1, 2])
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), mean(x, [1, 2]), c.classes)
 }
 
 /** Overlapping patches of [n, c, h, w], normalized, as a grid [n, h / stride, w / stride, out]. */
@@ -71,7 +70,7 @@ const convolutionMlp: Block<{ hidden: number; pooled: number | undefined }> = (
   const seen = pooled === undefined ? inner : relu(inner)
   const local = depthwiseConv(w.at('dwconv'), seen, { kernel: 3, bias: true })
   const grid = gelu(channelsLast(local))
-  return linear(w.at('fc2'), grid, fixedSize(x.shape[3], 'pvt'))
+  return linear(w.at('fc2'), grid, sizeAt(x, 3))
 }
 
 export const pvts = classifiers({ family: 'pvt', rows, build: pvt })

@@ -2,11 +2,11 @@
 import { type Block } from '../../lib/onnx/graph.ts'
 import { effectiveSqueezeExcite } from '../../lib/onnx/blocks/convNorm.ts'
 import { patchStem } from '../../lib/onnx/blocks/convnext.ts'
-import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv, depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { channelValues, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
 import { concat, flatten, gelu, globalAvgPool, mul } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface RdNetConfig {
   stem: number
@@ -42,7 +42,7 @@ const rdNet: ClassifierBuilder<RdNetConfig> = (w, image, c) => {
     }
   }
   const features = flatten(layerNorm2d(w.at('head.norm'), globalAvgPool(x)))
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), features, c.classes)
 }
 
 /** Returns the channels that a block adds to x. */

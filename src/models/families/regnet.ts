@@ -34,19 +34,13 @@ interface RegNetConfig {
   head?: number
 }
 
-type RegNetNumbers = readonly [
-  initial: number,
-  slope: number,
-  ratio: number,
-  depth: number,
-  group: number,
-]
+type Row = readonly [initial: number, slope: number, ratio: number, depth: number, group: number]
 
-function regnetX([initial, slope, ratio, depth, group]: RegNetNumbers): RegNetConfig {
+function regnetX([initial, slope, ratio, depth, group]: Row): RegNetConfig {
   return { initial, slope, ratio, depth, group, squeeze: false }
 }
 
-const regnetY = (numbers: RegNetNumbers): RegNetConfig => ({ ...regnetX(numbers), squeeze: true })
+const regnetY = (numbers: Row): RegNetConfig => ({ ...regnetX(numbers), squeeze: true })
 
 const normFirst = { activation: silu, normFirst: true }
 const regnetZ: RegNetConfig = { ...regnetY([48, 14.5, 2.226, 28, 8]), activation: silu, expand: 4 }
@@ -178,7 +172,7 @@ const layerNames: Record<string, string> = {
 }
 
 /** transformers' RegNetForImageClassification counts stages and blocks from zero. */
-const seerNames = (c: RegNetConfig): NameTable => ({
+const names = (c: RegNetConfig): NameTable => ({
   rename: [
     [/^regnet\.embedder\.embedder\.convolution\./, 'stem.conv.'],
     [/^regnet\.embedder\.embedder\.normalization\./, 'stem.bn.'],
@@ -198,9 +192,4 @@ const seerNames = (c: RegNetConfig): NameTable => ({
 })
 
 export const regnets = classifiers({ family: 'regnet', rows, build: regnet })
-export const seers = classifiers({
-  family: 'seer',
-  rows: seerRows,
-  build: regnet,
-  names: seerNames,
-})
+export const seers = classifiers({ family: 'seer', rows: seerRows, build: regnet, names })

@@ -4,8 +4,8 @@ import { linear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { patchEmbed } from '../../lib/onnx/blocks/tokens.ts'
 import { add, mean, mul, transpose } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface ResmlpConfig {
   patch: number
@@ -24,8 +24,7 @@ const rows: Rows<ResmlpConfig> = {
 const resmlp: ClassifierBuilder<ResmlpConfig> = (w, image, c) => {
   let x = patchEmbed(w.at('stem.proj'), image, c)
   for (const block of w.each('blocks', c.blocks)) x = residualBlock(block, x)
-  const features = mean(scaleAndShift(w.at('norm'), x), [1])
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), mean(scaleAndShift(w.at('norm'), x), [1]), c.classes)
 }
 
 /** A linear layer across tokens and an MLP across channels, each scaled and added to x [n, length, width]. */
@@ -41,7 +40,7 @@ const residualBlock: Layer = (w, x) => {
 
 /** Multiplies and shifts each channel by learned values. */
 const scaleAndShift: Layer = (w, x) => {
-  const shape = [1, 1, fixedSize(x.shape[2], 'scaleAndShift')]
+  const shape = [1, 1, sizeAt(x, 2)]
   return add(mul(x, w.get('alpha', shape, 'scale')), w.get('beta', shape, 'bias'))
 }
 

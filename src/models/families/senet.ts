@@ -7,14 +7,12 @@ import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import { type Rows, classifiers } from './family.ts'
 import { resnet, type ResidualBlockSettings, type ResNetConfig, shortcut } from './resnet.ts'
 
-const basicNet = (depths: readonly number[]): ResNetConfig => ({
-  block: basic,
-  depths,
-  stemPool: 'ceil',
-})
+const ceil = { stemPool: 'ceil' } as const
+const basicNet = (depths: readonly number[]): ResNetConfig => ({ ...ceil, block: basic, depths })
 const bottleneckNet = (depths: readonly number[]): ResNetConfig => ({
-  ...basicNet(depths),
+  ...ceil,
   block: bottleneck,
+  depths,
 })
 const x32x4 = { groups: 32, groupWidth: 4 }
 

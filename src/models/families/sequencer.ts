@@ -14,7 +14,7 @@ import {
   transpose,
 } from '../../lib/onnx/ops.ts'
 import { fixedSize, product } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface SequencerConfig {
   depths: readonly [number, number, number, number]
@@ -44,8 +44,7 @@ const sequencer: ClassifierBuilder<SequencerConfig> = (w, image, c) => {
     x = channelsLast(conv(embed, channelsFirst(x), patches))
     for (const block of stage.each('blocks', c.depths[i]!)) x = sequencerBlock(block, x, width)
   }
-  const features = mean(layerNorm(w.at('norm'), x), [1, 2])
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), mean(layerNorm(w.at('norm'), x), [1, 2]), c.classes)
 }
 
 const sequencerBlock: Block<number> = (w, x, width) => {

@@ -2,10 +2,10 @@
 import { type Block, type Layer, type Tensor } from '../../lib/onnx/graph.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm, layerScaleChw } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { convMlp } from '../../lib/onnx/blocks/mlp.ts'
 import { unitLength } from '../../lib/onnx/blocks/similarity.ts'
-import { add, flatten, gelu, globalAvgPool, matmul, mul, relu, sum } from '../../lib/onnx/ops.ts'
+import { add, gelu, globalMean, matmul, mul, relu, sum } from '../../lib/onnx/ops.ts'
 import { channelsOf } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers, distilledHeads } from './family.ts'
 
@@ -38,7 +38,7 @@ const swiftFormer: ClassifierBuilder<SwiftFormerConfig> = (w, image, c) => {
     for (const [j, block] of stage.each('blocks', c.depths[i]!).entries())
       x = j === c.depths[i]! - 1 ? attentionBlock(block, x) : localBlock(block, x, 4)
   }
-  const features = flatten(globalAvgPool(batchNorm(w.at('norm'), x)))
+  const features = globalMean(batchNorm(w.at('norm'), x))
   return distilledHeads(w, features, c.classes)
 }
 
@@ -65,13 +65,13 @@ const attentionBlock: Layer = (w, x) => {
 /** Every place's key times one query, the weighted sum of all: x [n, c, h, w] to its shape. */
 const additiveAttention: Layer = (w, x) => {
   const width = channelsOf(x)
-  const tokens = flattenToTokens(x)
+  const tokens = toTokens(x)
   const queries = unitLength(linear(w.at('to_query'), tokens, width))
   const keys = unitLength(linear(w.at('to_key'), tokens, width))
   const weights = unitLength(mul(matmul(queries, w.get('w_g', [width, 1])), width ** -0.5), 1)
   const query = sum(mul(weights, queries), [1], true)
   const mixed = add(linear(w.at('proj'), mul(keys, query), width), queries)
-  return tokensToImage(linear(w.at('final'), mixed, width), x.shape.slice(2))
+  return toImage(linear(w.at('final'), mixed, width), x.shape.slice(2))
 }
 
 export const swiftFormers = classifiers({ family: 'swiftformer', rows, build: swiftFormer })

@@ -35,8 +35,8 @@ import {
   sigmoid,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface SwinConfig {
   width: number
@@ -96,7 +96,7 @@ const swin: ClassifierBuilder<SwinConfig> = (w, image, c) => {
     bias: true,
   })
   let x = layerNorm(w.at('patch_embed.norm'), channelsLast(patches), epsilon)
-  const tokens = fixedSize(x.shape[1], 'swin')
+  const tokens = sizeAt(x, 1)
   const last = c.depths.length - 1
   const stages = w.each(c.version === 'v2 cr' ? 'stages' : 'layers', c.depths.length)
   for (const [stage, scope] of stages.entries()) {
@@ -108,8 +108,7 @@ const swin: ClassifierBuilder<SwinConfig> = (w, image, c) => {
     }
   }
   if (c.version !== 'v2 cr') x = layerNorm(w.at('norm'), x, epsilon)
-  const features = mean(x, [1, 2])
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), mean(x, [1, 2]), c.classes)
 }
 
 interface BlockSettings {
@@ -161,7 +160,7 @@ const mergePatches: Block<SwinConfig['version']> = (w, grid, version) => {
 }
 
 const swinBlock: Block<BlockSettings> = (w, x, c) => {
-  const hidden = 4 * fixedSize(x.shape[3], 'swin')
+  const hidden = 4 * sizeAt(x, 3)
   return (c.version === 'v1' ? preNormBlock : postNormBlock)(w, x, {
     attention: (scope, y) => shiftedAttention(scope, y, c),
     mlp: (scope, y) => mlp(scope, y, { hidden }),
@@ -185,7 +184,7 @@ function maskOf(graph: Graph, c: BlockSettings): Tensor {
 }
 
 const windowAttention: Block<BlockSettings & { mask: Tensor | undefined }> = (w, x, c) => {
-  const width = fixedSize(x.shape[2], 'swin')
+  const width = sizeAt(x, 2)
   const project = c.version === 'v2' ? keysUnbiasedProjection : fusedProjection
   const [q, k, values] = project(w, x)
   const [queries, keys] = [splitHeads(q, c.heads), splitHeads(k, c.heads)]
@@ -233,4 +232,4 @@ const names = {
   positions: [[/\.relative_position_bias_table$/, 'offsets']] as const,
 }
 
-export const swins = classifiers({ family: 'swin', rows, build: swin, names: () => names })
+export const swins = classifiers({ family: 'swin', rows, build: swin, names })

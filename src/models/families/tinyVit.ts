@@ -7,8 +7,8 @@ import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { distanceBias, inWindows } from '../../lib/onnx/blocks/windows.ts'
 import { add, channelsFirst, channelsLast, gelu, mean } from '../../lib/onnx/ops.ts'
-import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { channelsOf, sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface TinyVitConfig {
   widths: readonly [number, number, number, number]
@@ -48,7 +48,7 @@ const tinyVit: ClassifierBuilder<TinyVitConfig> = (w, image, c) => {
           : windowBlock(block, x, { side: c.windows[i - 1]!, head: c.head })
   }
   const features = layerNorm(w.at('head.norm'), mean(x, [2, 3]), epsilon)
-  return { features, logits: linear(w.at('head.fc'), features, c.classes) }
+  return linearHead(w.at('head.fc'), features, c.classes)
 }
 
 /** A 1 × 1, a depthwise 3 × 3 and a 1 × 1 convolution; halving an image also sets its channels to `inner`. */
@@ -74,7 +74,7 @@ const windowBlock: Block<{ side: number; head: number }> = (w, x, { side, head }
 
 /** Attention of windows [count, side², width] with biases by distance; queries, keys and values lie head by head. */
 const windowAttention: Block<{ side: number; head: number }> = (w, x, { side, head }) => {
-  const width = fixedSize(x.shape[2], 'windowAttention')
+  const width = sizeAt(x, 2)
   const heads = width / head
   const joint = linear(w.at('qkv'), layerNorm(w.at('norm'), x, epsilon), 3 * width)
   const qkv = splitQkv(splitHeads(joint, heads))

@@ -4,16 +4,11 @@ import { type Projection, selfAttention } from '../../lib/onnx/blocks/attention.
 import { conv, linear, unbiasedLinear } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import {
-  flattenToTokens,
-  patchTokens,
-  prependTokens,
-  tokensToImage,
-} from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, patchTokens, prependTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { partitionWindows } from '../../lib/onnx/blocks/windows.ts'
 import { add, channelsLast, concat, halves, pick, reshape, slice } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface TntConfig {
   /** Widths of the patches' tokens and of the pixels'. */
@@ -43,7 +38,7 @@ const side = 4
 /** image [n, 3, h, w] -> features [n, dim], logits [n, classes] */
 const tnt: ClassifierBuilder<TntConfig> = (w, image, c) => {
   let pixels = embedPixels(w, image, c)
-  const count = Math.floor(fixedSize(image.shape[2], 'tnt') / patch) ** 2
+  const count = Math.floor(sizeAt(image, 2) / patch) ** 2
   const perPatch = [image.shape[0]!, count, side * side * c.inner]
   const norm = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
   const projected = linear(w.at('proj'), norm('norm1_proj', reshape(pixels, perPatch)), c.dim)
@@ -58,8 +53,7 @@ const tnt: ClassifierBuilder<TntConfig> = (w, image, c) => {
     pixels = tokensBlock(block, pixels, inner)
     x = tokensBlock(block, addPixels(block, { x, pixels, perPatch }, c), outer)
   }
-  const features = pick(norm('norm', x), 1, 0)
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), pick(norm('norm', x), 1, 0), c.classes)
 }
 
 /** image [n, 3, h, w] to 4 × 4 tokens of every patch, [n · patches, 16, inner] */
@@ -68,13 +62,13 @@ const embedPixels: Block<TntConfig> = (w, image, { inner, legacy }) => {
   const embed = (x: Tensor): Tensor => conv(w.at('pixel_embed.proj'), x, window)
   const tokens = legacy
     ? wholeWindows(embed(image), side)
-    : flattenToTokens(embed(tokensToImage(wholeWindows(image, patch), [patch, patch])))
-  return add(tokens, flattenToTokens(w.get('pixel_pos', [1, inner, side, side])))
+    : toTokens(embed(toImage(wholeWindows(image, patch), [patch, patch])))
+  return add(tokens, toTokens(w.get('pixel_pos', [1, inner, side, side])))
 }
 
 /** Splits a square [n, c, h, w] into windows [n · count, size², c]; the rows and columns of no whole window are left out. */
 function wholeWindows(x: Tensor, size: number): Tensor {
-  const rows = fixedSize(x.shape[2], 'wholeWindows')
+  const rows = sizeAt(x, 2)
   const seen = rows - (rows % size)
   const whole = seen === rows ? x : slice(slice(x, 2, [0, seen]), 3, [0, seen])
   return partitionWindows(channelsLast(whole), size)
@@ -82,7 +76,7 @@ function wholeWindows(x: Tensor, size: number): Tensor {
 
 /** Two layers without bias, `qk` and `v`. */
 const pairedProjection: Projection = (w, x) => {
-  const width = fixedSize(x.shape[2], 'pairedProjection')
+  const width = sizeAt(x, 2)
   const [q, k] = halves(unbiasedLinear(w.at('qk'), x, 2 * width))
   return [q, k, unbiasedLinear(w.at('v'), x, width)]
 }
@@ -98,7 +92,7 @@ const tokensBlock: Block<BlockSettings> = (w, x, { names, heads }) => {
   const normal = (name: string, y: Tensor): Tensor => layerNorm(w.at(name), y, epsilon)
   const options = { heads, project: pairedProjection }
   const y = add(x, selfAttention(w.at(names[0]), normal(names[1], x), options))
-  const hidden = 4 * fixedSize(x.shape[2], 'tokensBlock')
+  const hidden = 4 * sizeAt(x, 2)
   return add(y, mlp(w.at(names[2]), normal(names[3], y), { hidden }))
 }
 
@@ -123,4 +117,4 @@ function addPixels(w: ParameterScope, { x, pixels, perPatch }: Tokens, c: TntCon
 
 const names = { positions: [[/^patch_pos$/, 'grid']] as const }
 
-export const tnts = classifiers({ family: 'tnt', rows, build: tnt, names: () => names })
+export const tnts = classifiers({ family: 'tnt', rows, build: tnt, names })

@@ -1,6 +1,6 @@
 /** Twins-PCPVT and Twins-SVT (Chu et al. 2021), as timm's twins.py computes them. */
 import { reducedAttention, selfAttention } from '../../lib/onnx/blocks/attention.ts'
-import { conv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { addConvPositions } from '../../lib/onnx/blocks/tokens.ts'
@@ -8,7 +8,7 @@ import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { inWindows } from '../../lib/onnx/blocks/windows.ts'
 import { channelsFirst, channelsLast, mean } from '../../lib/onnx/ops.ts'
 import { needMultiple } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface TwinsConfig {
   depths: readonly number[]
@@ -61,8 +61,7 @@ const twins: ClassifierBuilder<TwinsConfig> = (w, image, c) => {
     }
     x = channelsFirst(grid)
   }
-  const features = mean(layerNorm(w.at('norm'), channelsLast(x)), [1, 2])
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), mean(layerNorm(w.at('norm'), channelsLast(x)), [1, 2]), c.classes)
 }
 
 export const twinsModels = classifiers({ family: 'twins', rows, build: twins })

@@ -4,7 +4,7 @@ import { attend, splitQkv } from '../../lib/onnx/blocks/attention.ts'
 import { convNorm } from '../../lib/onnx/blocks/convNorm.ts'
 import { conv } from '../../lib/onnx/blocks/linear.ts'
 import { batchNorm } from '../../lib/onnx/blocks/norm.ts'
-import { flattenToTokens, tokensToImage } from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, gelu, relu } from '../../lib/onnx/ops.ts'
 import { channelsOf, fixedSize } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers, pooledHead } from './family.ts'
@@ -48,8 +48,8 @@ const embed: Block<{ place: number; out: number }> = (w, x, { place, out }) => {
 
 const attention: Block<number> = (w, x, heads) => {
   const out = channelsOf(x)
-  const qkv = splitQkv(flattenToTokens(conv(w.at('qkv'), x, { out: 3 * out })))
-  return conv(w.at('proj'), tokensToImage(attend(qkv, { heads }), x.shape.slice(2)), { out })
+  const qkv = splitQkv(toTokens(conv(w.at('qkv'), x, { out: 3 * out })))
+  return conv(w.at('proj'), toImage(attend(qkv, { heads }), x.shape.slice(2)), { out })
 }
 
 /** Two 1 × 1 convolutions; `spatial` has a 3 × 3 convolution in 8 groups between them. */

@@ -21,7 +21,7 @@ import { packedSwiglu } from '../../lib/onnx/blocks/mlp.ts'
 import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import {
   embedTokens,
-  flattenToTokens,
+  toTokens,
   learnedTokens,
   patchTokens,
   prefixRows,
@@ -51,9 +51,9 @@ import { type NameTable } from '../../lib/tensors/bindWeights.ts'
 import {
   type Rows,
   type ClassifierBuilder,
-  classifierHead,
   classifiers,
   type OutputTensors,
+  linearHead,
 } from './family.ts'
 import { hybridTrunk } from './resnetv2.ts'
 
@@ -100,11 +100,11 @@ interface ViTConfig {
   block?: 'pre' | 'post' | 'parallel'
 }
 
-const tiny = { dim: 192, blocks: 12, heads: 3 }
-const small = { dim: 384, blocks: 12, heads: 6 }
-const medium = { dim: 512, blocks: 12, heads: 8 }
-const base = { dim: 768, blocks: 12, heads: 12 }
-const large = { dim: 1024, blocks: 24, heads: 16 }
+export const tiny = { dim: 192, blocks: 12, heads: 3 }
+export const small = { dim: 384, blocks: 12, heads: 6 }
+export const medium = { dim: 512, blocks: 12, heads: 8 }
+export const base = { dim: 768, blocks: 12, heads: 12 }
+export const large = { dim: 1024, blocks: 24, heads: 16 }
 const huge = { dim: 1280, blocks: 32, heads: 16 }
 const so150m = { dim: 896, blocks: 18, heads: 14, hidden: 2304 }
 const so150m2 = { dim: 832, blocks: 21, heads: 13, hidden: 2176 }
@@ -112,8 +112,8 @@ const so400m = { dim: 1152, blocks: 27, heads: 16, hidden: 4304 }
 const wee = { dim: 256, blocks: 14, heads: 4, hidden: 1280 }
 const pwee = { ...wee, blocks: 16 }
 const little = { dim: 320, blocks: 14, heads: 5, hidden: 1792 }
-const betwixt = { dim: 640, blocks: 12, heads: 10 }
-const mediumDeep = { ...medium, blocks: 20 }
+export const betwixt = { dim: 640, blocks: 12, heads: 10 }
+export const mediumDeep = { ...medium, blocks: 20 }
 
 const clip = { preNorm: true, epsilon: 1e-5 }
 /** The towers that SigLIP 2 added, with the tanh GELU; where it took the older names, timm keeps their exact one. */
@@ -287,7 +287,7 @@ const vit: ClassifierBuilder<ViTConfig> = (w, image, c) => {
         ? mean(patches, [1])
         : latentPool(w.at('attn_pool'), patches, c)
   const features = normAfterPool ? layerNorm(w.at('fc_norm'), pooled, c.epsilon) : pooled
-  return { features, logits: classifierHead(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), features, c.classes)
 }
 
 /** MobileCLIP's convolutions of 4 × 4, 2 × 2 and 2 × 2 pixels (Vasu et al. 2023): image [n, 3, h, w] to [n, patches, dim]. */
@@ -297,7 +297,7 @@ const mobileStem: Block<readonly [width: number, dim: number]> = (w, image, [wid
     return gelu(batchNorm(w.at(i).at('bn'), y))
   }
   const x = layer(1, layer(0, image, 4), 2)
-  return flattenToTokens(conv(w.at('2.conv'), x, { out: dim, kernel: 2, stride: 2, bias: true }))
+  return toTokens(conv(w.at('2.conv'), x, { out: dim, kernel: 2, stride: 2, bias: true }))
 }
 
 /** Averages DeiT's two classifiers, of the class token and of the distillation token. */

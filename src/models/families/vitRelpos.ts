@@ -8,7 +8,7 @@ import {
   selfAttention,
   unbiasedProjection,
 } from '../../lib/onnx/blocks/attention.ts'
-import { linear } from '../../lib/onnx/blocks/linear.ts'
+
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { layerNorm } from '../../lib/onnx/blocks/norm.ts'
 import { postNormBlock, preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
@@ -20,8 +20,8 @@ import {
 } from '../../lib/onnx/blocks/tokens.ts'
 import { logOffsetBias } from '../../lib/onnx/blocks/windows.ts'
 import { mean, pick } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface RelposConfig {
   dim: number
@@ -69,7 +69,7 @@ const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
   const { patch = 16, classToken = false, units = 128 } = c
   const prefix = learnedTokens({ classToken })
   const count = prefixRows({ prefix })
-  const side = Math.floor(fixedSize(image.shape[2], 'vitRelpos') / patch)
+  const side = Math.floor(sizeAt(image, 2) / patch)
   const settings = { side, heads: c.heads, hidden: units, prefix: count }
   const biasOf = (scope: ParameterScope): Tensor => logOffsetBias(scope.at('mlp'), settings)
   const shared = c.shared ? biasOf(w.at('shared_rel_pos')) : undefined
@@ -83,7 +83,7 @@ const vitRelpos: ClassifierBuilder<RelposConfig> = (w, image, c) => {
   const seen = c.normAfterPool ? x : layerNorm(w.at('norm'), x)
   const pooled = c.pool === 'token' ? pick(seen, 1, 0) : mean(patchTokens(seen, count), [1])
   const features = c.normAfterPool ? layerNorm(w.at('fc_norm'), pooled) : pooled
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), features, c.classes)
 }
 
 const relposBlock: Block<RelposConfig & { mask: Tensor }> = (w, x, c) => {

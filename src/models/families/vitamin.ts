@@ -6,11 +6,11 @@ import { type Block, type Layer } from '../../lib/onnx/graph.ts'
 import { selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { conv, depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
 import { layerNorm, layerNorm2d } from '../../lib/onnx/blocks/norm.ts'
-import { embedTokens, flattenToTokens } from '../../lib/onnx/blocks/tokens.ts'
+import { embedTokens, toTokens } from '../../lib/onnx/blocks/tokens.ts'
 import { preNormBlock } from '../../lib/onnx/blocks/transformer.ts'
 import { add, avgPool, gelu, mean, mul } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifierHead, classifiers } from './family.ts'
+import { sizeAt } from '../../lib/onnx/shapes.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface ViTaminConfig {
   /** Channels of the stem and of the first convolutional stage; the second has twice as many. */
@@ -50,8 +50,7 @@ const vitamin: ClassifierBuilder<ViTaminConfig> = (w, image, c) => {
   const attention: Layer = (scope, z) => selfAttention(scope, z, c)
   const branches = { attention, mlp: gatedMlp }
   const y = w.each('blocks', c.blocks).reduce((z, block) => preNormBlock(block, z, branches), x)
-  const features = layerNorm(w.at('fc_norm'), mean(y, [1]))
-  return { features, logits: classifierHead(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), layerNorm(w.at('fc_norm'), mean(y, [1])), c.classes)
 }
 
 /** image [n, 3, h, w] to tokens [n, h / 16 · w / 16, dim] */
@@ -68,7 +67,7 @@ const convolutions: Block<ViTaminConfig> = (w, image, c) => {
   }
   const pool = w.at('pool')
   const last = layerNorm2d(pool.at('norm'), x)
-  return flattenToTokens(conv(pool.at('proj'), last, { out: c.dim, stride: 2, ...kernel }))
+  return toTokens(conv(pool.at('proj'), last, { out: c.dim, stride: 2, ...kernel }))
 }
 
 /** A depthwise convolution of four times the channels behind a norm, added to x. */
@@ -87,7 +86,7 @@ const bottleneck: Block<{ out: number; stride: number }> = (w, x, { out, stride 
 
 /** GELU of one layer times another (Shazeer 2020), behind a norm of their own: x [n, length, dim] to its shape. */
 const gatedMlp: Layer = (w, x) => {
-  const dim = fixedSize(x.shape.at(-1), 'gatedMlp')
+  const dim = sizeAt(x, -1)
   const y = layerNorm(w.at('norm'), x)
   const gate = gelu(linear(w.at('w0'), y, 2 * dim))
   return linear(w.at('w2'), mul(gate, linear(w.at('w1'), y, 2 * dim)), dim)

@@ -24,7 +24,7 @@ import {
   softmax,
   transpose,
 } from '../../lib/onnx/ops.ts'
-import { fixedSize } from '../../lib/onnx/shapes.ts'
+import { fixedSize, sizeAt } from '../../lib/onnx/shapes.ts'
 import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
 
 interface VoloConfig {
@@ -66,8 +66,7 @@ const epsilon = 1e-5
 const volo: ClassifierBuilder<VoloConfig> = (w, image, c) => {
   const { ratio = 3, heads } = c
   const dim = 2 * c.width
-  const inner: Layer = (scope, y) =>
-    mlp(scope, y, { hidden: ratio * fixedSize(y.shape.at(-1), 'volo') })
+  const inner: Layer = (scope, y) => mlp(scope, y, { hidden: ratio * sizeAt(y, -1) })
   const outlook = {
     attention: (scope: ParameterScope, y: Tensor): Tensor => outlookAttention(scope, y, heads[0]),
     mlp: inner,
@@ -115,7 +114,7 @@ const embed: Block<VoloConfig> = (w, image, { stem = 64, width }) => {
 
 /** Queries of the first token, keys and values of all tokens, without biases. */
 function classProjection(w: ParameterScope, x: Tensor): readonly [Tensor, Tensor, Tensor] {
-  const dim = fixedSize(x.shape[2], 'classProjection')
+  const dim = sizeAt(x, 2)
   const [k, v] = halves(unbiasedLinear(w.at('kv'), x, 2 * dim))
   return [unbiasedLinear(w.at('q'), slice(x, 1, [0, 1]), dim), k, v]
 }
@@ -130,7 +129,7 @@ const outlookAttention: Block<number> = (w, x, heads) => {
   const size = [fixedSize(h, 'outlook'), fixedSize(wide, 'outlook')] as const
   const window = { kernel: 3, stride: 2, padding: 1 }
   const unfolded = unfold(channelsFirst(unbiasedLinear(w.at('v'), x, width)), window)
-  const places = fixedSize(unfolded.shape[2], 'outlook')
+  const places = sizeAt(unfolded, 2)
   const values = reshape(unfolded, [n!, heads, width / heads, 9, places])
   const pooled = channelsLast(avgPool(channelsFirst(x), 2, { stride: 2, ceil: true }))
   const scores = mul(linear(w.at('attn'), pooled, 81 * heads), (width / heads) ** -0.5)

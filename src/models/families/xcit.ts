@@ -3,18 +3,13 @@ import { type Block, type Tensor } from '../../lib/onnx/graph.ts'
 import { firstTokenProjection, selfAttention } from '../../lib/onnx/blocks/attention.ts'
 import { halvingStem } from '../../lib/onnx/blocks/convNorm.ts'
 import { crossCovariance, fourierPositions } from '../../lib/onnx/blocks/crossCovariance.ts'
-import { depthwiseConv, linear } from '../../lib/onnx/blocks/linear.ts'
+import { depthwiseConv } from '../../lib/onnx/blocks/linear.ts'
 import { mlp } from '../../lib/onnx/blocks/mlp.ts'
 import { batchNorm, layerNorm } from '../../lib/onnx/blocks/norm.ts'
-import {
-  flattenToTokens,
-  patchTokens,
-  prependTokens,
-  tokensToImage,
-} from '../../lib/onnx/blocks/tokens.ts'
+import { toTokens, patchTokens, prependTokens, toImage } from '../../lib/onnx/blocks/tokens.ts'
 import { add, concat, gelu, mul, pick, slice } from '../../lib/onnx/ops.ts'
 import { needMultiple } from '../../lib/onnx/shapes.ts'
-import { type Rows, type ClassifierBuilder, classifiers } from './family.ts'
+import { type Rows, type ClassifierBuilder, classifiers, linearHead } from './family.ts'
 
 interface XcitConfig {
   dim: number
@@ -65,12 +60,11 @@ const xcit: ClassifierBuilder<XcitConfig> = (w, image, c) => {
     image,
     { out: c.dim, activation: gelu, names: ['0', '1'] },
   )
-  let x = add(flattenToTokens(grid), fourierPositions(w.at('pos_embed'), grid))
+  let x = add(toTokens(grid), fourierPositions(w.at('pos_embed'), grid))
   for (const block of w.each('blocks', c.blocks)) x = channelBlock(block, x, { ...c, grid })
   x = prependTokens(w.get('cls_token', [1, 1, c.dim]), x)
   for (const block of w.each('cls_attn_blocks', 2)) x = classBlock(block, x, c)
-  const features = pick(layerNorm(w.at('norm'), x), 1, 0)
-  return { features, logits: linear(w.at('head'), features, c.classes) }
+  return linearHead(w.at('head'), pick(layerNorm(w.at('norm'), x), 1, 0), c.classes)
 }
 
 /** Attention across channels, convolutions among neighbours and an MLP, each scaled and added to x [n, length, dim]. */
@@ -83,9 +77,9 @@ const channelBlock: Block<XcitConfig & { grid: Tensor }> = (w, x, c) => {
   const window = { kernel: 3, bias: true }
   const attended = branch(x, 1, y => crossCovariance(w.at('attn'), y, c.heads))
   const mixed = branch(attended, 3, y => {
-    const image = depthwiseConv(local.at('conv1'), tokensToImage(y, c.grid.shape.slice(2)), window)
+    const image = depthwiseConv(local.at('conv1'), toImage(y, c.grid.shape.slice(2)), window)
     const normal = batchNorm(local.at('bn'), gelu(image))
-    return flattenToTokens(depthwiseConv(local.at('conv2'), normal, window))
+    return toTokens(depthwiseConv(local.at('conv2'), normal, window))
   })
   return branch(mixed, 2, y => mlp(w.at('mlp'), y, { hidden: 4 * c.dim }))
 }

@@ -17,12 +17,12 @@ import {
   sub,
   transpose,
 } from '../ops.ts'
-import { channelsOf, fixedSize, product } from '../shapes.ts'
+import { channelsOf, fixedSize, product, sizeAt } from '../shapes.ts'
 import { adaptiveAvgPool } from './convNorm.ts'
 import { affine, conv, linear, unbiasedLinear } from './linear.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
-import { flattenToTokens, tokensToImage } from './tokens.ts'
+import { toTokens, toImage } from './tokens.ts'
 
 /** Splits tokens [n, length, heads · width] into heads [n, heads, length, width]. */
 export function splitHeads(x: Tensor, count: number): Tensor {
@@ -76,7 +76,7 @@ export function attend(qkv: Qkv, { heads, mask }: AttentionOptions): Tensor {
  * [n, heads, keys, out]: [n, heads, length, out]. The mask is added to the scores.
  */
 export function attendHeads([q, k, v]: Qkv, mask?: Tensor): Tensor {
-  const scale = fixedSize(q.shape.at(-1), 'attendHeads') ** -0.5
+  const scale = sizeAt(q, -1) ** -0.5
   const scores = matmul(mul(q, scale), transpose(k, [0, 1, 3, 2]))
   return matmul(softmax(mask ? add(scores, mask) : scores), v)
 }
@@ -89,8 +89,8 @@ export function paddingMask(mask: Tensor): Tensor {
 
 /** Computes attention among the positions of images: queries and keys [n, width, h, w], values and result [n, out, h, w]. */
 export function attendPlaces(images: Qkv, options: AttentionOptions): Tensor {
-  const [q, k, v] = images.map(flattenToTokens)
-  return tokensToImage(attend([q!, k!, v!], options), images[0].shape.slice(2))
+  const [q, k, v] = images.map(toTokens)
+  return toImage(attend([q!, k!, v!], options), images[0].shape.slice(2))
 }
 
 /** Computes queries, keys and values of x [n, length, width]. */
@@ -98,24 +98,24 @@ export type Projection = (w: ParameterScope, x: Tensor) => Qkv
 
 /** Splits a [n, length, 3·width] product into queries, keys and values. */
 export function splitQkv(qkv: Tensor): Qkv {
-  const width = fixedSize(qkv.shape.at(-1), 'thirds') / 3
+  const width = sizeAt(qkv, -1) / 3
   const [q, k, v] = split(qkv, [width, width, width], -1)
   return [q!, k!, v!]
 }
 
 /** Computes queries, keys and values by one layer with bias, `qkv` [3·width, width]. */
 export const fusedProjection: Projection = (w, x) =>
-  splitQkv(linear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'fused')))
+  splitQkv(linear(w.at('qkv'), x, 3 * sizeAt(x, -1)))
 
 /** Computes queries, keys and values by one layer without bias, `qkv`. */
 export const unbiasedProjection: Projection = (w, x) =>
-  splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * fixedSize(x.shape.at(-1), 'unbiased')))
+  splitQkv(unbiasedLinear(w.at('qkv'), x, 3 * sizeAt(x, -1)))
 
 /** Computes queries of the first token, keys and values of all tokens, by a layer each (class attention, Touvron et al. 2021). */
 export const firstTokenProjection =
   ([q, k, v]: readonly [q: string, k: string, v: string] = ['q', 'k', 'v']): Projection =>
   (w, x) => {
-    const width = fixedSize(x.shape.at(-1), 'firstToken')
+    const width = sizeAt(x, -1)
     return [
       linear(w.at(q), slice(x, 1, [0, 1]), width),
       linear(w.at(k), x, width),
@@ -125,7 +125,7 @@ export const firstTokenProjection =
 
 /** Computes queries, keys and values by one layer whose keys have no bias: `qkv.weight` with `q_bias` and `v_bias`. */
 export const keysUnbiasedProjection: Projection = (w, x) => {
-  const width = fixedSize(x.shape.at(-1), 'keysUnbiased')
+  const width = sizeAt(x, -1)
   const none = constant(w.graph, new Float32Array(width), [width])
   const bias = concat([w.get('q_bias', [width], 'bias'), none, w.get('v_bias', [width], 'bias')], 0)
   return splitQkv(affine(x, w.at('qkv').get('weight', [3 * width, width]), bias))
@@ -135,7 +135,7 @@ export const keysUnbiasedProjection: Projection = (w, x) => {
 export const headFirstProjection =
   (heads: number): Projection =>
   (w, x) => {
-    const width = fixedSize(x.shape.at(-1), 'headFirst')
+    const width = sizeAt(x, -1)
     const byPart = (parameter: Tensor): Tensor => {
       const rest = parameter.shape.slice(1)
       const apart = reshape(parameter, [heads, 3, width / heads, ...rest])
@@ -149,7 +149,7 @@ export const headFirstProjection =
 
 /** Computes queries, keys and values by a layer each: `query`, `key` and `value`. */
 export const separateProjection: Projection = (w, x) => {
-  const width = fixedSize(x.shape.at(-1), 'separate')
+  const width = sizeAt(x, -1)
   return [
     linear(w.at('query'), x, width),
     linear(w.at('key'), x, width),
@@ -160,11 +160,7 @@ export const separateProjection: Projection = (w, x) => {
 /** Computes self-attention, projected by the layer `proj`. */
 export function selfAttention(w: ParameterScope, x: Tensor, options: AttentionOptions): Tensor {
   const { project = fusedProjection } = options
-  return linear(
-    w.at('proj'),
-    attend(project(w, x), options),
-    fixedSize(x.shape.at(-1), 'selfAttention'),
-  )
+  return linear(w.at('proj'), attend(project(w, x), options), sizeAt(x, -1))
 }
 
 interface ReducedAttentionOptions {
@@ -185,7 +181,7 @@ export function reducedAttention(
   const width = fixedSize(dim, 'reducedAttention')
   const tokens = reshape(x, [n!, product([rows!, columns!]), width])
   const reduced = (layer: (image: Tensor) => Tensor): Tensor =>
-    layerNorm(w.at('norm'), flattenToTokens(layer(channelsFirst(x))), 1e-5)
+    layerNorm(w.at('norm'), toTokens(layer(channelsFirst(x))), 1e-5)
   const layer = { out: width, kernel: ratio, stride: ratio, bias: true }
   let source = tokens
   if (pooled !== undefined)

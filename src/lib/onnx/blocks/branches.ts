@@ -13,7 +13,7 @@ import {
 } from '../graph.ts'
 import { add, cast, conv2d, div, mul, pad2d, reshape, sqrt, sub } from '../ops.ts'
 import { batchNorm } from './norm.ts'
-import { channelsOf, fixedSize } from '../shapes.ts'
+import { channelsOf, sizeAt } from '../shapes.ts'
 
 /** One of the branches: a convolution, a batch normalization, both in this order, or neither (the input itself). */
 export interface Branch {
@@ -94,6 +94,6 @@ export function branchedConv(x: Tensor, branches: readonly Branch[], c: BranchSe
 
 /** Pads a kernel with zeros to `side` rows and columns. */
 function widened(weight: Tensor, side: number): Tensor {
-  const border = (side - fixedSize(weight.shape[2], 'widened')) / 2
+  const border = (side - sizeAt(weight, 2)) / 2
   return border === 0 ? weight : pad2d(weight, [border, border, border, border])
 }

@@ -15,7 +15,7 @@ import {
   type SlidingWindow,
   transpose,
 } from '../ops.ts'
-import { channelsOf, fixedSize, product } from '../shapes.ts'
+import { channelsOf, fixedSize, product, sizeAt } from '../shapes.ts'
 import { conv, linear } from './linear.ts'
 import { batchNorm, layerNorm2d } from './norm.ts'
 
@@ -53,7 +53,7 @@ export function samePadding(
   { kernel, stride }: { kernel: number; stride: number },
 ): readonly [number, number, number, number] {
   const total = (axis: number): number => {
-    const size = fixedSize(x.shape[axis], 'samePadding')
+    const size = sizeAt(x, axis)
     return Math.max((Math.ceil(size / stride) - 1) * stride + kernel - size, 0)
   }
   const [rows, columns] = [total(2), total(3)]
@@ -232,7 +232,7 @@ export function blurPool(x: Tensor, border: 'reflect' | 'constant' = 'reflect'):
 /** Averages [n, c, h, w] over size × size parts that overlap where they do not divide it, as PyTorch's adaptive pooling. */
 export function adaptiveAvgPool(x: Tensor, size: number): Tensor {
   const along = (axis: 2 | 3): Tensor => {
-    const whole = fixedSize(x.shape[axis], 'adaptiveAvgPool')
+    const whole = sizeAt(x, axis)
     return sharedConstant(x.graph, `adaptive_${whole}_${size}`, () => {
       const shares = new Float32Array(size * whole)
       for (let part = 0; part < size; part++) {

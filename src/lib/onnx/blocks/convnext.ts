@@ -7,11 +7,12 @@ import {
   flatten,
   gelu,
   globalAvgPool,
+  globalMean,
   mean,
   mul,
   norm,
 } from '../ops.ts'
-import { channelsOf, fixedSize } from '../shapes.ts'
+import { channelsOf, sizeAt } from '../shapes.ts'
 import { conv, depthwiseConv } from './linear.ts'
 import { convMlp, mlp } from './mlp.ts'
 import {
@@ -50,7 +51,7 @@ export function convNextTrunk(w: ParameterScope, image: Tensor, c: ConvNextConfi
     const block = { ...c, kernel: c.kernels?.[i] ?? 7 }
     x = stage.each('blocks', c.depths[i]!).reduce((y, scope) => convNextBlock(scope, y, block), x)
   }
-  if (c.normFirst) return flatten(globalAvgPool(layerNorm2d(w.at('norm_pre'), x, c.epsilon)))
+  if (c.normFirst) return globalMean(layerNorm2d(w.at('norm_pre'), x, c.epsilon))
   return flatten(channelNorm(w.at('head.norm'), globalAvgPool(x), c))
 }
 
@@ -130,7 +131,7 @@ export function globalResponseNorm(
   x: Tensor,
   { spatial, at }: { spatial: readonly number[]; at: number },
 ): Tensor {
-  const width = fixedSize(x.shape[at], 'globalResponseNorm')
+  const width = sizeAt(x, at)
   const energy = norm(x, spatial)
   const share = div(energy, add(mean(energy, [at], true), 1e-6))
   const channel = (name: string, role: 'scale' | 'bias'): Tensor =>
@@ -145,7 +146,7 @@ export function scaledMlp(
   x: Tensor,
   c: Pick<ConvNextConfig, 'epsilon' | 'activation'> = {},
 ): Tensor {
-  const width = fixedSize(x.shape.at(-1), 'scaledMlp')
+  const width = sizeAt(x, -1)
   const mixed = mlp(w.at('mlp'), layerNorm(w.at('norm'), x, c.epsilon), {
     hidden: 4 * width,
     activation: c.activation,

@@ -3,7 +3,7 @@ import { constant, type Tensor, type ParameterScope } from '../graph.ts'
 import { matmul, mul, reshape, softmax, split, transpose } from '../ops.ts'
 import { fixedSize } from '../shapes.ts'
 import { conv, linear } from './linear.ts'
-import { flattenToTokens } from './tokens.ts'
+import { toTokens } from './tokens.ts'
 import { unitLength } from './similarity.ts'
 
 /** Computes attention among the channels of each head: x [n, length, width] to its shape. */
@@ -35,7 +35,7 @@ export function fourierPositions(w: ParameterScope, x: Tensor): Tensor {
     }
   }
   const encoding = constant(x.graph, waves, [1, 2 * waveCount, rows, columns])
-  return flattenToTokens(
+  return toTokens(
     conv(w.at('token_projection'), encoding, { out: fixedSize(c, 'positions'), bias: true }),
   )
 }

@@ -1,6 +1,6 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
 import { conv2d, gemm, reshape, type SlidingWindow, transposedConv2d } from '../ops.ts'
-import { channelsOf, fixedSize, product } from '../shapes.ts'
+import { channelsOf, product, sizeAt } from '../shapes.ts'
 
 /**
  * x weightᵀ + bias over the last axis of any shape. Rows are flattened first: a two-dimensional Gemm reads PyTorch's
@@ -14,7 +14,7 @@ export function affine(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
 }
 
 const linearWeight = (w: ParameterScope, x: Tensor, out: number): Tensor =>
-  w.get('weight', [out, fixedSize(x.shape.at(-1), 'linear')])
+  w.get('weight', [out, sizeAt(x, -1)])
 
 /** Applies a linear layer to width `out` over the last axis, with PyTorch's parameter names. */
 export const linear = (w: ParameterScope, x: Tensor, out: number): Tensor =>

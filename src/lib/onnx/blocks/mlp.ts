@@ -1,6 +1,6 @@
 import { type Tensor, type ParameterScope } from '../graph.ts'
 import { gelu, halves, mul, silu } from '../ops.ts'
-import { channelsOf, fixedSize } from '../shapes.ts'
+import { channelsOf, sizeAt } from '../shapes.ts'
 import { conv, linear, unbiasedLinear } from './linear.ts'
 
 interface MlpOptions {
@@ -17,7 +17,7 @@ interface MlpOptions {
 
 /** Applies two linear layers, `fc1` and `fc2`, with an activation (GELU by default) between them. */
 export function mlp(w: ParameterScope, x: Tensor, options: MlpOptions): Tensor {
-  const { hidden, activation = gelu, out = fixedSize(x.shape.at(-1), 'mlp') } = options
+  const { hidden, activation = gelu, out = sizeAt(x, -1) } = options
   const { bias = true, outBias = bias } = options
   const layer = (biased: boolean) => (biased ? linear : unbiasedLinear)
   return layer(outBias)(w.at('fc2'), activation(layer(bias)(w.at('fc1'), x, hidden)), out)

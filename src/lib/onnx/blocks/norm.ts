@@ -14,7 +14,7 @@ import {
   sqrt,
   sub,
 } from '../ops.ts'
-import { channelsOf, fixedSize, product } from '../shapes.ts'
+import { channelsOf, product, sizeAt } from '../shapes.ts'
 
 /** Applies batch normalization at inference to the channels of [n, c, h, w], with PyTorch's parameter names. */
 export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor {
@@ -28,7 +28,7 @@ export function batchNorm(w: ParameterScope, x: Tensor, epsilon = 1e-5): Tensor 
 
 /** Applies layer normalization over the last axis. */
 export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
-  const shape = [fixedSize(x.shape.at(-1), 'layerNorm')]
+  const shape = [sizeAt(x, -1)]
   return layerNormalization(
     x,
     { scale: w.get('weight', shape, 'scale'), bias: w.get('bias', shape, 'bias') },
@@ -38,7 +38,7 @@ export function layerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor 
 
 /** Applies layer normalization without bias over the last axis. */
 export function unbiasedLayerNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
-  const width = fixedSize(x.shape.at(-1), 'unbiasedLayerNorm')
+  const width = sizeAt(x, -1)
   const bias = constant(x.graph, new Float32Array(width), [width])
   return layerNormalization(x, { scale: w.get('weight', [width], 'scale'), bias }, epsilon)
 }
@@ -61,13 +61,13 @@ export const channelValues = (
 
 /** Applies root-mean-square normalization over the last axis (Zhang and Sennrich 2019). */
 export function rmsNorm(w: ParameterScope, x: Tensor, epsilon = 1e-6): Tensor {
-  const scale = w.get('weight', [fixedSize(x.shape.at(-1), 'rmsNorm')], 'scale')
+  const scale = w.get('weight', [sizeAt(x, -1)], 'scale')
   return mul(div(x, sqrt(add(mean(mul(x, x), [-1], true), epsilon))), scale)
 }
 
 /** Multiplies the last axis by a learned factor per channel, `gamma` (timm's LayerScale; Touvron et al. 2021). */
 export const layerScale = (w: ParameterScope, x: Tensor): Tensor =>
-  mul(x, w.get('gamma', [fixedSize(x.shape.at(-1), 'layerScale')], 'scale'))
+  mul(x, w.get('gamma', [sizeAt(x, -1)], 'scale'))
 
 /** Multiplies the channels of [n, c, h, w] by a learned factor each, `gamma` [c]. */
 export const layerScale2d = (w: ParameterScope, x: Tensor): Tensor =>

@@ -1,7 +1,7 @@
 /** Rotary position embeddings (Su et al. 2021) over a grid of patches, as timm's pos_embed_sincos.py computes them. */
 import { constant, type Graph, integers, type Tensor } from '../graph.ts'
 import { add, concat, cos, gather, mul, reshape, rotaryEmbedding, sin } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
+import { fixedSize, sizeAt } from '../shapes.ts'
 
 /** Turns the pairs of channels of queries or keys [n, length, heads · head width] by their token's angles. */
 export type Rotation = (x: Tensor) => Tensor
@@ -139,7 +139,7 @@ const rotationBy =
   ({ cosines, sines, partners }: RotaryTables): Rotation =>
   x => {
     const [n, length, width] = x.shape
-    const headWidth = fixedSize(cosines.shape[2], 'rotate')
+    const headWidth = sizeAt(cosines, 2)
     const heads = reshape(x, [n!, length!, fixedSize(width, 'rotate') / headWidth, headWidth])
     const turned = add(mul(heads, cosines), mul(gather(heads, partners, -1), sines))
     return reshape(turned, [n!, length!, width!])

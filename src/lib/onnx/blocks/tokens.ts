@@ -10,7 +10,7 @@ import {
   slice,
   transpose,
 } from '../ops.ts'
-import { fixedSize, product } from '../shapes.ts'
+import { fixedSize, product, sizeAt } from '../shapes.ts'
 import { conv, depthwiseConv } from './linear.ts'
 import { layerNorm } from './norm.ts'
 
@@ -20,17 +20,17 @@ export function patchEmbed(
   image: Tensor,
   { patch, dim, bias = true }: { patch: number; dim: number; bias?: boolean },
 ): Tensor {
-  return flattenToTokens(conv(w, image, { out: dim, kernel: patch, stride: patch, bias }))
+  return toTokens(conv(w, image, { out: dim, kernel: patch, stride: patch, bias }))
 }
 
 /** Reshapes an image [n, c, h, w] to tokens [n, h·w, c]. */
-export function flattenToTokens(x: Tensor): Tensor {
+export function toTokens(x: Tensor): Tensor {
   const [n, c, h, w] = x.shape
   return transpose(reshape(x, [n!, c!, product([h!, w!])]), [0, 2, 1])
 }
 
 /** Reshapes tokens [n, h·w, c] to an image [n, c, h, w] of `size` [h, w]. */
-export const tokensToImage = (x: Tensor, size: readonly Dim[]): Tensor =>
+export const toImage = (x: Tensor, size: readonly Dim[]): Tensor =>
   reshape(transpose(x, [0, 2, 1]), [x.shape[0]!, x.shape[2]!, ...size])
 
 /** Repeats learned tokens [1, rows, dim] for every entry of x [n, …]: [n, rows, dim]. */
@@ -62,8 +62,7 @@ export interface TokenSettings {
 export function embedTokens(w: ParameterScope, image: Tensor, c: TokenSettings): Tensor {
   const { positions = 'all' } = c
   let x = c.patches ?? patchEmbed(w.at('patch_embed.proj'), image, { ...c, bias: !c.preNorm })
-  const placed = (y: Tensor): Tensor =>
-    add(y, w.get('pos_embed', [1, fixedSize(y.shape[1], 'embedTokens'), c.dim]))
+  const placed = (y: Tensor): Tensor => add(y, w.get('pos_embed', [1, sizeAt(y, 1), c.dim]))
   if (positions === 'patches') x = placed(x)
   for (const { name, rows } of c.prefix.toReversed())
     x = prependTokens(w.get(name, [1, rows, c.dim]), x)
@@ -89,7 +88,7 @@ export const prefixRows = ({ prefix }: Pick<TokenSettings, 'prefix'>): number =>
 
 /** Returns the tokens [n, length, dim] without the first `prefix`. */
 export const patchTokens = (x: Tensor, prefix: number): Tensor =>
-  prefix === 0 ? x : slice(x, 1, [prefix, fixedSize(x.shape[1], 'patchTokens')])
+  prefix === 0 ? x : slice(x, 1, [prefix, sizeAt(x, 1)])
 
 /** Adds a depthwise 3 × 3 convolution, whose padding encodes positions, to a grid [n, h, w, width] (Chu et al. 2021). */
 export function addConvPositions(w: ParameterScope, grid: Tensor): Tensor {

@@ -1,6 +1,6 @@
 import { type Layer, type Tensor, type ParameterScope } from '../graph.ts'
 import { add, concat, mul, slice } from '../ops.ts'
-import { fixedSize } from '../shapes.ts'
+import { sizeAt } from '../shapes.ts'
 import { type AttentionOptions, selfAttention } from './attention.ts'
 import { mlp } from './mlp.ts'
 import { layerNorm } from './norm.ts'
@@ -56,12 +56,12 @@ function addBranch(
   const y = layer(w.at(name), layerNorm(w.at(`norm${place}`), input, c.epsilon))
   if (c.layerScale === undefined) return add(onto, y)
   const factor = c.layerScale === 'ls' ? `ls${place}.gamma` : `gamma_${place}`
-  return add(onto, mul(y, w.get(factor, [fixedSize(y.shape.at(-1), name)], 'scale')))
+  return add(onto, mul(y, w.get(factor, [sizeAt(y, -1)], 'scale')))
 }
 
 /** Applies the pre-norm block of vision transformers to x [n, length, width], with timm's names. */
 export function transformerBlock(w: ParameterScope, x: Tensor, c: BlockConfig): Tensor {
-  const hidden = c.hidden ?? 4 * fixedSize(x.shape.at(-1), 'transformerBlock')
+  const hidden = c.hidden ?? 4 * sizeAt(x, -1)
   return preNormBlock(w, x, {
     attention: (scope, y) => selfAttention(scope, y, c),
     mlp: (scope, y) => mlp(scope, y, { hidden, activation: c.activation }),

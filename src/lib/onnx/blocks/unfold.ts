@@ -1,7 +1,7 @@
 /** Overlapping patches of images as columns, and back. */
 import { appendOp, constant, integers, type Tensor } from '../graph.ts'
 import { conv2d, reshape } from '../ops.ts'
-import { channelsOf, fixedSize, product } from '../shapes.ts'
+import { channelsOf, product, sizeAt } from '../shapes.ts'
 
 interface UnfoldOptions {
   kernel: number
@@ -26,7 +26,7 @@ export function fold(
   x: Tensor,
   { size, kernel, stride, padding }: UnfoldOptions & { size: readonly [number, number] },
 ): Tensor {
-  const width = fixedSize(x.shape[1], 'fold') / (kernel * kernel)
+  const width = sizeAt(x, 1) / (kernel * kernel)
   return appendOp('Col2Im', [x, integers(x.graph, size), integers(x.graph, [kernel, kernel])], {
     shape: [x.shape[0]!, width, ...size],
     attributes: {

@@ -19,7 +19,7 @@ import {
   softmax,
   transpose,
 } from '../ops.ts'
-import { fixedSize, product } from '../shapes.ts'
+import { fixedSize, product, sizeAt } from '../shapes.ts'
 import { joinHeads, splitHeads } from './attention.ts'
 import { mlp } from './mlp.ts'
 
@@ -104,7 +104,7 @@ export const rollGrid = (x: Tensor, shift: number): Tensor =>
   rollAxis(rollAxis(x, 1, shift), 2, shift)
 
 function rollAxis(x: Tensor, axis: number, shift: number): Tensor {
-  const size = fixedSize(x.shape[axis], 'roll')
+  const size = sizeAt(x, axis)
   const start = (shift + size) % size
   if (start === 0) return x
   return concat([slice(x, axis, [start, size]), slice(x, axis, [0, start])], axis)
@@ -275,7 +275,7 @@ export function attendInWindows({ scores, values, bias, mask }: WindowAttentionI
   const [windows, heads, length] = scores.shape
   let weights: Tensor
   if (mask) {
-    const count = fixedSize(mask.shape[0], 'attendInWindows')
+    const count = sizeAt(mask, 0)
     const grouped = reshape(scores, [batchOf(windows!, count), count, heads!, length!, length!])
     weights = reshape(softmax(add(grouped, add(bias, mask))), scores.shape)
   } else weights = softmax(add(scores, bias))
