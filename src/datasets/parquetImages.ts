@@ -1,5 +1,6 @@
 import { basename, join } from 'node:path'
 import { z } from 'zod'
+import { mapLimited } from '../lib/concurrency.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { quoteIdentifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
 import type { RawDataset } from './build.ts'
@@ -91,6 +92,8 @@ export async function readParquetImages(
   if (first === undefined) throw inputError('missing-file', 'no Parquet files')
   const parts = await Promise.all(files.map(file => readParquetFile(file, options.map)))
   const images = parts.flatMap(part => part.images)
+  if (images.length === 0) throw inputError('no-images', `no rows in ${first}`)
+  await refuseOtherNames(files, options.map)
   const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
   const table = renameColumns(
     { columns, rows: parts.flatMap(part => part.table.rows) },
@@ -163,7 +166,8 @@ function ownIndexOf(names: readonly string[]): (label: string) => number {
 /** Lists the parts that the names of files count (`test-00000-of-00002.parquet`) and that are not among them. */
 function missingParts(files: readonly string[]): Problem[] {
   const parts = files.flatMap(file => {
-    const [, start, part, count] = /^(.*-)(\d{5})-of-(\d{5})\.parquet$/.exec(basename(file)) ?? []
+    const [, start, part, count] =
+      /^(.*-)(\d{5})-of-(\d{5})(?:-[0-9a-f]+)?\.parquet$/.exec(basename(file)) ?? []
     return start === undefined ? [] : [{ start, part: Number(part), count: Number(count) }]
   })
   const found = new Set(parts.map(({ start, part }) => `${start}${part}`))
@@ -199,6 +203,23 @@ async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
     image: { kind: 'parquet' as const, file, column: column.bytes, row: i },
   }))
   return { images, table: { columns: columns.slice(0, -2), rows } }
+}
+
+/** Refuses files that state other class names than the first, whose indices would be read as other classes. */
+async function refuseOtherNames(
+  files: readonly string[],
+  map: ReadManifestOptions['map'],
+): Promise<void> {
+  const stated = await mapLimited(files, 4, async file => {
+    const names = await readClassNames(file, map)
+    return names && JSON.stringify(names)
+  })
+  const other = stated.findIndex(names => names !== undefined && names !== stated[0])
+  if (stated[0] !== undefined && other !== -1)
+    throw inputError(
+      'class-names-differ',
+      `${files[other]!} and ${files[0]!} state different class names, so one index is two classes: read them apart`,
+    )
 }
 
 /** Returns the class names that the file's metadata states for the label column. */

@@ -117,7 +117,13 @@ export async function readShards(
 function withLabel(sample: ShardSample, field: string): ShardSample {
   if (!sample.metadata || !Object.hasOwn(sample.metadata, field)) return sample
   const { [field]: label, ...metadata } = sample.metadata
-  const [written = ''] = parseLabels(label)
+  const [written = '', ...others] =
+    typeof label === 'string' ? [labelText(label.trim())] : parseLabels(label)
+  if (others.length > 0)
+    throw inputError(
+      'several-labels',
+      `sample ${sample.id} has several classes in ${field}: ${[written, ...others].join(', ')}; one is read from a shard, so give the images as Parquet or with a manifest`,
+    )
   return { ...sample, written, metadata }
 }
 
@@ -142,6 +148,19 @@ function namesOfTexts(location: string, samples: readonly ShardSample[]): readon
 export const isGeographicSet = (name: string): boolean =>
   geographicSets.some(([pattern]) => pattern.test(name))
 
+/** Returns the names of `classnames.txt`, whose lines the indices count. @throws GeogapError `bad-classes` */
+export function classLines(content: string, where: string): string[] {
+  const lines = content.trimEnd().split(/\r\n?|\n/)
+  const empty = lines.findIndex(line => line.trim() === '')
+  const fault = /[\0\ufffd]/.test(content)
+    ? 'is not UTF-8: save it again as UTF-8'
+    : empty === -1
+      ? undefined
+      : `has no name in line ${empty + 1}, so it is not known which index its other names have: delete the line or name the class`
+  if (fault !== undefined) throw inputError('bad-classes', `classnames.txt of ${where} ${fault}`)
+  return nonEmptyLines(lines.join('\n'))
+}
+
 /** Finds the class names of shards and the folder that they stand for. */
 async function findClassNames(
   tree: FileTree,
@@ -150,10 +169,10 @@ async function findClassNames(
   const here = resolve(tree.location)
   if (classes !== undefined) return { names: await readClassList(classes), folder: here }
   const own = await readTreeText(tree, 'classnames.txt')
-  if (own !== undefined) return { names: nonEmptyLines(own), folder: here }
+  if (own !== undefined) return { names: classLines(own, tree.location), folder: here }
   for (const folder of [dirname(here), dirname(dirname(here))]) {
     const text = await orIfMissing(readFile(join(folder, 'classnames.txt'), 'utf8'), undefined)
-    if (text !== undefined) return { names: nonEmptyLines(text), folder }
+    if (text !== undefined) return { names: classLines(text, folder), folder }
   }
   return { names: undefined, folder: here }
 }
@@ -181,7 +200,10 @@ async function openShards(tree: FileTree): Promise<FileTree[]> {
 export function checkShardCount(location: string, found: number, nshards?: string): void {
   const stated = Number(nshards ?? found)
   if (found !== stated)
-    throw dataError('missing-shards', `${location} states ${stated} shards and has ${found}`)
+    throw dataError(
+      'missing-shards',
+      `${location} states ${nshards!.trim()} shards and has ${found}`,
+    )
 }
 
 /** Compares the names of shards by their numbers. */
@@ -260,13 +282,17 @@ async function readShard(
     const text = cls && (small.get(cls.path)?.toString('utf8').trim() ?? '')
     return {
       id: `${basename(shard.location, '.tar')}/${key}`,
-      written: text === undefined ? undefined : (parseLabels(text)[0] ?? ''),
+      written: text === undefined ? undefined : labelText(text),
       image: [...members.values()].find(({ path }) => isImageName(path)),
       metadata: parseMetadata(members, small, fields),
     }
   })
   return { samples, problems }
 }
+
+/** Returns a label that is one class, whatever its name holds (`salt; pepper`); empty for a hidden one. */
+const labelText = (text: string): string =>
+  /^-?\d+(\.0+)?$/.test(text) ? (parseLabels(text)[0] ?? '') : text
 
 function labelSamples(
   found: readonly ShardSample[],

@@ -8,11 +8,17 @@ import { readText } from '../files.ts'
 import { readFolder } from '../classFolders.ts'
 import { findImageTables, readImageFolder } from '../metadataFolder.ts'
 import { areImagenetNames } from '../labels/matchClassNames.ts'
-import { nonEmptyLines, readClassList, type ReadManifestOptions } from '../manifest.ts'
+import { readClassList, type ReadManifestOptions } from '../manifest.ts'
 import { readClassNames, readParquetImages } from '../parquetImages.ts'
 import { parquetColumns } from '../readTable.ts'
 import { archiveTree, openTree } from '../tree.ts'
-import { checkShardCount, compareShardNumbers, isGeographicSet, readShards } from '../webdataset.ts'
+import {
+  checkShardCount,
+  classLines,
+  compareShardNumbers,
+  isGeographicSet,
+  readShards,
+} from '../webdataset.ts'
 import {
   downloadHubSplit,
   type HubDatasetOptions,
@@ -53,6 +59,9 @@ export async function readHubDataset(spec: HubDatasetSpec): Promise<RawDataset> 
     notes: [
       `it is the split ${split.split} of ${source.repo} on the hub, commit ${repository.commit.slice(0, 12)}`,
       ...selection.notes,
+      ...(split.files.some(({ path }) => /(^|\/)partial-[^/]+\/\d{4}\.parquet$/.test(path))
+        ? ['the hub converted a part of it only, so images are missing']
+        : []),
       ...(read.notes ?? []),
     ],
   }
@@ -153,7 +162,7 @@ async function shardClassNames(
 ): Promise<readonly string[] | undefined> {
   if (classes !== undefined) return readClassList(classes)
   const text = await readCompanion(selection, 'classnames.txt')
-  if (text !== undefined) return nonEmptyLines(text)
+  if (text !== undefined) return classLines(text, selection.name)
   const [only, ...others] = selection.split.classColumns.values()
   return others.length === 0 ? only : undefined
 }

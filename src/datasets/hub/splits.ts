@@ -62,7 +62,11 @@ const classLabelSchema = z.object({
 const infoSchema = z.object({
   config_name: z.string().default('default'),
   features: z
-    .array(z.object({ name: z.string(), dtype: z.unknown(), sequence: z.unknown() }).partial())
+    .array(
+      z
+        .object({ name: z.string(), dtype: z.unknown(), sequence: z.unknown(), list: z.unknown() })
+        .partial(),
+    )
     .catch([]),
   splits: z.array(z.object({ name: z.string(), num_examples: z.number() })).catch([]),
 })
@@ -106,16 +110,20 @@ function findHubSplits({ card, files }: Pick<HubRepository, 'card' | 'files'>): 
   const data = packed.length > 0 ? packed : images
   const found =
     configs.length > 0 ? configs.flatMap(one => configFiles(one, data)) : plainFiles(data)
+  const isOneConfig = infos.length === 1 && new Set(found.map(({ config }) => config)).size === 1
   return found.flatMap(({ config, split, files }): HubSplit[] => {
     const parquet = files.filter(({ path }) => /\.parquet$/i.test(path))
-    const chosen = parquet.length > 0 ? parquet : files
-    const info = infos.find(({ config_name: name }) => name === config) ?? infos[0]
+    // Tables beside shards, as img2dataset writes them, are no images.
+    const others = files.filter(file => !parquet.includes(file))
+    const chosen = parquet.length > others.length ? parquet : others
+    const info =
+      infos.find(({ config_name: name }) => name === config) ?? (isOneConfig ? infos[0] : undefined)
     if (chosen.length === 0) return []
     return [
       {
         config,
         split,
-        form: parquet.length > 0 ? 'parquet' : packed.length > 0 ? 'webdataset' : 'images',
+        form: chosen === parquet ? 'parquet' : packed.length > 0 ? 'webdataset' : 'images',
         files: chosen,
         classColumns: classColumnsOf(info?.features ?? []),
         rows: info?.splits.find(({ name }) => name === split)?.num_examples,
@@ -146,11 +154,12 @@ function configFiles(
 function globPattern(glob: string): RegExp {
   const source = glob
     .replace(/^\.?\/+/, '')
-    .replace(/\*\*\/|\*\*|\*|\?|\{[^{}]*\}|[.+^$()|\\]/g, token => {
+    .replace(/\*\*\/|\*\*|\*|\?|\[!|\{[^{}]*\}|[.+^$()|\\]/g, token => {
       if (token === '**/') return '(?:.*/)?'
       if (token === '**') return '.*'
       if (token === '*') return '[^/]*'
       if (token === '?') return '[^/]'
+      if (token === '[!') return '[^'
       if (token.startsWith('{')) return `(?:${token.slice(1, -1).split(',').join('|')})`
       return `\\${token}`
     })
@@ -218,12 +227,15 @@ export const classColumnsOfCard = (
 ): ReadonlyMap<string, readonly string[]> =>
   classColumnsOf(parseEach(infoSchema, card['dataset_info'])[0]?.features ?? [])
 
+/** Columns of places, whose values are never the classes of images. */
+const placeColumns: readonly string[] = ['country', 'region', 'continent', 'income']
+
 function classColumnsOf(
   features: z.infer<typeof infoSchema>['features'],
 ): ReadonlyMap<string, readonly string[]> {
-  const named = features.flatMap(({ name, dtype, sequence }): [string, string[]][] => {
-    const { success, data } = classLabelSchema.safeParse(dtype ?? sequence)
-    if (!success || name === undefined) return []
+  const named = features.flatMap(({ name, dtype, sequence, list: items }): [string, string[]][] => {
+    const { success, data } = classLabelSchema.safeParse(dtype ?? sequence ?? items)
+    if (!success || name === undefined || placeColumns.includes(name)) return []
     const { names } = data.class_label
     if (Array.isArray(names)) return [[name, names]]
     const list = Object.keys(names).map((_, i) => names[String(i)])

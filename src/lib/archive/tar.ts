@@ -54,6 +54,7 @@ export async function readTarMembers(
       extended = {}
     }
     offset = body + Math.ceil(size / blockSize) * blockSize
+    if (offset > fileSize) throw archiveError(file, `it is cut off after member ${name}`)
   }
   return refuseDuplicates(file, members)
 }

@@ -160,11 +160,13 @@ const refusedError = (address: string): GeogapError =>
     `the answer of ${address} is not a hub's; is HF_ENDPOINT a model hub?`,
   )
 
-/** Returns the address of the next page, which the header `Link` names; none at another origin. */
+/** Returns the address of the next page: that of this one with the query of the header `Link`, which behind a mirror names the hub itself. */
 function nextPage({ headers }: HttpAnswer, current: URL): URL | undefined {
   const [, address] = /<([^>]+)>\s*;\s*rel="next"/.exec(headers.get('link') ?? '') ?? []
-  const next = address === undefined ? undefined : new URL(address, current)
-  return next?.origin === current.origin ? next : undefined
+  if (address === undefined) return undefined
+  const next = new URL(current)
+  next.search = new URL(address, current).search
+  return next
 }
 
 async function keepListing(name: HubRevision, found: HubRepository, hub: Hub): Promise<void> {
@@ -174,7 +176,9 @@ async function keepListing(name: HubRevision, found: HubRepository, hub: Hub): P
     await writeAtomically(file, handle => writeFully(handle, Buffer.from(JSON.stringify(found))))
     await writeRef(hub.cache, name, found.commit)
   } catch (error) {
-    throw asStorageError(file, error)
+    // A cache that may only be read serves as it is: the listing is asked for again next time.
+    const { code = '' } = error as NodeJS.ErrnoException
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(code)) throw asStorageError(file, error)
   }
 }
 

@@ -174,6 +174,9 @@ async function checkAnswer(transfer: Transfer, answer: HttpAnswer): Promise<void
   const { status, headers } = answer
   const { download, file } = transfer
   checkBusy(answer)
+  // The address that the hub redirects to holds for a time; the next attempt gets a new one.
+  if (status === 403 && answer.firstHeader('location') !== undefined)
+    throw new NetworkFault('the address that it redirects to answered 403')
   if (status === 416) throw new ContentFault(`the server has no byte ${transfer.doneBytes}`)
   if (status !== 200 && status !== 206) throw download.refusal(answer)
   const sent = status === 206 ? totalOfRange(headers, transfer.doneBytes) : totalOfBody(headers)

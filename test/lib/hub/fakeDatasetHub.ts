@@ -20,6 +20,8 @@ export interface FakeRepository {
   gated?: boolean
   /** Sizes that the tree states in place of the true ones. */
   statedSizes?: Record<string, number>
+  /** Origin that the header `Link` of the tree names, as behind a mirror; the hub's own by default. */
+  linkOrigin?: string
 }
 
 export interface FakeDatasetHub {
@@ -144,7 +146,7 @@ const infoOf = (id: string, { commit, gated, card, files }: FakeRepository): str
 
 function treePage(
   { request, response }: Exchange,
-  { files, statedSizes = {} }: FakeRepository,
+  { files, statedSizes = {}, linkOrigin }: FakeRepository,
   search: string | undefined,
 ): string {
   const entries = Object.entries(files).map(([path, bytes]) => {
@@ -156,7 +158,7 @@ function treePage(
   const all = [...folders.map(path => ({ type: 'directory', oid: '1', size: 0, path })), ...entries]
   const start = Number(new URLSearchParams(search).get('cursor') ?? 0)
   if (start + pageSize < all.length) {
-    const next = `http://${request.headers.host!}${request.url!.split('?')[0]!}?recursive=true&expand=false&cursor=${start + pageSize}`
+    const next = `${linkOrigin ?? `http://${request.headers.host!}`}${request.url!.split('?')[0]!}?recursive=true&expand=false&cursor=${start + pageSize}`
     response.setHeader('link', `<${next}>; rel="next"`)
   }
   return JSON.stringify(all.slice(start, start + pageSize))

@@ -1,0 +1,209 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { type DatasetSpec, listDataset } from '../../../src/datasets/open.ts'
+import { query } from '../../../src/lib/sql.ts'
+import {
+  type FakeDatasetHub,
+  type FakeRepository,
+  startDatasetHub,
+} from '../../lib/hub/fakeDatasetHub.ts'
+import { makeTar, temporaryFolder } from '../fixtures.ts'
+
+/* Layouts of repositories on the hub whose labels or files were once read as others, without a word. */
+
+const root = temporaryFolder()
+const repositories: Record<string, FakeRepository> = {}
+let hub: FakeDatasetHub
+let photo: Buffer
+let homes = 0
+
+/** Parquet with one image for each label, and the class names in its metadata if given. */
+async function parquet(
+  labels: readonly number[],
+  {
+    names,
+    column = 'label',
+    more = '',
+  }: { names?: readonly string[]; column?: string; more?: string } = {},
+): Promise<Buffer> {
+  const file = join(root, `made-${Math.random()}.parquet`)
+  const bytes = [...photo].map(b => `\\x${b.toString(16).padStart(2, '0')}`).join('')
+  const rows = labels.map(label => `(${label}::BIGINT)`)
+  const info = { info: { features: { label: { _type: 'ClassLabel', names } } } }
+  const metadata = names ? `, KV_METADATA {huggingface: '${JSON.stringify(info)}'}` : ''
+  await query(
+    `COPY (SELECT '${bytes}'::BLOB AS image, label AS ${column}${more} FROM (VALUES ${rows.join(', ') || '(0)'}) t(label) ${labels.length === 0 ? 'LIMIT 0' : ''}) TO '${file}' (FORMAT parquet${metadata})`,
+  )
+  return readFileSync(file)
+}
+
+const shard = (labels: readonly string[], ending = 'cls'): Buffer =>
+  makeTar(
+    Object.fromEntries(
+      labels.flatMap((label, i) => [
+        [`s${i}.jpg`, photo],
+        [`s${i}.${ending}`, Buffer.from(label)],
+      ]),
+    ),
+  )
+const classLabel = (name: string, names: readonly string[]) => ({
+  name,
+  dtype: { class_label: { names } },
+})
+
+let count = 0
+function addRepository(
+  files: Record<string, Uint8Array | string>,
+  rest: Partial<FakeRepository> = {},
+): string {
+  const name = `acme/layout${count++}`
+  const content = Object.entries(files).map(([path, bytes]) => [
+    path,
+    typeof bytes === 'string' ? Buffer.from(bytes) : bytes,
+  ])
+  const commit = count.toString(16).padStart(40, '0')
+  repositories[name] = {
+    ...rest,
+    commit,
+    files: Object.fromEntries(content) as Record<string, Uint8Array>,
+  }
+  return `hf:${name}`
+}
+
+function list(name: string, spec: Partial<DatasetSpec> = {}) {
+  const home = join(root, `home-${homes++}`)
+  mkdirSync(home)
+  const env = { HF_HOME: home, GEOGAP_CACHE: join(home, 'geogap'), HF_ENDPOINT: hub.endpoint }
+  const network = { stallMs: 400, backoffMs: 5, attempts: 3 }
+  return listDataset({ name, hub: { env, network }, ...spec })
+}
+const labelsOf = async (name: string, spec: Partial<DatasetSpec> = {}): Promise<string[]> =>
+  (await list(name, spec)).samples.map(({ label }) => label)
+
+beforeAll(async () => {
+  const background = { r: 90, g: 20, b: 140 }
+  photo = await sharp({ create: { width: 8, height: 8, channels: 3, background } })
+    .jpeg()
+    .toBuffer()
+  hub = await startDatasetHub(repositories)
+})
+afterAll(() => hub.close())
+beforeEach(() => {
+  hub.faults = () => undefined
+})
+
+describe('Parquet files', () => {
+  const test = 'data/test-00000-of-00001.parquet'
+
+  it('take no class names of another configuration', async () => {
+    const configs = ['a', 'b'].map(name => ({
+      config_name: name,
+      data_files: [{ split: 'test', path: `${name}/*` }],
+    }))
+    const info = [{ config_name: 'a', features: [classLabel('label', ['ant', 'bee'])] }]
+    const name = addRepository(
+      { 'a/0.parquet': await parquet([1]), 'b/0.parquet': await parquet([1]) },
+      { card: { configs, dataset_info: info } },
+    )
+    expect(await labelsOf(`${name}:a`)).toEqual(['bee'])
+    await expect(list(`${name}:b`)).rejects.toThrow(/indices without class names/)
+  })
+
+  it('take no column of places for the class', async () => {
+    const card = { dataset_info: { features: [classLabel('country', ['Kenya', 'Peru'])] } }
+    const file = await parquet([0, 1], { column: 'target', more: ', label AS country' })
+    const name = addRepository({ [test]: file }, { card })
+    await expect(list(name)).rejects.toThrow(/say which column holds the class/)
+  })
+
+  it('have the names of lists as the card writes them now, and globs with excluded characters', async () => {
+    const features = [{ name: 'label', list: { class_label: { names: { 0: 'ant', 1: 'bee' } } } }]
+    const configs = [{ data_files: [{ split: 'test', path: 'd/p[!0].parquet' }] }]
+    const name = addRepository(
+      { 'd/p0.parquet': await parquet([0]), 'd/p1.parquet': await parquet([1]) },
+      { card: { configs, dataset_info: { features } } },
+    )
+    expect(await labelsOf(name)).toEqual(['bee'])
+  })
+
+  it('that state different class names, or have no rows, are refused', async () => {
+    const differing = addRepository({
+      'data/test-00000-of-00002.parquet': await parquet([0], { names: ['ant', 'bee'] }),
+      'data/test-00001-of-00002.parquet': await parquet([0], { names: ['bee', 'ant'] }),
+    })
+    await expect(list(differing)).rejects.toThrow(/test-00001-.* state different class names/)
+    const empty = join(root, 'empty.parquet')
+    writeFileSync(empty, await parquet([], { names: ['ant'] }))
+    await expect(listDataset({ name: empty })).rejects.toThrow(/no rows in .*empty/)
+  })
+
+  it('are missed by their numbers, also with a hash after these; a partial conversion says so', async () => {
+    const names = ['ant', 'bee']
+    const name = addRepository({
+      'data/test-00000-of-00002-0c1ae4f1.parquet': await parquet([1], { names }),
+    })
+    expect((await list(name)).problems.map(({ code }) => code)).toEqual(['missing-part'])
+    const partial = addRepository({
+      'default/partial-test/0000.parquet': await parquet([1], { names }),
+    })
+    expect((await list(partial)).notes!.join(' ')).toContain('converted a part of it only')
+  })
+
+  it('beside shards are tables of these', async () => {
+    const name = addRepository({
+      '00000.tar': shard(['ant', 'bee']),
+      '00000.parquet': await parquet([0]),
+    })
+    expect(await labelsOf(name)).toEqual(['ant', 'bee'])
+  })
+})
+
+describe('shards', () => {
+  it('keep names with semicolons whole, and refuse several classes of one image', async () => {
+    const names = ['salt; pepper', 'salt; sugar', 'a|b']
+    expect(await labelsOf(addRepository({ 'test/0.tar': shard(names) }))).toEqual(names)
+    const json = names.map(label => JSON.stringify({ label }))
+    expect(await labelsOf(addRepository({ 'test/0.tar': shard(json, 'json') }))).toEqual(names)
+    const several = addRepository({ 'test/0.tar': shard(['{"label":["ant","bee"]}'], 'json') })
+    await expect(list(several)).rejects.toThrow(/s0 has several classes in label: ant, bee/)
+  })
+
+  it.each([
+    ['ant\n\nbee\n', /no name in line 2/],
+    ['\nant\nbee\n', /no name in line 1/],
+    [Buffer.from('caf\xe9\nbee\n', 'latin1'), /is not UTF-8/],
+    [Buffer.from('ant\nbee\n', 'utf16le'), /is not UTF-8/],
+  ])('refuse class names %j, whose places are not known', async (classes, message) => {
+    const name = addRepository({ 'classnames.txt': classes, 'test/0.tar': shard(['0', '1']) })
+    await expect(list(name)).rejects.toThrow(message)
+  })
+
+  it.each(['\ufeffant\r\nbee\r\n', 'ant\rbee\r', 'ant\nbee\n\n\n'])(
+    'read class names %j',
+    async classes => {
+      const name = addRepository({ 'classnames.txt': classes, 'test/0.tar': shard(['1', '0']) })
+      expect(await labelsOf(name)).toEqual(['bee', 'ant'])
+    },
+  )
+
+  it('that are cut off in the padding of a member are refused', async () => {
+    const cut = shard(['ant']).subarray(0, 512 + Math.ceil(photo.length / 512) * 512 + 512 + 100)
+    await expect(list(addRepository({ 'test/0.tar': cut }))).rejects.toThrow(/cut off after member/)
+  })
+})
+
+describe('the hub', () => {
+  it('is listed whole behind a mirror that names the hub itself as the next page', async () => {
+    const files = Object.fromEntries([0, 1, 2, 3, 4].map(i => [`test/${i}.tar`, shard(['ant'])]))
+    const name = addRepository(files, { linkOrigin: 'https://huggingface.co' })
+    expect(await labelsOf(name)).toHaveLength(5)
+  })
+
+  it('is asked again for an address that has expired', async () => {
+    let failures = 0
+    hub.faults = () => (failures++ < 2 ? { status: 403 } : undefined)
+    expect(await labelsOf(addRepository({ 'test/0.tar': shard(['ant']) }))).toEqual(['ant'])
+  })
+})
