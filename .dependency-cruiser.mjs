@@ -33,7 +33,7 @@ export default {
       to: {
         path: '^src/',
         pathNot:
-          '^src/(dashboard|report/figures|metrics)/|^src/(report/page/(style|htmlTable|tableRows)|lib/(ownValue|tally|table/(text|columns|values))|analysis/(answerSentences|datasetCounts|compare))\\.ts$|^src/report/page/tables\\.js$',
+          '^src/(dashboard|report/figures|metrics)/|^src/(report/page/(style|htmlTable|tableRows)|lib/(ownValue|tally|table/(text|columns|formats|values))|analysis/(answerSentences|datasetCounts|compare))\\.ts$|^src/report/page/tables\\.js$',
         dependencyTypesNot: ['type-only'],
       },
     },

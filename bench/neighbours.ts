@@ -8,7 +8,7 @@
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Embeddings, embeddingsOf } from '../src/experiments/embeddings.ts'
-import { classifyOrigins } from '../src/experiments/origins.ts'
+import { classifyOrigins } from '../src/experiments/classifyOrigins.ts'
 import { randomFor } from '../src/lib/random.ts'
 import { childOf, cores, inTurn, numbersBy, printTable } from './common.ts'
 

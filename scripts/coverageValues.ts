@@ -4,7 +4,7 @@ import { clusteredAccuracy, clusterMoments, effectiveCounts } from '../src/metri
 import { normalQuantile, tQuantile } from '../src/metrics/distributions.ts'
 import { type Interval, wilson } from '../src/metrics/intervals.ts'
 import { mean, sum } from '../src/metrics/numbers.ts'
-import { type ClusterCounts } from '../src/metrics/permutation.ts'
+import { type ClusterCounts } from '../src/metrics/permutationTest.ts'
 import { shrunkenShares } from '../src/metrics/shrinkage.ts'
 import { valueClusterings } from '../src/metrics/valueMeans.ts'
 import { Tally } from './coverageTally.ts'

@@ -1,7 +1,7 @@
 /** Worlds of known truth for `scripts/coverage.ts`. The settings were chosen before any of them was looked at. */
 import { fillNormal } from '../src/metrics/samplers.ts'
 import { clusterMoments } from '../src/metrics/designEffect.ts'
-import { type ClusterCounts } from '../src/metrics/permutation.ts'
+import { type ClusterCounts } from '../src/metrics/permutationTest.ts'
 import { type Random } from '../src/lib/random.ts'
 
 export const normal = (random: Random): number => fillNormal(new Float64Array(1), random)[0]!

@@ -8,7 +8,7 @@ import { modelNames } from '../src/models/catalog.ts'
 import { type ModelRow, testbedRows } from '../src/models/listing.ts'
 import { trainingImages } from '../src/models/testbed.ts'
 import { modelTable } from '../src/report/tables/modelTable.ts'
-import { formatTable } from '../src/lib/table/columns.ts'
+import { formatTable } from '../src/lib/table/formats.ts'
 
 export const page = new URL('../docs/reference/models.md', import.meta.url)
 

@@ -89,7 +89,7 @@ export const shippedData: readonly {
     terms: 'MIT; facts',
   },
   {
-    files: ['src/models/zeroShot/templates.json'],
+    files: ['src/models/zeroShot/englishTemplates.json'],
     holds: 'prompts of zero-shot models',
     source: "OpenAI's CLIP notebook (Radford et al. 2021) as listed by open_clip 3.3.0",
     terms: 'MIT',

@@ -3,12 +3,8 @@ import { isOfCounts } from '../results/schema.ts'
 import { writeOutput } from '../lib/files.ts'
 import { ownValue } from '../lib/ownValue.ts'
 import { readDatasetRecords } from '../results/records.ts'
-import {
-  type TableColumn,
-  fieldColumns,
-  formatTable,
-  type CellValue,
-} from '../lib/table/columns.ts'
+import { type TableColumn, fieldColumns, type CellValue } from '../lib/table/columns.ts'
+import { formatTable } from '../lib/table/formats.ts'
 import { type FlippedImage, readFlippedImages } from './imagePairs.ts'
 import { type EvaluationPair } from './evaluationPairs.ts'
 

@@ -17,7 +17,7 @@ import { type GroupClustering } from '../metrics/designEffect.ts'
 import { type Interval, wilson } from '../metrics/intervals.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
-import { type ClusterCounts } from '../metrics/permutation.ts'
+import { type ClusterCounts } from '../metrics/permutationTest.ts'
 import { type PairedOutcomes, signFlips } from '../metrics/signFlip.ts'
 
 export type GateLimit = 'max-drop' | 'min-worst' | 'max-disparity'

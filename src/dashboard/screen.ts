@@ -11,7 +11,7 @@ import {
   totalAccuracy,
 } from '../analysis/datasetCounts.ts'
 import { type GroupCounts } from '../metrics/accuracy.ts'
-import { type ClusterCounts } from '../metrics/permutation.ts'
+import { type ClusterCounts } from '../metrics/permutationTest.ts'
 import { disparity } from '../metrics/disparity.ts'
 import { inferDisparity, type InferredDisparity } from '../metrics/disparityInference.ts'
 

@@ -1,6 +1,6 @@
 /** The process that decodes images for `createThumbnails`, one at a time. It ends with its parent. */
 import sharp from 'sharp'
-import { readImage } from '../datasets/images.ts'
+import { readImage } from '../datasets/readImage.ts'
 import { messageOf } from '../lib/errors.ts'
 import { decodeImage } from '../lib/pixels/decode.ts'
 import { type ThumbnailAnswer, type ThumbnailRequest } from './thumbnails.ts'

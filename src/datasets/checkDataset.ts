@@ -6,7 +6,7 @@ import type { ExpectedCounts } from './benchmarks/benchmark.ts'
 import { findBenchmark } from './benchmarks/index.ts'
 import type { Dataset, Sample, Problem } from './dataset.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import { readImage } from './images.ts'
+import { readImage } from './readImage.ts'
 
 export interface ValueCount {
   value: string

@@ -6,7 +6,7 @@ import {
   isImageName,
   parentName,
   unknownFileProblem,
-} from './benchmarks/classFolders.ts'
+} from './benchmarks/classFolderSamples.ts'
 import { labelRules, type ReadManifestOptions } from './manifest.ts'
 import { isLitterName } from './files.ts'
 import { type FileTree } from './tree.ts'

@@ -50,6 +50,8 @@ export async function fetchBenchmark(
         error,
       )
     })
+  const sizes = await Promise.all(downloads.map(({ file }) => fileBytes(join(data, file))))
+  if (sizes.includes(null)) options.onTerms?.(`${name}: terms: ${terms}; see ${source}`)
   const fetched: FetchedFile[] = []
   for (const download of downloads)
     fetched.push(await fetchDownload(download, data, { ...options, page: source }))

@@ -14,7 +14,7 @@ import { geogapCache } from '../lib/hub/hubCache.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
 import type { Dataset, Sample } from './dataset.ts'
-import { readImage } from './images.ts'
+import { readImage } from './readImage.ts'
 
 /** The hash of an image's bytes, and the stamp of its file when it was read. */
 interface KnownHash {

@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import { shortList } from '../lib/table/text.ts'
 import { GeogapError, inputError, quoteForMessage, unknownNameError } from '../lib/errors.ts'
-import { isImageName } from './benchmarks/classFolders.ts'
+import { isImageName } from './benchmarks/classFolderSamples.ts'
 import type { RawDataset } from './build.ts'
 import type { Sample, LabelMap, Problem } from './dataset.ts'
 import type { ImageSource } from '../lib/archive/member.ts'

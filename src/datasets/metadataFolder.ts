@@ -5,7 +5,7 @@
 import { basename, join } from 'node:path'
 import { inputError } from '../lib/errors.ts'
 import type { ArchiveMember } from '../lib/archive/member.ts'
-import { isImageName, parentName } from './benchmarks/classFolders.ts'
+import { isImageName, parentName } from './benchmarks/classFolderSamples.ts'
 import type { RawDataset } from './build.ts'
 import type { Problem } from './dataset.ts'
 import {

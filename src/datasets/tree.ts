@@ -4,7 +4,7 @@ import { inputError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
 import { fileBytes, folderEntries, fileReadError, isLitterName } from './files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import { readImage } from './images.ts'
+import { readImage } from './readImage.ts'
 import { readTarMembers } from '../lib/archive/tar.ts'
 import { readZipMembers } from '../lib/archive/zip.ts'
 import {

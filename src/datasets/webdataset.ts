@@ -9,7 +9,11 @@ import { orIfMissing } from '../lib/files.ts'
 import { shortList } from '../lib/table/text.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { mapLimited } from '../lib/concurrency.ts'
-import { isImageName, unknownClassProblem, unknownFileProblem } from './benchmarks/classFolders.ts'
+import {
+  isImageName,
+  unknownClassProblem,
+  unknownFileProblem,
+} from './benchmarks/classFolderSamples.ts'
 import type { RawDataset } from './build.ts'
 import type { GroupValue, Sample, Problem } from './dataset.ts'
 import { hasImagenetNames } from './benchmarks/hubCopies.ts'

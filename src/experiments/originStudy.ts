@@ -5,7 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { buildDataset } from '../datasets/build.ts'
-import { isImageName, toSample } from '../datasets/benchmarks/classFolders.ts'
+import { isImageName, toSample } from '../datasets/benchmarks/classFolderSamples.ts'
 import { type Dataset } from '../datasets/dataset.ts'
 import { ownSpace } from '../datasets/labels/labelSpace.ts'
 import { type DatasetSpec, openDataset } from '../datasets/open.ts'
@@ -24,7 +24,7 @@ import {
   openFeaturesIn,
 } from './features.ts'
 import { prepareNamedModel } from './pretrained.ts'
-import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './origins.ts'
+import { type Origins, classifyOrigins, paperKs, studyValuesOfVotes } from './classifyOrigins.ts'
 
 export interface OriginStudyOptions extends FeatureSetOptions {
   /** The model that computes features; not needed if all are stored. */

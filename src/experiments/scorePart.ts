@@ -1,4 +1,5 @@
-import { emptyPredictions, scoreRow } from '../results/predictions.ts'
+import { emptyPredictions } from '../results/predictions.ts'
+import { scoreRow } from '../results/scoreRow.ts'
 import { type CountsRow, groupBy, sumCounts } from '../metrics/accuracy.ts'
 import { disparity, pairDifference } from '../metrics/disparity.ts'
 import { applyHead, type LinearHead } from '../models/runtime/head.ts'

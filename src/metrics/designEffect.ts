@@ -1,7 +1,7 @@
 import { accuracy, type Accuracy, type Counts } from './accuracy.ts'
 import { shareInterval } from './intervals.ts'
 import { studentFactor } from './distributions.ts'
-import { type ClusterCounts } from './permutation.ts'
+import { type ClusterCounts } from './permutationTest.ts'
 
 /** How much clustering inflates the variance of each group's accuracy: 1 for independent images. */
 export interface DesignEffect {

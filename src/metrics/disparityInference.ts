@@ -10,7 +10,7 @@ import {
   equalityNull,
   type PermutationOptions,
   rejectsEquality,
-} from './permutation.ts'
+} from './permutationTest.ts'
 
 /** Options of `inferDisparity`: the smallest group, the confidence and clusters. */
 export interface DisparityInferenceOptions extends PermutationOptions {

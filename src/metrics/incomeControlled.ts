@@ -6,7 +6,7 @@ import {
   type GroupCounts,
 } from './accuracy.ts'
 import { clusteredInterval } from './disparity.ts'
-import { type ClusterCounts } from './permutation.ts'
+import { type ClusterCounts } from './permutationTest.ts'
 import { type Estimate, smoothedShare, undefinedEstimate, zOf } from './intervals.ts'
 import { checkFinite, quantile } from './numbers.ts'
 import { inputError } from '../lib/errors.ts'

@@ -55,7 +55,7 @@ export {
   pairedBootstrap,
   type McNemar,
 } from './pairedTests.ts'
-export { equalityNull, type EqualityNull } from './permutation.ts'
+export { equalityNull, type EqualityNull } from './permutationTest.ts'
 export { imagesNeeded, minimumDetectableDifference } from './power.ts'
 export {
   accuracyTable,

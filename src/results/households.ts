@@ -8,7 +8,7 @@ import {
   groupClusterings,
 } from '../metrics/designEffect.ts'
 import { sum } from '../metrics/numbers.ts'
-import { type ClusterCounts } from '../metrics/permutation.ts'
+import { type ClusterCounts } from '../metrics/permutationTest.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
 import {
   type ComputedColumn,

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readImage } from '../../src/datasets/images.ts'
+import { readImage } from '../../src/datasets/readImage.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { lay, temporaryFolder } from './fixtures.ts'
 

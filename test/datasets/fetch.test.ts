@@ -51,15 +51,23 @@ describe('fetchBenchmark', () => {
       { url: `${base}/packed`, file: 'sub/unpacked.tar', then: 'gunzip' },
     ]
     await withDownloads('imagenet-a', downloads, async () => {
-      const first = await fetchBenchmark('imagenet-a', folder)
+      const terms: string[] = []
+      const onTerms = (text: string): void => {
+        expect(served).toHaveLength(0)
+        terms.push(text)
+      }
+      const first = await fetchBenchmark('imagenet-a', folder, { onTerms })
+      expect(terms).toHaveLength(1)
+      expect(terms[0]).toMatch(/^imagenet-a: terms: MIT.*; see https:/)
       expect(first.map(({ cached }) => cached)).toEqual([false, false])
       expect(await readFile(join(folder, 'imagenet-a.tar'))).toEqual(content)
       expect(await readFile(join(folder, 'sub/unpacked.tar'))).toEqual(content)
       const before = served.length
-      expect((await fetchBenchmark('imagenet-a', folder)).map(({ cached }) => cached)).toEqual([
-        true,
-        true,
-      ])
+      const again = await fetchBenchmark('imagenet-a', folder, {
+        onTerms: () => terms.push('again'),
+      })
+      expect(terms).toHaveLength(1)
+      expect(again.map(({ cached }) => cached)).toEqual([true, true])
       expect(served).toHaveLength(before)
     })
   })

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readImage } from '../../src/datasets/images.ts'
+import { readImage } from '../../src/datasets/readImage.ts'
 import { npyValues } from '../../src/lib/archive/npy.ts'
 import { openDataset } from '../../src/datasets/open.ts'
 import { imagenetNames } from '../../src/datasets/labels/imagenet.ts'

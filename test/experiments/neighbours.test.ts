@@ -9,7 +9,7 @@ import {
   openNpy,
 } from '../../src/experiments/embeddings.ts'
 import { nearestReferences } from '../../src/experiments/neighbours.ts'
-import { classifyOrigins, paperKs } from '../../src/experiments/origins.ts'
+import { classifyOrigins, paperKs } from '../../src/experiments/classifyOrigins.ts'
 import { randomFor } from '../../src/lib/random.ts'
 import { halves, writeNpy } from './npyFiles.ts'
 

@@ -7,7 +7,7 @@ import { exceedsDisparity, inferDisparity } from '../../src/metrics/disparityInf
 import { miettinenNurminen } from '../../src/metrics/intervals.ts'
 import { posteriorMeans } from '../../src/metrics/mixture.ts'
 import { mean } from '../../src/metrics/numbers.ts'
-import { equalityNull, rejectsEquality } from '../../src/metrics/permutation.ts'
+import { equalityNull, rejectsEquality } from '../../src/metrics/permutationTest.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { shared, sharedPath } from '../helpers/shared.ts'
 

@@ -11,7 +11,7 @@ import { createTable } from '../../src/lib/table/table.ts'
 import { reportPage } from '../../src/report/page/reportPage.ts'
 import { writeTables } from '../../src/lib/table/writeTables.ts'
 import { groupAccuracyTable } from '../../src/report/tables/accuracyTables.ts'
-import { formatTable } from '../../src/lib/table/columns.ts'
+import { formatTable } from '../../src/lib/table/formats.ts'
 import { madeUpRun } from './figures/world.ts'
 
 const control = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/

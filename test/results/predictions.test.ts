@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Choices } from '../../src/datasets/dataset.ts'
-import { emptyPredictions, scoreRow } from '../../src/results/predictions.ts'
+import { emptyPredictions } from '../../src/results/predictions.ts'
+import { scoreRow } from '../../src/results/scoreRow.ts'
 
 function scored(logits: readonly number[], labels: readonly number[], choices: Choices = 'all') {
   const outcomes = emptyPredictions('model', 1)

@@ -8,7 +8,8 @@ export const command = defineCommand({
   examples: ['geogap figures'],
   run: async ({ format }) => {
     const { figureKinds } = await import('../../report/figures/index.ts')
-    const { fieldColumns, formatTable } = await import('../../lib/table/columns.ts')
+    const { fieldColumns } = await import('../../lib/table/columns.ts')
+    const { formatTable } = await import('../../lib/table/formats.ts')
     const rows = figureKinds.map(({ paper, ...kind }) => ({ ...kind, paper: paper.join(', ') }))
     const columns = fieldColumns<'name' | 'title' | 'paper' | 'needs'>({
       name: 'name',

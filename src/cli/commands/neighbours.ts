@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { type Votes } from '../../experiments/origins.ts'
+import { type Votes } from '../../experiments/classifyOrigins.ts'
 import { type TableColumn, fieldColumn, shareColumn } from '../../lib/table/columns.ts'
 import { defineCommand, pick } from './command.ts'
 import { experimentOptions } from './experimentOptions.ts'
@@ -32,7 +32,7 @@ export const command = defineCommand({
   ],
   run: async options => {
     const { runOriginStudy } = await import('../../experiments/originStudy.ts')
-    const { formatTable } = await import('../../lib/table/columns.ts')
+    const { formatTable } = await import('../../lib/table/formats.ts')
     const { durationText, shellWord } = await import('../../lib/table/text.ts')
     const onProgress = progressPrinter()
     const found = await runOriginStudy({

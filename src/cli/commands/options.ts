@@ -2,7 +2,7 @@
 import { type DatasetSpec } from '../../datasets/open.ts'
 import { devices } from '../../lib/onnx/engine.ts'
 import { preprocessingModes } from '../../lib/pixels/steps.ts'
-import { tableFormats } from '../../lib/table/columns.ts'
+import { tableFormats } from '../../lib/table/formats.ts'
 import { outcomeMetricNames } from '../../results/metricNames.ts'
 import { defaultMinN } from '../../metrics/disparity.ts'
 import { type InputValues, pick } from './command.ts'

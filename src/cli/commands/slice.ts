@@ -25,7 +25,7 @@ export const command = defineCommand({
   examples: ['geogap slice results --wrong --region Africa -o slice.csv'],
   run: async ({ dir, output, wrong, right, ...options }) => {
     if (wrong && right) throw inputError('bad-option', 'give one of --wrong and --right')
-    const { formatTable } = await import('../../lib/table/columns.ts')
+    const { formatTable } = await import('../../lib/table/formats.ts')
     const { writeOutput } = await import('../../lib/files.ts')
     const rows = await sliceRows(dir, {
       ...pick(options, ['model', 'dataset']),

@@ -1,4 +1,5 @@
-import { type TableColumn, type TableFormat, formatTable } from '../../lib/table/columns.ts'
+import { type TableColumn } from '../../lib/table/columns.ts'
+import { type TableFormat, formatTable } from '../../lib/table/formats.ts'
 import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { arrangeRows, type TableArrangement } from '../../lib/table/table.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'

@@ -1,10 +1,6 @@
 import { type Forecast } from '../../evaluate/forecast.ts'
-import {
-  type TableColumn,
-  fieldColumn,
-  fieldColumns,
-  formatTable,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { bytesText, countText, durationText } from '../../lib/table/text.ts'
 

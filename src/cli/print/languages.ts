@@ -1,12 +1,11 @@
 import { type LanguageRow } from '../../evaluate/languages.ts'
 import {
   fieldColumns,
-  formatTable,
   intervalColumns,
   shareColumn,
   type TableColumn,
-  type TableFormat,
 } from '../../lib/table/columns.ts'
+import { formatTable, type TableFormat } from '../../lib/table/formats.ts'
 
 const columns: TableColumn<LanguageRow>[] = [
   ...fieldColumns({

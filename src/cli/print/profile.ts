@@ -1,6 +1,7 @@
 import { type InferenceProfile } from '../../evaluate/profile.ts'
 import { type ExecutionPlan } from '../../evaluate/progress.ts'
-import { type TableColumn, fieldColumns, formatTable } from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 
 /** A model of a profile; values shared by models are on the row of the first one. */
 interface ProfileRow extends Omit<InferenceProfile, 'infer'> {

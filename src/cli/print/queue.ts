@@ -1,11 +1,7 @@
 import { quoteForMessage } from '../../lib/errors.ts'
 import type { ClusterState, RunState, WorkerState } from '../../evaluate/queue/redis.ts'
-import {
-  type TableColumn,
-  fieldColumn,
-  fieldColumns,
-  formatTable,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 import { durationText, stripControlCharacters } from '../../lib/table/text.ts'
 
 const runColumns: TableColumn<RunState>[] = [

@@ -1,11 +1,6 @@
 import { type StudySummaryRow } from '../../experiments/study.ts'
-import {
-  type TableColumn,
-  fieldColumn,
-  type TableFormat,
-  formatTable,
-  shareColumn,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumn, shareColumn } from '../../lib/table/columns.ts'
+import { type TableFormat, formatTable } from '../../lib/table/formats.ts'
 import { percent } from '../../lib/table/text.ts'
 
 /** Returns mean ± standard deviation over the seeds: percent and points for people, shares for programs. */

@@ -4,12 +4,8 @@ import {
   type Verification,
   type VerifiedShard,
 } from '../../evaluate/verify.ts'
-import {
-  type TableColumn,
-  fieldColumn,
-  fieldColumns,
-  formatTable,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 import { wrapToTerminal } from '../../lib/table/fitToTerminal.ts'
 import { groupByKey } from '../../lib/tally.ts'
 import { countText, shortList, stripControlCharacters } from '../../lib/table/text.ts'

@@ -1,6 +1,7 @@
 import { type ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
-import { fieldColumn, formatTable } from '../../lib/table/columns.ts'
+import { fieldColumn } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type GalleryItem, type GalleryPage, outcomes, pageSize } from '../pages.ts'
 import { type DatasetFact, type Overview } from '../views.ts'

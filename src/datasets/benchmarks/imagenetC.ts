@@ -4,7 +4,7 @@ import type { Problem, Sample } from '../dataset.ts'
 import { imagenetSpace } from '../labels/labelSpace.ts'
 import { openTree, type FileTree } from '../tree.ts'
 import type { Benchmark, FileEvidence, ReadBenchmarkOptions } from './benchmark.ts'
-import { classFolderSamples } from './classFolders.ts'
+import { classFolderSamples } from './classFolderSamples.ts'
 import {
   imageNameEvidence,
   isWnid,

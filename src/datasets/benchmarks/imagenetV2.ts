@@ -3,7 +3,7 @@ import { indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labelSpace.ts'
 import type { FileTree } from '../tree.ts'
 import type { Benchmark, FileEvidence } from './benchmark.ts'
-import { classFolderSamples } from './classFolders.ts'
+import { classFolderSamples } from './classFolderSamples.ts'
 import { imageNameEvidence, isWnid, refuseLabelMap, sampleImageNames } from './wnidFolders.ts'
 
 /** The authors' file names; the paper uses matched-frequency. */

@@ -5,7 +5,7 @@ import { imagenetWnids, indexOfWnid } from '../labels/imagenet.ts'
 import { imagenetSpace } from '../labels/labelSpace.ts'
 import { readEntry, type FileTree } from '../tree.ts'
 import type { Benchmark, ExpectedCounts, FileEvidence, ReadBenchmarkOptions } from './benchmark.ts'
-import { classFolderSamples, isImageName } from './classFolders.ts'
+import { classFolderSamples, isImageName } from './classFolderSamples.ts'
 
 export const isWnid = (name: string): boolean => /^n\d{8}$/.test(name)
 

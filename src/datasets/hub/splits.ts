@@ -6,7 +6,7 @@ import { inputError, quoteForMessage, unknownNameError } from '../../lib/errors.
 import { type HubListedFile, type HubRepository } from '../../lib/hub/repository.ts'
 import { shortList } from '../../lib/table/text.ts'
 import { groupByKey } from '../../lib/tally.ts'
-import { isImageName } from '../benchmarks/classFolders.ts'
+import { isImageName } from '../benchmarks/classFolderSamples.ts'
 
 /** Some images of a repository: the shards, Parquet files or image files of one split. */
 export interface HubSplit {

@@ -11,12 +11,8 @@ import {
 import { type RawTable, rawCellText } from '../../datasets/readTable.ts'
 import { inputError, quoteForMessage } from '../../lib/errors.ts'
 import { memoize } from '../../lib/memoize.ts'
-import {
-  emptyPredictions,
-  type Predictions,
-  scoreRow,
-  topCount,
-} from '../../results/predictions.ts'
+import { emptyPredictions, type Predictions, topCount } from '../../results/predictions.ts'
+import { scoreRow } from '../../results/scoreRow.ts'
 import { recordOwnImageFolders } from '../../results/imageSources.ts'
 import { recordDataset } from '../../results/records.ts'
 import { sum } from '../../metrics/numbers.ts'

@@ -1,4 +1,4 @@
-import { readImage } from '../../datasets/images.ts'
+import { readImage } from '../../datasets/readImage.ts'
 import { type BufferPool, createBufferPool } from '../../lib/bufferPool.ts'
 import { GeogapError } from '../../lib/errors.ts'
 import { createCropper, type Cropper } from '../../lib/pixels/crop.ts'

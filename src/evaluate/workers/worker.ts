@@ -11,12 +11,8 @@ import { nonDefaultEngine } from '../../lib/onnx/engine.ts'
 import type { FromWorker, InferenceGroup, ShardSample, Timings, ToWorker } from './messages.ts'
 import { zeroTimings } from './messages.ts'
 import { type CropBatch, createCropPreparer, type CropPreparer } from './cropBatches.ts'
-import {
-  emptyPredictions,
-  firstPredictions,
-  type Predictions,
-  scoreRow,
-} from '../../results/predictions.ts'
+import { emptyPredictions, firstPredictions, type Predictions } from '../../results/predictions.ts'
+import { scoreRow } from '../../results/scoreRow.ts'
 
 interface LoadedGroup {
   group: InferenceGroup

@@ -1,5 +1,6 @@
 import { unknownNameError } from '../errors.ts'
-import { type TableColumn, type TableFormat, formatTable, type CellValue } from './columns.ts'
+import { type TableColumn, type CellValue } from './columns.ts'
+import { type TableFormat, formatTable } from './formats.ts'
 
 /** Named columns and rows, ready for any format. */
 export interface Table {

@@ -8,7 +8,7 @@ import { ownValue } from '../ownValue.ts'
 import { version } from '../version.ts'
 import { type Table } from './table.ts'
 import { withoutTextWidth, wrapToTerminal } from './fitToTerminal.ts'
-import { type TableFormat } from './columns.ts'
+import { type TableFormat } from './formats.ts'
 import { escapeHtml, jsonText, stripControlCharacters } from './text.ts'
 
 export type OutputFormat = TableFormat | 'parquet'

@@ -7,7 +7,7 @@ import {
   addOutput,
   parameterScope,
 } from '../../lib/onnx/graph.ts'
-import { toHalfPrecision } from '../../lib/onnx/half.ts'
+import { toHalfPrecision } from '../../lib/onnx/toHalfPrecision.ts'
 import { encodeModel } from '../../lib/onnx/encode.ts'
 import { headListOf, pickImagenetLogits } from '../headClasses.ts'
 import { loadForeignGraph } from './foreignGraph.ts'

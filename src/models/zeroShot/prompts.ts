@@ -8,7 +8,7 @@ import { type DualEncoder } from '../families/family.ts'
 
 /** Template lists by name, with their sources. */
 const templateLists = JSON.parse(
-  readFileSync(new URL('./templates.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('./englishTemplates.json', import.meta.url), 'utf8'),
 ) as Readonly<Record<string, { source: string; templates: readonly string[] }>>
 
 export const promptNames: readonly string[] = ['paper', ...Object.keys(templateLists)]

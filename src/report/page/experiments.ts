@@ -13,12 +13,8 @@ import { paperClaims } from '../../analysis/paper/printedNumbers.ts'
 import { openRun } from '../../results/run.ts'
 import { type Table } from '../../lib/table/table.ts'
 import { paperComparison, paperTables } from '../../analysis/paper/index.ts'
-import {
-  type TableColumn,
-  fieldColumns,
-  formatTable,
-  shareColumn,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumns, shareColumn } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 import { percentRange } from '../../lib/table/text.ts'
 
 const experimentSchema = z.strictObject({

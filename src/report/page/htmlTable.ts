@@ -2,12 +2,8 @@
 import { groupByKey } from '../../lib/tally.ts'
 import { countText, withUnbrokenSpaces } from '../../lib/table/text.ts'
 import { markup, type Markup } from './markup.ts'
-import {
-  type TableColumn,
-  formatTable,
-  cellText as textOf,
-  type CellValue,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, cellText as textOf, type CellValue } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 
 /** A column of a table in a page. */
 export interface PageColumn<Row> extends TableColumn<Row> {

@@ -16,11 +16,11 @@ import {
   type TableColumn,
   fieldColumn,
   fieldColumns,
-  formatTable,
   intervalColumns,
   numericColumns,
   shareColumn,
 } from '../../lib/table/columns.ts'
+import { formatTable } from '../../lib/table/formats.ts'
 import { groupList, percent, upperFirst } from '../../lib/table/text.ts'
 import { groupByKey } from '../../lib/tally.ts'
 

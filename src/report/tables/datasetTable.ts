@@ -1,12 +1,8 @@
 import { type Benchmark } from '../../datasets/benchmarks/benchmark.ts'
 import { benchmarks, requireBenchmark } from '../../datasets/benchmarks/index.ts'
 import { type DatasetCheck } from '../../datasets/checkDataset.ts'
-import {
-  type TableColumn,
-  fieldColumns,
-  type TableFormat,
-  formatTable,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { type TableFormat, formatTable } from '../../lib/table/formats.ts'
 import { bytesText, stripControlCharacters } from '../../lib/table/text.ts'
 
 const datasetColumns: TableColumn<Benchmark>[] = [

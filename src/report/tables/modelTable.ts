@@ -1,12 +1,7 @@
 import { arrangeRows, type TableArrangement } from '../../lib/table/table.ts'
 import { type ModelRow } from '../../models/listing.ts'
-import {
-  type TableColumn,
-  fieldColumn,
-  fieldColumns,
-  type TableFormat,
-  formatTable,
-} from '../../lib/table/columns.ts'
+import { type TableColumn, fieldColumn, fieldColumns } from '../../lib/table/columns.ts'
+import { type TableFormat, formatTable } from '../../lib/table/formats.ts'
 
 /** `1.28 M`, `2.32 G`. */
 function imagesText(images: number | null): string {

@@ -7,7 +7,7 @@ import { benchmarks, findBenchmark, suites } from '../../../src/datasets/benchma
 import type { Dataset } from '../../../src/datasets/dataset.ts'
 import { imagenetWnids } from '../../../src/datasets/labels/imagenet.ts'
 import { corruptions } from '../../../src/datasets/benchmarks/imagenetC.ts'
-import { readImage } from '../../../src/datasets/images.ts'
+import { readImage } from '../../../src/datasets/readImage.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { lay, makeTar, makeZip, photo, temporaryFolder } from '../fixtures.ts'
 

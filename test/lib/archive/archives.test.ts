@@ -5,7 +5,7 @@ import { crc32, gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { tableCrc32 } from '../../../src/lib/archive/crc32.ts'
-import { readImage } from '../../../src/datasets/images.ts'
+import { readImage } from '../../../src/datasets/readImage.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { openTree, readEntry } from '../../../src/datasets/tree.ts'
 import {

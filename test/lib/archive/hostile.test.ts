@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { readImage } from '../../../src/datasets/images.ts'
+import { readImage } from '../../../src/datasets/readImage.ts'
 import { openTree } from '../../../src/datasets/tree.ts'
 import { makeTar, makeZip, tarHeader, temporaryFolder } from '../../datasets/fixtures.ts'
 

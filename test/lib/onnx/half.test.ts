@@ -9,7 +9,7 @@ import {
   type Tensor,
   parameterScope,
 } from '../../../src/lib/onnx/graph.ts'
-import { toHalfPrecision } from '../../../src/lib/onnx/half.ts'
+import { toHalfPrecision } from '../../../src/lib/onnx/toHalfPrecision.ts'
 import { add, cast, mul, resize, shapeOf } from '../../../src/lib/onnx/ops.ts'
 import { nonDefaultEngine } from '../../../src/lib/onnx/engine.ts'
 import { loadModel } from '../../../src/models/runtime/loadModel.ts'

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import { fieldColumns, formatTable, numericColumns } from '../../../src/lib/table/columns.ts'
+import { fieldColumns, numericColumns } from '../../../src/lib/table/columns.ts'
+import { formatTable } from '../../../src/lib/table/formats.ts'
 import {
   fitTable,
   setTextWidth,

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { normalizeGroups } from '../../../src/datasets/labels/places.ts'
+import { normalizeGroups } from '../../../src/datasets/labels/normalizeGroups.ts'
 import type { GroupValue, Sample } from '../../../src/datasets/dataset.ts'
 import { openDataset } from '../../../src/datasets/open.ts'
 import { shared } from '../../helpers/shared.ts'
