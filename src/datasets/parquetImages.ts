@@ -196,6 +196,7 @@ async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
     [literalPath(file)],
   )
+  await nameIndices(file, rows, map)
   const images = rows.map((row, i) => ({
     id: `${basename(file)}#${i}`,
     path: row['image path'] as string | null,
@@ -227,16 +228,43 @@ export async function readClassNames(
   file: string,
   map: ReadManifestOptions['map'] = {},
 ): Promise<string[] | undefined> {
+  const stated = await readStatedNames(file)
+  return labelColumnNames(map)
+    .map(name => stated.get(name))
+    .find(Boolean)
+}
+
+/** Returns the names that the file's metadata states for the indices of its columns. */
+async function readStatedNames(file: string): Promise<ReadonlyMap<string, string[]>> {
   const [row] = await query<{ value: string }>(
     `SELECT decode(value) AS value FROM parquet_kv_metadata($1) WHERE decode(key) = 'huggingface'`,
     [literalPath(file)],
   )
   const found = hubMetadataSchema.safeParse(row && parseJson(row.value))
-  const features = new Map(Object.entries(found.data?.info.features ?? {}))
-  const feature = labelColumnNames(map)
-    .map(name => features.get(name))
-    .find(Boolean)
-  return feature?.names ?? feature?.feature?.names
+  const features = Object.entries(found.data?.info.features ?? {})
+  return new Map(
+    features.flatMap(([name, { names, feature }]): [string, string[]][] => {
+      const list = names ?? feature?.names
+      return list ? [[name, list]] : []
+    }),
+  )
+}
+
+/** Writes names for the indices of all columns but the label, such as `country`; -1 stands for an unknown one. */
+async function nameIndices(
+  file: string,
+  rows: readonly Record<string, unknown>[],
+  map: ReadManifestOptions['map'],
+): Promise<void> {
+  const labels = labelColumnNames(map ?? {})
+  for (const [column, names] of await readStatedNames(file)) {
+    if (labels.includes(column)) continue
+    for (const row of rows) {
+      const index = row[column]
+      if (typeof index === 'number' || typeof index === 'bigint')
+        row[column] = Number(index) === -1 ? null : (names[Number(index)] ?? index)
+    }
+  }
 }
 
 const classLabelSchema = z.object({ names: z.array(z.string()).optional().catch(undefined) })

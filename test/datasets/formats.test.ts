@@ -260,6 +260,22 @@ describe('Parquet with image bytes', () => {
     })
   })
 
+  it('names the indices of other columns as their metadata does, and takes -1 for unknown', async () => {
+    const features = {
+      label: { names: ['mug', 'plate'], _type: 'ClassLabel' },
+      country: { names: ['Kenya', 'Peru'], _type: 'ClassLabel' },
+    }
+    const file = join(root, 'countries.parquet')
+    const columns = `'x'::BLOB AS image, i % 2 AS label, [1, 0, -1, 7][i + 1] AS country`
+    const metadata = `KV_METADATA {huggingface: '${JSON.stringify({ info: { features } })}'}`
+    await query(
+      `COPY (SELECT ${columns} FROM range(4) t(i)) TO '${file}' (FORMAT parquet, ${metadata})`,
+    )
+    const { samples } = await openDataset({ name: file })
+    expect(samples.map(({ label }) => label)).toEqual(['mug', 'plate', 'mug', 'plate'])
+    expect(samples.map(({ groups }) => groups['country'])).toEqual(['Peru', 'Kenya', null, '7'])
+  })
+
   it('takes the bytes of the column that is called image, not those of masks or embeddings', async () => {
     const write = async (name: string, columns: string) => {
       const file = join(root, name)
