@@ -2,10 +2,18 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { isProcessRunning } from '../src/lib/machine.ts'
 
 /** Containers that share a temporary folder have other hosts' names, so that their process ids are not taken for ours. */
 const prefix = `geogap-tests-${hostname()}-`
+
+// The sources are not built yet when this module is loaded.
+const isProcessRunning = (pid: number): boolean => {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
 
 /** Makes the folder the temporary one of all processes of this run; returns what removes it. */
 export default function makeFolder(): () => void {

@@ -48,9 +48,12 @@ export function leadText(places: readonly RankedPlace[], where: string): string 
     : `${best.place} and ${worst.place} differ ${by}${chanceText(interval)}`
 }
 
+const pairIntervalNote =
+  'In brackets in the title: the 95 % interval between these two as if they had been named beforehand; the interval of the disparity allows for their choice.'
+
 /** Returns the note that explains `leadText` of these places. */
 export const leadNote = (places: readonly RankedPlace[]): string =>
-  places.length > maxRankedPlaces ? shrinkageNote : titleIntervalNote
+  places.length > maxRankedPlaces ? shrinkageNote : pairIntervalNote
 
 /** Returns `Kenya: 53.2 % (50.1 to 56.3) on GeoDE`, what is said of a place that is alone. */
 export const placeText = ({ place, ...row }: RankedPlace, where: string): string =>
