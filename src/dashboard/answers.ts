@@ -4,6 +4,7 @@ import { byDimension, dimensions } from '../analysis/datasetCounts.ts'
 import { householdSql } from '../analysis/imagePairs.ts'
 import { sha256 } from '../lib/hash.ts'
 import { parquetRows, query, queryColumns, quoteIdentifier } from '../lib/sql.ts'
+import { isComplete } from '../results/completeness.ts'
 import { failedSql, isOfCounts } from '../results/schema.ts'
 import { type StoredEvaluation, shardPaths } from '../results/storedEvaluations.ts'
 import { cellOf, dimensionColumn, evaluationStateOf, type GrowingCounts } from './growingCounts.ts'
@@ -55,9 +56,6 @@ function imageSources(store: DashboardStore, dataset: string, content: string): 
   const complete = all.find(isComplete)
   return complete ? [complete] : all
 }
-
-/** Whether an evaluation has every image of its data set, and so each of them once. */
-const isComplete = ({ identity, rows }: StoredEvaluation): boolean => identity.images === rows
 
 /** Returns the name of the file of an image list; it changes with the evaluations that the list is read from. */
 export function imageListName(store: DashboardStore, dataset: string, content: string): string {

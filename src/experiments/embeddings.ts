@@ -6,7 +6,7 @@ import { open } from 'node:fs/promises'
 import { npyHeader } from '../lib/archive/npy.ts'
 import { type GeogapError, inputError, dataError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
-import { widenHalf } from '../lib/tensors/tensors.ts'
+import { widenHalf } from '../lib/tensors/widenToFloat32.ts'
 import { type FeatureMatrix } from '../models/runtime/head.ts'
 
 /** Consecutive rows of embeddings. */

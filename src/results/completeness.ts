@@ -28,6 +28,10 @@ interface RequestedEvaluation {
   spans?: readonly IndexRange[] | undefined
 }
 
+/** Whether an evaluation has every image of its data set, and so each of them once. */
+export const isComplete = ({ identity, rows }: StoredEvaluation): boolean =>
+  identity.images === rows
+
 /** Returns a failure for each requested evaluation that is not completely stored at `place`, with the number of its stored images. */
 export async function findIncomplete(
   place: Storage,

@@ -1,5 +1,6 @@
 /** Compares the contents of a results folder with what was requested, by its records and manifests alone. */
 import { type Failure, readFailures } from './records.ts'
+import { isComplete } from './completeness.ts'
 import { nameByRequests } from './currentResults.ts'
 import { damagedRecordFailures, damageText, retiredText } from './unusableResults.ts'
 import {
@@ -202,12 +203,12 @@ function messageOf(
 }
 
 function stateOf(
-  { rows, identity, damaged }: StoredEvaluation,
+  evaluation: StoredEvaluation,
   about: { differs: readonly string[]; isBusy: boolean; failure: Failure | undefined },
 ): ResultState {
   if (about.differs.length > 0) return 'stale'
-  if (damaged.length > 0) return 'damaged'
-  if (rows === identity.images) return 'complete'
+  if (evaluation.damaged.length > 0) return 'damaged'
+  if (isComplete(evaluation)) return 'complete'
   if (about.isBusy) return 'running'
   return about.failure ? 'failed' : 'incomplete'
 }

@@ -2,7 +2,7 @@ import { commands, helpText } from '../commands/index.ts'
 import { GeogapError, inputError, messageOf } from '../../lib/errors.ts'
 import { stripControlCharacters } from '../../lib/table/text.ts'
 
-/** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 128 + n ended by signal n (130 for Ctrl-C). */
+/** Exit codes: 0 done, 1 a fault of geogap, 2 bad input or missing data, 3 done in part, 4 a gate that failed, 5 results that differ from their re-run, 128 + n ended by signal n (130 for Ctrl-C). */
 export const exitCodes = {
   internal: 1,
   input: 2,

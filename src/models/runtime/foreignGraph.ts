@@ -9,7 +9,7 @@ import { encodeModel } from '../../lib/onnx/encode.ts'
 import { cast, transpose } from '../../lib/onnx/ops.ts'
 import { admitOnnx } from '../onnx/admit.ts'
 import { type BoundGraphUse, type LocalModel } from '../spec.ts'
-import { widenHalf } from '../../lib/tensors/tensors.ts'
+import { widenHalf } from '../../lib/tensors/widenToFloat32.ts'
 import { splitSteps, type PreprocessingStep } from '../../lib/pixels/steps.ts'
 import { normalizeCrops, orderChannels } from '../../lib/pixels/toGraph.ts'
 import {
