@@ -72,18 +72,22 @@ describe.skipIf(!hasProc)('an evaluation', () => {
   })
 
   it('ends at once on the second signal, and leaves no child', async () => {
-    const out = join(folder, 'twice')
-    const { child, end } = await begun(out)
-    const workers = workersOf(child.pid!)
-    expect(workers.length).toBeGreaterThan(0)
-    for (const pid of workers) process.kill(pid, 'SIGSTOP')
-    child.kill('SIGINT')
-    await wait(300)
-    expect(isAlive(child.pid!)).toBe(true)
-    child.kill('SIGINT')
-    expect(await end).toBe(130)
-    await until('no child', () => !workers.some(isAlive), 5)
-    await finishes(out)
+    for (const out of ['once', 'twice', 'thrice'].map(name => join(folder, name))) {
+      const { child, end } = await begun(out)
+      const workers = workersOf(child.pid!)
+      for (const pid of workers) process.kill(pid, 'SIGSTOP')
+      child.kill('SIGINT')
+      await wait(300)
+      // On a busy machine an evaluation may have all answers by then, and ends on the first signal.
+      if (!isAlive(child.pid!) && (await storedRows(out)).length === count) continue
+      expect(workers.length).toBeGreaterThan(0)
+      expect(isAlive(child.pid!)).toBe(true)
+      child.kill('SIGINT')
+      expect(await end).toBe(130)
+      await until('no child', () => !workers.some(isAlive), 5)
+      return finishes(out)
+    }
+    expect.fail('three evaluations were over before the signal')
   })
 
   it('leaves no child when it is killed', async () => {
