@@ -39,7 +39,7 @@ const alone = [
 export default defineConfig({
   plugins: [built],
   test: {
-    globalSetup: ['./scripts/testFolder.ts', './scripts/built.ts'],
+    globalSetup: ['./scripts/built.ts', './scripts/testFolder.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     // Evaluations of a test use several cores themselves; on two cores a third file fills their waits.

@@ -6,21 +6,12 @@ import { basename, join } from 'node:path'
 /** Containers that share a temporary folder have other hosts' names, so that their process ids are not taken for ours. */
 const prefix = `geogap-tests-${hostname()}-`
 
-// The sources are not built yet when this module is loaded.
-const isProcessRunning = (pid: number): boolean => {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
 /** Makes the folder the temporary one of all processes of this run; returns what removes it. */
-export default function makeFolder(): () => void {
+export default async function makeFolder(): Promise<() => void> {
   const parent = tmpdir()
   // Every project of the tests calls this.
   if (basename(parent).startsWith(`${prefix}${process.pid}-`)) return () => undefined
-  removeLeft(parent)
+  await removeLeft(parent)
   const folder = mkdtempSync(join(parent, `${prefix}${process.pid}-`))
   // As open as /tmp, for processes that tests start as another user.
   chmodSync(folder, 0o1777)
@@ -32,7 +23,9 @@ export default function makeFolder(): () => void {
 }
 
 /** Removes the folders of runs that are over. */
-export function removeLeft(parent: string): void {
+export async function removeLeft(parent: string): Promise<void> {
+  // The sources are built by the set-up before this one, when this module is loaded already.
+  const { isProcessRunning } = await import('../src/lib/machine.ts')
   for (const name of readdirSync(parent)) {
     const [pid] = name.startsWith(prefix) ? name.slice(prefix.length).split('-') : []
     if (pid && !isProcessRunning(Number(pid)))

@@ -1,6 +1,5 @@
 import { basename, join } from 'node:path'
 import { z } from 'zod'
-import { mapLimited } from '../lib/concurrency.ts'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { quoteIdentifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
 import type { RawDataset } from './build.ts'
@@ -93,14 +92,15 @@ export async function readParquetImages(
   const parts = await Promise.all(files.map(file => readParquetFile(file, options.map)))
   const images = parts.flatMap(part => part.images)
   if (images.length === 0) throw inputError('no-images', `no rows in ${first}`)
-  await refuseOtherNames(files, options.map)
+  const stated = parts.map(part => part.classNames)
+  refuseOtherNames(files, stated)
   const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
   const table = renameColumns(
     { columns, rows: parts.flatMap(part => part.table.rows) },
     withoutImageColumn(options.map),
   )
   requireColumns(first, table.columns)
-  const names = options.names ?? (await readClassNames(first, options.map))
+  const names = options.names ?? stated[0]
   const rules = await columnLabels(first, table, { ...options, names })
   const paths = new Set(images.map(image => image.path))
   const located = images.map(({ path, ...image }): LocatedImage => ({
@@ -196,27 +196,26 @@ async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
     [literalPath(file)],
   )
-  await nameIndices(file, rows, map)
+  const stated = await readStatedNames(file)
+  nameIndices(rows, stated, map)
   const images = rows.map((row, i) => ({
     id: `${basename(file)}#${i}`,
     path: row['image path'] as string | null,
     bytes: row['image bytes'] === null ? null : Number(row['image bytes']),
     image: { kind: 'parquet' as const, file, column: column.bytes, row: i },
   }))
-  return { images, table: { columns: columns.slice(0, -2), rows } }
+  const classNames = classNamesIn(stated, map)
+  return { images, table: { columns: columns.slice(0, -2), rows }, classNames }
 }
 
 /** Refuses files that state other class names than the first, whose indices would be read as other classes. */
-async function refuseOtherNames(
+function refuseOtherNames(
   files: readonly string[],
-  map: ReadManifestOptions['map'],
-): Promise<void> {
-  const stated = await mapLimited(files, 4, async file => {
-    const names = await readClassNames(file, map)
-    return names && JSON.stringify(names)
-  })
-  const other = stated.findIndex(names => names !== undefined && names !== stated[0])
-  if (stated[0] !== undefined && other !== -1)
+  stated: readonly (readonly string[] | undefined)[],
+): void {
+  const [first] = stated
+  const other = stated.findIndex(names => names && JSON.stringify(names) !== JSON.stringify(first))
+  if (first && other !== -1)
     throw inputError(
       'class-names-differ',
       `${files[other]!} and ${files[0]!} state different class names, so one index is two classes: read them apart`,
@@ -228,11 +227,16 @@ export async function readClassNames(
   file: string,
   map: ReadManifestOptions['map'] = {},
 ): Promise<string[] | undefined> {
-  const stated = await readStatedNames(file)
-  return labelColumnNames(map)
+  return classNamesIn(await readStatedNames(file), map)
+}
+
+const classNamesIn = (
+  stated: ReadonlyMap<string, string[]>,
+  map: ReadManifestOptions['map'] = {},
+): string[] | undefined =>
+  labelColumnNames(map)
     .map(name => stated.get(name))
     .find(Boolean)
-}
 
 /** Returns the names that the file's metadata states for the indices of its columns. */
 async function readStatedNames(file: string): Promise<ReadonlyMap<string, string[]>> {
@@ -250,14 +254,14 @@ async function readStatedNames(file: string): Promise<ReadonlyMap<string, string
   )
 }
 
-/** Writes names for the indices of all columns but the label, such as `country`; -1 stands for an unknown one. */
-async function nameIndices(
-  file: string,
+/** Writes names for the indices of all columns but the label, such as `country`. The index -1 stands for an unknown value. */
+function nameIndices(
   rows: readonly Record<string, unknown>[],
-  map: ReadManifestOptions['map'],
-): Promise<void> {
-  const labels = labelColumnNames(map ?? {})
-  for (const [column, names] of await readStatedNames(file)) {
+  stated: ReadonlyMap<string, string[]>,
+  map: ReadManifestOptions['map'] = {},
+): void {
+  const labels = labelColumnNames(map)
+  for (const [column, names] of stated) {
     if (labels.includes(column)) continue
     for (const row of rows) {
       const index = row[column]

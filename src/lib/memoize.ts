@@ -17,16 +17,16 @@ export function memoizeByObject<Key extends object, T>(make: (key: Key) => T): (
   }
 }
 
-/** Promises by key, of which the most recently used are kept. A rejected promise is not kept. */
-export interface PromiseCache<T> {
-  /** Returns the promise of `key`, which `make` creates where it is not kept. */
-  load: (key: string, make: () => Promise<T>) => Promise<T>
+/** Values by key, of which the most recently used are kept. */
+export interface Cache<T> {
+  /** Returns the value of `key`, which `make` creates where it is not kept. An error of `make` passes on. */
+  load: (key: string, make: () => T) => T
   delete: (key: string) => void
 }
 
-/** Creates a cache that keeps at most `limit` promises and drops the least recently used one first. */
-export function createPromiseCache<T>(limit = Infinity): PromiseCache<T> {
-  const kept = new Map<string, Promise<T>>()
+/** Creates a cache that keeps at most `limit` objects and drops the least recently used one first. */
+export function createCache<T extends object>(limit = Infinity): Cache<T> {
+  const kept = new Map<string, T>()
   return {
     load: (key, make) => {
       const value = kept.get(key) ?? make()
@@ -34,9 +34,24 @@ export function createPromiseCache<T>(limit = Infinity): PromiseCache<T> {
       kept.set(key, value)
       const [oldest] = kept.keys()
       if (kept.size > limit && oldest !== undefined) kept.delete(oldest)
-      value.catch(() => kept.delete(key))
       return value
     },
     delete: key => void kept.delete(key),
+  }
+}
+
+/** A cache of promises. A rejected one is not kept. */
+export type PromiseCache<T> = Cache<Promise<T>>
+
+/** Creates a cache that keeps at most `limit` promises and drops the least recently used one first. */
+export function createPromiseCache<T>(limit = Infinity): PromiseCache<T> {
+  const cache = createCache<Promise<T>>(limit)
+  return {
+    ...cache,
+    load: (key, make) => {
+      const value = cache.load(key, make)
+      value.catch(() => cache.delete(key))
+      return value
+    },
   }
 }

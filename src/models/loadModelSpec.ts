@@ -51,7 +51,8 @@ async function withKnownClasses(spec: ModelSpec): Promise<ModelSpec> {
   if (classes !== 'imagenet-1k' || weights.from !== 'files') return spec
   const [file] = weights.files
   const names = (await configBeside(file!))?.['id2label'] as Record<number, unknown> | undefined
-  const labels = Array.from({ length: 1000 }, (_, i) => String(names?.[i]))
+  if (!names) return spec
+  const labels = Array.from({ length: 1000 }, (_, i) => String(names[i]))
   const isNamed = labels.every(label => !/^(undefined|LABEL_\d+)$/.test(label))
   if (!isNamed || areImagenetLabels(labels)) return spec
   throw weightsError(

@@ -2,6 +2,7 @@
  * Computes which source pixels a crop needs and with which weights, as Pillow and torchvision do: the short side is resized to
  * the target, the long one to trunc(target * long / short), and the offset of a crop is rounded half to even or down.
  */
+import { createCache } from '../memoize.ts'
 import { imageError } from './image.ts'
 import { type Interpolation, splitSteps, type PreprocessingStep } from './steps.ts'
 
@@ -42,21 +43,14 @@ interface SourceSpan {
  */
 export type GeometryOf = (height: number, width: number) => CropGeometry
 
-/** Photographs of one source have few sizes, and the weights of one cost as much as a hundredth of its crop. */
+/** Photographs of one source have few sizes. The weights of one size cost a hundredth of the time of a crop. */
 const maxKeptGeometries = 64
 
-/** Returns the geometry of the steps by image size; that of the sizes seen last is kept. */
+/** Returns a function from an image's size to the geometry of the steps, which it keeps for the sizes seen last. */
 export function createGeometryOf(steps: readonly PreprocessingStep[]): GeometryOf {
-  const kept = new Map<string, CropGeometry>()
-  return (height, width) => {
-    const size = `${height} x ${width}`
-    const geometry = kept.get(size) ?? cropGeometry(steps, height, width)
-    kept.delete(size)
-    kept.set(size, geometry)
-    const [oldest] = kept.keys()
-    if (kept.size > maxKeptGeometries) kept.delete(oldest!)
-    return geometry
-  }
+  const kept = createCache<CropGeometry>(maxKeptGeometries)
+  return (height, width) =>
+    kept.load(`${height} x ${width}`, () => cropGeometry(steps, height, width))
 }
 
 function cropGeometry(

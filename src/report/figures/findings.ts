@@ -49,7 +49,7 @@ export function leadText(places: readonly RankedPlace[], where: string): string 
 }
 
 const pairIntervalNote =
-  'In brackets in the title: the 95 % interval between these two as if they had been named beforehand; the interval of the disparity allows for their choice.'
+  'In brackets in the title: the 95 % interval of the difference as if these two places had been named beforehand; the interval of the disparity allows for their choice.'
 
 /** Returns the note that explains `leadText` of these places. */
 export const leadNote = (places: readonly RankedPlace[]): string =>

@@ -1,15 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import sharp from 'sharp'
 import type { GeogapError } from '../../../src/lib/errors.ts'
 import { createCropper } from '../../../src/lib/pixels/crop.ts'
 import { paperSteps } from '../../../src/lib/pixels/steps.ts'
 import { createCropPreparer } from '../../../src/evaluate/workers/cropBatches.ts'
+import { temporaryFolder } from '../../datasets/fixtures.ts'
 
-const folder = mkdtempSync(join(tmpdir(), 'geogap-crops-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const folder = temporaryFolder()
 
 const formats = ['jpeg', 'png', 'webp'] as const
 const files: { file: string; bytes: Buffer }[] = []

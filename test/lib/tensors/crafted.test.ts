@@ -1,10 +1,6 @@
 /** Weight files that were made to harm: each is refused in one line, within a second, or read as it says. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { readTensor } from '../../../src/lib/tensors/tensors.ts'
-import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
 import {
   dict,
   int,
@@ -16,17 +12,12 @@ import {
   zipCheckpoint,
   zipOf,
 } from './torchFiles.ts'
+import { weightFileReader } from './weightFile.ts'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'geogap-crafted-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
+const read = weightFileReader()
 
 async function expectRefused(bytes: Uint8Array): Promise<void> {
-  const file = join(folder, 'crafted.bin')
-  await writeFile(file, bytes)
-  await expect(readWeights(file)).rejects.toMatchObject({
+  await expect(read(bytes)).rejects.toMatchObject({
     kind: 'weights',
     message: expect.stringMatching(/^cannot read weights [^\n]{20,600}$/) as string,
   })
@@ -90,9 +81,7 @@ describe('crafted safetensors', () => {
   it('with hostile names and an empty tensor is read as it says', async () => {
     const header =
       '{"constructor":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"__proto__":{"dtype":"I8","shape":[0,7],"data_offsets":[4,4]}}'
-    const file = join(folder, 'names.safetensors')
-    await writeFile(file, safetensors(header, 4))
-    const { tensors } = await readWeights(file)
+    const { tensors } = await read(safetensors(header, 4))
     expect([...tensors.keys()]).toEqual(['constructor', '__proto__'])
     expect(await readTensor(tensors.get('constructor')!)).toEqual(Float32Array.of(0))
   })

@@ -1,22 +1,8 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, expect, it } from 'vitest'
-import { type TensorFile } from '../../../src/lib/tensors/tensors.ts'
-import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
+import { expect, it } from 'vitest'
 import { zipOf } from './torchFiles.ts'
+import { weightFileReader } from './weightFile.ts'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'geogap-weights-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
-
-async function read(content: Uint8Array): Promise<TensorFile> {
-  const file = join(folder, 'case.bin')
-  await writeFile(file, content)
-  return readWeights(file)
-}
+const read = weightFileReader()
 
 it('says what else a file is', async () => {
   await expect(read(Buffer.from('<!DOCTYPE html><p>not found'))).rejects.toThrow('web page')

@@ -1,7 +1,5 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readFile } from 'node:fs/promises'
+import { describe, expect, it } from 'vitest'
 import { readTensor, type TensorFile } from '../../../src/lib/tensors/tensors.ts'
 import { readWeights } from '../../../src/lib/tensors/readWeights.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
@@ -18,18 +16,9 @@ import {
   zipCheckpoint,
   zipOf,
 } from './torchFiles.ts'
+import { weightFileReader } from './weightFile.ts'
 
-let folder: string
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'geogap-checkpoint-'))
-})
-afterAll(() => rm(folder, { recursive: true }))
-
-async function read(content: Uint8Array): Promise<TensorFile> {
-  const file = join(folder, 'case.bin')
-  await writeFile(file, content)
-  return readWeights(file)
-}
+const read = weightFileReader()
 
 async function valuesOf(file: TensorFile): Promise<Record<string, number[]>> {
   const pairs = [...file.tensors].map(
