@@ -148,7 +148,7 @@ async function checkHub(env: Environment): Promise<EnvironmentCheck> {
       method: 'HEAD',
       signal: AbortSignal.timeout(hubTimeoutMs),
     })
-    const found = `${endpoint} answers ${status}, ${token ? 'HF_TOKEN is set' : 'no HF_TOKEN'}`
+    const found = `${endpoint} answers ${status}, ${token ? `token in ${token.source}` : 'no token'}`
     if (status < 500) return { name, status: 'ok', found }
     return { name, status: 'note', found, fix: 'try again later, or set HF_ENDPOINT to a mirror' }
   } catch (error) {

@@ -59,11 +59,11 @@ describe('doctor', () => {
     expect(await hubOf(endpoint)).toEqual({
       name: 'model hub',
       status: 'ok',
-      found: `${endpoint} answers 200, no HF_TOKEN`,
+      found: `${endpoint} answers 200, no token`,
     })
     expect(await hubOf(`${endpoint}/sick`)).toMatchObject({
       status: 'note',
-      found: `${endpoint}/sick answers 503, no HF_TOKEN`,
+      found: `${endpoint}/sick answers 503, no token`,
     })
     expect(methods).toEqual(['HEAD', 'HEAD'])
     await stop(server)

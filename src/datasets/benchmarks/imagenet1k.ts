@@ -45,7 +45,7 @@ export const imagenet1k: Benchmark = {
   hub: {
     name: 'hf:ILSVRC/imagenet-1k:validation',
     difference:
-      'the 50,000 validation images as Parquet; its terms are accepted on the hub, and HF_TOKEN is needed',
+      'the 50,000 validation images as Parquet; its terms are accepted on the hub, and a token is needed',
   },
   candidatePaths: () => ['imagenet-1k', 'imagenet', 'ILSVRC2012'],
   isRootEntry: name =>

@@ -250,7 +250,7 @@ function termsText(
   return [
     `${name}: ${countText(missing.length, 'file')} of its split ${split.split} (${bytesText(totalSize(missing))}) at commit ${commit.slice(0, 12)}`,
     `terms: ${licence.length > 0 ? `${licence.join(', ')}, as its card says` : 'its card states no licence'}; see ${page}`,
-    ...(gated ? [`gated: its terms were accepted at ${page} by the account of HF_TOKEN`] : []),
+    ...(gated ? [`gated: its terms were accepted at ${page} by the account of your token`] : []),
     ...['extra_gated_heading', 'extra_gated_prompt'].flatMap(key => textOf(key) ?? []),
   ].join('\n')
 }

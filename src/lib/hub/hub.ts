@@ -151,7 +151,7 @@ async function describeHubFile(name: HubName, hub: Hub): Promise<HubFileDescript
   const ask = async (): Promise<HttpAnswer> => {
     const answer = await request(
       url,
-      { method: 'HEAD', followsOtherOrigins: false, token },
+      { method: 'HEAD', followsOtherOrigins: false, token: token?.value },
       network,
     )
     checkBusy(answer)
@@ -195,7 +195,7 @@ async function downloadToCache(
     if (await isThere()) return true
     await downloadTo(blob, {
       url: resolveUrl({ ...name, revision: commit }, hub),
-      token,
+      token: token?.value,
       size,
       hashKnown: true,
       refusal: refusalError(name, hub),
@@ -228,9 +228,14 @@ export const refusalError =
     const code = headers.get('x-error-code') ?? ''
     const what = repoType === 'dataset' ? 'data set repository' : 'repository'
     if (/^invalid (credentials|username)/i.test(headers.get('x-error-message') ?? ''))
-      return inputError('hub-forbidden', `HF_TOKEN is not a valid token of ${endpoint}`)
+      return inputError(
+        'hub-forbidden',
+        `the token of ${token?.source} is not valid at ${endpoint}: set HF_TOKEN, or run hf auth login`,
+      )
     if (code === 'RepoNotFound' || (status === 404 && file === undefined && code === ''))
-      return notFoundError(`no ${what} ${repo} at ${endpoint}; if it is private, set HF_TOKEN`)
+      return notFoundError(
+        `no ${what} ${repo} at ${endpoint}; if it is private, set HF_TOKEN or run hf auth login`,
+      )
     if (code === 'RevisionNotFound')
       return notFoundError(`${what} ${repo} has no revision ${revision}`)
     if (status === 404 || code === 'EntryNotFound')
@@ -250,8 +255,8 @@ export function forbiddenError(
 ): GeogapError {
   const kind = status === undefined ? 'gated' : `gated or private (${status})`
   const fix = token
-    ? 'HF_TOKEN is set, but its account has no access to it'
-    : 'and set HF_TOKEN to a token of your account'
+    ? `the account of the token in ${token.source} has no access to it`
+    : 'and run hf auth login, or set HF_TOKEN to a token of your account'
   return inputError(
     'hub-forbidden',
     `${name.repo} is ${kind}: accept its terms at ${pageUrl(name, endpoint)}, ${fix}`,

@@ -14,19 +14,21 @@ import { homedir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { inputError, quoteForMessage } from '../errors.ts'
 import { writeAtomically, writeFully, orIfMissing } from '../files.ts'
+import { findHubToken, type HubToken } from './token.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface HubSettings {
   endpoint: string
   cache: string
-  token: string | undefined
+  token: HubToken | undefined
   offline: boolean
 }
 
-/** What `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_TOKEN` and `HF_HUB_OFFLINE` say. */
+/** What `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_HOME`, `HF_HUB_OFFLINE` and the token's variables and file say. */
 export function hubSettings(env: Environment = process.env): HubSettings {
   const home = env.HF_HOME || join(cacheHome(env), 'huggingface')
+  const offline = /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? '')
   const endpoint = (env.HF_ENDPOINT || 'https://huggingface.co').replace(/\/+$/, '')
   if (!/^https?:$/.test(URL.canParse(endpoint) ? new URL(endpoint).protocol : ''))
     throw inputError(
@@ -36,8 +38,10 @@ export function hubSettings(env: Environment = process.env): HubSettings {
   return {
     endpoint,
     cache: expandHome(env.HF_HUB_CACHE || env.HUGGINGFACE_HUB_CACHE || join(home, 'hub')),
-    token: env.HF_TOKEN?.trim() || undefined,
-    offline: /^(1|true|yes|on)$/i.test(env.HF_HUB_OFFLINE ?? ''),
+    token: offline
+      ? undefined
+      : findHubToken(env, expandHome(env.HF_TOKEN_PATH || join(home, 'token'))),
+    offline,
   }
 }
 

@@ -229,7 +229,7 @@ async function requestBytes(
   const attempt = async (): Promise<{ answer: HttpAnswer; bytes: Buffer }> => {
     const answer = await request(
       url,
-      { method: 'GET', followsOtherOrigins: true, headers, token },
+      { method: 'GET', followsOtherOrigins: true, headers, token: token?.value },
       network,
     )
     if (answer.status !== 200 && answer.status !== 206) {

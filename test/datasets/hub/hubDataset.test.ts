@@ -330,7 +330,7 @@ describe('errors of the hub', () => {
     ['hf:acme/world:a:b', /bad-hub-name: not hf:OWNER\/NAME/],
     [
       'hf:ILSVRC/imagenet-1k',
-      /hub-forbidden: .*gated: accept its terms at http.*\/datasets\/ILSVRC\/imagenet-1k, and set HF_TOKEN/,
+      /hub-forbidden: .*gated: accept its terms at http.*\/datasets\/ILSVRC\/imagenet-1k, and run hf auth login, or set HF_TOKEN/,
     ],
     ['hf:acme/huge', /disk-full: hf:acme\/huge needs .* free; set HF_HOME/],
   ])('%s', async (name, expected) => {
@@ -341,7 +341,7 @@ describe('errors of the hub', () => {
   it('name the account that has no access', async () => {
     const poor = { hub: withEnv({ HF_TOKEN: poorToken }) }
     expect(await refusal('hf:ILSVRC/imagenet-1k', poor)).toMatch(
-      /HF_TOKEN is set, but its account has no access/,
+      /the account of the token in HF_TOKEN has no access/,
     )
   })
 })

@@ -162,28 +162,6 @@ describe('the cache', () => {
   })
 })
 
-describe('the token', () => {
-  it('goes to the hub and not to where it redirects', async () => {
-    await get(weights.file, { HF_TOKEN: 'hf_secret' })
-    const sent = new Set(
-      hub.seen.map(({ server, authorization }) => `${server}: ${authorization ?? 'none'}`),
-    )
-    expect([...sent].sort()).toEqual(['content: none', 'hub: Bearer hf_secret'])
-  })
-
-  it('is asked for where a model is gated', async () => {
-    hub.hubFault = () => ({ status: 401, headers: { 'x-error-code': 'GatedRepo' } })
-    const message = await messageOf(get(weights.file))
-    expect(message).toMatch(
-      /acme\/model is gated or private \(401\): accept its terms at http.*acme\/model, and set HF_TOKEN/,
-    )
-    hub.hubFault = () => ({ status: 403 })
-    expect(await messageOf(get(weights.file, { HF_TOKEN: 'x' }))).toMatch(
-      /HF_TOKEN is set, but its account has no access/,
-    )
-  })
-})
-
 describe('answers that no repetition mends', () => {
   it('names the file, the repository or the revision that is not there', async () => {
     expect(await messageOf(get('nothing.bin'))).toBe(
