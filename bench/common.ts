@@ -12,6 +12,9 @@ import { evaluate } from '../src/evaluate/evaluate.ts'
 import { createSession } from '../src/models/runtime/session.ts'
 import { initialWeights } from '../src/models/initialWeights.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
+import { loadModel } from '../src/models/runtime/loadModel.ts'
+import { prepareModel } from '../src/models/runtime/prepareModel.ts'
+import { nativeSteps, splitSteps } from '../src/lib/pixels/steps.ts'
 import { writeSafetensors } from '../src/lib/tensors/safetensors.ts'
 import { type ModelSpec } from '../src/models/spec.ts'
 
@@ -38,7 +41,7 @@ export async function writeManifest(
 /** The model with fresh weights in `folder`, where they are made once. */
 export async function freshModel(name: string, folder: string): Promise<ModelSpec> {
   const spec = await loadModelSpec(name)
-  const file = join(folder, `${name}.safetensors`)
+  const file = join(folder, `${name.replaceAll(/[:/]/g, '_')}.safetensors`)
   if (!existsSync(file)) await writeSafetensors(file, initialWeights(spec.architecture, 1000, 1))
   return { ...spec, weights: { from: 'files', files: [file] } }
 }
@@ -110,6 +113,34 @@ export async function endToEnd(
     },
   })
   process.stdout.write(`${((images - before) / (performance.now() - from)) * 1e3}\n`)
+}
+
+/** Prints images a second of a model's graph alone on crops of its own size, for about three seconds after the first batch. */
+export async function graphAlone(
+  folder: string,
+  name: string,
+  { batch, threads }: { batch: number; threads: number },
+): Promise<void> {
+  const spec = await freshModel(name, folder)
+  const { model } = await prepareModel(spec)
+  const steps = nativeSteps(spec.recipe)
+  const loaded = await loadModel(model, steps, {
+    outputs: [spec.classes === 'imagenet-1k' ? 'logits' : 'features'],
+    threads,
+    spinning: threads > 1,
+  })
+  const crops = new Uint8Array(batch * 3 * splitSteps(steps).size ** 2).map(
+    (_, i) => (i * 31) % 251,
+  )
+  await loaded.run(crops, batch)
+  const times: number[] = []
+  const end = performance.now() + 3000
+  while (performance.now() < end || times.length < 3) {
+    const start = performance.now()
+    await loaded.run(crops, batch)
+    times.push(performance.now() - start)
+  }
+  process.stdout.write(`${(batch / median(times)) * 1e3}\n`)
 }
 
 /** GFLOP/s of float32 matrix products of 1,024 rows and columns on all cores. */

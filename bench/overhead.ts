@@ -10,18 +10,15 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { modelCost } from '../src/models/modelCost.ts'
-import { loadModel } from '../src/models/runtime/loadModel.ts'
 import { loadModelSpec } from '../src/models/loadModelSpec.ts'
-import { prepareModel } from '../src/models/runtime/prepareModel.ts'
-import { paperSteps } from '../src/lib/pixels/steps.ts'
 import {
   cores,
   endToEnd,
   freshModel,
+  graphAlone,
   inChild,
   inTemporaryFolder,
   inTurn,
-  median,
   photographs,
   printTable,
   writeManifest,
@@ -55,26 +52,6 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 const images = Number(values.images)
-
-/** Images a second of the graph alone, for about three seconds after the first batch. */
-async function alone(folder: string, name: string, batch: number, threads: number): Promise<void> {
-  const { model } = await prepareModel(await freshModel(name, folder))
-  const loaded = await loadModel(model, paperSteps, {
-    outputs: ['logits'],
-    threads,
-    spinning: threads > 1,
-  })
-  const crops = new Uint8Array(batch * 3 * 224 * 224).map((_, i) => (i * 31) % 251)
-  await loaded.run(crops, batch)
-  const times: number[] = []
-  const end = performance.now() + 3000
-  while (performance.now() < end || times.length < 3) {
-    const start = performance.now()
-    await loaded.run(crops, batch)
-    times.push(performance.now() - start)
-  }
-  process.stdout.write(`${(batch / median(times)) * 1e3}\n`)
-}
 
 interface Found {
   rate: number
@@ -201,7 +178,8 @@ async function work(names: readonly string[]): Promise<void> {
 
 const [first, ...rest] = positionals
 if (first === 'child' && rest[0] === 'through') await endToEnd(rest[1]!, rest.slice(2), images)
-else if (first === 'child') await alone(rest[1]!, rest[4]!, Number(rest[2]), Number(rest[3]))
+else if (first === 'child')
+  await graphAlone(rest[1]!, rest[4]!, { batch: Number(rest[2]), threads: Number(rest[3]) })
 else if (values.together) await together()
 else if (values.work) await work(positionals.length > 0 ? positionals : usual.slice(0, 1))
 else if (values.ways) await allWays(positionals.length > 0 ? positionals : usual)

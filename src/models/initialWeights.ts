@@ -3,13 +3,15 @@ import { volume } from '../lib/onnx/shapes.ts'
 import { randomFor } from '../lib/random.ts'
 import { findArchitecture } from './architectures.ts'
 import { imageTower } from './towers.ts'
+import { zeroShotClassifier } from './zeroShot/zeroShotHead.ts'
 import { type NamedTensor } from '../lib/tensors/safetensors.ts'
 
-/** Draws the untrained weights of a classifier: He's normal weights, identity normalization, zero biases. */
+/** Draws the untrained weights of an architecture: He's normal weights, identity normalization, zero biases. */
 export function initialWeights(name: string, classes: number, seed: number): NamedTensor[] {
   const graph = createGraph()
   const known = findArchitecture(name)
-  if (known.kind === 'classifier') imageTower(parameterScope(graph), known, { size: 224, classes })
+  const classifier = known.kind === 'classifier' ? known : zeroShotClassifier(known)
+  imageTower(parameterScope(graph), classifier, { size: 224, classes })
   return [...graph.parameters.values()].map(parameter => initialTensor(parameter, seed))
 }
 
