@@ -52,8 +52,11 @@ async function decodeByLibvips(file: Uint8Array, format: ImageFormat): Promise<P
   checkImageSize(header.width, header.height)
   if (header.compression === 'hevc') return decodeHeic(bytes)
   if (format === 'tiff') refuseTiffColors(bytes)
+  if (format === 'jpeg' && header.channels === 2)
+    throw imageError('unknown-format', 'JPEG of two components is not read')
   if (header.compression === 'av1') return decodeAvif(bytes)
-  return readPixels(format === 'tiff' ? image.autoOrient() : image, header)
+  const isPlainGray = format === 'png' && bytes[25] === 0
+  return readPixels(format === 'tiff' ? image.autoOrient() : image, header, isPlainGray)
 }
 
 const hasAvifBrand = (file: Uint8Array): boolean =>
@@ -86,15 +89,20 @@ async function decodeAvif(bytes: Uint8Array): Promise<Pixels> {
   return rgbOfYcc({ width, height, data }, format)
 }
 
-async function readPixels(image: Sharp, { space, channels, hasAlpha }: Metadata): Promise<Pixels> {
+async function readPixels(
+  image: Sharp,
+  { space, channels, hasAlpha }: Metadata,
+  isPlainGray: boolean,
+): Promise<Pixels> {
   const readRaw = (pipeline: Sharp) => pipeline.raw().toBuffer({ resolveWithObject: true })
   if (space === 'cmyk') {
     const inks = image.pipelineColourspace('cmyk').toColourspace('cmyk')
     const { data, info } = await readRaw(inks)
     return { width: info.width, height: info.height, data: rgbOfCmyk(data, info.channels) }
   }
-  if (space === 'grey16' && channels === 1 && !hasAlpha) {
-    const gray = image.pipelineColourspace('grey16').toColourspace('grey16')
+  // A PNG of plain gray gets its second channel from one transparent value.
+  if (space === 'grey16' && (channels === 1 ? !hasAlpha : isPlainGray)) {
+    const gray = image.extractChannel(0).pipelineColourspace('grey16').toColourspace('grey16')
     const { data, info } = await gray.raw({ depth: 'ushort' }).toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, data: rgbOfGray16(data) }
   }
@@ -146,36 +154,51 @@ function decodeError(cause: unknown): GeogapError {
   return imageError('corrupt', message, cause)
 }
 
+/** How strips and tiles of TIFF are compressed where libvips can unpack them; it makes other tiles black without an error. */
+const tiffCompressions = [1, 2, 3, 4, 5, 6, 7, 8, 32_773, 32_946, 50_001]
+
 /** Refuses TIFF files that libvips reads differently from Pillow, or that Pillow does not read. Errors: `unknown-format`. */
 function refuseTiffColors(bytes: Uint8Array): void {
-  const color = readTiffTag(bytes, 262)
-  const bits = readTiffTag(bytes, 258)
-  const sampleFormat = readTiffTag(bytes, 339) ?? 1
-  const isGray = (readTiffTag(bytes, 277) ?? 1) === 1
-  const refused =
-    color === 6 && readTiffTag(bytes, 259) !== 7
+  const tag = (id: number, otherwise: number): number => readTiffTag(bytes, id) ?? otherwise
+  const color = tag(262, 1)
+  const bits = tag(258, 1)
+  const compression = tag(259, 1)
+  const sampleFormat = tag(339, 1)
+  const isGray = tag(277, 1) === 1
+  const refused = !tiffCompressions.includes(compression)
+    ? `compression ${compression}`
+    : color === 6 && compression !== 7
       ? 'YCbCr colours'
       : color === 0 && bits === 16
         ? '16 bits with white as 0'
-        : (sampleFormat === 2 && bits === 8) || (sampleFormat !== 1 && !isGray)
-          ? `${bits ?? 1} bits of sample format ${sampleFormat}`
-          : undefined
+        : (color === 5 && bits > 8) || (!isGray && bits > 16)
+          ? `colours of ${bits} bits`
+          : (sampleFormat !== 1 && !isGray) || ['2/8', '3/16'].includes(`${sampleFormat}/${bits}`)
+            ? `${bits} bits of sample format ${sampleFormat}`
+            : undefined
   if (refused !== undefined)
-    throw imageError('unknown-format', `${refused} in TIFF are not read; convert to sRGB`)
+    throw imageError('unknown-format', `${refused} in TIFF is not read; convert the image to PNG`)
 }
 
-/** Returns the first 16-bit value of a tag of the first directory; undefined for BigTIFF and if it is missing. */
+/** Returns the first value of a tag of the first directory as 16 bits; undefined if it is missing. */
 function readTiffTag(bytes: Uint8Array, tag: number): number | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const little = bytes[0] === 0x49
-  const at = view.getUint32(4, little)
-  if (view.getUint16(2, little) !== 42 || at + 2 > bytes.length) return undefined
-  const count = view.getUint16(at, little)
-  for (let entry = at + 2; entry < at + 2 + 12 * count && entry + 12 <= bytes.length; entry += 12) {
-    if (view.getUint16(entry, little) !== tag) continue
-    const isInline = view.getUint32(entry + 4, little) < 3
-    const value = isInline ? entry + 8 : view.getUint32(entry + 8, little)
-    return value + 2 <= bytes.length ? view.getUint16(value, little) : undefined
+  const isBig = view.getUint16(2, little) === 43
+  const addressOf = (at: number): number =>
+    isBig ? Number(view.getBigUint64(at, little)) : view.getUint32(at, little)
+  const [step, head, inline] = isBig ? [20, 8, 4] : [12, 2, 2]
+  try {
+    const at = addressOf(isBig ? 8 : 4)
+    const count = isBig ? addressOf(at) : view.getUint16(at, little)
+    for (let entry = at + head; entry < at + head + step * count; entry += step) {
+      if (view.getUint16(entry, little) !== tag) continue
+      const isInline = addressOf(entry + 4) <= inline
+      const value = entry + (isBig ? 12 : 8)
+      return view.getUint16(isInline ? value : addressOf(value), little)
+    }
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
   }
   return undefined
 }

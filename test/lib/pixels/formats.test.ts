@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import sharp from 'sharp'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { decodeImage } from '../../../src/lib/pixels/decode.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
@@ -34,9 +34,48 @@ function makeTiff(
     file.writeUInt16LE(Number(tag), at)
     file.writeUInt16LE(4, at + 2)
     file.writeUInt32LE(1, at + 4)
-    file.writeUInt32LE(tag === '273' ? file.length : value, at + 8)
+    file.writeUInt32LE(['273', '324'].includes(tag) ? file.length : value, at + 8)
   }
   return Buffer.concat([file, data])
+}
+
+/** A BigTIFF file of one uncompressed strip. */
+function makeBigTiff(
+  [width, height]: [number, number],
+  data: Uint8Array,
+  tags: Readonly<Record<number, number>>,
+): Buffer {
+  const all = { 256: width, 257: height, 259: 1, 273: 0, 278: height, 279: data.length, ...tags }
+  const entries = Object.entries(all)
+  const file = Buffer.alloc(16 + 8 + 20 * entries.length + 8)
+  Buffer.from('II+\0\x08\0\0\0\x10', 'latin1').copy(file)
+  file.writeUInt32LE(entries.length, 16)
+  for (const [i, [tag, value]] of entries.entries()) {
+    const at = 24 + 20 * i
+    file.writeUInt16LE(Number(tag), at)
+    file.writeUInt16LE(4, at + 2)
+    file.writeUInt32LE(1, at + 4)
+    file.writeUInt32LE(tag === '273' ? file.length : value, at + 12)
+  }
+  return Buffer.concat([file, data])
+}
+
+/** A gray PNG file of 16 bits in which one value is transparent. */
+function makeGrayPng(values: readonly number[], transparent: number): Buffer {
+  const chunk = (type: string, data: Uint8Array): Buffer => {
+    const bytes = Buffer.concat([Buffer.from(`\0\0\0\0${type}`, 'latin1'), data, Buffer.alloc(4)])
+    bytes.writeUInt32BE(data.length, 0)
+    bytes.writeUInt32BE(crc32(bytes.subarray(4, -4)), bytes.length - 4)
+    return bytes
+  }
+  const twoBytes = (value: number): number[] => [value >> 8, value & 255]
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', Uint8Array.of(0, 0, 0, values.length, 0, 0, 0, 1, 16, 0, 0, 0, 0)),
+    chunk('tRNS', Uint8Array.from(twoBytes(transparent))),
+    chunk('IDAT', deflateSync(Uint8Array.from([0, ...values.flatMap(twoBytes)]))),
+    chunk('IEND', new Uint8Array()),
+  ])
 }
 
 interface GifOptions {
@@ -106,6 +145,7 @@ describe('decoding as Pillow does', () => {
     const tags = { 258: 16, 262: 1, 277: 1 }
     const expected = [0, 200, 255, 255, 255].map(value => [value, value, value])
     expect(await pixelsOf(makeTiff([5, 1], gray, tags))).toEqual(expected)
+    expect(await pixelsOf(makeGrayPng([0, 200, 255, 256, 65_535], 200))).toEqual(expected)
   })
 
   it('turns a TIFF by its orientation, and no JPEG', async () => {
@@ -128,8 +168,38 @@ describe('decoding as Pillow does', () => {
       makeTiff([2, 1], new Uint8Array(2), { 258: 8, 262: 1, 277: 1, 339: 2 }),
       makeTiff([2, 1], new Uint8Array(4), { 258: 16, 262: 0, 277: 1 }),
       makeTiff([1, 1], new Uint8Array(12), { 258: 32, 262: 2, 277: 3, 339: 3 }),
+      makeBigTiff([2, 1], new Uint8Array(2), { 258: 8, 262: 1, 277: 1, 339: 2 }),
+      makeBigTiff([1, 1], new Uint8Array(3), { 258: 8, 262: 6, 277: 3 }),
     ]
     expect(await Promise.all(refused.map(codeOf))).toEqual(refused.map(() => 'unknown-format'))
+  })
+
+  it('refuses what libvips would make black: colours of more bits, half floats, tiles packed otherwise', async () => {
+    const tile = { 258: 8, 262: 1, 277: 1, 322: 16, 323: 16, 324: 0, 325: 64 }
+    const refused = [
+      makeTiff([1, 1], Uint8Array.of(9, 9, 9, 9, 9, 9, 9, 9), { 258: 16, 262: 5, 277: 4 }),
+      makeTiff([1, 1], new Uint8Array(12).fill(99), { 258: 32, 262: 2, 277: 3 }),
+      makeTiff([2, 1], Uint8Array.of(0, 60, 0, 60), { 258: 16, 262: 1, 277: 1, 339: 3 }),
+      ...[34_925, 50_000].map(packing =>
+        makeTiff([16, 16], new Uint8Array(64).fill(7), { ...tile, 259: packing }),
+      ),
+    ]
+    expect(await Promise.all(refused.map(codeOf))).toEqual(refused.map(() => 'unknown-format'))
+  })
+
+  it('refuses a JPEG of two components', async () => {
+    const image = sharp({ create: { width: 8, height: 8, channels: 3, background: '#a31' } })
+    const jpeg = await image.jpeg({ chromaSubsampling: '4:4:4' }).toBuffer()
+    /** Takes the last component out of a segment that has so many bytes of each. */
+    const lessOne = (bytes: Buffer, marker: number, width: number): Buffer => {
+      const at = bytes.indexOf(Buffer.of(0xff, marker)) + 2
+      const count = at + (marker === 0xc0 ? 7 : 2)
+      bytes.writeUInt16BE(bytes.readUInt16BE(at) - width, at)
+      bytes[count] = 2
+      const last = count + 1 + 2 * width
+      return Buffer.concat([bytes.subarray(0, last), bytes.subarray(last + width)])
+    }
+    expect(await codeOf(lessOne(lessOne(jpeg, 0xc0, 3), 0xda, 2))).toBe('unknown-format')
   })
 
   it.each([
