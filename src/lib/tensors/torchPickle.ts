@@ -50,6 +50,7 @@ const storageTypes: ReadonlyMap<string, { kind: 'storage type'; dtype: WeightDty
 /** All that a checkpoint may name. `__builtin__` is what Python 2's protocol calls `builtins`. */
 const allowedFunctions: ReadonlyMap<string, Callable> = new Map([
   ['collections.OrderedDict', orderedDict],
+  ['collections.deque', () => []],
   ['torch._utils._rebuild_tensor', rebuildTensor],
   ['torch._utils._rebuild_tensor_v2', rebuildTensor],
   ['torch._utils._rebuild_parameter', firstArgument],
@@ -64,7 +65,7 @@ const allowedFunctions: ReadonlyMap<string, Callable> = new Map([
  * and records of training scripts.
  */
 const plainNames =
-  /^(?:__torch__\.|torch\.jit\._pickle\.|argparse\.Namespace$|pathlib\.\w+Path$|yacs\.config\.CfgNode$|numpy\.|_codecs\.encode$|torch\.(?:device|u?int\d+|b?float\d+|double|half|long|bool)$|mmengine\.logging\.history_buffer\.|(?:__builtin__|builtins)\.(?:getattr|int|float|list|dict)$)/
+  /^(?:__torch__\.|torch\.jit\._pickle\.|argparse\.Namespace$|pathlib\.\w+Path$|yacs\.config\.CfgNode$|omegaconf\.|typing\.Any$|[\w.]+\.(?:AttributeDict|EasyDict)$|collections\.(?:Counter|defaultdict)$|datetime\.|numpy\.|_codecs\.encode$|torch\.(?:device|u?int\d+|b?float\d+|double|half|long|bool|torch_version\.TorchVersion)$|mmengine\.logging\.history_buffer\.|(?:__builtin__|builtins)\.(?:getattr|int|float|list|dict|long|slice|complex)$)/
 
 /**
  * Reads one pickle of a PyTorch checkpoint.

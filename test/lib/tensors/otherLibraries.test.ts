@@ -85,6 +85,7 @@ describe('checkpoints with the names of another library', () => {
     ['transformers', 'cvt.encoder.stages.0.cls.'],
     ["MMPretrain's Swin Transformer", 'backbone.stages.0.blocks.0.attn.w_msa.'],
     ['MMPretrain', 'backbone.stage0.'],
+    ['the authors of MobileCLIP-S0', 'text_encoder.transformer.0.token_mixer.'],
   ])(
     'of %s, which no architecture computes, are named with the way to go',
     async (library, prefix) => {
@@ -103,6 +104,7 @@ describe('checkpoints with the names of another library', () => {
       'features.1.0.attn.qkv.',
       'swin_tiny_patch4_window7_224, .*',
     ],
+    ['the authors of DINOv3', 'storage_tokens', 'vit_.*_qkvb; the others have no biases'],
     ["transformers' SigLIP", 'vision_model.head.probe0.', 'clip:ViT-B-32-SigLIP2-256, .*tanh.*'],
   ])('of %s are named with the architectures that they fit', async (library, prefix, fits) => {
     const { graph, files } = await renamedWeights('test_vit', name => prefix + name)

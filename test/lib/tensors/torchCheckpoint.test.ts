@@ -114,7 +114,10 @@ describe('readWeights of zip checkpoints', () => {
     )
     const averaged = dict({ n_averaged: int(2), 'module.a': plain })
     const options = ops('cargparse\nNamespace\n', ops(')'), '\x81', dict({ lr: int(1) }), 'b')
-    const file = await read(zipCheckpoint(dict({ model: averaged, args: options }), storages))
+    const milestones = ops('ccollections\nCounter\n', tuple(dict({})), 'R')
+    const steps = ops('ccollections\ndeque\n', tuple(ops(']')), 'R(', int(1), 'e')
+    const record = dict({ model: averaged, args: options, milestones, steps })
+    const file = await read(zipCheckpoint(record, storages))
     expect([...file.tensors.keys()]).toEqual(['a'])
   })
 
