@@ -1,11 +1,14 @@
 import { statSync } from 'node:fs'
 import { inputError, quoteForMessage, weightsError } from '../lib/errors.ts'
 import { areImagenetLabels } from '../datasets/labels/matchClassNames.ts'
+import { readWeights } from '../lib/tensors/readWeights.ts'
 import { configBeside } from '../lib/tensors/configFacts.ts'
+import { architectures } from './architectures.ts'
 import { findModel, isCatalogued, resolveModel } from './catalog.ts'
 import { hubModel } from './hubModel.ts'
 import { readOwnModel } from './ownModel.ts'
 import { type ModelSpec, withWeights } from './spec.ts'
+import { quickGeluNote } from './tags.ts'
 
 /**
  * Returns a model by any name: the catalogue's, `hf:owner/repo[@revision][:file]`, a model.json, or its folder. The
@@ -28,7 +31,7 @@ export async function loadModelSpec(name: string, isBase = false): Promise<Model
     )
   const isFolder = statSync(name, { throwIfNoEntry: false })?.isDirectory()
   if (isFolder && !isCatalogued(name)) return readOwnModel(name, baseOf)
-  return withKnownClasses(resolveModel(name))
+  return withKnownFacts(resolveModel(name))
 }
 
 /**
@@ -42,7 +45,21 @@ export async function loadModelWithWeights(
 ): Promise<ModelSpec> {
   const isArchitecture = file !== undefined && !isCatalogued(name)
   const spec = isArchitecture ? findModel(`${name}@${file}`) : undefined
-  return withKnownClasses(spec ?? withWeights(await loadModelSpec(name), file))
+  return withKnownFacts(spec ?? withWeights(await loadModelSpec(name), file))
+}
+
+/** Returns the model after a look at its weights and what lies beside them. */
+const withKnownFacts = async (spec: ModelSpec): Promise<ModelSpec> =>
+  withKnownActivation(await withKnownClasses(spec))
+
+/** Returns the model with a note if its weights are OpenAI's own, of QuickGELU, and its name is that of the plain GELU. */
+async function withKnownActivation(spec: ModelSpec): Promise<ModelSpec> {
+  const { architecture, note, weights } = spec
+  const trained = `${architecture}-quickgelu`
+  if (note || weights.from !== 'files' || !Object.hasOwn(architectures, trained)) return spec
+  const read = await readWeights(weights.files[0]!).catch(() => undefined)
+  const isOpenai = read?.tensors.has('input_resolution') && read.tensors.has('vocab_size')
+  return isOpenai ? { ...spec, note: quickGeluNote(trained) } : spec
 }
 
 /** Returns the model unless the config.json beside its weights names 1,000 classes that are not ImageNet's in their order. */

@@ -62,6 +62,10 @@ function timmWeights(model: string, place: string): WeightSource {
   }
 }
 
+/** Returns the note on weights of QuickGELU under a name with the plain GELU; `trained` is the name with QuickGELU. */
+export const quickGeluNote = (trained: string): string =>
+  `trained with QuickGELU, computed here with the plain GELU that the name asks for; ${trained} is as trained`
+
 /** Returns OpenCLIP's tags as `clip:TOWER/TAG`; weights trained with QuickGELU also as `clip:TOWER-quickgelu/TAG`. */
 export function clipModels(): ModelSpec[] {
   type Column =
@@ -96,7 +100,6 @@ export function clipModels(): ModelSpec[] {
     })
     if (row.activation === 'gelu') return [spec(row.tower)]
     const trained = spec(`${row.tower}-quickgelu`)
-    const note = `trained with QuickGELU, computed here with the plain GELU that the name asks for; ${trained.name} is as trained`
-    return [trained, { ...spec(row.tower), note }]
+    return [trained, { ...spec(row.tower), note: quickGeluNote(trained.name) }]
   })
 }

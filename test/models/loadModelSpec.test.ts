@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { imagenetClasses } from '../../src/datasets/labels/imagenet.ts'
 import { loadModelSpec, loadModelWithWeights } from '../../src/models/loadModelSpec.ts'
+import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 
 let folder: string
 beforeAll(async () => {
@@ -32,4 +33,14 @@ it.each([
     await (fault
       ? expect(load()).rejects.toThrow(fault)
       : expect(load()).resolves.toMatchObject({ classes: 'imagenet-1k' }))
+})
+
+it("OpenAI's own file names the model as trained where the name asks for the plain GELU", async () => {
+  const file = join(folder, 'ViT-B-32.safetensors')
+  const tensor = (name: string) => ({ name, shape: [], data: new Float32Array([224]) })
+  await writeSafetensors(file, ['input_resolution', 'vocab_size'].map(tensor))
+  const note = expect.stringMatching(/QuickGELU, .*; clip:ViT-B-32-quickgelu is as trained$/)
+  expect(await loadModelWithWeights('clip:ViT-B-32', file)).toMatchObject({ note })
+  expect(await loadModelSpec(`clip:ViT-B-32@${file}`)).toMatchObject({ note })
+  expect((await loadModelWithWeights('clip:ViT-B-32-quickgelu', file)).note).toBeUndefined()
 })
