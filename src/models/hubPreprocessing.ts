@@ -4,6 +4,7 @@
  * that a file lacks have the defaults of Transformers' processor.
  */
 import { z } from 'zod'
+import { readTsv } from '../lib/archive/tsv.ts'
 import { type GeogapError, inputError, quoteForMessage, escapeForMessage } from '../lib/errors.ts'
 import { deviationsSchema, sideSchema, tripleSchema } from './preprocessingSchemas.ts'
 import {
@@ -26,39 +27,23 @@ interface ProcessorDefaults {
   crop?: number | undefined
 }
 
-const defaults = (
-  resample: Interpolation,
-  values: ProcessorDefaults['values'],
-  isShortSide = false,
-): ProcessorDefaults => ({ resample, values, isShortSide })
+let cachedProcessors: ReadonlyMap<string, ProcessorDefaults> | undefined
 
-const clipDefaults: ProcessorDefaults = { ...defaults('bicubic', 'clip', true), crop: 224 }
-const mobileNetDefaults: ProcessorDefaults = { ...defaults('bilinear', 'half', true), crop: 224 }
-const levitDefaults: ProcessorDefaults = { ...defaults('bicubic', 'imagenet', true), crop: 224 }
-
-/** By the processor's name without `ImageProcessor` or `FeatureExtractor`; the source is Transformers 4.57.3, as later versions write all keys. */
-const processors: Readonly<Record<string, ProcessorDefaults>> = {
-  Beit: defaults('bicubic', 'half'),
-  Bit: clipDefaults,
-  Blip: defaults('bicubic', 'clip'),
-  CLIP: clipDefaults,
-  ChineseCLIP: clipDefaults,
-  ConvNext: defaults('bilinear', 'half', true),
-  DINOv3ViT: defaults('bilinear', 'imagenet'),
-  DeiT: { ...defaults('bicubic', 'half'), crop: 224 },
-  EfficientFormer: { ...defaults('bicubic', 'imagenet'), crop: 224 },
-  EfficientNet: defaults('nearest', 'half'),
-  Flava: { ...defaults('bicubic', 'clip'), crop: 224 },
-  Levit: levitDefaults,
-  MobileNetV1: mobileNetDefaults,
-  MobileNetV2: mobileNetDefaults,
-  MobileViT: { ...defaults('bilinear', 'unit', true), crop: 256 },
-  PoolFormer: levitDefaults,
-  Pvt: defaults('bilinear', 'imagenet'),
-  Segformer: defaults('bilinear', 'imagenet'),
-  Siglip: defaults('bicubic', 'half', true),
-  ViT: defaults('bilinear', 'half'),
-  ViTHybrid: clipDefaults,
+/** Returns the defaults of a processor; undefined for one that the table lacks. */
+function defaultsOf(config: PreprocessorConfig): ProcessorDefaults | undefined {
+  type Column = 'processor' | 'resample' | 'values' | 'side' | 'crop'
+  cachedProcessors ??= new Map(
+    readTsv<Column>(new URL('./processors.tsv', import.meta.url)).map(row => [
+      row.processor,
+      {
+        resample: row.resample as Interpolation,
+        values: row.values as ProcessorDefaults['values'],
+        isShortSide: row.side === 'shortest',
+        crop: row.crop === '' ? undefined : Number(row.crop),
+      },
+    ]),
+  )
+  return cachedProcessors.get(processorKind(config))
 }
 
 const sidesSchema = z.union([
@@ -185,7 +170,7 @@ function refuseOtherSteps(content: object, config: PreprocessorConfig): void {
   const resizing = Object.entries(content).find(
     ([key, value]) => Boolean(value) && resizingKeys.includes(key),
   )
-  if (resizing && !processors[processorKind(config)])
+  if (resizing && !defaultsOf(config))
     throw preprocessingError(`${resizing[0]} of ${namedKind(config)} is not known`)
   const [foreign] =
     keysOfOne.find(([key, kind]) => config[key] === true && processorKind(config) !== kind) ?? []
@@ -237,7 +222,7 @@ function isCropping(config: PreprocessorConfig): boolean {
   const { do_center_crop: stated, crop_size: size } = config
   if (stated !== undefined) return stated
   const kind = processorKind(config)
-  const known = processors[kind]
+  const known = defaultsOf(config)
   const usual = size === undefined ? known?.crop : undefined
   // Transformers makes the usual crop, Transformers.js none.
   if (kind === 'Beit' || (usual !== undefined && squareSide(config) !== usual))
@@ -248,7 +233,7 @@ function isCropping(config: PreprocessorConfig): boolean {
 /** Returns the side of the square to which both sides are forced; the usual crop's where the shortest side is resized. */
 function squareSide(config: PreprocessorConfig): number | undefined {
   const { shortest, square } = resizeTarget(config, false)
-  return shortest === undefined ? square : processors[processorKind(config)]?.crop
+  return shortest === undefined ? square : defaultsOf(config)?.crop
 }
 
 /** Returns the shortest side of the processors that resize to more than `size`: by `crop_pct`, or by 256 / 224. */
@@ -289,7 +274,7 @@ function resizeTarget(
 ): { shortest?: number; square?: number } {
   const { size } = config
   if (size === undefined) throw preprocessingError('no size')
-  const known = processors[processorKind(config)]
+  const known = defaultsOf(config)
   if (typeof size === 'number') {
     if (!known && crop)
       throw preprocessingError(
@@ -306,7 +291,7 @@ function resizeTarget(
 }
 
 function cropSize(config: PreprocessorConfig): number {
-  const { crop_size: crop = processors[processorKind(config)]?.crop } = config
+  const { crop_size: crop = defaultsOf(config)?.crop } = config
   if (typeof crop === 'number') return crop
   if (crop?.height === undefined || crop.height !== crop.width)
     throw preprocessingError(
@@ -322,7 +307,7 @@ const namedKind = ({
 
 /** Returns the interpolation by Pillow's number or its name, or the default of the processor's kind. */
 function interpolationOf(config: PreprocessorConfig): Interpolation {
-  const { resample = processors[processorKind(config)]?.resample } = config
+  const { resample = defaultsOf(config)?.resample } = config
   if (resample === undefined)
     throw preprocessingError(`no resample, and the default of ${namedKind(config)} is not known`)
   const found = typeof resample === 'number' ? pillowFilters[resample] : resample
@@ -357,7 +342,7 @@ const isNormalizing = (config: PreprocessorConfig): boolean =>
 /** Returns mean' and std' with (x / 255 - mean') / std' = (x f - o - mean) / std, the file's formula. */
 function normalizationOf(config: PreprocessorConfig): { mean: Triple; std: Triple } {
   const kind = processorKind(config)
-  const known = processors[kind]
+  const known = defaultsOf(config)
   const usual = known && normalizations[known.values]
   const { image_mean: given = usual?.mean, image_std: deviations = usual?.std } = config
   const normalizes = isNormalizing(config)

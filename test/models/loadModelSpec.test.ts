@@ -39,8 +39,8 @@ it("OpenAI's own file names the model as trained where the name asks for the pla
   const file = join(folder, 'ViT-B-32.safetensors')
   const tensor = (name: string) => ({ name, shape: [], data: new Float32Array([224]) })
   await writeSafetensors(file, ['input_resolution', 'vocab_size'].map(tensor))
-  const note = expect.stringMatching(/QuickGELU, .*; clip:ViT-B-32-quickgelu is as trained$/)
-  expect(await loadModelWithWeights('clip:ViT-B-32', file)).toMatchObject({ note })
-  expect(await loadModelSpec(`clip:ViT-B-32@${file}`)).toMatchObject({ note })
+  const doubt = /QuickGELU, .*; clip:ViT-B-32-quickgelu is as trained$/
+  expect((await loadModelWithWeights('clip:ViT-B-32', file)).note).toMatch(doubt)
+  expect((await loadModelSpec(`clip:ViT-B-32@${file}`)).note).toMatch(doubt)
   expect((await loadModelWithWeights('clip:ViT-B-32-quickgelu', file)).note).toBeUndefined()
 })
