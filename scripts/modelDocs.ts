@@ -6,7 +6,6 @@ import { writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { modelNames } from '../src/models/catalog.ts'
 import { type ModelRow, testbedRows } from '../src/models/listing.ts'
-import { trainingImages } from '../src/models/testbed.ts'
 import { modelTable } from '../src/report/tables/modelTable.ts'
 import { formatTable } from '../src/lib/table/formats.ts'
 
@@ -27,9 +26,10 @@ export function modelPage(): string {
   const reasons = rows
     .filter(({ note }) => note !== '')
     .map(({ model, note }) => `- \`${model}\`: ${note}.`)
-  const sizes = Object.entries(trainingImages).map(
-    ([name, images]) => `${name} ${images.toLocaleString('en')}`,
-  )
+  const known = new Map(rows.map(({ pretraining, images }) => [pretraining, images!]))
+  const sizes = [...known]
+    .sort((a, b) => a[1] - b[1])
+    .map(([name, images]) => `${name} ${images.toLocaleString('en')}`)
   return `# Models
 
 \`geogap models\` prints this table, \`geogap models NAME\` one model in full, and \`--where\` filters by any field, as in

@@ -156,6 +156,12 @@ export const shippedData: readonly {
     terms: `${timm.license}; ${open_clip.license}`,
   },
   {
+    files: ['src/models/pretraining.tsv'],
+    holds: 'data sets of the pretraining and their numbers of images',
+    source: 'the publications that it names',
+    terms: 'facts',
+  },
+  {
     files: ['src/analysis/citing/works.tsv'],
     holds: 'works to cite',
     source: 'their publishers',

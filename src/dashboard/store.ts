@@ -5,7 +5,7 @@ import { type GeogapError, inputError, unknownNameError } from '../lib/errors.ts
 import { modelYear } from '../analysis/citing/bibliography.ts'
 import { byDimension } from '../analysis/datasetCounts.ts'
 import { datasetRoles, datasetTitle } from '../analysis/datasetRoles.ts'
-import { pretrainingData } from '../models/pretraining.ts'
+import { findPretraining } from '../models/pretraining.ts'
 import { findModelRow } from '../models/listing.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { memoize } from '../lib/memoize.ts'
@@ -266,7 +266,7 @@ function modelFacts(entries: readonly StoredEvaluation[]): ModelFact[] {
       name,
       file: fileNameOf(name),
       family: findModelRow(name)?.group ?? firstWord(name),
-      pretraining: pretrainingData(name),
+      pretraining: findPretraining(name)?.data ?? null,
       year: modelYear(name),
       zeroShot: isZeroShot(identity),
     })

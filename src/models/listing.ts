@@ -4,6 +4,7 @@ import { findArchitecture } from './architectures.ts'
 import { findModel, modelNames, resolveModel } from './catalog.ts'
 import { modelCost } from './modelCost.ts'
 import { splitInputSize } from './inputSize.ts'
+import { findPretraining } from './pretraining.ts'
 import { type ModelSpec, type WeightSource } from './spec.ts'
 import { testbed, type TestbedRow } from './testbed.ts'
 
@@ -112,8 +113,8 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     group: row?.group ?? findArchitecture(spec.architecture).family,
     evaluation: evaluationOf(spec),
     logitScale: logitScaleText(spec),
-    pretraining: row?.pretraining ?? '',
-    images: row?.images ?? null,
+    pretraining: findPretraining(spec.name)?.data ?? '',
+    images: findPretraining(spec.name)?.images ?? null,
     ...modelCost(spec),
     input: spec.recipe.size,
     testInput: spec.testRecipe?.size ?? null,

@@ -11,27 +11,10 @@ export interface TestbedRow {
   evaluation: '1K' | 'zero-shot'
   /** The training data as the paper lists it. */
   listed: string
-  /** The data set of the pretraining, or of the only training, and its number of images. */
+  /** The data set of the pretraining, or of the only training. */
   pretraining: string
-  images: number
   /** Why this tag, if it is not today's default or the paper's table differs; else empty. */
   reason: string
-}
-
-/** The number of images of each training data set, as its authors give it; web collections are rounded. */
-export const trainingImages: Readonly<Record<string, number>> = {
-  'ImageNet-1k': 1_281_167,
-  'ImageNet-21k': 14_197_122,
-  'Stylized-ImageNet and ImageNet-1k': 2 * 1_281_167,
-  CC12M: 12_423_374,
-  YFCC15M: 14_829_396,
-  PMD: 70_000_000,
-  'LVD-142M': 142_000_000,
-  WebImageText: 400_000_000,
-  'LAION-400M': 413_000_000,
-  'LAION-Aesthetic': 900_000_000,
-  'Instagram-1B': 1_000_000_000,
-  'LAION-2B': 2_320_000_000,
 }
 
 let cachedRows: readonly TestbedRow[] | undefined
@@ -43,7 +26,6 @@ export function testbed(): readonly TestbedRow[] {
   >(new URL('./testbed.tsv', import.meta.url)).map(({ evaluation, reason, ...row }) => ({
     ...row,
     evaluation: evaluation === 'zero-shot' ? 'zero-shot' : '1K',
-    images: trainingImages[row.pretraining]!,
     reason,
   })))
 }

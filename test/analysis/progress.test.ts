@@ -4,7 +4,7 @@ import { progressEvidence, publishedEvidence } from '../../src/analysis/progress
 import { compareProgress, headlinePairs } from '../../src/analysis/progress/progress.ts'
 import { progressSentences } from '../../src/analysis/progress/sentence.ts'
 import { runView } from '../../src/analysis/runView.ts'
-import { pretrainingData } from '../../src/models/pretraining.ts'
+import { findPretraining } from '../../src/models/pretraining.ts'
 import { accuracyTable, progressGap } from '../../src/metrics/progress.ts'
 import { type ImportedAccuracy } from '../../src/results/importedAccuracies.ts'
 import { madeUpRun, type WorldOptions } from '../report/figures/world.ts'
@@ -179,15 +179,32 @@ describe('findModelName', () => {
   })
 })
 
-describe('pretrainingData', () => {
+describe('findPretraining', () => {
   it.each([
     ['resnet50.a1_in1k', 'ImageNet-1k'],
+    ['tresnet_m.miil_in1k', 'ImageNet-1k'],
+    ['tresnet_m.miil_in21k_ft_in1k', 'ImageNet-21k'],
+    ['regnety_320.seer_ft_in1k', 'Instagram-1B'],
+    ['eva_giant_patch14_336.clip_ft_in1k', 'LAION-400M'],
+    ['hgnetv2_b4.ssld_stage2_ft_in1k', 'ImageNet-21k'],
+    ['hgnet_small.ssld_in1k', undefined],
+    ['clip:PE-Core-B-16/meta', 'Perception Encoder'],
+    ['clip:ViT-B-16-SigLIP2/webli', 'WebLI'],
+    ['resnet50.a3_in1k:test', 'ImageNet-1k'],
     ['vit_base_patch16_224.augreg2_in21k_ft_in1k', 'ImageNet-21k'],
     ['vit_base_patch32_clip_224.laion2b_ft_in12k_in1k', 'LAION-2B'],
     ['clip:ViT-B-32-quickgelu/laion400m_e31', 'LAION-400M'],
     ['RN50/openai', 'WebImageText'],
     ['eva_giant_patch14_224.clip_ft_in1k', 'LAION-400M'],
     ['resnet50.fb_swsl_ig1b_ft_in1k', 'Instagram-1B'],
-    ['my_own_model', null],
-  ])('of %s is %s', (model, data) => expect(pretrainingData(model)).toBe(data))
+    ['my_own_model', undefined],
+  ])('of %s is %s', (model, data) => expect(findPretraining(model)?.data).toBe(data))
+
+  it('knows how many images a subset of a collection has', () => {
+    const imagesOf = (model: string) => findPretraining(model)?.images
+    expect(imagesOf('clip:ViT-B-32/commonpool_m_s128m_b4k')).toBe(128e6)
+    expect(imagesOf('clip:ViT-B-32/datacomp_m_s128m_b4k')).toBeNull()
+    expect(imagesOf('clip:ViT-B-16/dfn2b')).toBe(2e9)
+    expect(imagesOf('clip:ViT-H-14-quickgelu/dfn5b')).toBe(5e9)
+  })
 })

@@ -2,6 +2,7 @@
 import { benchmarkNameOf, datacompEnding } from '../datasetRoles.ts'
 import { nameMatcher, findModelRow } from '../../models/listing.ts'
 import { readTsv } from '../../lib/archive/tsv.ts'
+import { latexText } from '../../lib/table/formats.ts'
 
 /** One row of works.tsv. Authors are in BibTeX's form; `where` is the journal, the proceedings or the address. */
 export type CitedWork = Record<
@@ -40,7 +41,12 @@ export function bibliography(datasets: readonly string[], models: readonly strin
   }
 }
 
-/** Returns the year of the latest work on the models of this name's pattern; null if no such work is known. */
+/**
+ * Returns the year of the latest paper on a model: on its architecture, its training or its data. Returns null if none is known.
+ *
+ * @example
+ * modelYear('resnet50.a1_in1k') // 2021, of the training; the architecture is of 2016
+ */
 export function modelYear(model: string): number | null {
   const years = worksOnModel(model, listedWorks())
     .filter(({ of }) => !of.split(' ').every(pattern => pattern.startsWith('source:')))
@@ -84,7 +90,7 @@ export const bibtexEntries = (works: readonly CitedWork[]): string =>
   works
     .map(
       ({ key, kind, title, authors, where, year }) =>
-        `@${kind}{${key},\n  title = {{${title}}},\n  author = {${authors}},\n  ${venueField[kind]!} = {${where}},\n  year = {${year}}\n}`,
+        `@${kind}{${key},\n  title = {{${latexText(title)}}},\n  author = {${authors}},\n  ${venueField[kind]!} = {${where}},\n  year = {${year}}\n}`,
     )
     .join('\n\n')
 

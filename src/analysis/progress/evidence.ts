@@ -1,7 +1,7 @@
 /** Brings measured, imported and published accuracies into one form, from which progress is computed. */
 import { benchmarkNames, findBenchmark } from '../../datasets/benchmarks/index.ts'
 import { tally } from '../../lib/tally.ts'
-import { pretrainingData } from '../../models/pretraining.ts'
+import { findPretraining } from '../../models/pretraining.ts'
 import { type PreprocessingMode } from '../../lib/pixels/steps.ts'
 import { type ImportedAccuracy, readImportedAccuracies } from '../../results/importedAccuracies.ts'
 import { openRun } from '../../results/run.ts'
@@ -173,7 +173,7 @@ export function modelClusters(
   return new Map(
     models.map(model => [
       model,
-      clustering === 'none' ? model : (pretrainingData(model) ?? unknownPretraining),
+      clustering === 'none' ? model : (findPretraining(model)?.data ?? unknownPretraining),
     ]),
   )
 }

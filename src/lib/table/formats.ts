@@ -126,7 +126,8 @@ const latexNames: Readonly<Record<string, string>> = {
   '×': '$\\times$',
 }
 
-const latexText = (text: string): string =>
+/** Escapes what LaTeX reads as a command. */
+export const latexText = (text: string): string =>
   text.replace(/[\\~^–−×&%$#_{}]/g, found => latexNames[found] ?? `\\${found}`)
 
 function latex(cells: readonly string[][], numeric: readonly boolean[]): string {

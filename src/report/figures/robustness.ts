@@ -6,8 +6,8 @@ import { meanInference } from '../../metrics/familyInference.ts'
 import { excludesZero } from '../../metrics/intervals.ts'
 import { mean } from '../../metrics/numbers.ts'
 import { fitLine } from '../../metrics/regression.ts'
-import { architecturePaper } from '../../models/papers.ts'
-import { pretrainingData } from '../../models/pretraining.ts'
+import { findPretraining } from '../../models/pretraining.ts'
+import { modelYear } from '../../analysis/citing/bibliography.ts'
 import { lineModelsText, modelFamilies } from '../../analysis/modelRoles.ts'
 import { placeColumn } from '../../analysis/datasetRoles.ts'
 import { type RunView } from '../../analysis/runView.ts'
@@ -37,7 +37,7 @@ interface RobustnessRow {
   /** Points above the line in logit axes. */
   residual: number
   pretraining: string
-  /** Year of the architecture's paper. */
+  /** Year of the latest paper on the model. */
   year: number | null
 }
 
@@ -94,7 +94,7 @@ function figureOf(
   return {
     id: figureId('robustness', ...(isYear ? ['years'] : []), name),
     title: `${isYear ? yearFinding(rows, regions) : pretrainingFinding(rows, regions)} on ${name}`,
-    subtitle: `Accuracy beyond what ${reference} lets expect${isYear ? ', by the year of the architecture’s paper' : ''}: ${modelsAndImagesText(results, dataset, rows)}`,
+    subtitle: `Accuracy beyond what ${reference} lets expect${isYear ? ', by the year of the model’s paper' : ''}: ${modelsAndImagesText(results, dataset, rows)}`,
     caption: figureCaption(
       results,
       `Each point is a model: how many points its accuracy on the images of one ${column} of ${name} is above (+) or below what its accuracy on ${reference} lets expect by the least-squares line in logit axes over the ${lineModelsText(results.lines[0]!)}.`,
@@ -105,7 +105,7 @@ function figureOf(
           : null,
       titleIntervalNote,
       isYear
-        ? `The year is that of the architecture’s paper; weights may be newer.${unknown > 0 ? ` ${unknown} models whose paper’s year is not in the table are left out.` : ''}`
+        ? `The year is that of the latest paper on the architecture, its training or its data; weights may be newer.${unknown > 0 ? ` ${unknown} models without a known paper are left out.` : ''}`
         : null,
       `Only groups of at least ${results.minN} images are drawn.`,
     ),
@@ -246,7 +246,7 @@ function robustnessRows(all: readonly RegionLineRow[]): RobustnessRow[] {
       reference,
       residual: accuracy - 100 / (1 + Math.exp(-intercept - slope * logit(reference))),
       pretraining: dataOf(model),
-      year: architecturePaper(model)?.year ?? null,
+      year: modelYear(model),
     }))
   })
 }
@@ -259,10 +259,10 @@ const mostFrequent = (names: readonly string[]): string[] =>
 
 /** Returns what names a model's pretraining data: those of the most models by name. */
 function commonData(models: readonly string[]): (model: string) => string {
-  const known = [...new Set(models)].flatMap(model => pretrainingData(model) ?? [])
+  const known = [...new Set(models)].flatMap(model => findPretraining(model)?.data ?? [])
   const most = mostFrequent(known).slice(0, maxGroups)
   return model => {
-    const data = pretrainingData(model)
-    return data !== null && most.includes(data) ? data : otherData
+    const data = findPretraining(model)?.data
+    return data !== undefined && most.includes(data) ? data : otherData
   }
 }

@@ -112,12 +112,15 @@ export function sizeFinding(part: ScalingPart): string | null {
   const known = sizeGroupsOf(scale, part.rows).flatMap(({ n, mean, interval }, i) =>
     n < 3 || mean === null || interval === null
       ? []
-      : { n, value: mean, interval, name: scale.names[i]!.replace('\n', ' ') },
+      : { n, value: mean, interval, name: stepText(scale.names[i]!) },
   )
   const [first, last] = [known[0], known.at(-1)]
   if (!first || !last || first === last) return null
   return `${differenceText(first.value)} ${first.name} ${scale.size} and ${signedText(last.value, 1)} ${last.name} (n = ${first.n} and ${last.n})${chanceText(differenceInterval(last, first))}`
 }
+
+/** Returns `under 10 M` and `at 10 to 30 M` of a step's name. */
+const stepText = (name: string): string => name.replace('\n', ' ').replace(/^\d/, 'at $&')
 
 const sizeGroupsOf = ({ edges }: SizeScale, rows: readonly ScalingRow[]): SizeGroup[] =>
   sizeGroups(
@@ -258,7 +261,7 @@ export function scalingRows(
   dataset: string,
 ): { measure: string; grey: string; sized: ScalingRow[] } {
   const { measure, description: says, rows } = disparityMeasure(results.disparitiesOn(dataset))
-  const grey = `Grey: each model’s ${says} of ${results.titleOf(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; the years are those of the papers on them.`
+  const grey = `Grey: each model’s ${says} of ${results.titleOf(dataset)}, in percentage points. Orange: means of the models of each size, with 95 % t-intervals of three models or more; the years are those of the latest papers on them.`
   return { measure, grey, sized: rows.flatMap(({ model, value }) => sizesOf(model, value)) }
 }
 

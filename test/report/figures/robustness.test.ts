@@ -2,7 +2,8 @@ import { expect, it } from 'vitest'
 import { runView } from '../../../src/analysis/runView.ts'
 import { drawFigures } from '../../../src/report/figures/index.ts'
 import { robustness } from '../../../src/report/figures/robustness.ts'
-import { architecturePaper } from '../../../src/models/papers.ts'
+import { modelYear } from '../../../src/analysis/citing/bibliography.ts'
+import { modelNames } from '../../../src/models/catalog.ts'
 import { testbed } from '../../../src/models/testbed.ts'
 import { madeUpRun } from './world.ts'
 
@@ -22,7 +23,7 @@ it('residuals from the line in logit axes average out, per region, and a second 
     )!
   expect(100 * observed.top1!).toBeGreaterThan(Number(widest.residual))
   expect(second!.title).toMatch(/with the year/)
-  expect(second!.subtitle).toContain('by the year of the architecture')
+  expect(second!.subtitle).toContain('by the year of the model')
   for (const { year } of second!.rows) expect(Number(year)).toBeGreaterThan(2011)
 })
 
@@ -30,12 +31,16 @@ it('is left out with few models and with many places', () => {
   expect(drawFigures(robustness, runView(madeUpRun({ models: 4 })))).toEqual([])
 })
 
-it('the papers of the testbed are known, with their source', () => {
-  const unknown = testbed().filter(({ model }) => architecturePaper(model) === null)
+it('the year of a model is that of its latest paper', () => {
+  const unknown = testbed().filter(({ model }) => modelYear(model) === null)
   expect(unknown.map(({ name }) => name)).toEqual([])
-  expect(architecturePaper('resnet50.a1_in1k')).toEqual({
-    year: 2015,
-    source: 'https://arxiv.org/abs/1512.03385',
-  })
-  expect(architecturePaper('nobody')).toBeNull()
+  const names = modelNames()
+  expect(names.filter(name => modelYear(name) === null).length / names.length).toBeLessThan(0.03)
+  expect(modelYear('resnet50.a1_in1k')).toBe(2021)
+  expect(modelYear('vgg16.tv_in1k')).toBe(2015)
+  expect(modelYear('swin_tiny_patch4_window7_224.ms_in1k')).toBe(2021)
+  expect(modelYear('clip:ViT-B-16-SigLIP2/webli')).toBe(2025)
+  expect(modelYear('clip:ViT-B-16-SigLIP/webli')).toBe(2023)
+  expect(modelYear('vit_base_patch16_dinov3.lvd1689m')).toBe(2025)
+  expect(modelYear('nobody')).toBeNull()
 })
