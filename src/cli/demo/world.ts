@@ -3,7 +3,7 @@
  * A few stated shares decide what each benchmark shows; accuracies follow from them.
  */
 import { type Random, randomFor } from '../../lib/random.ts'
-import { type Ink, type ObjectName, objectNames, objectSvg } from './objects.ts'
+import { type Ink, objectNames, objectSvg } from './objects.ts'
 
 export interface Picture {
   id: string
@@ -117,7 +117,7 @@ interface SceneStyle {
 }
 
 function sceneSvg(
-  label: ObjectName,
+  label: string,
   form: 0 | 1 | 2,
   { ink, light, clutter, draw }: SceneStyle,
 ): string {
