@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path'
 import { z } from 'zod'
 import { inputError, unknownNameError } from '../lib/errors.ts'
-import { quoteIdentifier, literalPath, parquetRows, query, select } from '../lib/sql.ts'
+import { parquetRows, quoteIdentifier, selectFromFile } from '../lib/sql.ts'
 import type { RawDataset } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import type { LabelMap, Problem } from './dataset.ts'
@@ -19,13 +19,7 @@ import {
   type LocatedTable,
   type ReadManifestOptions,
 } from './manifest.ts'
-import {
-  type TypedColumn,
-  parquetColumns,
-  type RawTable,
-  tableReadError,
-  wideIntegersAsText,
-} from './readTable.ts'
+import { type TypedColumn, parquetColumns, type RawTable, wideIntegersAsText } from './readTable.ts'
 import type { FileTree } from './tree.ts'
 
 /** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */
@@ -43,13 +37,8 @@ export async function findImageColumn(
   file: string,
   map?: ReadManifestOptions['map'],
 ): Promise<ImageColumn | undefined> {
-  return imageColumnOf(file, await columnsOf(file), map)
+  return imageColumnOf(file, await parquetColumns(file), map)
 }
-
-const columnsOf = (file: string): Promise<TypedColumn[]> =>
-  parquetColumns(file).catch((error: unknown) => {
-    throw tableReadError(file, error)
-  })
 
 function imageColumnOf(
   file: string,
@@ -187,14 +176,14 @@ const withoutImageColumn = (map: ReadManifestOptions['map'] = {}): Record<string
   Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
 
 async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
-  const described = await columnsOf(file)
+  const described = await parquetColumns(file)
   const column = imageColumnOf(file, described, map)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
   const cell = (path: string): string => path.split('.').map(quoteIdentifier).join('.')
-  const { columns, rows } = await select(
+  const { columns, rows } = await selectFromFile(
+    file,
     `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${wideIntegersAsText(described)}, octet_length(${cell(column.bytes)}) AS "image bytes",
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
-    [literalPath(file)],
   )
   const stated = await readStatedNames(file)
   nameIndices(rows, stated, map)
@@ -240,11 +229,11 @@ const classNamesIn = (
 
 /** Returns the names that the file's metadata states for the indices of its columns. */
 async function readStatedNames(file: string): Promise<ReadonlyMap<string, string[]>> {
-  const [row] = await query<{ value: string }>(
+  const { rows } = await selectFromFile(
+    file,
     `SELECT decode(value) AS value FROM parquet_kv_metadata($1) WHERE decode(key) = 'huggingface'`,
-    [literalPath(file)],
   )
-  const found = hubMetadataSchema.safeParse(row && parseJson(row.value))
+  const found = hubMetadataSchema.safeParse(rows[0] && parseJson(rows[0]['value'] as string))
   const features = Object.entries(found.data?.info.features ?? {})
   return new Map(
     features.flatMap(([name, { names, feature }]): [string, string[]][] => {
@@ -317,9 +306,9 @@ async function hasLabels(file: string, map: Readonly<Record<string, string>>): P
   const columns = await parquetColumns(file)
   const column = labelColumnNames(map).find(label => columns.some(({ name }) => name === label))
   if (column === undefined) return false
-  const rows = await query<{ label: unknown }>(
+  const { rows } = await selectFromFile(
+    file,
     `SELECT DISTINCT ${quoteIdentifier(column)} AS label FROM ${parquetRows()}`,
-    [literalPath(file)],
   )
   return rows.some(({ label }) => parseLabels(label).length > 0)
 }

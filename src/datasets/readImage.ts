@@ -7,7 +7,7 @@ import { crc32 } from '../lib/archive/crc32.ts'
 import { dataError, GeogapError, storageError } from '../lib/errors.ts'
 import { readFully } from '../lib/files.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
-import { quoteIdentifier, literalPath, parquetRows, query } from '../lib/sql.ts'
+import { parquetRows, quoteIdentifier, selectFromFile } from '../lib/sql.ts'
 import type { ImageSource } from '../lib/archive/member.ts'
 import { createPromiseCache } from '../lib/memoize.ts'
 
@@ -170,11 +170,11 @@ async function readCell(source: ImageSource & { kind: 'parquet' }): Promise<Uint
 
 async function countRowsPerBlock(file: string): Promise<number> {
   const { size } = await stat(file)
-  const [metadata] = await query<{ rows: bigint }>(
+  const { rows } = await selectFromFile(
+    file,
     'SELECT num_rows AS rows FROM parquet_file_metadata($1)',
-    [literalPath(file)],
   )
-  const average = size / Math.max(1, Number(metadata?.rows ?? 1))
+  const average = size / Math.max(1, Number(rows[0]?.['rows'] ?? 1))
   return Math.max(1, Math.min(maxBlockRows, Math.floor(blockBytes / average)))
 }
 
@@ -184,10 +184,12 @@ async function readBlock(
   count: number,
 ): Promise<ReadonlyMap<number, Uint8Array | null>> {
   const path = column.split('.').map(quoteIdentifier)
-  const rows = await query<{ row: bigint; bytes: Uint8Array | null }>(
+  const { rows } = await selectFromFile(
+    file,
     `SELECT file_row_number AS row, ${path.join('.')} AS bytes FROM ${parquetRows(1, 'file_row_number = true')}
      WHERE file_row_number >= $2 AND file_row_number < $3`,
-    [literalPath(file), first, first + count],
+    first,
+    first + count,
   )
-  return new Map(rows.map(({ row, bytes }) => [Number(row), bytes]))
+  return new Map(rows.map(({ row, bytes }) => [Number(row), bytes as Uint8Array | null]))
 }

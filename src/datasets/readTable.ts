@@ -4,7 +4,7 @@ import { gunzipSync } from 'node:zlib'
 import { GeogapError, inputError, messageOf, quoteForMessage } from '../lib/errors.ts'
 import { missingFileError } from './files.ts'
 import { withTempDir } from '../lib/tempDir.ts'
-import { literalPath, parquetRows, query, quoteIdentifier, select } from '../lib/sql.ts'
+import { parquetRows, quoteIdentifier, selectFromFile } from '../lib/sql.ts'
 import { parseJson, repeatedKey } from '../lib/archive/json.ts'
 import { readDelimited } from './delimited.ts'
 import { readEntry } from './tree.ts'
@@ -80,15 +80,11 @@ export function unknownTableError(file: string, others: readonly string[] = []):
 }
 
 async function readParquetTable(file: string): Promise<RawTable> {
-  const [found] = await query<{ count: bigint }>(
-    'SELECT count(*) AS count FROM parquet_schema($1)',
-    [literalPath(file)],
-  )
-  const count = Number(found?.count ?? 0)
+  const found = await selectFromFile(file, 'SELECT count(*) AS count FROM parquet_schema($1)')
+  const count = Number(found.rows[0]?.['count'] ?? 0)
   if (count > 4 * maxColumns) throw tooManyColumnsError(file, count)
-  return select(`SELECT *${wideIntegersAsText(await parquetColumns(file))} FROM ${parquetRows()}`, [
-    literalPath(file),
-  ])
+  const casts = wideIntegersAsText(await parquetColumns(file))
+  return selectFromFile(file, `SELECT *${casts} FROM ${parquetRows()}`)
 }
 
 /**
@@ -111,14 +107,13 @@ export interface TypedColumn {
 }
 
 /** Returns the columns of a Parquet file. */
-export const parquetColumns = (file: string): Promise<TypedColumn[]> =>
-  query(
-    `SELECT column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`,
-    [literalPath(file)],
-  )
+export async function parquetColumns(file: string): Promise<TypedColumn[]> {
+  const sql = `SELECT column_name AS name, column_type AS type FROM (DESCRIBE SELECT * FROM ${parquetRows()})`
+  return (await selectFromFile(file, sql)).rows as unknown as TypedColumn[]
+}
 
 /** Why a table's file could not be read, as one line that names it. */
-export function tableReadError(file: string, error: unknown): GeogapError {
+function tableReadError(file: string, error: unknown): GeogapError {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return missingFileError(file)
   if (error instanceof GeogapError && error.code !== 'query-failed') return error
   const reason = messageOf(error)

@@ -1,5 +1,6 @@
+import { realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { dataError, firstLine } from './errors.ts'
+import { dataError, firstLine, type GeogapError } from './errors.ts'
 import { memoize } from './memoize.ts'
 import type * as DuckDB from '@duckdb/node-api'
 import type {
@@ -88,6 +89,33 @@ export async function query<Row>(
   params: readonly SqlParameter[] = [],
 ): Promise<Row[]> {
   return (await select(sql, params)).rows as Row[]
+}
+
+/**
+ * Returns rows and column names of `sql` over a Parquet file that a person gave, bound to `$1`, with `more` from `$2` on.
+ * @throws GeogapError `damaged-archive`, which says what to do
+ */
+export const selectFromFile = (
+  file: string,
+  sql: string,
+  ...more: readonly SqlParameter[]
+): Promise<{ columns: string[]; rows: Record<string, unknown>[] }> =>
+  select(sql, [literalPath(file), ...more]).catch((error: unknown) => {
+    throw fileError(file, (error as Error).cause)
+  })
+
+function fileError(file: string, cause: unknown): GeogapError {
+  const reason = firstLine(cause)
+  if (/^(IO|Out of Memory|Permission) Error/.test(reason))
+    return dataError('query-failed', `cannot read ${file}: ${reason}`, cause)
+  const fault = /encrypt/.test(reason)
+    ? 'it is encrypted: write it again without a key'
+    : /magic bytes|too small/.test(reason)
+      ? 'it is cut off, or no Parquet file'
+      : 'its content cannot be unpacked'
+  const blob = realpathSync(file)
+  const remedy = /\bblobs\b/.test(blob) ? `delete ${blob} and fetch it again` : 'get it again'
+  return dataError('damaged-archive', `damaged Parquet file: ${file}: ${fault}; ${remedy}`, cause)
 }
 
 /** Returns the values of `sql`, column by column in its order, which is cheaper than many rows. */

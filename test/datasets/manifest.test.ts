@@ -265,7 +265,7 @@ describe('a manifest that cannot be used says why in one line', () => {
       { name: `${bad}/plain.csv`, regions: 'continents-1' },
       'has no column country',
     ],
-    ['broken Parquet', { name: `${bad}/broken.parquet` }, 'unreadable manifest'],
+    ['broken Parquet', { name: `${bad}/broken.parquet` }, 'damaged Parquet file: '],
     ['unknown class folder', { name: `${bad}/strange` }, 'unknown class: cats'],
     [
       'missing classes file',
@@ -275,7 +275,8 @@ describe('a manifest that cannot be used says why in one line', () => {
   ]
   it.each(cases)('%s', async (_, spec, message) => {
     const error: unknown = await openDataset(spec).catch((e: unknown) => e)
-    expect(error).toMatchObject({ name: 'GeogapError', kind: 'input' })
+    const kind = message.startsWith('damaged') ? 'data' : 'input'
+    expect(error).toMatchObject({ name: 'GeogapError', kind })
     expect((error as Error).message).toContain(message)
     expect((error as Error).message).not.toContain('\n')
   })

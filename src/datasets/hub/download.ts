@@ -4,16 +4,17 @@ import { basename, dirname, join } from 'node:path'
 import { inputError, storageError } from '../../lib/errors.ts'
 import { freeDiskBytes, writeFully } from '../../lib/files.ts'
 import { hubFile, type HubOptions, pageUrl } from '../../lib/hub/hub.ts'
-import { type HubRevision, hubSettings, isFile, snapshotFolder } from '../../lib/hub/hubCache.ts'
+import { type HubRevision, hubSettings, snapshotFolder } from '../../lib/hub/hubCache.ts'
 import {
   describeRepository,
   type HubListedFile,
   type HubRepository,
   readRemoteTail,
 } from '../../lib/hub/repository.ts'
-import { literalPath, query } from '../../lib/sql.ts'
+import { selectFromFile } from '../../lib/sql.ts'
 import { bytesText, countText } from '../../lib/table/text.ts'
 import { withTempDir } from '../../lib/tempDir.ts'
+import { fileBytes } from '../files.ts'
 import { labelColumnNames } from '../manifest.ts'
 import {
   candidateSplits,
@@ -69,7 +70,7 @@ export async function selectHubSplit(
   const companions = companionFiles(split, repository)
   const missing: HubListedFile[] = []
   for (const file of [...companions, ...split.files])
-    if (!(await isFile(join(folder, file.path)))) missing.push(file)
+    if ((await fileBytes(join(folder, file.path))) !== file.size) missing.push(file)
   return { name, source, repository, split, notes, companions, folder, missing }
 }
 
@@ -133,13 +134,14 @@ async function hasLabels(split: HubSplit, search: LabelSearch): Promise<boolean>
   const [first] = split.files
   if (split.form !== 'parquet' || first === undefined) return true
   const here = join(search.folder, first.path)
-  const found = (await isFile(here))
-    ? await columnBounds(here)
-    : await withTempDir(async folder => {
-        const file = join(folder, 'footer.parquet')
-        await writeFooter(file, first, search)
-        return columnBounds(file)
-      })
+  const found =
+    (await fileBytes(here)) === first.size
+      ? await columnBounds(here)
+      : await withTempDir(async folder => {
+          const file = join(folder, basename(first.path))
+          await writeFooter(file, first, search)
+          return columnBounds(file)
+        })
   const column = search.columns.find(name => found.some(one => one.path[0] === name))
   if (column === undefined) return false
   const bounds = found.filter(({ path }) => path[0] === column)
@@ -148,11 +150,14 @@ async function hasLabels(split: HubSplit, search: LabelSearch): Promise<boolean>
 
 /** Returns the columns of a Parquet file, by row group, with the largest value that the footer states. */
 async function columnBounds(file: string): Promise<{ path: string[]; most: string | null }[]> {
-  const rows = await query<{ path: string; most: string | null }>(
+  const { rows } = await selectFromFile(
+    file,
     'SELECT path_in_schema AS path, coalesce(stats_max_value, stats_max) AS most FROM parquet_metadata($1)',
-    [literalPath(file)],
   )
-  return rows.map(({ path, most }) => ({ path: path.split(', '), most }))
+  return rows.map(({ path, most }) => ({
+    path: (path as string).split(', '),
+    most: most as string | null,
+  }))
 }
 
 const tailBytes = 1 << 16
@@ -225,7 +230,7 @@ export async function downloadHubSplit(
   let before = 0
   for (const { path, size } of missing) {
     const progress = (done: number): void => onDownload?.(name, before + done, total)
-    await hubFile({ ...source, file: path }, { env, network, progress })
+    await hubFile({ ...source, file: path, bytes: size }, { env, network, progress })
     before += size
   }
   onDownload?.(name, total, total)

@@ -41,8 +41,8 @@ export interface HubOptions {
   progress?: DownloadProgress | undefined
 }
 
-/** A file of a repository; of the branch `main` where no revision is given. */
-export type HubSource = Omit<HubName, 'revision'> & { revision?: string }
+/** A file of a repository; of the branch `main` where no revision is given. A cached file that has not `bytes` is none. */
+export type HubSource = Omit<HubName, 'revision'> & { revision?: string; bytes?: number }
 
 export interface HubFile {
   /** In the cache's snapshot folder, usually a link to the blob. */
@@ -60,13 +60,15 @@ export interface HubFile {
  * @throws GeogapError `hub-offline`, `hub-forbidden`, `hub-not-found`, `hub-refused`, `download-failed`, `bad-download`
  */
 export async function hubFile(
-  { repo, repoType, file, revision = 'main' }: HubSource,
+  { repo, repoType, file, revision = 'main', bytes }: HubSource,
   { env, network: some, progress }: HubOptions = {},
 ): Promise<HubFile> {
   const name = { repo, repoType, file, revision }
   const settings = hubSettings(env)
   checkHubName(name)
-  const known = await findCachedFile(settings.cache, name)
+  const cached = await findCachedFile(settings.cache, name)
+  const isWhole = cached && bytes !== undefined ? (await stat(cached.path)).size === bytes : true
+  const known = isWhole ? cached : undefined
   if (known && (isCommit(revision) || settings.offline)) return { ...known, cached: true }
   if (settings.offline) throw offlineError(name, settings)
   const network = { ...defaultNetworkSettings, ...some }

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
@@ -157,6 +157,61 @@ describe('Parquet files', () => {
       '00000.parquet': await parquet([0]),
     })
     expect(await labelsOf(name)).toEqual(['ant', 'bee'])
+  })
+})
+
+describe('damaged Parquet files', () => {
+  const test = 'data/test-00000-of-00001.parquet'
+  const names = ['ant', 'bee']
+  const refusal = (name: string, spec: Partial<DatasetSpec>): Promise<string> =>
+    list(name, spec).then(
+      () => 'no error',
+      (error: unknown) => (error as Error).message,
+    )
+  const keptHome = (name: string) => {
+    const home = join(root, `home-${homes++}`)
+    const env = { HF_HOME: home, GEOGAP_CACHE: join(home, 'geogap'), HF_ENDPOINT: hub.endpoint }
+    const folder = `datasets--${name.slice(3).replace('/', '--')}`
+    const blob = (): string => {
+      const folderOfBlobs = join(home, 'hub', folder, 'blobs')
+      return join(folderOfBlobs, readdirSync(folderOfBlobs)[0]!)
+    }
+    return { spec: { hub: { env } }, blob }
+  }
+
+  it.each([
+    ['cut off', (file: Buffer) => file.subarray(0, -40), 'it is cut off, or no Parquet file'],
+    ['a web page', () => Buffer.from('<!doctype html>'), 'it is cut off, or no Parquet file'],
+    [
+      'encrypted',
+      (file: Buffer) => Buffer.concat([file.subarray(0, -4), Buffer.from('PARE')]),
+      'it is encrypted',
+    ],
+    [
+      'with a broken footer',
+      (file: Buffer) => file.fill(0xff, file.length - 60, file.length - 12),
+      'its content cannot be unpacked',
+    ],
+  ])('that are %s on the hub are named, without SQL', async (_, damage, words) => {
+    const name = addRepository({ [test]: damage(await parquet([1], { names })) })
+    const message = await refusal(name, {})
+    expect(message).toMatch(/^damaged Parquet file: .*test-00000-of-00001\.parquet: /)
+    expect(message).toContain(words)
+    expect(message).not.toMatch(/SELECT|read_parquet/)
+  })
+
+  it('are fetched again where they are shorter than on the hub, else where they are deleted', async () => {
+    const name = addRepository({ [test]: await parquet([1, 0], { names }) })
+    const { spec, blob } = keptHome(name)
+    expect(await labelsOf(name, spec)).toEqual(['bee', 'ant'])
+    const whole = readFileSync(blob())
+    writeFileSync(blob(), whole.subarray(0, 100))
+    expect(await labelsOf(name, spec)).toEqual(['bee', 'ant'])
+    expect(readFileSync(blob())).toEqual(whole)
+    writeFileSync(blob(), Buffer.alloc(whole.length))
+    expect(await refusal(name, spec)).toContain(`; delete ${blob()} and fetch it again`)
+    rmSync(blob())
+    expect(await labelsOf(name, spec)).toEqual(['bee', 'ant'])
   })
 })
 
