@@ -110,7 +110,7 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
   return {
     model: spec.name,
     alias: row?.name ?? '',
-    group: row?.group ?? findArchitecture(spec.architecture).family,
+    group: row?.group ?? groupOf(spec.architecture),
     evaluation: evaluationOf(spec),
     logitScale: logitScaleText(spec),
     pretraining: findPretraining(spec.name)?.data ?? '',
@@ -126,6 +126,21 @@ export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow
     note: [row?.reason, spec.note].filter(Boolean).join('; '),
   }
 }
+
+/**
+ * Returns the paper's group for an architecture outside the testbed: that of the testbed's models whose names begin alike, else the
+ * one that is called as the family, else the family. The group CLIP is one of training, so an EVA in it says nothing of others.
+ */
+const groupOf = memoize((architecture: string): string => {
+  const { family } = findArchitecture(architecture)
+  const first = firstWord(architecture)
+  const alike = testbed().find(({ model, group }) => group !== 'CLIP' && firstWord(model) === first)
+  const called = testbed().find(({ group }) => group.toLowerCase() === family)
+  return (alike ?? called)?.group ?? family
+})
+
+/** Returns `regnetx` of regnetx_002 and `mobilenetv3` of mobilenetv3_small_100. */
+const firstWord = (name: string): string => /^[a-z]+?(?:v\d)?(?=[\d_])/.exec(name)?.[0] ?? name
 
 function evaluationOf({ classes, head }: ModelSpec): ModelRow['evaluation'] {
   if (classes === 'zero-shot') return classes

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { matchingRows, findModelRow, parseFilter, testbedRows } from '../../src/models/listing.ts'
+import { modelNames } from '../../src/models/catalog.ts'
 import { modelSheet, modelTable } from '../../src/report/tables/modelTable.ts'
 
 const rows = testbedRows()
@@ -36,6 +37,24 @@ describe('filters', () => {
 })
 
 describe('rows', () => {
+  it.each([
+    ['resnet50.a2_in1k', 'ResNet'],
+    ['clip:ViT-B-16-SigLIP2/webli', 'CLIP'],
+    ['regnetx_002.pycls_in1k', 'RegNetX'],
+    ['regnety_008.pycls_in1k', 'RegNet'],
+    ['mobilenetv3_large_100.ra_in1k', 'MobileNet-V3'],
+    ['mobilenetv4_conv_small.e1200_r224_in1k', 'efficientnet'],
+    ['eva02_tiny_patch14_336.mim_in22k_ft_in1k', 'eva'],
+    ['swin_tiny_patch4_window7_224.ms_in1k', 'swin'],
+  ])('of %s is in the group %s', (model, group) => {
+    expect(findModelRow(model)!.group).toBe(group)
+  })
+
+  it('no group is spelled in two ways', () => {
+    const groups = new Set(modelNames().map(name => findModelRow(name)!.group))
+    expect(new Set([...groups].map(group => group.toLowerCase())).size).toBe(groups.size)
+  })
+
   it('are found by part of a name, pattern or alias', () => {
     expect(matchingRows('resnet18*').map(({ model }) => model)).toContain('resnet18.a1_in1k')
     expect(matchingRows('augmix').map(({ alias }) => alias)).toEqual([
