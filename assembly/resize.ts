@@ -88,9 +88,12 @@ export function resizeColumns(
   }
 }
 
-/** `count` pixels (a multiple of 4) to the planes of red, green and blue. */
+/** `count` pixels to the planes of red, green and blue. */
 export function separate(pixels: usize, count: i32, to: usize): void {
-  for (let x = 0; x < count; x += 4) {
+  const fours = count & ~3
+  for (let x = fours; x < count; x++)
+    for (let c = 0; c < 3; c++) store<u8>(to + c * count + x, load<u8>(pixels + 4 * x + c))
+  for (let x = 0; x < fours; x += 4) {
     const four = v128.load(pixels + 4 * x)
     const planes = i8x16.shuffle(four, four, 0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15)
     v128.store32_lane(to + x, planes, 0)

@@ -191,8 +191,15 @@ function geometryOf(config: PreprocessorConfig): HubCropGeometry {
   const crop = isCropping(config)
   const { shortest, square } = resizeTarget(config, crop)
   if (kind === 'ConvNext' && shortest !== undefined) {
+    const isFast = /Fast$/.test(namedType(config))
+    if (isFast && crop && cropSize(config) !== shortest)
+      throw versionsError(config, cropSize(config), shortest)
     if (shortest >= 384) return squashGeometry(shortest)
-    return cropGeometry(Math.floor(shortest / (config.crop_pct ?? 224 / 256)), shortest)
+    const resize = Math.floor(shortest / (config.crop_pct ?? 224 / 256))
+    // Its fast version crops as torchvision does.
+    return isFast
+      ? { resize, size: shortest, cropPct: shortest / resize }
+      : cropGeometry(resize, shortest)
   }
   const scaled = scaledTarget(config, shortest, square)
   if (crop && scaled !== undefined) return cropGeometry(scaled, cropSize(config))
@@ -211,12 +218,14 @@ const cropsInSome = /^(Blip|Pvt|Segformer|Siglip|ViT)$/
 function squashedCrop(config: PreprocessorConfig, square: number): HubCropGeometry {
   const size = cropSize(config)
   if (size === square) return squashGeometry(size)
-  if (cropsInSome.test(processorKind(config)))
-    throw preprocessingError(
-      `do_center_crop of ${size} from ${square} pixels, which versions of ${namedKind(config)} read differently`,
-    )
+  if (cropsInSome.test(processorKind(config))) throw versionsError(config, size, square)
   return { ...cropGeometry(square, size), squash: true }
 }
+
+const versionsError = (config: PreprocessorConfig, size: number, from: number): GeogapError =>
+  preprocessingError(
+    `do_center_crop of ${size} from ${from} pixels, which versions of ${namedKind(config)} read differently`,
+  )
 
 function isCropping(config: PreprocessorConfig): boolean {
   const { do_center_crop: stated, crop_size: size } = config
@@ -249,11 +258,11 @@ function scaledTarget(
   return kind === 'Levit' && shortest !== undefined ? Math.floor((256 / 224) * shortest) : undefined
 }
 
+const namedType = (config: PreprocessorConfig): string =>
+  config.image_processor_type ?? config.feature_extractor_type ?? ''
+
 const processorKind = (config: PreprocessorConfig): string =>
-  (config.image_processor_type ?? config.feature_extractor_type ?? '').replace(
-    /(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/,
-    '',
-  )
+  namedType(config).replace(/(ImageProcessor(Fast|Pil)?|FeatureExtractor)$/, '')
 const cropGeometry = (resize: number, size: number): HubCropGeometry => ({
   resize,
   size,
@@ -300,10 +309,8 @@ function cropSize(config: PreprocessorConfig): number {
   return crop.height
 }
 
-const namedKind = ({
-  image_processor_type: type,
-  feature_extractor_type: older,
-}: PreprocessorConfig): string => quoteForMessage(type ?? older ?? 'no image_processor_type')
+const namedKind = (config: PreprocessorConfig): string =>
+  quoteForMessage(namedType(config) || 'no image_processor_type')
 
 /** Returns the interpolation by Pillow's number or its name, or the default of the processor's kind. */
 function interpolationOf(config: PreprocessorConfig): Interpolation {

@@ -36,6 +36,11 @@ describe('preprocessor_config.json', () => {
     expect(steps({ ...convnext, size: 224 })).toBe(
       `resize(256, bicubic) centerCrop(224, floor) ${unit}`,
     )
+    const fast = { ...convnext, image_processor_type: 'ConvNextImageProcessorFast', size: 224 }
+    expect(steps(fast)).toBe(`resize(256, bicubic) centerCrop(224) ${unit}`)
+    expect(() => steps({ ...fast, crop_size: 192, do_center_crop: true })).toThrow(
+      /do_center_crop of 192 from 224 pixels, which versions of "ConvNextImageProcessorFast"/,
+    )
     expect(steps({ ...convnext, size: { shortest_edge: 384 } })).toBe(
       `resize(384, bicubic, squash) centerCrop(384) ${unit}`,
     )

@@ -150,12 +150,12 @@ interface ResampleFilter {
   half: number
 }
 
-/** Takes the source pixel that the center of each result falls on, as Pillow's `NEAREST` does. */
+/** Takes the source pixel that the center of each result falls on; a sum of steps, as in Pillow, decides between two. */
 function nearestAxis({ from, length, target, at }: SourceSpan, count: number): ResampleAxis {
   const scale = length / target
-  const positions = Array.from({ length: count }, (_, i) =>
-    Math.min(length - 1, Math.floor((at + i + 0.5) * scale)),
-  )
+  const positions: number[] = []
+  for (let i = 0, center = scale / 2; i < at + count; i++, center += scale)
+    if (i >= at) positions.push(Math.min(length - 1, Math.floor(center)))
   const first = positions[0]!
   return {
     bounds: Int32Array.from(positions.flatMap(position => [position - first, 1])),

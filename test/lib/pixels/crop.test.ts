@@ -108,6 +108,15 @@ function damaged(
   return cut ? file.subarray(0, at % file.length) : file
 }
 
+it.each([1, 2, 3, 4, 5])('a crop of %i pixels a side has the planes of its colours', async size => {
+  const background = { r: 200, g: 100, b: 50 }
+  const image = sharp({ create: { width: 9, height: 9, channels: 3, background } })
+  const crop = await createCropper([centerCrop(size), normalize(imagenetMean, imagenetStd)])
+  const plane = (value: number): number[] => Array<number>(size * size).fill(value)
+  const planes = [200, 100, 50].flatMap(plane)
+  expect([...(await crop(await image.png().toBuffer()))]).toEqual(planes)
+})
+
 describe('crops of JPEG files', () => {
   it('are those of the general decoder', async () => {
     const crop = await createCropper(steps)

@@ -41,6 +41,8 @@ describe("Pillow's filters", () => {
     expect(positions(8, 4)).toEqual([[1], [3], [5], [7]])
     expect(positions(3, 6)).toEqual([[0], [0], [1], [1], [2], [2]])
     expect(positions(10, 3)).toEqual([[1], [5], [8]])
+    // The center is exactly 225, and Pillow's sum of steps stays just below.
+    expect(positions(300, 346)[259]).toEqual([224])
   })
 
   it('average whole boxes', () => {
