@@ -1,28 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { type Option } from 'commander'
 import { choicesOf, type CommandEntry, defineCommand } from './command.ts'
 import { oneOf } from './parsers.ts'
 import { buildProgram, findLeaf } from './program.ts'
-
-const completionScripts = {
-  bash: `_geogap() {
-  local IFS=$'\\n'
-  COMPREPLY=($(geogap completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
-}
-COMP_WORDBREAKS=\${COMP_WORDBREAKS//:}
-complete -o default -F _geogap geogap`,
-  zsh: `_geogap() {
-  local -a found
-  found=("\${(@f)$(geogap completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  if [[ -n "\${found[1]}" ]]; then compadd -- "\${found[@]}"; else _files; fi
-}
-(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
-compdef _geogap geogap`,
-  fish: `function __geogap
-  set -l words (commandline -opc) (commandline -ct)
-  geogap completion words -- $words[2..] 2>/dev/null
-end
-complete -c geogap -a '(__geogap)'`,
-}
 
 const shells = oneOf(['bash', 'zsh', 'fish', 'words'])
 
@@ -39,9 +19,11 @@ export const command = defineCommand({
     'geogap completion fish > ~/.config/fish/completions/geogap.fish',
   ],
   run: async ({ shell, words }, entries) => {
-    const lines =
-      shell === 'words' ? await completionsOf(entries, words) : [completionScripts[shell]]
-    process.stdout.write(lines.map(line => `${line}\n`).join(''))
+    const text =
+      shell === 'words'
+        ? (await completionsOf(entries, words)).map(word => `${word}\n`).join('')
+        : readFileSync(new URL(`./completion.${shell}`, import.meta.url), 'utf8')
+    process.stdout.write(text)
   },
 })
 

@@ -1,4 +1,5 @@
 /** Finds out what the columns of a published table of counts hold, by the names that people give them. */
+import { readFileSync } from 'node:fs'
 import { countryCode, foldName } from '../../datasets/labels/countries.ts'
 
 /** What a column of such a table holds, other than groups. */
@@ -15,49 +16,23 @@ export type CountRole =
   | 'accuracy5'
   | 'none'
 
-const roleNames: Readonly<Record<CountRole, string>> = {
-  model: 'model modelname network net arch architecture classifier method encoder backbone',
-  dataset: 'dataset data benchmark testset evaluationset evalset benchmarkname datasetname',
-  column: 'groupcolumn groupby groupingcolumn groupedby by attribute grouptype dimension column',
-  group: 'group value groupvalue groupname subgroup bucket slice',
-  n: 'n num total count counts images image numimages nimages samples numsamples nsamples size support imagecount ntotal numtotal totalimages totalcount totaln numberofimages noofimages noimages nobs trials examples numexamples nexamples numberofsamples testimages photos numphotos photographs',
-  correct:
-    'correct hits hit ncorrect numcorrect nhits numhits right top1correct correcttop1 top1hits correct1 hits1 correctcount numbercorrect numberofcorrect noofcorrect correctimages successes correctpredictions correctlyclassified totalcorrect truepositives tp nright numright correcttotal correctn hitstotal hitsn correctoftotal',
-  wrong:
-    'wrong incorrect nwrong numwrong nincorrect numincorrect misses missed misclassified failures numberwrong wrongcount numberofwrong',
-  correct5: 'correct5 top5correct correcttop5 top5hits hits5 ncorrect5 numcorrect5',
-  accuracy:
-    'accuracy acc top1accuracy top1acc accuracytop1 acctop1 acc1 accuracy1 top1 meanaccuracy meanacc recall hitrate score correctrate ofcorrect zeroshotaccuracy zeroshotacc',
-  accuracy5: 'top5accuracy top5acc accuracytop5 acctop5 acc5 accuracy5 top5',
-  none: 'rank index unnamed0 column0 id no row low high lower upper ci cilow cihigh cilower ciupper lowerci upperci std stderr se sd error errorrate stdev notes note source lat lon latitude longitude gdp population',
-}
-const roles = new Map(
-  (Object.entries(roleNames) as [CountRole, string][]).flatMap(([role, names]) =>
-    names.split(' ').map(name => [name, role] as const),
-  ),
-)
+/** What people call columns by what these hold, in one word of small letters: roles, groups, and codes of countries. */
+const columnNames = JSON.parse(
+  readFileSync(new URL('./countColumns.json', import.meta.url), 'utf8'),
+) as { roles: Record<CountRole, string>; groups: Record<string, string>; codes: string }
 
-/** Columns of groups that geogap has names for, by what people call them. */
-const groupNames: Readonly<Record<string, string>> = {
-  country: 'country countryname nation countries location countryofcapture countryid',
-  region: 'region continent regions continents worldregion subregion unregion regionname',
-  income_group:
-    'incomegroup incomelevel incomebucket incomebracket incomequartile incomeclass quartile',
-  income: 'income monthlyincome incomeusd',
-  label: 'label class classname classlabel object objectclass category topic label1',
-  household: 'household householdid',
-}
-const groupColumnNames = new Map(
-  Object.entries(groupNames).flatMap(([column, names]) =>
-    names.split(' ').map(name => [name, column] as const),
-  ),
-)
-/** Codes of countries, which stand for the country if no column has its name. */
-const codeNames = new Set(
-  'iso iso2 iso3 isocode iso3code iso2code isoa2 isoa3 alpha2 alpha3 countrycode countryiso countryiso2 countryiso3 cc code alpha3code alpha2code isoalpha3 isoalpha2'.split(
-    ' ',
-  ),
-)
+const meaningByName = <Meaning extends string>(
+  names: Readonly<Record<Meaning, string>>,
+): ReadonlyMap<string, Meaning> =>
+  new Map(
+    (Object.entries(names) as [Meaning, string][]).flatMap(([meaning, list]) =>
+      list.split(' ').map(name => [name, meaning] as const),
+    ),
+  )
+const roles = meaningByName(columnNames.roles)
+const groupColumnNames = meaningByName(columnNames.groups)
+/** Codes of countries stand for the country if no column has its name. */
+const codeNames = new Set(columnNames.codes.split(' '))
 
 /** Returns whether a column's name says that its values are in percent. */
 export const saysPercent = (name: string): boolean => /%|percent|pct|prozent/i.test(name)
