@@ -7,6 +7,7 @@ import { closeNames, type GeogapError, inputError } from '../lib/errors.ts'
 import { isObjectStoreUrl } from '../lib/storage/storage.ts'
 import { orIfMissing } from '../lib/files.ts'
 import { mapLimited } from '../lib/concurrency.ts'
+import { tally } from '../lib/tally.ts'
 
 /** Reads a text file that the user names. Errors: missing-file, unreadable-file. */
 export const readText = (file: string): Promise<string> =>
@@ -35,6 +36,19 @@ export function fileReadError(file: string, error: unknown): GeogapError {
 export async function fileBytes(file: string): Promise<number | null> {
   const found = await orIfMissing(stat(file), undefined)
   return found?.isFile() ? found.size : null
+}
+
+/** Returns the names of files; files of one name have theirs after the folders below the one that all files share. */
+export function distinctNames(files: readonly string[]): string[] {
+  const counts = tally(files.map(file => basename(file)))
+  const paths = files.map(file => file.split(sep))
+  const [first = []] = paths
+  const depth = first.findIndex((part, i) =>
+    paths.some(path => path[i] !== part || i === path.length - 1),
+  )
+  return files.map((file, i) =>
+    counts.get(basename(file)) === 1 ? basename(file) : paths[i]!.slice(depth).join('/'),
+  )
 }
 
 /** Returns the sizes in bytes of files and of objects of stores, null for those that are missing. */

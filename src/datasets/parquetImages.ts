@@ -1,10 +1,11 @@
-import { basename, join } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { parquetRows, quoteIdentifier, selectFromFile } from '../lib/sql.ts'
 import type { RawDataset } from './build.ts'
 import { parseJson } from '../lib/archive/json.ts'
 import type { LabelMap, Problem } from './dataset.ts'
+import { distinctNames, fileSizes } from './files.ts'
 import { unlabelledSplitNote } from './hub/splits.ts'
 import { indexLabelling } from './labels/matchClassNames.ts'
 import { imagenetSpace, normalizeLabel, parseLabels } from './labels/labelSpace.ts'
@@ -22,10 +23,10 @@ import {
 import { type TypedColumn, parquetColumns, type RawTable, wideIntegersAsText } from './readTable.ts'
 import type { FileTree } from './tree.ts'
 
-/** The column that holds image bytes: a struct with `bytes` and `path` as the hub writes it, or plain bytes. */
+/** The column of images: a struct with `bytes` and `path` as the hub writes it, plain bytes, or paths. */
 interface ImageColumn {
   name: string
-  bytes: string
+  bytes: string | null
   path: string | null
 }
 
@@ -37,7 +38,8 @@ export async function findImageColumn(
   file: string,
   map?: ReadManifestOptions['map'],
 ): Promise<ImageColumn | undefined> {
-  return imageColumnOf(file, await parquetColumns(file), map)
+  const column = imageColumnOf(file, await parquetColumns(file), map)
+  return column?.bytes === null ? undefined : column
 }
 
 function imageColumnOf(
@@ -49,7 +51,14 @@ function imageColumnOf(
   const holdsBytes = ({ type }: TypedColumn): boolean =>
     type === 'BLOB' || /^STRUCT\(.*\bbytes"? BLOB.*\)$/.test(type)
   const [found, ...others] = image ? [image].filter(holdsBytes) : columns.filter(holdsBytes)
-  if (!found) return undefined
+  if (!found)
+    return image && /^(VARCHAR|STRUCT\(.*\bpath"? VARCHAR.*\))$/.test(image.type)
+      ? {
+          name: image.name,
+          bytes: null,
+          path: image.type === 'VARCHAR' ? image.name : `${image.name}.path`,
+        }
+      : undefined
   if (others.length > 0)
     throw inputError(
       'several-image-columns',
@@ -65,12 +74,29 @@ function imageColumnOf(
 export interface ReadParquetOptions extends ReadManifestOptions {
   /** Class names of the label column; by default those in the metadata of the first file. */
   names?: readonly string[] | undefined
+  /** Finds the files that a Parquet file names by paths in place of images' bytes; they start from its folder by default. */
+  locate?: (file: string, paths: readonly string[]) => Promise<readonly NamedFile[]>
 }
+
+/** A file by the path of an image, null bytes if it is missing. */
+export interface NamedFile {
+  file: string
+  bytes: number | null
+}
+
+const besideFile =
+  (data?: string): NonNullable<ReadParquetOptions['locate']> =>
+  async (file, paths) => {
+    const files = paths.map(path => resolve(data ?? dirname(file), path))
+    const sizes = await fileSizes(files)
+    return files.map((file, i) => ({ file, bytes: sizes[i]! }))
+  }
 
 /**
  * Reads Parquet files with image bytes in the hub's format: a column `image` of `{bytes, path}` or plain bytes, and `label`
- * as a class index whose names are in the file's metadata. Ids are the images' paths if these are unique, else
- * `<file>#<row>`.
+ * as a class index whose names are in the file's metadata. Images without bytes are the files at their paths. Ids are the images'
+ * paths if these are unique, else `<file>#<row>`, with folders if files have equal names.
+ * @throws GeogapError `no-image-bytes` if no image has bytes or a file
  */
 export async function readParquetImages(
   files: readonly string[],
@@ -78,9 +104,18 @@ export async function readParquetImages(
 ): Promise<RawDataset> {
   const [first] = files
   if (first === undefined) throw inputError('missing-file', 'no Parquet files')
-  const parts = await Promise.all(files.map(file => readParquetFile(file, options.map)))
+  const ids = distinctNames(files)
+  const parts = await Promise.all(files.map((file, i) => readParquetFile(file, ids[i]!, options)))
   const images = parts.flatMap(part => part.images)
   if (images.length === 0) throw inputError('no-images', `no rows in ${first}`)
+  if (images.every(({ bytes }) => bytes === null)) {
+    const path = images.find(image => image.path !== null)?.path
+    const found = path == null ? 'they are empty' : `no file is at its paths, such as ${path}`
+    throw inputError(
+      'no-image-bytes',
+      `no images in ${first}: ${found}; give the table with the files that it names, or with bytes`,
+    )
+  }
   const stated = parts.map(part => part.classNames)
   refuseOtherNames(files, stated)
   const columns = [...new Set(parts.flatMap(part => part.table.columns)), 'image']
@@ -175,24 +210,35 @@ function missingParts(files: readonly string[]): Problem[] {
 const withoutImageColumn = (map: ReadManifestOptions['map'] = {}): Record<string, string> =>
   Object.fromEntries(Object.entries(map).filter(([name]) => name !== 'image'))
 
-async function readParquetFile(file: string, map: ReadManifestOptions['map']) {
+async function readParquetFile(
+  file: string,
+  name: string,
+  { map, data, locate = besideFile(data) }: ReadParquetOptions,
+) {
   const described = await parquetColumns(file)
   const column = imageColumnOf(file, described, map)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
   const cell = (path: string): string => path.split('.').map(quoteIdentifier).join('.')
   const { columns, rows } = await selectFromFile(
     file,
-    `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${wideIntegersAsText(described)}, octet_length(${cell(column.bytes)}) AS "image bytes",
+    `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${wideIntegersAsText(described)}, ${column.bytes === null ? 'NULL' : `octet_length(${cell(column.bytes)})`} AS "image bytes",
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
   )
   const stated = await readStatedNames(file)
   nameIndices(rows, stated, map)
   const images = rows.map((row, i) => ({
-    id: `${basename(file)}#${i}`,
+    id: `${name}#${i}`,
     path: row['image path'] as string | null,
     bytes: row['image bytes'] === null ? null : Number(row['image bytes']),
-    image: { kind: 'parquet' as const, file, column: column.bytes, row: i },
+    image: { kind: 'parquet' as const, file, column: column.bytes ?? column.name, row: i },
   }))
+  const named = images.filter(({ bytes, path }) => bytes === null && path !== null)
+  const paths = named.map(({ path }) => path!)
+  for (const [i, { bytes, ...found }] of (paths.length > 0
+    ? await locate(file, paths)
+    : []
+  ).entries())
+    if (bytes !== null) Object.assign(named[i]!, { bytes, image: { kind: 'file', ...found } })
   const classNames = classNamesIn(stated, map)
   return { images, table: { columns: columns.slice(0, -2), rows }, classNames }
 }

@@ -28,6 +28,7 @@ import { parseJson } from '../lib/archive/json.ts'
 import { nonEmptyLines, readClassList, type ReadManifestOptions } from './manifest.ts'
 import { npyValues } from '../lib/archive/npy.ts'
 import { rawCellText } from './readTable.ts'
+import { distinctNames } from './files.ts'
 import { openTree, readEntry, readTreeText, type FileTree } from './tree.ts'
 import { type ArchiveMember } from '../lib/archive/member.ts'
 
@@ -53,7 +54,7 @@ function isShard(names: readonly string[]): boolean {
 }
 
 /**
- * Reads WebDataset shards. Ids are `<shard>/<key>`. Class indices count the names of `classnames.txt`, beside the shards or
+ * Reads WebDataset shards. Ids are `<shard>/<key>`, with folders if shards have equal names. Class indices count the names of `classnames.txt`, beside the shards or
  * up to two folders above, or those of a classes file; `labels` says what the names stand for (`indexLabelling`). Labels that
  * are all texts need no names.
  * @throws GeogapError `no-class-names`, `missing-shards`, `many-label-fields`, `no-label` if no sample has a label
@@ -90,8 +91,10 @@ export async function readShards(
   const known = geographicSets.find(([pattern]) => pattern.test(set))
   const problems: Problem[] = []
   const found: ShardSample[] = []
-  for (const shard of shards) {
-    const part = await readShard(shard, known?.[2] ?? [])
+  const shardNames = distinctNames(shards.map(shard => shard.location))
+  for (const [i, shard] of shards.entries()) {
+    const name = shardNames[i]!.replace(/(?<=.)\.tar$/, '')
+    const part = await readShard(shard, name, known?.[2] ?? [])
     for (const sample of part.samples) found.push(sample)
     for (const problem of part.problems) problems.push(problem)
   }
@@ -267,6 +270,7 @@ interface ShardSample {
 /** Reads a shard; `fields` are the names of the numbers in `.npy` metadata. */
 async function readShard(
   shard: FileTree,
+  name: string,
   fields: readonly string[],
 ): Promise<{ samples: ShardSample[]; problems: Problem[] }> {
   const members = await shard.list('')
@@ -285,7 +289,7 @@ async function readShard(
     const cls = members.get('cls')
     const text = cls && (small.get(cls.path)?.toString('utf8').trim() ?? '')
     return {
-      id: `${basename(shard.location, '.tar')}/${key}`,
+      id: `${name}/${key}`,
       written: text === undefined ? undefined : labelText(text),
       image: [...members.values()].find(({ path }) => isImageName(path)),
       metadata: parseMetadata(members, small, fields),

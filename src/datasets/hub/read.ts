@@ -1,15 +1,21 @@
 // Reads a data set of the hub: WebDataset shards, Parquet files or images of one split, from the hub cache.
-import { basename, join } from 'node:path'
+import { basename, dirname, join, posix, relative } from 'node:path'
 import { mapLimited } from '../../lib/concurrency.ts'
 import { inputError } from '../../lib/errors.ts'
 import type { ArchiveMember } from '../../lib/archive/member.ts'
+import type { HubListedFile } from '../../lib/hub/repository.ts'
 import type { RawDataset } from '../build.ts'
-import { readText } from '../files.ts'
+import { fileBytes, readText } from '../files.ts'
 import { readFolder } from '../classFolders.ts'
 import { findImageTables, readImageFolder } from '../metadataFolder.ts'
 import { areImagenetNames } from '../labels/matchClassNames.ts'
 import { readClassList, type ReadManifestOptions } from '../manifest.ts'
-import { readClassNames, readParquetImages } from '../parquetImages.ts'
+import {
+  type NamedFile,
+  readClassNames,
+  readParquetImages,
+  type ReadParquetOptions,
+} from '../parquetImages.ts'
 import { parquetColumns } from '../readTable.ts'
 import { archiveTree, openTree } from '../tree.ts'
 import {
@@ -68,9 +74,10 @@ export async function readHubDataset(spec: HubDatasetSpec): Promise<RawDataset> 
 }
 
 async function readParquetSplit(
-  { split, folder, source }: HubSelection,
+  selection: HubSelection,
   options: HubDatasetSpec,
 ): Promise<RawDataset> {
+  const { split, folder, source } = selection
   const files = split.files.map(({ path }) => join(folder, path)).sort()
   const columns = await parquetColumns(files[0]!)
   const { label, map: asked } = labelOf(
@@ -82,7 +89,31 @@ async function readParquetSplit(
     (await readClassNames(files[0]!, asked)) ??
     (label === undefined ? undefined : split.classColumns.get(label))
   const labels = labelsFor(options.labels, source.repo, names)
-  return readParquetImages(files, { ...options, names, labels, map: asked })
+  const locate: ReadParquetOptions['locate'] = (file, paths) =>
+    fetchNamedImages(selection, { paths, from: dirname(relative(folder, file)) }, options.hub)
+  return readParquetImages(files, { ...options, names, labels, map: asked, locate })
+}
+
+/** Downloads the files of a repository at paths that start from a folder of it or from the top. */
+async function fetchNamedImages(
+  selection: HubSelection,
+  { paths, from }: { paths: readonly string[]; from: string },
+  hub?: HubDatasetOptions,
+): Promise<NamedFile[]> {
+  const { repository, folder } = selection
+  const listed = new Map(repository.files.map(file => [file.path, file]))
+  const found = paths.map(path => {
+    const plain = path.replace(/^hf:\/\/datasets\/[^/]+\/[^/]+\//, '')
+    return listed.get(posix.join(from, plain)) ?? listed.get(posix.normalize(plain))
+  })
+  const missing: HubListedFile[] = []
+  for (const file of new Set(found))
+    if (file && (await fileBytes(join(folder, file.path))) !== file.size) missing.push(file)
+  await downloadHubSplit({ ...selection, missing }, hub)
+  return found.map((file, i) => ({
+    file: join(folder, file?.path ?? paths[i]!),
+    bytes: file?.size ?? null,
+  }))
 }
 
 /** Reads images with the tables that name them, or in class folders. */

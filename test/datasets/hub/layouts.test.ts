@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type DatasetSpec, listDataset } from '../../../src/datasets/open.ts'
+import { readImage } from '../../../src/datasets/readImage.ts'
 import { query } from '../../../src/lib/sql.ts'
 import {
   type FakeDatasetHub,
@@ -157,6 +158,83 @@ describe('Parquet files', () => {
       '00000.parquet': await parquet([0]),
     })
     expect(await labelsOf(name)).toEqual(['ant', 'bee'])
+  })
+})
+
+describe('Parquet files with paths in place of bytes', () => {
+  /** A Parquet file of the images that SQL gives for the paths, all of class 1. */
+  async function parquetOfPaths(paths: readonly string[], image: string): Promise<Buffer> {
+    const file = join(root, `paths-${Math.random()}.parquet`)
+    const rows = paths.map(path => `('${path}')`).join(', ')
+    await query(
+      `COPY (SELECT ${image} AS image, 1::BIGINT AS label FROM (VALUES ${rows}) t(path)) TO '${file}' (FORMAT parquet)`,
+    )
+    return readFileSync(file)
+  }
+  const card = { dataset_info: { features: [classLabel('label', ['ant', 'bee'])] } }
+
+  it.each([
+    ['a struct with null bytes', `{'bytes': NULL::BLOB, 'path': path}`],
+    ['a struct with bytes of no type', `{'bytes': NULL::INTEGER, 'path': path}`],
+    ['texts', 'path'],
+  ])('as %s are read where these point into the repository', async (_, image) => {
+    const paths = ['images/a.jpg', 'data/deep/b.jpg', 'hf://datasets/acme/x@0123/images/a b.jpg']
+    const name = addRepository(
+      {
+        'data/test-00000-of-00001.parquet': await parquetOfPaths([...paths, 'gone.jpg'], image),
+        'data/images/a.jpg': photo,
+        'images/a b.jpg': Buffer.concat([photo, photo]),
+        'data/deep/b.jpg': Buffer.concat([photo, photo, photo]),
+        'images/other.jpg': photo,
+      },
+      { card },
+    )
+    hub.seen.length = 0
+    const { samples } = await list(name)
+    expect(
+      samples.map(({ id, label, bytes }) => [id, label, bytes && bytes / photo.length]),
+    ).toEqual([...paths, 'gone.jpg'].map((path, i) => [path, 'bee', [1, 3, 2, null][i]]))
+    const first = await readImage(samples[0]!.image)
+    expect(Buffer.from(first).equals(photo)).toBe(true)
+    expect(hub.seen.filter(({ path }) => path.includes('other.jpg'))).toEqual([])
+  })
+
+  it('are refused if they lead nowhere, and read from a folder beside the table', async () => {
+    const struct = `{'bytes': NULL::BLOB, 'path': path}`
+    const file = await parquetOfPaths(['/home/me/a.jpg', 'b.jpg'], struct)
+    const name = addRepository({ 'test.parquet': file }, { card })
+    await expect(list(name)).rejects.toThrow(
+      /no images in .*test\.parquet: no file is at its paths, such as \/home\/me\/a\.jpg; give/,
+    )
+    const folder = join(root, 'beside')
+    mkdirSync(folder)
+    writeFileSync(join(folder, 'b.jpg'), photo)
+    writeFileSync(join(folder, 'table.parquet'), file)
+    writeFileSync(join(folder, 'classes.txt'), 'ant\nbee\n')
+    const spec = { name: join(folder, 'table.parquet'), classes: join(folder, 'classes.txt') }
+    const { samples } = await listDataset(spec)
+    expect(samples.map(({ bytes }) => bytes)).toEqual([null, photo.length])
+  })
+})
+
+describe('files of one name in several folders', () => {
+  it('have ids with these folders, and others keep theirs', async () => {
+    const name = addRepository({
+      'test/a/0.tar': shard(['ant', 'bee']),
+      'test/b/0.tar': shard(['bee']),
+      'test/1.tar': shard(['ant']),
+    })
+    expect((await list(name)).samples.map(({ id }) => id).sort()).toEqual([
+      ...['1/s0', 'a/0/s0', 'a/0/s1', 'b/0/s0'],
+    ])
+    const names = ['ant', 'bee']
+    const tables = addRepository({
+      'test/x/0.parquet': await parquet([0, 1], { names }),
+      'test/y/0.parquet': await parquet([1], { names }),
+    })
+    expect((await list(tables)).samples.map(({ id }) => id)).toEqual([
+      ...['x/0.parquet#0', 'x/0.parquet#1', 'y/0.parquet#0'],
+    ])
   })
 })
 
