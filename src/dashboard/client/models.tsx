@@ -13,7 +13,7 @@ import { findMarked } from '../marks.ts'
 import { placeDimension } from '../screen.ts'
 import { groupFilter } from '../../analysis/datasetCounts.ts'
 import { type DatasetFact, type ModelFact, type Overview, type ScatterRow } from '../views.ts'
-import { useView } from './useView.ts'
+import { useView, type ViewState } from './useView.ts'
 import { Figure } from './figure.tsx'
 import {
   WhenLoaded,
@@ -146,7 +146,7 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
       )}
       <DataTable
         name="models"
-        caption={`${rows.length} models, the best on ${y.title} first; disparity in points`}
+        caption={`${rows.length} models, the best on ${y.title} first; ${disparityNote(disparities)}`}
         rows={rows}
         columns={modelColumns({ link, names: overview.names, y, x: same ? null : x })}
         groupOf={
@@ -155,6 +155,11 @@ function ModelsSection({ data, overview, route, axes: { x, y } }: ModelsProps) {
       />
     </div>
   )
+}
+
+function disparityNote({ isCurrent, error }: ViewState<unknown>): string {
+  if (!isCurrent) return 'disparities are being computed'
+  return error === undefined ? 'disparity in points' : `no disparities: ${error}`
 }
 
 interface ModelColumnsOptions extends Pick<Overview, 'names'> {

@@ -6,8 +6,9 @@ import { PhotographTile, type PictureChoice, PictureDialog } from './picture.tsx
 import { linkTo } from './route.ts'
 import { useView } from './useView.ts'
 
-/** Photographs on the first screen. */
+/** Photographs on the first screen, or answers alone, which take a third of the space. */
 const shownPhotographs = 6
+const shownAnswers = 18
 
 /** The most confident wrong answers, where the model is worst or where the filter says. */
 export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'route'>) {
@@ -26,8 +27,9 @@ export function Photographs({ overview, choice, screen }: Omit<ScreenProps, 'rou
       </h2>
       <WhenLoaded of={view}>
         {({ total, items }) => {
-          const shown = items.slice(0, shownPhotographs)
-          const isPictured = shown.some(({ image }) => image !== null)
+          const pictured = items.slice(0, shownPhotographs)
+          const isPictured = pictured.some(({ image }) => image !== null)
+          const shown = isPictured ? pictured : items.slice(0, shownAnswers)
           return (
             <>
               {total === 0 && <p>No answer is wrong here.</p>}
