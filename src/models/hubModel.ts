@@ -67,11 +67,25 @@ export async function hubModel(name: string, options: HubOptions = {}): Promise<
       weights: { from: 'hub', repo, file: tower, revision },
     }
   }
+  const isClassifying = isClassifier(found.data, file)
+  const other = isClassifying || isImageTower(file) ? undefined : found.data.architectures?.[0]
+  if (other && otherTasks.test(other))
+    throw inputError(
+      'bad-hub-model',
+      `config.json of ${repo} says ${quoteForMessage(other)}, which gives neither classes nor features of images`,
+    )
   return {
     ...common,
     graph: graphUseOf(found.data, file),
-    ...(isClassifier(found.data, file) ? classesOf(found.data, repo) : { classes: [] }),
-    weights: { from: 'hub', repo, file, revision },
+    ...(isClassifying ? classesOf(found.data, repo) : { classes: [] }),
+    weights: {
+      from: 'hub',
+      repo,
+      file,
+      revision,
+      // Where exporters other than Transformers.js put it.
+      ...(file === defaultFile && { otherwise: 'model.onnx' }),
+    },
   }
 }
 
@@ -133,9 +147,15 @@ export function parseHubName(name: string): { repo: string; revision: string; fi
 
 const isImageTower = (file: string): boolean => /(^|\/)vision_model[^/]*\.onnx$/.test(file)
 
-/** Returns whether a configuration is that of an encoder of images and texts. */
-const isDualEncoder = ({ text_config: text, vision_config: vision, model_type: type }: HubConfig) =>
-  (Boolean(text) && Boolean(vision)) || /^(clip|siglip2?|metaclip_2|chinese_clip)$/.test(type ?? '')
+/** Whether a class of transformers, by its name, gives classes of images. */
+const namesClassifier = (architecture: string): boolean =>
+  /ForImageClassification(WithTeacher)?$/.test(architecture)
+
+/** Returns whether a configuration is that of an encoder of images and texts, whose image tower alone may classify. */
+const isDualEncoder = ({ architectures, model_type: type, ...config }: HubConfig): boolean =>
+  !architectures?.some(namesClassifier) &&
+  (Boolean(config.text_config && config.vision_config) ||
+    /^(clip|siglip2?|metaclip_2|chinese_clip)$/.test(type ?? ''))
 
 const isSigmoidModel = ({ model_type: type }: HubConfig): boolean => /^siglip/.test(type ?? '')
 
@@ -182,13 +202,17 @@ function textTowerOf(config: HubConfig, repo: string, file: string): ForeignText
   }
 }
 
-/** Returns whether the architecture has classes; timm's own files name none and have at least their number. */
-function isClassifier({ architectures, ...config }: HubConfig, file: string): boolean {
+/** Returns whether the architecture has classes; files that name none have their names or, timm's, at least their number. */
+function isClassifier({ architectures, id2label, ...config }: HubConfig, file: string): boolean {
   if (isImageTower(file)) return false
   return architectures?.length
-    ? architectures.some(name => /ForImageClassification(WithTeacher)?$/.test(name))
-    : Boolean(config.pretrained_cfg && timmClassCount(config))
+    ? architectures.some(namesClassifier)
+    : Object.keys(id2label ?? {}).length > 0 ||
+        Boolean(config.pretrained_cfg && timmClassCount(config))
 }
+
+/** Tasks whose models give neither classes nor features of images. */
+const otherTasks = /For(?!ImageClassification|PreTraining|MaskedImageModeling)[A-Z]/
 
 const timmClassCount = (config: Pick<HubConfig, 'num_classes' | 'pretrained_cfg'>): number =>
   config.num_classes ?? config.pretrained_cfg?.num_classes ?? 0
@@ -220,7 +244,8 @@ function classesOf(config: HubConfig, repo: string): Pick<ModelSpec, 'classes' |
     return { classes: 'imagenet-1k', headClasses: list.classes }
   const bad = (what: string): GeogapError =>
     inputError('bad-hub-model', `id2label in config.json of ${repo} ${what}`)
-  if (names.length < 2 || names.some(name => name === undefined))
+  if (names.length === 1) throw bad('names one class, and two are the least')
+  if (names.length === 0 || names.some(name => name === undefined))
     throw bad('does not name classes 0, 1, 2 …')
   const labels = names as string[]
   if (labels.every(label => /^LABEL_\d+$/.test(label)))

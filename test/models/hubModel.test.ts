@@ -190,6 +190,39 @@ describe('hf:owner/repo', () => {
     expect(await specOf([], timm)).toMatchObject(picked)
   })
 
+  it('takes an image tower with classes for a classifier, and a graph at the root or under another name', async () => {
+    const files = {
+      'config.json': textContent(
+        JSON.stringify({
+          ...classifier,
+          architectures: ['SiglipForImageClassification'],
+          model_type: 'siglip',
+          vision_config: {},
+          text_config: {},
+        }),
+      ),
+      'preprocessor_config.json': textContent(JSON.stringify(preprocessing)),
+    }
+    const graph = bytesContent(colourGraph({ input: 'pixel_values' }))
+    const prepared = async (more: Record<string, Content>) => {
+      const hub = await startHub({ ...files, ...more }, Object.keys(more))
+      vi.stubEnv('HF_ENDPOINT', hub.endpoint)
+      vi.stubEnv('HF_HOME', await mkdtemp(join(home, 'root-')))
+      try {
+        return await prepareModel(await loadModelSpec(`hf:${repo}`))
+      } finally {
+        await hub.close()
+      }
+    }
+    for (const place of ['model.onnx', 'onnx/model.onnx'])
+      expect(await prepared({ [place]: graph })).toMatchObject({
+        model: { classes: 3, graph: { kind: 'logits' } },
+      })
+    await expect(prepared({ 'onnx/model_q4.onnx': graph })).rejects.toThrow(
+      /no file onnx\/model.onnx in repository acme\/model .*; name another graph as hf:acme\/model:FILE.onnx$/,
+    )
+  })
+
   it('refuses placeholders for names, and names the key that it cannot read', async () => {
     const refused = async (config: object): Promise<string> => {
       let message = ''
@@ -206,6 +239,13 @@ describe('hf:owner/repo', () => {
       /id2label in config.json of acme\/model has 2 placeholders/,
     )
     expect(await refused({ id2label: { 1: 'a', 2: 'b' } })).toMatch(/does not name classes 0, 1, 2/)
+    expect(await refused({ id2label: { 0: 'a' } })).toMatch(
+      /names one class, and two are the least/,
+    )
+    expect(await refused({ architectures: ['SegformerForSemanticSegmentation'] })).toMatch(
+      /says "SegformerForSemanticSegmentation", which gives neither classes nor features of images/,
+    )
+    expect(await refused({ architectures: null })).toBe('no error')
     expect(await refused({ id2label: ['a', 'b'] })).toMatch(/config.json of acme\/model .*id2label/)
   })
 

@@ -1,13 +1,19 @@
 import { stat } from 'node:fs/promises'
 import { imagenetNames } from '../../datasets/labels/imagenet.ts'
-import { quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
+import { GeogapError, quoteForMessage, inputError, weightsError } from '../../lib/errors.ts'
 import { orIfMissing } from '../../lib/files.ts'
 import { localFile } from '../../lib/storage/localFile.ts'
 import { downloadUrl } from '../../lib/hub/urlDownload.ts'
 import { modelCost } from '../modelCost.ts'
 import { describeHead, headListOf } from '../headClasses.ts'
 import { loadHead } from './head.ts'
-import { eitherHubFile, findHubFile, hubFile, type HubSource } from '../../lib/hub/hub.ts'
+import {
+  eitherHubFile,
+  findHubFile,
+  hubFile,
+  type HubOptions,
+  type HubSource,
+} from '../../lib/hub/hub.ts'
 import { fetchHubGraph } from '../onnx/hubGraph.ts'
 import { bindTextTower, describeTextTower, type TextTowerFiles } from '../onnx/textTower.ts'
 import { describeUse, bindGraphUse } from '../onnx/bindGraphUse.ts'
@@ -135,7 +141,7 @@ async function weightFiles(
     case 'files':
       return (await Promise.all(weights.files.map(filesOf))).flat()
     case 'hub':
-      if (graph) return [await fetchHubGraph(weights, options)]
+      if (graph) return [await eitherHubGraph(weights, options)]
       return [(await eitherHubFile(weights, alternativeFile(weights), options)).path]
     case 'url': {
       const files: string[] = []
@@ -151,6 +157,24 @@ async function weightFiles(
       )
   }
 }
+
+/** Returns the graph of a repository, or the other one where it has none of that name. */
+const eitherHubGraph = (
+  weights: Extract<WeightSource, { from: 'hub' }>,
+  options: HubOptions,
+): Promise<string> =>
+  fetchHubGraph(weights, options).catch(async (error: unknown) => {
+    const other = alternativeFile(weights)
+    const isAbsent = error instanceof GeogapError && /^hub-(not-found|offline)$/.test(error.code)
+    if (!isAbsent) throw error
+    const found = other && (await fetchHubGraph(other, options).catch(() => undefined))
+    if (found !== undefined) return found
+    throw inputError(
+      error.code,
+      `${error.message}; name another graph as hf:${weights.repo}:FILE.onnx`,
+      error,
+    )
+  })
 
 /** Returns the file that older repositories have instead. */
 const alternativeFile = (source: Extract<WeightSource, { from: 'hub' }>): HubSource | undefined =>

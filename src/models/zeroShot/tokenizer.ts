@@ -8,18 +8,21 @@ import { charsMapNormalizer } from './charsMap.ts'
 export type Tokenizer = (text: string) => number[]
 
 /**
- * Loads a `tokenizer.json`. Texts are cleaned first; of a text with more tokens than the context length, the last token is
- * kept behind the first ones.
+ * Loads a `tokenizer.json`. Texts are cleaned first; of a text with more tokens than the context length, the end token, if the
+ * file has one, is kept behind the first ones.
  * @throws GeogapError `bad-tokenizer`
  */
 export async function loadTokenizer(file: string, settings: TokenizerSettings): Promise<Tokenizer> {
   const { contextLength, cleaning, padding } = settings
-  const { encode, dropped } = await loadLibraryTokenizer(file, settings)
+  const { encode, dropped, ends } = await loadLibraryTokenizer(file, settings)
   const { textCleaners } = await import('./cleanText.ts')
   const clean = textCleaners[cleaning]
   return text => {
     const ids = encode(clean(text))
-    const cut = ids.length > contextLength ? [...ids.slice(0, contextLength - 1), ids.at(-1)!] : ids
+    const cut =
+      ids.length > contextLength
+        ? [...ids.slice(0, contextLength - ends), ...ids.slice(ids.length - ends)]
+        : ids
     return cut.map(id => (id === dropped ? padding : id))
   }
 }
@@ -42,11 +45,11 @@ interface Normalizer {
   normalize(text: string): string
 }
 
-/** Returns the file's encoding of cleaned texts, and the id of the token that becomes padding. */
+/** Returns the file's encoding of cleaned texts, the number of tokens that end each, and the id of the token that becomes padding. */
 async function loadLibraryTokenizer(
   file: string,
   settings: Pick<TokenizerSettings, 'language' | 'dropped'>,
-): Promise<{ encode: Tokenizer; dropped: number | undefined }> {
+): Promise<{ encode: Tokenizer; ends: number; dropped: number | undefined }> {
   const { Tokenizer } = (await import('@huggingface/tokenizers')) as unknown as TokenizerLibrary
   const text = await readTokenizer(file)
   const refuse = (error: unknown): never => {
@@ -57,9 +60,8 @@ async function loadLibraryTokenizer(
     const content: unknown = JSON.parse(text)
     // The library looks there, not in the model, for what whole-word models give unknown words.
     const config = { unk_token: (content as TokenizerFile | null)?.model?.unk_token }
-    const library = bounded(
-      () => new Tokenizer(withLanguage(withUnicodeWords(content), settings), config),
-    )
+    const corrected = withLanguage(withUnicodeWords(content), settings) as TokenizerFile
+    const library = bounded(() => new Tokenizer(corrected, config))
     correctNormalizers(library.normalizer)
     const encode: Tokenizer = cleaned => {
       try {
@@ -75,7 +77,12 @@ async function loadLibraryTokenizer(
       }
     }
     const { dropped } = settings
-    return { encode, dropped: dropped === undefined ? undefined : library.token_to_id(dropped) }
+    const ends = endTokens(corrected.post_processor)
+    return {
+      encode,
+      ends,
+      dropped: dropped === undefined ? undefined : library.token_to_id(dropped),
+    }
   } catch (error) {
     return refuse(error)
   }
@@ -104,6 +111,23 @@ function withUnicodeWords(tokenizer: unknown): unknown {
 
 interface TokenizerFile {
   model?: { unk_token?: unknown }
+  post_processor?: PostProcessorFile | null
+}
+
+interface PostProcessorFile {
+  type?: string
+  /** The parts of a sequence. */
+  processors?: (PostProcessorFile | null)[]
+  /** The text and the tokens around it, in order. */
+  single?: object[]
+}
+
+/** Returns how many tokens a post-processor puts behind a text. */
+function endTokens(part: PostProcessorFile | null | undefined): number {
+  const { type, processors = [], single = [] } = part ?? {}
+  const inside = processors.reduce((sum, one) => sum + endTokens(one), 0)
+  const text = single.findLastIndex(piece => 'Sequence' in piece)
+  return inside + (/^(Bert|Roberta)Processing$/.test(type ?? '') ? 1 : single.length - 1 - text)
 }
 
 interface PreTokenizerFile {

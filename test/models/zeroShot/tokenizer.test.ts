@@ -182,6 +182,39 @@ describe("BERT's word pieces, as FLAVA takes them", () => {
     expect(tokenize(text)).toEqual(ids)
   })
 
+  it.each([
+    ['a separator by template', {}, [2, 4, 5, 3]],
+    [
+      'a separator of BERT',
+      { type: 'BertProcessing', sep: ['[SEP]', 3], cls: ['[CLS]', 2] },
+      [2, 4, 5, 3],
+    ],
+    ['nothing', null, [4, 5, 6, 4]],
+    [
+      'a start alone',
+      {
+        type: 'TemplateProcessing',
+        single: [
+          { SpecialToken: { id: '[CLS]', type_id: 0 } },
+          { Sequence: { id: 'A', type_id: 0 } },
+        ],
+        pair: [],
+        special_tokens: { '[CLS]': { id: '[CLS]', ids: [2], tokens: ['[CLS]'] } },
+      },
+      [2, 4, 5, 6],
+    ],
+  ])('cuts texts that end with %s', async (name, post, ids) => {
+    const file = JSON.parse(wordPieceJson) as { post_processor: object }
+    const processor = name.startsWith('a separator by') ? file.post_processor : post
+    const content = JSON.stringify({ ...file, post_processor: processor })
+    const tokenize = await loadTokenizer(await written(`${name}.json`, content), {
+      cleaning: 'none',
+      contextLength: 4,
+      padding: 0,
+    })
+    expect(tokenize('a photo of a photo')).toEqual(ids)
+  })
+
   it('cuts at the context and keeps the separator', async () => {
     const tokenize = await loadTokenizer(await written('bert.json', wordPieceJson), {
       ...bert,
