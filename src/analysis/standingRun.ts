@@ -202,24 +202,22 @@ async function measureResults(
     throw unknownNameError('preprocessing', mode, known)
   const preprocessing = mode ?? shownPreprocessing(run, ['native'])
   const values = new Map<string, Map<string, number>>()
-  const valuesOf = (model: string): Map<string, number> => {
-    const known = values.get(model) ?? new Map<string, number>()
-    values.set(model, known)
-    return known
-  }
   const set = (model: string, measure: string, value: number | null): void => {
-    if (value !== null) valuesOf(model).set(measure, value)
+    if (value === null) return
+    if (!values.has(model)) values.set(model, new Map())
+    values.get(model)!.set(measure, value)
   }
   const roles = datasetRoles(run)
   for (const { model, dataset, top1 } of run.accuracy({ preprocessing }))
     set(model, measureName(run, roles, dataset), top1)
   for (const dataset of roles.geographic) {
     const by = placeColumn(run, dataset)!
+    const name = measureName(run, roles, dataset)
     for (const row of run.accuracy({ by, dataset, preprocessing }))
-      if (row.n >= minN) set(row.model, `${dataset}: ${row.group}`, row.top1)
+      if (row.n >= minN) set(row.model, `${name}: ${row.group}`, row.top1)
     for (const row of run.disparity({ by, minN, dataset, preprocessing })) {
-      set(row.model, `${dataset}: disparity by ${by}`, row.disparity)
-      set(row.model, `${dataset}: Europe − Africa`, row.europeMinusAfrica)
+      set(row.model, `${name}: disparity by ${by}`, row.disparity)
+      set(row.model, `${name}: Europe − Africa`, row.europeMinusAfrica)
     }
   }
   const zeroShot = new Map<string, boolean>([...zeroShotModels(run)].map(model => [model, true]))
