@@ -5,10 +5,12 @@ import {
   mkdir,
   open,
   readdir,
+  readFile,
   rename,
   rm,
   stat,
   type FileHandle,
+  writeFile,
 } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join } from 'node:path'
@@ -47,7 +49,7 @@ class ContentFault extends Error {}
 
 /**
  * Downloads to `target`: into a file of this process's own beside it, checked, synced, then renamed. What a process
- * that is gone left unfinished is continued where the hash is known. Content that fails the check is fetched once
+ * that is gone left unfinished is continued where the hash is known, or the server vouches for the validator beside it (`.etag`). Content that fails the check is fetched once
  * more from the start. Call it with the lock of `target` held.
  * @throws GeogapError `download-failed` when attempts in a row bring nothing; `bad-download` when the content is wrong twice,
  * and then nothing is kept
@@ -55,7 +57,7 @@ class ContentFault extends Error {}
 export async function downloadTo(target: string, download: Download): Promise<void> {
   try {
     await mkdir(dirname(target), { recursive: true })
-    const leftover = download.hashKnown ? await adoptLeftover(target) : undefined
+    const leftover = await adoptLeftover(target)
     const first = await fetchOnce(leftover ?? temporaryOf(target), target, download)
     if (first === undefined) return
     const second = await fetchOnce(temporaryOf(target), target, download)
@@ -85,14 +87,13 @@ async function fetchOnce(
     if (wrong === undefined) {
       await rename(temporary, target)
       await syncFolder(dirname(target))
-      return undefined
     }
-    await rm(temporary, { force: true })
+    await discard(temporary)
     return wrong
   } catch (error) {
     // Only a broken connection leaves bytes that are worth continuing.
     const isUnfinished = error instanceof NetworkFault
-    if (!isUnfinished || !download.hashKnown) await rm(temporary, { force: true })
+    if (!isUnfinished) await discard(temporary)
     if (error instanceof ContentFault) return error.message
     throw isUnfinished ? downloadFailedError(download.url, error) : error
   }
@@ -100,6 +101,14 @@ async function fetchOnce(
 
 export const downloadFailedError = ({ origin, pathname }: URL, fault: NetworkFault): GeogapError =>
   networkError('download-failed', `cannot download ${origin}${pathname}: ${fault.message}`, fault)
+
+/** The file beside an unfinished one that has the server's validator, if no hash is known. */
+const validatorOf = (temporary: string): string => `${temporary}.etag`
+
+async function discard(temporary: string): Promise<void> {
+  await rm(temporary, { force: true })
+  await rm(validatorOf(temporary), { force: true })
+}
 
 async function receiveInto(temporary: string, download: Download): Promise<void> {
   const handle = await open(temporary, constants.O_RDWR | constants.O_CREAT)
@@ -112,7 +121,8 @@ async function receiveInto(temporary: string, download: Download): Promise<void>
       file: handle,
       doneBytes: from,
       totalBytes: download.size,
-      validator: undefined,
+      validator: await orIfMissing(readFile(validatorOf(temporary), 'utf8'), undefined),
+      temporary,
     }
     const attempt = (): Promise<void> => attemptTransfer(transfer)
     await retryTransient(attempt, download.network, () => transfer.doneBytes)
@@ -125,6 +135,7 @@ async function receiveInto(temporary: string, download: Download): Promise<void>
 interface Transfer {
   readonly download: Download
   readonly file: FileHandle
+  readonly temporary: string
   doneBytes: number
   totalBytes: number | undefined
   validator: string | undefined
@@ -190,6 +201,8 @@ async function checkAnswer(transfer: Transfer, answer: HttpAnswer): Promise<void
   if (sent !== undefined) transfer.totalBytes = sent
   const etag = headers.get('etag')
   transfer.validator = etag?.startsWith('W/') ? undefined : (etag ?? undefined)
+  if (!download.hashKnown && transfer.validator)
+    await writeFile(validatorOf(transfer.temporary), transfer.validator)
 }
 
 /** @throws NetworkFault for an answer that may be another one later */
@@ -256,9 +269,11 @@ async function adoptLeftover(target: string): Promise<string | undefined> {
     }),
   )
   const [longest, ...others] = found.filter(({ size }) => size >= 0).sort((a, b) => b.size - a.size)
-  for (const { file } of others) await rm(file, { force: true })
+  for (const { file } of others) await discard(file)
   if (!longest) return undefined
   const mine = temporaryOf(target)
+  const rest = validatorOf(longest.file)
+  await rename(rest, validatorOf(mine)).catch(() => undefined)
   return rename(longest.file, mine).then(
     () => mine,
     () => undefined,

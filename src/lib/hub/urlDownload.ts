@@ -110,7 +110,7 @@ async function downloadFile(target: DownloadTarget): Promise<UrlFile> {
   let sha256 = ''
   await downloadTo(path, {
     url,
-    hashKnown: expected !== undefined,
+    hashKnown: expected !== undefined || target.md5 !== undefined,
     refusal: ({ status }) => downloadByHandError(target, `the server answered ${status}`),
     check: async file => {
       sha256 = await hashFile(file, 'sha256')

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:http'
 import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { downloadUrl, type UrlOptions } from '../../../src/lib/hub/urlDownload.ts'
@@ -140,6 +141,47 @@ describe('the hash of the first download', () => {
     expect((await get({}, {}, '/other.pth')).sha256).toBe(hash)
     expect(requests[1]).toMatchObject({ ifRange: '"a"' })
     expect(requests[1]!.range).toMatch(/^bytes=\d+-$/)
+  })
+})
+
+describe('a download that another run left unfinished', () => {
+  const etag = { headers: { etag: '"a"' } }
+  const kept = async (path: string): Promise<string[]> => (await readdir(dirname(path))).sort()
+
+  it('goes on if the server vouches for the file, and leaves nothing behind', async () => {
+    faults = n => ({ ...etag, cutAfter: n === 0 ? 400_000 : 0 })
+    expect((await failure(get())).message).toMatch(/after 3 attempts/)
+    requests = []
+    faults = () => etag
+    const { path, sha256 } = await get()
+    expect(sha256).toBe(hash)
+    expect(requests).toMatchObject([{ range: 'bytes=400000-', ifRange: '"a"' }])
+    expect(await kept(path)).toEqual(['resnet50-cutmix.pth.tar', 'resnet50-cutmix.pth.tar.sha256'])
+  })
+
+  it('starts anew where the server has another file now, or vouches for none', async () => {
+    for (const before of [etag, {}]) {
+      faults = n => ({ ...before, cutAfter: n === 0 ? 400_000 : 0 })
+      await failure(get())
+      requests = []
+      served = noiseContent(1_100_000)
+      faults = () => ({ headers: { etag: '"b"' }, ignoreRange: true })
+      const { path, sha256 } = await get()
+      expect(sha256).toBe(digest(served, 'sha256'))
+      expect(await kept(path)).toHaveLength(2)
+      await rm(dirname(path), { recursive: true })
+      served = weights
+    }
+  })
+
+  it('goes on without a validator where an MD5 is published, also after a process that is gone', async () => {
+    const path = join(home, 'noise.tar')
+    const left = `${path}.${hostname().replace(/[^\w-]/g, '_')}-4194305-0123abcd.incomplete`
+    await writeFile(left, weights.part(0, 500_000))
+    const md5 = createHash('md5').update(weights.part(0, weights.size)).digest('hex')
+    expect(await get({ path, md5 })).toMatchObject({ sha256: hash })
+    expect(requests.map(({ range }) => range)).toEqual(['bytes=500000-'])
+    expect((await readdir(home)).sort()).toEqual(['noise.tar', 'noise.tar.sha256'])
   })
 })
 
