@@ -3,8 +3,10 @@ import { mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGunzip } from 'node:zlib'
-import { GeogapError, inputError } from '../lib/errors.ts'
+import { GeogapError, inputError, networkError } from '../lib/errors.ts'
 import { writeDurably } from '../lib/files.ts'
+import { isInflateError } from '../lib/pixels/png.ts'
+import { asStorageError } from '../lib/hub/resumableDownload.ts'
 import { downloadUrl, type UrlOptions } from '../lib/hub/urlDownload.ts'
 import { type BenchmarkDownload, byHandText } from './benchmarks/benchmark.ts'
 import { requireBenchmark } from './benchmarks/index.ts'
@@ -50,11 +52,14 @@ export async function fetchBenchmark(
         error,
       )
     })
-  const sizes = await Promise.all(downloads.map(({ file }) => fileBytes(join(data, file))))
-  if (sizes.includes(null)) options.onTerms?.(`${name}: terms: ${terms}; see ${source}`)
   const fetched: FetchedFile[] = []
+  let isTold = false
+  const onStart = (): void => {
+    if (!isTold) options.onTerms?.(`${name}: terms: ${terms}; see ${source}`)
+    isTold = true
+  }
   for (const download of downloads)
-    fetched.push(await fetchDownload(download, data, { ...options, page: source }))
+    fetched.push(await fetchDownload(download, data, { ...options, page: source, onStart }))
   return fetched
 }
 
@@ -75,27 +80,36 @@ async function fetchHubDataset(
 async function fetchDownload(
   { url, sha256, md5, file, then }: BenchmarkDownload,
   data: string,
-  { onProgress, network, env, page }: FetchBenchmarkOptions & Pick<UrlOptions, 'page'>,
+  { onProgress, ...options }: FetchBenchmarkOptions & Pick<UrlOptions, 'page' | 'onStart'>,
 ): Promise<FetchedFile> {
   const target = join(data, file)
   if (then === 'gunzip' && (await fileBytes(target)) !== null) return { file: target, cached: true }
   await mkdir(dirname(target), { recursive: true })
   const path = then === 'gunzip' ? `${target}.gz` : target
   const { cached } = await downloadUrl(url, {
-    network,
-    env,
-    page,
+    ...options,
     path,
     sha256,
     md5,
     progress: (done, total) => onProgress?.(file, done, total),
   })
   if (then === 'gunzip') {
+    const remove = async (): Promise<void> => {
+      await rm(path, { force: true })
+      await rm(`${path}.sha256`, { force: true })
+    }
     await writeDurably(target, temporary =>
       pipeline(createReadStream(path), createGunzip(), createWriteStream(temporary)),
-    )
-    await rm(path)
-    await rm(`${path}.sha256`, { force: true })
+    ).catch(async (error: unknown) => {
+      if (!isInflateError(error)) throw asStorageError(target, error)
+      await remove()
+      throw networkError(
+        'bad-download',
+        `${path} was damaged, and is removed: fetch it again`,
+        error,
+      )
+    })
+    await remove()
   }
   return { file: target, cached }
 }

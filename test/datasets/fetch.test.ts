@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -20,7 +20,14 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-fetch-'))
   server = createServer((request, response) => {
     served.push(request.url!)
-    response.end(request.url === '/packed' ? gzipSync(content) : content)
+    const packed = gzipSync(content)
+    const answers: Record<string, Buffer> = {
+      '/packed': packed,
+      '/cut': packed.subarray(0, 20),
+      '/empty': Buffer.alloc(0),
+    }
+    response.writeHead(request.url === '/busy' ? 500 : 200)
+    response.end(answers[request.url!] ?? content)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
 })
@@ -80,6 +87,46 @@ describe('fetchBenchmark', () => {
       await expect(fetchBenchmark('imagenet-a', folder)).rejects.toThrow(/md5 .* instead of 0000/)
     })
     await expect(stat(join(folder, 'wrong.tar'))).rejects.toThrow('ENOENT')
+  })
+
+  it('keeps nothing of a packed file that is damaged, of an empty one and of none', async () => {
+    const network = { attempts: 2, backoffMs: 1 }
+    const below = join(folder, 'damaged')
+    for (const [page, message] of [
+      ['cut', /cut\.tar\.gz was damaged, and is removed: fetch it again/],
+      ['empty', /it is empty; twice, so nothing is kept/],
+      ['busy', /the server answered 500, after 2 attempts/],
+    ] as const) {
+      const downloads = (base: string): BenchmarkDownload[] => [
+        { url: `${base}/${page}`, file: `${page}.tar`, then: 'gunzip' },
+      ]
+      await withDownloads('imagenet-a', downloads, async () => {
+        await expect(fetchBenchmark('imagenet-a', below, { network })).rejects.toThrow(message)
+      })
+      expect(await readdir(below)).toEqual([])
+    }
+  })
+
+  it('takes a file that was put there, unless its MD5 is another, and then states the terms', async () => {
+    const below = join(folder, 'by-hand')
+    await mkdir(below)
+    await writeFile(join(below, 'a.tar'), 'mine')
+    await writeFile(join(below, 'b.tar'), content)
+    await writeFile(join(below, 'c.tar'), 'part')
+    const downloads = (base: string): BenchmarkDownload[] => [
+      { url: `${base}/a`, file: 'a.tar' },
+      { url: `${base}/b`, file: 'b.tar', md5 },
+      { url: `${base}/c`, file: 'c.tar', md5 },
+    ]
+    served.length = 0
+    const terms: string[][] = []
+    const onTerms = (text: string): void => void terms.push([text.slice(0, 10), ...served])
+    await withDownloads('imagenet-a', downloads, async () => {
+      const fetched = await fetchBenchmark('imagenet-a', below, { onTerms })
+      expect(fetched.map(({ cached }) => cached)).toEqual([true, true, false])
+    })
+    expect([terms, served]).toEqual([[['imagenet-a']], ['/c']])
+    expect(await readFile(join(below, 'c.tar'))).toEqual(content)
   })
 
   it('says what to do by hand, and what exists', async () => {

@@ -93,7 +93,7 @@ async function fetchOnce(
   } catch (error) {
     // Only a broken connection leaves bytes that are worth continuing.
     const isUnfinished = error instanceof NetworkFault
-    if (!isUnfinished) await discard(temporary)
+    if (!isUnfinished || (await stat(temporary)).size === 0) await discard(temporary)
     if (error instanceof ContentFault) return error.message
     throw isUnfinished ? downloadFailedError(download.url, error) : error
   }

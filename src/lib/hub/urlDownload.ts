@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { GeogapError, inputError, quoteForMessage, networkError } from '../errors.ts'
 import { writeAtomically, writeFully } from '../files.ts'
@@ -34,6 +34,8 @@ export interface UrlOptions {
   env?: Environment | undefined
   network?: Partial<NetworkSettings> | undefined
   progress?: DownloadProgress
+  /** Called before the first byte is asked for. */
+  onStart?: () => void
 }
 
 export interface UrlFile {
@@ -96,9 +98,13 @@ const expectedHash = async ({ sha256, path }: DownloadTarget): Promise<string | 
   sha256 ?? (await readFirstHash(path))
 
 async function readFromCache(target: DownloadTarget): Promise<UrlFile | undefined> {
-  const expected = await expectedHash(target)
-  if (expected === undefined || !(await isFile(target.path))) return undefined
-  const sha256 = await hashFile(target.path, 'sha256')
+  const { path, md5, isInCache } = target
+  const expected = (await expectedHash(target)) ?? (isInCache ? undefined : '')
+  if (expected === undefined || !(await isFile(path))) return undefined
+  // A file that a person put there has no hash of a first download.
+  if (expected === '' && md5 !== undefined && (await hashFile(path, 'md5')) !== md5)
+    return undefined
+  const sha256 = await hashFile(path, 'sha256')
   return sha256.startsWith(expected)
     ? { path: target.path, sha256, cached: true, trust: trustOf(target) }
     : undefined
@@ -106,6 +112,7 @@ async function readFromCache(target: DownloadTarget): Promise<UrlFile | undefine
 
 async function downloadFile(target: DownloadTarget): Promise<UrlFile> {
   const { url, path } = target
+  target.onStart?.()
   const expected = await expectedHash(target)
   let sha256 = ''
   await downloadTo(path, {
@@ -141,8 +148,10 @@ async function checkContent(
 ): Promise<string | undefined> {
   const md5 = target.md5 === undefined ? undefined : await hashFile(file, 'md5')
   if (md5 !== target.md5) return `md5 ${md5} instead of ${target.md5}, published`
-  if (expected === undefined)
+  if (expected === undefined) {
+    if ((await stat(file)).size === 0) return 'it is empty'
     return isLikelyMarkup(await readFirstBytes(file)) ? 'it is a web page' : undefined
+  }
   if (sha256.startsWith(expected)) return undefined
   const source =
     target.sha256 === undefined
