@@ -1,65 +1,18 @@
-import { createHash } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { graphOf } from '../../../scripts/conformanceCase.ts'
-import { readParameters } from '../../../src/lib/tensors/bindWeights.ts'
-import { asBytes } from '../../../src/lib/tensors/tensors.ts'
-import { type NamedTensor } from '../../../src/lib/tensors/safetensors.ts'
-import { findArchitecture } from '../../../src/models/architectures.ts'
+import {
+  asRead,
+  cutInThirds,
+  type Given,
+  hashed,
+  ownTensors,
+  readForeign,
+  renamedBy,
+  type Renaming,
+} from './givenTensors.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 
-interface Given {
-  name: string
-  shape: readonly number[]
-  /** Returns the values, made when they are read. */
-  values: () => Float32Array
-}
-
-/** Returns the tensors of an architecture, each with values of its own. */
-function ownTensors(model: string, size: number, classes?: number) {
-  const graph = graphOf(findArchitecture(model), size, classes)
-  const tensors = [...graph.parameters].map(([name, { tensor }], i): Given => {
-    const shape = tensor.shape as number[]
-    const values = () => new Float32Array(volume(shape)).map((_, j) => i + (j % 97) / 7)
-    return { name, shape, values }
-  })
-  return { graph, tensors }
-}
-
-/** Reads the parameters `only` of an architecture from tensors by another library's names. */
-function readForeign(
-  model: string,
-  graph: ReturnType<typeof graphOf>,
-  { given, only }: { given: readonly Given[]; only: readonly string[] },
-): Promise<NamedTensor[]> {
-  const entries = given.map(({ name, shape, values }) => {
-    const place = { file: 'foreign.safetensors', offset: 0, length: 4 * volume(shape) }
-    const all = { name, dtype: 'F32' as const, shape, ...place }
-    const isPart = /qkv|attn_pool|register|storage|cls|pos_embed/.test(name)
-    const read = () => Promise.resolve(values())
-    return [name, isPart ? { ...all, data: asBytes(values()) } : { ...all, values: read }] as const
-  })
-  const file = { file: 'foreign.safetensors', tensors: new Map(entries), metadata: {} }
-  return readParameters(graph, [file], { ...findArchitecture(model).names, only })
-}
-
-/** Replaces values by their hash, as comparing millions of them one by one takes seconds. */
-const hashed = (tensors: readonly NamedTensor[]) =>
-  tensors.map(({ data, ...rest }) => ({
-    ...rest,
-    data: createHash('sha1').update(asBytes(data)).digest('hex'),
-  }))
-
-const asRead = (tensors: readonly Given[], only: readonly string[]): NamedTensor[] =>
-  only.map(name => {
-    const { shape, values } = tensors.find(one => one.name === name)!
-    return { name, shape, data: values() }
-  })
-
-const renamedBy = (name: string, rules: readonly (readonly [RegExp, string])[]): string =>
-  rules.reduce((text, [pattern, by]) => text.replace(pattern, by), name)
-
 /** Sequences of names of Apple's networks, of which timm makes stages. */
-const apple: readonly (readonly [RegExp, string])[] = [
+const apple: Renaming = [
   [/^stem/, 'patch_embed'],
   [/^final_conv/, 'conv_exp'],
   [/conv_kxk/, 'rbr_conv'],
@@ -80,7 +33,7 @@ const apple: readonly (readonly [RegExp, string])[] = [
   [/^stages\.3\.blocks/, 'network.7'],
 ]
 
-const eva: readonly (readonly [RegExp, string])[] = [
+const eva: Renaming = [
   [/mlp\.fc1_g/, 'mlp.w1'],
   [/mlp\.fc1_x/, 'mlp.w2'],
   [/mlp\.fc2/, 'mlp.w3'],
@@ -88,8 +41,6 @@ const eva: readonly (readonly [RegExp, string])[] = [
   [/attn\.norm/, 'attn.inner_attn_ln'],
   [/([qv])_proj\.bias/, '$1_bias'],
 ]
-
-type Renaming = readonly (readonly [RegExp, string])[]
 
 const dinov3: Renaming = [
   [/reg_token/, 'storage_tokens'],
@@ -164,20 +115,6 @@ const perception: Renaming = [
   [/mlp\.fc1/, 'mlp.c_fc'],
   [/mlp\.fc2/, 'mlp.c_proj'],
 ]
-
-/** Returns the tensors by another library's names; those of `inThirds` are cut into queries, keys and values. */
-const cutInThirds = (given: Given, inThirds: RegExp, places: readonly string[]): Given[] =>
-  inThirds.test(given.name)
-    ? places.map((place, i) => {
-        const [rows = 0, ...rest] = given.shape
-        const third = volume(given.shape) / 3
-        return {
-          name: given.name.replace(inThirds, place),
-          shape: [rows / 3, ...rest],
-          values: () => given.values().slice(i * third, (i + 1) * third),
-        }
-      })
-    : [given]
 
 const transposed = ({ shape, values }: Given): Pick<Given, 'shape' | 'values'> => {
   const [rows, columns] = shape as [number, number]
