@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
-import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
+import { type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { openRun } from '../../src/results/run.ts'
 import { readRunRecords } from '../../src/results/runRecords.ts'
@@ -22,9 +22,12 @@ import { runStatus } from '../../src/results/status.ts'
 import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
 import { geogap } from '../helpers/cli.ts'
 import { storedRows } from '../helpers/evaluation.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
-const images = 64
+const evaluate = pooledEvaluate()
+
+const images = 32
 let folder: string
 let models: ModelSpec[]
 let manifest: string

@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Dataset, type Sample } from '../../src/datasets/dataset.ts'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { estimateTable, savingLines } from '../../src/report/tables/estimateTable.ts'
 import { openRun } from '../../src/results/run.ts'
 import { parseStoppingRule, createStoppingMonitor } from '../../src/evaluate/stoppingRule.ts'
 import { ownDataset } from '../datasets/ownDataset.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate()
 
 describe('what until means', () => {
   it.each([

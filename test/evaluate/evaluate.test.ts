@@ -3,12 +3,15 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { planRun } from '../../src/evaluate/queue/runPlan.ts'
-import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
+import { type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvaluations.ts'
 import { query } from '../../src/lib/sql.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate()
 
 let folder: string
 let manifest: string

@@ -5,45 +5,19 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { type InferenceGroup, type ShardSample } from '../../src/evaluate/workers/messages.ts'
-import { emptyPredictions } from '../../src/results/predictions.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { storedRows } from '../helpers/evaluation.ts'
 import { type Fault, type Outcome, withFault } from '../helpers/faults.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { tablePool } from '../helpers/tablePool.ts'
 import { long, measured, scaled } from '../helpers/torture.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
-type Shard = { items: readonly ShardSample[] }
 let inferred = 0
-
-vi.mock('../../src/evaluate/workers/pool.ts', async original => ({
-  ...(await original<object>()),
-  runShards: async (
-    { models }: InferenceGroup,
-    shards: readonly Shard[],
-    { onResult }: { onResult: (shard: Shard, result: unknown) => Promise<void> },
-  ) => {
-    for (const shard of shards) {
-      const outcomes = models.map(({ name }) => {
-        const outcome = emptyPredictions(name, shard.items.length)
-        for (const [i, { labels }] of shard.items.entries()) {
-          outcome.top5.set([0, 1, 2], i * 5)
-          outcome.rank[i] = 1 + labels[0]!
-        }
-        return outcome
-      })
-      inferred += models.length * shard.items.length
-      await onResult(shard, {
-        outcomes,
-        timings: { decode: 1, prepare: 1, infer: models.map(() => 1) },
-      })
-    }
-  },
-}))
+const evaluate = pooledEvaluate(tablePool(count => (inferred += count)))
 
 let folder: string
 let models: ModelSpec[]
@@ -70,7 +44,11 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const evaluation = (out: string) =>
-  evaluate({ models, datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }], out })
+  evaluate({
+    models,
+    datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+    out,
+  })
 
 /** Runs with the fault in a new folder, checks what is there, runs again, and checks that nothing is missing; how many shards were done `again`. */
 async function faulty(at: number, fault: Fault): Promise<Outcome<unknown> & { again: number }> {

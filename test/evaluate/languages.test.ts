@@ -9,11 +9,13 @@ import {
 } from '../../src/datasets/labels/languages.ts'
 import { ownLabels } from '../../src/datasets/labels/labelMap.ts'
 import { languageTable } from '../../src/cli/print/languages.ts'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { compareLanguages } from '../../src/evaluate/languages.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { dualTokenizer, imageTowerBytes, textTowerBytes } from '../models/onnx/dualEncoder.ts'
+
+const evaluate = pooledEvaluate()
 
 let folder: string
 let out: string

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
+import { createWorkerPool } from '../../src/evaluate/workers/pool.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import {
   resultKey as identitySchema,
@@ -43,15 +44,23 @@ beforeAll(async () => {
   model = await writeModel(join(folder, 'models'))
   other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
 })
-afterAll(() => rm(folder, { recursive: true, force: true }))
+/** Keeps the processes of an evaluation for the next one: their start would take most of the time. */
+const pool = createWorkerPool()
+afterAll(async () => {
+  pool.end()
+  await rm(folder, { recursive: true, force: true })
+})
 
-const evaluated = (out: string, change: Partial<EvaluateOptions> = {}) =>
-  evaluate({
+const evaluated = (out: string, change: Partial<EvaluateOptions> = {}) => {
+  const options = {
     models: [model],
     datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
     out,
+    pool,
     ...change,
-  })
+  }
+  return evaluate(options)
+}
 
 const changes: readonly [string, string[], (out: string) => Promise<unknown>][] = [
   ['the weights', ['weights'], out => evaluated(out, { models: [other] })],

@@ -6,20 +6,19 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import fs from 'node:fs'
 import { cp, mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
-import { tmpdir } from 'node:os'
+import os, { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
-import { type InferenceGroup, type ShardSample } from '../../src/evaluate/workers/messages.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Random, randomFrom } from '../../src/lib/random.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { openKeptOutputs } from '../../src/results/keptOutputReader.ts'
-import { emptyPredictions } from '../../src/results/predictions.ts'
 import { type KeptOutput } from '../../src/results/schema.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
 import { storedRows } from '../helpers/evaluation.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { tablePool } from '../helpers/tablePool.ts'
 import { measured, scaled } from '../helpers/torture.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
@@ -31,35 +30,9 @@ interface Writer {
 }
 
 const writers = new AsyncLocalStorage<Writer>()
-type Shard = { items: readonly ShardSample[] }
 let inferred = 0
 
-vi.mock('node:os', async original => ({
-  ...(await original<object>()),
-  availableParallelism: () => writers.getStore()?.cores ?? 2,
-}))
-vi.mock('../../src/evaluate/workers/pool.ts', async original => ({
-  ...(await original<object>()),
-  runShards: async (
-    { models, keep }: InferenceGroup,
-    shards: readonly Shard[],
-    { onResult }: { onResult: (shard: Shard, result: unknown) => Promise<void> },
-  ) => {
-    for (const shard of shards) {
-      const outcomes = models.map(({ name }) => {
-        const outcome = emptyPredictions(name, shard.items.length)
-        for (const [i, { labels }] of shard.items.entries()) {
-          outcome.top5.set([0, 1, 2], i * 5)
-          outcome.rank[i] = 1 + labels[0]!
-        }
-        return keep ? { ...outcome, kept: new Float32Array(3 * shard.items.length) } : outcome
-      })
-      inferred += shard.items.length
-      const timings = { decode: 1, prepare: 1, infer: models.map(() => 1) }
-      await onResult(shard, { outcomes, timings })
-    }
-  },
-}))
+const evaluate = pooledEvaluate(tablePool(count => (inferred += count)))
 
 const images = 128
 let folder: string
@@ -73,17 +46,17 @@ beforeAll(async () => {
   manifest = await writeWorld(folder, images)
   models = [await writeModel(join(folder, 'models'), 1)]
   whole = join(folder, 'whole')
+  restore = replaceSystem()
   await evaluated(whole, { cores: 2, random: () => 0 })
   rows = await storedRows(whole)
-  restore = delayRenamesAndLinks()
 })
 afterAll(async () => {
   restore()
   await rm(folder, { recursive: true, force: true })
 })
 
-/** Waits up to 20 ms, and every eighth time up to 200 ms, before a rename or link of a writer. */
-function delayRenamesAndLinks(): () => void {
+/** Gives each writer its cores, and waits up to 20 ms, every eighth time up to 200 ms, before a rename or link of one. */
+function replaceSystem(): () => void {
   const promises = fs.promises as unknown as Record<string, (...args: unknown[]) => unknown>
   const originals = ['rename', 'link'].map(name => [name, promises[name]!] as const)
   for (const [name, original] of originals)
@@ -92,9 +65,12 @@ function delayRenamesAndLinks(): () => void {
       await wait((random() < 1 / 8 ? 200 : 20) * random())
       return original(...args)
     }
+  const { availableParallelism } = os
+  os.availableParallelism = () => writers.getStore()?.cores ?? 2
   syncBuiltinESMExports()
   return () => {
     for (const [name, original] of originals) promises[name] = original
+    os.availableParallelism = availableParallelism
     syncBuiltinESMExports()
   }
 }

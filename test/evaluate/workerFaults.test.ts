@@ -9,6 +9,7 @@ import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { storedRows } from '../helpers/evaluation.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { long, measured, torture } from '../helpers/torture.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
@@ -28,12 +29,13 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const evaluation = (out: string) =>
-  evaluate({
-    models: [model],
-    datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
-    out,
-  })
+const options = (out: string) => ({
+  models: [model],
+  datasets: [{ name: manifest, classes: join(folder, 'classes.txt') }],
+  out,
+})
+const pooled = pooledEvaluate()
+const evaluation = (out: string) => pooled(options(out))
 
 const ids = (rows: readonly string[]) => rows.map(row => /"id":"([^"]+)"/.exec(row)![1])
 const unread = (row: string): boolean => row.includes('"status":"unreadable-file"')
@@ -51,7 +53,7 @@ async function faulty(
   vi.stubEnv('GEOGAP_TEST_AT', String(at))
   vi.stubEnv('GEOGAP_TEST_CODE', code)
   vi.stubEnv('GEOGAP_TEST_MARK', mark)
-  const run = await evaluation(out).finally(() => vi.unstubAllEnvs())
+  const run = await evaluate(options(out)).finally(() => vi.unstubAllEnvs())
   if (!existsSync(mark)) return undefined
   const stored = await storedRows(out)
   const { results } = await runStatus(out)

@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { readKeptOutputs, writeKeptOutputs } from '../../src/results/keptOutputs.ts'
 import {
@@ -11,7 +10,10 @@ import {
   manifestName,
   readStoredEvaluations,
 } from '../../src/results/storedEvaluations.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate()
 
 let folder: string
 beforeAll(async () => {
