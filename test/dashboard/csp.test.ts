@@ -1,5 +1,4 @@
 /** Hostile names in every field of results: no script of theirs runs in a browser, and no request leaves the page. */
-import { execFileSync } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, type Server } from 'node:http'
 import { type AddressInfo } from 'node:net'
@@ -13,6 +12,7 @@ import { writeReport } from '../../src/report/page/reportPage.ts'
 import { recordFailures } from '../../src/results/records.ts'
 import { openRun } from '../../src/results/run.ts'
 import { chromium, openBrowser } from '../helpers/browser.ts'
+import { builtClient } from '../helpers/client.ts'
 import { storeRun } from '../helpers/storedRun.ts'
 
 let folder: string
@@ -132,11 +132,7 @@ describe.skipIf(!chromium)('hostile names (left out: no Chromium here)', () => {
     await new Promise<void>(resolve => canary.listen(0, '127.0.0.1', resolve))
     hostile = payloads(`http://127.0.0.1:${(canary.address() as AddressInfo).port}`)
     await storeHostile(join(folder, 'results'), hostile)
-    const client = join(folder, 'client')
-    execFileSync(process.execPath, ['scripts/client.mjs', client], {
-      env: { ...process.env, NODE_ENV: 'production' },
-    })
-    served = await serve(join(folder, 'results'), { client })
+    served = await serve(join(folder, 'results'), { client: await builtClient() })
     browser = await openBrowser()
   })
 

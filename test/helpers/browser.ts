@@ -35,13 +35,18 @@ export function consoleErrors(page: Page): string[] {
 export const overlaps = async (page: Page): Promise<string[]> =>
   page.evaluate<string[]>(await readFile(new URL('./overlaps.page.js', import.meta.url), 'utf8'))
 
-/** Violations that axe-core finds on the page as it stands: rule, what it asks for, and where. */
-export async function axe(page: Page): Promise<string[]> {
-  await page.evaluate(
-    await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
-  )
+/**
+ * Violations that axe-core finds on the page as it stands: rule, what it asks for, and where. Contrast takes most of the time and
+ * depends on the colours alone: of several widths of one page, one of each colour scheme needs it.
+ */
+export async function axe(page: Page, { contrast = true } = {}): Promise<string[]> {
+  if (!(await page.evaluate<boolean>('"axe" in window')))
+    await page.evaluate(
+      await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8'),
+    )
+  const rules = { 'color-contrast': { enabled: contrast } }
   const { violations } = await page.evaluate<AxeResults>(
-    "axe.run(document, { resultTypes: ['violations'] })",
+    `axe.run(document, ${JSON.stringify({ resultTypes: ['violations'], rules })})`,
   )
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map(
