@@ -10,7 +10,7 @@ const [weights, images, out, log, at] = process.argv.slice(2)
 let before = 0
 const work = () =>
   evaluate({
-    models: ['lcnet_050'],
+    models: ['lcnet_050:64'],
     weights: weights!,
     datasets: [images!],
     out: out!,

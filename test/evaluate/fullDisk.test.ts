@@ -11,13 +11,14 @@ import { smallEvaluation, storedRows } from '../helpers/evaluation.ts'
 import { canMount, mounted } from '../helpers/namespace.ts'
 import { measured, scaled } from '../helpers/torture.ts'
 
+const count = 64
 let folder: string
 let args: (out: string) => string[]
 let whole: string[]
 let kilobytes: number
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-full-'))
-  args = await smallEvaluation(folder, 120)
+  args = await smallEvaluation(folder, count)
   const out = join(folder, 'whole')
   expect((await geogap(args(out))).code).toBe(0)
   whole = await storedRows(out)
@@ -149,7 +150,7 @@ describe.skipIf(process.platform === 'win32')('paths at the limit of the system'
     expect([code, stderr.includes('error')]).toEqual([0, false])
     expect(
       (await storedRows(join(folder, 'of-deep'))).map(row => /"status":"\w+"/.exec(row)![0]),
-    ).toEqual(Array<string>(120).fill('"status":"ok"'))
+    ).toEqual(Array<string>(count).fill('"status":"ok"'))
     const refused = await geogap(args(await deepFolder(4040)))
     expect([refused.code, refused.stderr]).toEqual([
       2,

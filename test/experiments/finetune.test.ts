@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, describe, expect, it } from 'vitest'
+import { builtPath } from '../../scripts/built.ts'
 import {
   finetune,
   type FinetuneOptions,
@@ -18,7 +18,7 @@ import { crops, fittedOptions, images, network, optionsIn, parameters } from './
 const root = await mkdtemp(join(tmpdir(), 'geogap-finetune-'))
 afterAll(() => rm(root, { recursive: true }))
 
-const child = fileURLToPath(new URL('finetune.child.ts', import.meta.url))
+const child = builtPath('test/experiments/finetune.child.ts')
 const optionsFor = (name: string): FinetuneOptions => optionsIn(join(root, name))
 
 describe('fine-tuning', () => {
@@ -68,7 +68,7 @@ describe('fine-tuning', () => {
 
   it('whose process is killed goes on to the same bits', async () => {
     const whole = await finetune({ ...optionsFor('unkilled'), epochs: 60 })
-    const args = ['--import', import.meta.resolve('tsx'), child, join(root, 'shot'), '60']
+    const args = [child, join(root, 'shot'), '60']
     const epochs: number[] = []
     for (const deadly of [5, Infinity]) {
       const run = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })

@@ -24,7 +24,7 @@ beforeAll(async () => {
   await copyFile(manifest, join(folder, 'all.csv'))
   await writeSafetensors(
     join(folder, 'tiny.safetensors'),
-    initialWeights('vit_tiny_patch16_224', 5, 1),
+    initialWeights('test_vit', 5, 1),
   )
   const preprocessing = {
     mean: [0.5, 0.5, 0.5],
@@ -34,7 +34,7 @@ beforeAll(async () => {
     size: 224,
   }
   const description = {
-    architecture: 'vit_tiny_patch16_224',
+    architecture: 'test_vit',
     weights: 'tiny.safetensors',
     preprocessing,
   }
