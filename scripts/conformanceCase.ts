@@ -66,7 +66,10 @@ export async function checkCase(golden: GoldenCase, folder: string): Promise<Cas
       ...architecture.names,
       resizePositions: golden.trained !== undefined,
     })
-    const session = await createSession(encodeModel(graph, { bind }), { folder: real, spinning: false })
+    const session = await createSession(encodeModel(graph, { bind }), {
+      folder: real,
+      spinning: false,
+    })
     const loaded = performance.now()
     const outputs = await session.run(await feeds(golden, formulaImages(name, size, batch)))
     const ours = Object.fromEntries(

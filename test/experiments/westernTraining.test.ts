@@ -22,10 +22,7 @@ beforeAll(async () => {
   manifest = await writeWorld(folder, 24)
   await writeFile(join(folder, 'images/5.png'), 'no picture')
   await copyFile(manifest, join(folder, 'all.csv'))
-  await writeSafetensors(
-    join(folder, 'tiny.safetensors'),
-    initialWeights('test_vit', 5, 1),
-  )
+  await writeSafetensors(join(folder, 'tiny.safetensors'), initialWeights('test_vit', 5, 1))
   const preprocessing = {
     mean: [0.5, 0.5, 0.5],
     std: [0.5, 0.5, 0.5],

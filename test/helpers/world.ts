@@ -48,7 +48,7 @@ export async function writeModel(folder: string, seed = 1): Promise<ModelSpec> {
       std: [0.25, 0.25, 0.25],
       interpolation: 'bilinear',
       cropPct: 0.95,
-      size: 96,
+      size: 224,
     },
     weights: { from: 'files', files: [file] },
   }
