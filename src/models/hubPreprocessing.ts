@@ -129,7 +129,11 @@ export function hubRecipe(content: unknown): PreprocessingConfig {
   const result = preprocessorSchema.safeParse(withoutNulls(content))
   if (!result.success) {
     const { path, message } = result.error.issues[0]!
-    throw preprocessingError(escapeForMessage(`${path.join('.')}: ${message}`, 200))
+    throw preprocessingError(
+      path.length === 0
+        ? 'it is not a JSON object'
+        : escapeForMessage(`${path.join('.')}: ${message}`, 200),
+    )
   }
   const config = result.data
   refuseOtherSteps(content as object, config)

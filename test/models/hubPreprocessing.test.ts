@@ -11,7 +11,7 @@ describe('preprocessor_config.json', () => {
 
   it('refuses content that is no object', () => {
     for (const content of [undefined, null, 'text', 5])
-      expect(() => hubRecipe(content)).toThrow(/preprocessor_config\.json: /)
+      expect(() => hubRecipe(content)).toThrow(/preprocessor_config\.json: it is not a JSON object/)
   })
 
   it('gives the steps that Transformers computes', () => {

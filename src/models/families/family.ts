@@ -51,8 +51,8 @@ export interface DualEncoder {
 export interface TokenizerSettings {
   /** Most tokens of a text. */
   contextLength: number
-  /** How texts are cleaned first, in OpenCLIP's words; `none` takes them as they are. */
-  cleaning: 'lower' | 'whitespace' | 'canonicalize' | 'none'
+  /** How texts are cleaned first, in OpenCLIP's words; `case` changes their case alone, `none` nothing. */
+  cleaning: 'lower' | 'whitespace' | 'canonicalize' | 'case' | 'none'
   /** The token that fills a text up. */
   padding: number
   /** Whether texts are filled up to the context length, because the model reads the padding too. */

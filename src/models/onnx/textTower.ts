@@ -85,7 +85,7 @@ const shortest = (a: number | undefined, b: number | undefined): number | undefi
 
 /** Describes a text tower in one line of a result's key; `isUnscaled` of the results reads its end. */
 export const describeTextTower = (tower: BoundTextTower): string =>
-  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.lowercase ? ', in lower case' : ''}${tower.oneAtATime ? ', one text at a time' : ''}${tower.logitScale === null ? ', logit scale unknown' : ''}`
+  `text ${tower.output}, ${tower.contextLength} tokens${tower.padded ? ' padded' : ''} with ${tower.padding}${tower.lowercase ? ', lower case' : ''}${tower.oneAtATime ? ', one text at a time' : ''}${tower.logitScale === null ? ', logit scale unknown' : ''}`
 
 const tokenNameSchema = z.union([
   z.string(),

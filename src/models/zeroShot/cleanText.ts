@@ -70,5 +70,6 @@ export const textCleaners: Readonly<
   whitespace: text => joinWords(repair(text)),
   canonicalize: text =>
     joinWords(repair(text).replaceAll('_', ' ').replace(punctuation, '').toLowerCase()),
+  case: text => text.toLowerCase(),
   none: text => text,
 }

@@ -22,7 +22,7 @@ export interface TextSession {
 export function foreignTextEncoder(tower: BoundTextTower): TextEncoder {
   const { contextLength, padding, padded, lowercase } = tower
   return {
-    tokenizer: { contextLength, padding, padded, cleaning: lowercase ? 'lower' : 'none' },
+    tokenizer: { contextLength, padding, padded, cleaning: lowercase ? 'case' : 'none' },
     open: async options => {
       const session = await createSession(tower.file, options)
       return {

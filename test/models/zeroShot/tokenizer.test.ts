@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { type Context, type RunningScriptInNewContextOptions, Script } from 'node:vm'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { textCleaners } from '../../../src/models/zeroShot/cleanText.ts'
+import { foreignTextEncoder } from '../../../src/models/zeroShot/textEncoder.ts'
+import { type BoundTextTower } from '../../../src/models/spec.ts'
 import { loadTokenizer, padTokens, type Tokenizer } from '../../../src/models/zeroShot/tokenizer.ts'
 import { shared, sharedPath } from '../../helpers/shared.ts'
 import { wordPieceJson } from './wordPiece.ts'
@@ -222,6 +224,12 @@ describe("BERT's word pieces, as FLAVA takes them", () => {
     })
     expect(tokenize('a photo of a stove')).toEqual([2, 4, 5, 3])
   })
+})
+
+it("texts for a foreign tower change their case alone, as Transformers' do", () => {
+  const { tokenizer } = foreignTextEncoder({ lowercase: true } as BoundTextTower)
+  expect(tokenizer.cleaning).toBe('case')
+  expect(textCleaners.case('“A”  ＦＵＬＬ &AMP;\t')).toBe('“a”  ｆｕｌｌ &amp;\t')
 })
 
 describe('tokenizers that the library reads otherwise than Hugging Face', () => {
