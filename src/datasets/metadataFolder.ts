@@ -66,6 +66,12 @@ export async function findImageTables(
       const table = entry && (await readTableEntry(entry))
       if (table?.columns.includes(map['image'] ?? fileNameColumn))
         tables.push({ folder, name, table })
+      const other = table?.columns.find(column => column.endsWith(`_${fileNameColumn}`))
+      if (other !== undefined && tables.length === 0 && map['image'] === undefined)
+        throw inputError(
+          'no-image-column',
+          `${join(here.location, name)} names images in its column ${other}: --map image=${other}`,
+        )
     }
     if (tables.length > 1)
       throw inputError(

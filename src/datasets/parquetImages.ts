@@ -20,7 +20,13 @@ import {
   type LocatedTable,
   type ReadManifestOptions,
 } from './manifest.ts'
-import { type TypedColumn, parquetColumns, type RawTable, wideIntegersAsText } from './readTable.ts'
+import {
+  type TypedColumn,
+  parquetColumns,
+  type RawTable,
+  rawCellText,
+  wideIntegersAsText,
+} from './readTable.ts'
 import type { FileTree } from './tree.ts'
 
 /** The column of images: a struct with `bytes` and `path` as the hub writes it, plain bytes, or paths. */
@@ -123,6 +129,9 @@ export async function readParquetImages(
     { columns, rows: parts.flatMap(part => part.table.rows) },
     withoutImageColumn(options.map),
   )
+  // Ids that repeat are of something else, such as a person.
+  const given = table.rows.flatMap(row => rawCellText(row['id']) ?? [])
+  if (new Set(given).size < given.length) for (const row of table.rows) delete row['id']
   requireColumns(first, table.columns)
   const names = options.names ?? stated[0]
   const rules = await columnLabels(first, table, { ...options, names })
@@ -219,9 +228,13 @@ async function readParquetFile(
   const column = imageColumnOf(file, described, map)
   if (!column) throw inputError('no-image-column', `no column with image bytes in ${file}`)
   const cell = (path: string): string => path.split('.').map(quoteIdentifier).join('.')
+  // The bytes of further images are no groups.
+  const left = described.flatMap(({ name, type }) =>
+    name === column.name || /.\bBLOB|BLOB\[/.test(type) ? name : [],
+  )
   const { columns, rows } = await selectFromFile(
     file,
-    `SELECT * EXCLUDE (${quoteIdentifier(column.name)})${wideIntegersAsText(described)}, ${column.bytes === null ? 'NULL' : `octet_length(${cell(column.bytes)})`} AS "image bytes",
+    `SELECT * EXCLUDE (${left.map(quoteIdentifier).join(', ')})${wideIntegersAsText(described)}, ${column.bytes === null ? 'NULL' : `octet_length(${cell(column.bytes)})`} AS "image bytes",
      ${column.path === null ? 'NULL' : cell(column.path)} AS "image path" FROM ${parquetRows()}`,
   )
   const stated = await readStatedNames(file)

@@ -85,9 +85,14 @@ async function readParquetSplit(
     columns.map(({ name }) => name),
     options.map,
   )
-  const names =
-    (await readClassNames(files[0]!, asked)) ??
-    (label === undefined ? undefined : split.classColumns.get(label))
+  const own = await readClassNames(files[0]!, asked)
+  const stated = label === undefined ? undefined : split.classColumns.get(label)
+  if (own && stated && options.classes === undefined && own.join('\n') !== stated.join('\n'))
+    throw inputError(
+      'class-names-differ',
+      `the card of ${source.repo} and ${files[0]!} state different class names: say which count (--classes FILE)`,
+    )
+  const names = own ?? stated
   const labels = labelsFor(options.labels, source.repo, names)
   const locate: ReadParquetOptions['locate'] = (file, paths) =>
     fetchNamedImages(selection, { paths, from: dirname(relative(folder, file)) }, options.hub)

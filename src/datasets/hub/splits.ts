@@ -72,6 +72,7 @@ const infoSchema = z.object({
 })
 const dataFilesSchema = z.union([
   z.string(),
+  z.record(z.string(), z.union([z.string(), z.array(z.string())])),
   z.array(
     z.union([
       z.string(),
@@ -139,9 +140,12 @@ function configFiles(
   const base = folder === undefined ? '' : `${folder.replace(/^\.?\/+|\/+$/g, '')}/`
   const below = data.filter(({ path }) => path.startsWith(base))
   if (listed === undefined) return bySplit(config, below, base)
-  const entries = (typeof listed === 'string' ? [listed] : listed).map(item =>
-    typeof item === 'string' ? { split: 'train', path: item } : item,
-  )
+  const entries =
+    typeof listed === 'object' && !Array.isArray(listed)
+      ? Object.entries(listed).map(([split, path]) => ({ split, path }))
+      : [listed]
+          .flat()
+          .map(item => (typeof item === 'string' ? { split: 'train', path: item } : item))
   const patterns = groupByKey(entries, ({ split }) => split)
   return [...patterns].map(([split, items]) => {
     const matchers = items.flatMap(({ path }) => path).map(pattern => globPattern(base + pattern))

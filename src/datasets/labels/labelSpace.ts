@@ -171,7 +171,7 @@ export function listItems(cell: unknown): unknown[] {
   if (typeof cell === 'object' && cell !== null)
     throw inputError(
       'bad-label',
-      `a label is an object: ${quoteForMessage(JSON.stringify(cell))}; give the class itself, as a name or an index`,
+      `a label is an object: ${quoteForMessage(rawCellText(cell) ?? '')}; give the class itself, as a name or an index`,
     )
   if (typeof cell !== 'string') return []
   const text = cell.trim()

@@ -217,6 +217,56 @@ describe('Parquet files with paths in place of bytes', () => {
   })
 })
 
+describe('columns and cards that once gave other labels or groups, or none', () => {
+  const test = 'data/test-00000-of-00001.parquet'
+  const names = ['ant', 'bee']
+
+  it('as `data_files` by split, which is read as written', async () => {
+    const configs = [{ data_files: { test: 'a/*', train: ['b/*'] } }]
+    const files = {
+      'a/test.parquet': await parquet([1], { names }),
+      'b/test.parquet': await parquet([0], { names }),
+    }
+    const name = addRepository(files, { card: { configs } })
+    expect(await labelsOf(name)).toEqual(['bee'])
+    expect(await labelsOf(`${name}:train`)).toEqual(['ant'])
+  })
+
+  it('as names of the card that are not those of the file, which are refused', async () => {
+    const card = { dataset_info: { features: [classLabel('label', ['bee', 'ant'])] } }
+    const name = addRepository({ [test]: await parquet([1], { names }) }, { card })
+    await expect(list(name)).rejects.toThrow(
+      /the card of .* state different class names: .*--classes/,
+    )
+    const classes = join(root, 'two.txt')
+    writeFileSync(classes, 'ant\nbee\n')
+    expect(await labelsOf(name, { classes })).toEqual(['bee'])
+  })
+
+  it('as further images, which are no groups, and ids that repeat, which are of something else', async () => {
+    const more = `, {'bytes': image, 'path': 'm.png'} AS mask, [image] AS views, 7 AS id, 'x' AS source`
+    const { samples, columns } = await list(
+      addRepository({ [test]: await parquet([1, 0], { names, more }) }),
+    )
+    expect(columns).toEqual(['source'])
+    expect(samples.map(({ id }) => id.split('#')[1])).toEqual(['0', '1'])
+  })
+
+  it('as labels that are objects, and tables that name images in another column', async () => {
+    const objects = addRepository({
+      [test]: await parquet([1], { column: 'c', more: ', {a: label} AS b' }),
+    })
+    await expect(list(objects, { map: { label: 'b' } })).rejects.toThrow(
+      /a label is an object: .*a.*:1/,
+    )
+    const table = { 'x/0.jpg': photo, 'metadata.csv': 'image_file_name,label\nx/0.jpg,ant\n' }
+    const other = addRepository(table)
+    await expect(list(other)).rejects.toThrow(/column image_file_name: --map image=image_file_name/)
+    const spec = { labels: 'original' as const, map: { image: 'image_file_name' } }
+    expect(await labelsOf(other, spec)).toEqual(['ant'])
+  })
+})
+
 describe('files of one name in several folders', () => {
   it('have ids with these folders, and others keep theirs', async () => {
     const name = addRepository({
