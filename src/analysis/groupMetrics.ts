@@ -1,4 +1,5 @@
 /** Metrics of groups that are no mean over images: macro accuracy, calibration, the worst groups, recall and confusions. */
+import { readFileSync } from 'node:fs'
 import { groupByKey } from '../lib/tally.ts'
 import { groupBy, groupName } from '../metrics/accuracy.ts'
 import { clusterMoments, groupClusterings } from '../metrics/designEffect.ts'
@@ -26,62 +27,9 @@ export interface GroupMetric {
   note: string
 }
 
-export const groupMetrics: readonly GroupMetric[] = [
-  {
-    name: 'macro',
-    title: 'macro accuracy',
-    needs: 'classes',
-    note: 'the plain mean of the accuracies of the classes that a group has; groups with other classes are not compared at equal classes',
-  },
-  {
-    name: 'calibration',
-    title: 'calibration',
-    needs: 'probabilities of the first class, which evaluations store',
-    note: 'overconfidence: mean probability of the first class minus accuracy; calibration error: mean distance of both over 15 bins of equal width, which noise raises where images are few, so it has no interval',
-  },
-  {
-    name: 'worst',
-    title: 'accuracy of the worst group',
-    needs: 'a column of groups',
-    note: 'the interval holds whichever group is the worst in truth; the group named is the worst one seen',
-  },
-  {
-    name: 'cvar',
-    title: 'mean accuracy of the worst fifth of groups (CVaR)',
-    needs: 'a column of groups',
-    note: 'the interval holds whichever groups are the worst in truth; the groups named are the worst ones seen',
-  },
-  {
-    name: 'recall',
-    title: 'recall of each class',
-    needs: 'classes',
-    note: 'instead: the class that is most often predicted in its place, with its share of the images',
-  },
-  {
-    name: 'confusion',
-    title: 'which class instead',
-    needs: 'classes',
-    note: 'share: of the images of the class in the group; intervals are of each share alone, and over images, not households',
-  },
-  {
-    name: 'adjusted',
-    title: 'gap adjusted for what was photographed',
-    needs: 'classes, and incomes if the gap is to be split by them',
-    note: 'which objects, income: what the unequal mix of these makes, each by the mean over both orders; left: the gap at the mean mix of both groups (direct standardization); intervals are for other households (or images) of these places, which would photograph other things',
-  },
-  {
-    name: 'shrunken',
-    title: 'shrunken accuracy',
-    needs: 'cells with images',
-    note: 'drawn towards the mean of all cells of the model by as much as their counts say (beta-binomial), the worst first; the 95 % interval also holds for the cell that seems worst; images of one household count as fewer',
-  },
-  {
-    name: 'income',
-    title: 'income and region',
-    needs: 'a column income or income_group',
-    note: 'differences in points within an income level and at equal income; slopes: points of accuracy per doubling of income (or level), by least squares over households; equal slopes: test of the interaction (Wald)',
-  },
-]
+export const groupMetrics = JSON.parse(
+  readFileSync(new URL('./groupMetrics.json', import.meta.url), 'utf8'),
+) as readonly GroupMetric[]
 
 /** A value of one group, with its interval or the reason for none. */
 export interface GroupMetricRow extends EvaluationId, Estimate {

@@ -3,6 +3,7 @@ import { countText } from '../lib/table/text.ts'
 import { familyFromName } from '../metrics/familyInference.ts'
 import { findArchitecture } from '../models/architectures.ts'
 import { findModel } from '../models/catalog.ts'
+import { plainModelName } from '../models/promptedName.ts'
 import { type Run } from '../results/run.ts'
 import { isZeroShot } from '../results/schema.ts'
 
@@ -62,7 +63,7 @@ export const modelFamilies = (models: readonly string[]): ReadonlyMap<string, st
 
 function modelFamily(model: string): string {
   const spec = findModel(model)
-  if (!spec || spec.classes === 'zero-shot') return familyFromName(model)
+  if (!spec || spec.classes === 'zero-shot') return familyFromName(plainModelName(model))
   return findArchitecture(spec.architecture).family
 }
 

@@ -4,6 +4,7 @@
  */
 import { inputError } from '../lib/errors.ts'
 import { type ModelSpec } from '../models/spec.ts'
+import { promptedName } from '../models/zeroShot/prompts.ts'
 import { type DatasetShare } from './evaluateDataset.ts'
 import { completeSettings, type EvaluationSettings } from './settings.ts'
 import {
@@ -30,7 +31,13 @@ export interface EvaluationPlan {
 export async function planEvaluation(
   request: EvaluationRequest & Partial<EvaluationSettings>,
 ): Promise<EvaluationPlan> {
-  const { specs, unusable } = await resolveModels(request)
+  const { specs: named, unusable } = await resolveModels(request)
+  const settings = completeSettings(request)
+  const specs = named.map(spec =>
+    spec.classes === 'zero-shot'
+      ? { ...spec, name: promptedName(spec.name, settings.prompts) }
+      : spec,
+  )
   const sized = specs.find(({ sizeOf }) => sizeOf !== undefined)
   if (sized && request.preprocessing === 'paper')
     throw inputError(
@@ -38,7 +45,7 @@ export async function planEvaluation(
       `${sized.name}: the preprocessing paper has one size for all models: name ${sized.sizeOf!}`,
     )
   const targets = await openTargets(planTargets(request, specs), specs)
-  return { settings: completeSettings(request), specs, targets, unusable }
+  return { settings, specs, targets, unusable }
 }
 
 /** Models to evaluate on a data set, or on a part of it. */

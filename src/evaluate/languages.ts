@@ -14,6 +14,7 @@ import { type ClusterCounts } from '../metrics/permutationTest.ts'
 import { pairedInterval } from '../metrics/pairedInterval.ts'
 import { type Interval } from '../metrics/intervals.ts'
 import { pairCounts } from '../metrics/pairedTests.ts'
+import { plainModelName } from '../models/promptedName.ts'
 import { languagePromptsName } from '../models/zeroShot/prompts.ts'
 import { type KeptOutputReader, openKeptOutputs } from '../results/keptOutputReader.ts'
 import { emptyPredictions } from '../results/predictions.ts'
@@ -90,7 +91,11 @@ export async function compareLanguages(
   const opened = createPromiseCache<{ dataset: Dataset }>()
   const rows: LanguageRow[] = []
   const leftOut = new Map<string, number>()
-  for (const { entry, output } of kept) {
+  // Evaluations that differ in prompts alone have equal features.
+  const distinct = groupByKey(kept, ({ entry: { identity } }) =>
+    JSON.stringify({ ...identity, model: plainModelName(identity.model), prompts: '' }),
+  )
+  for (const [{ entry, output }] of distinct.values() as Iterable<[(typeof kept)[0]]>) {
     const { identity } = entry
     const { dataset } = await opened.load(identity.content, () =>
       reopenDataset(entry, records.get(identity.content), { data }),
@@ -109,7 +114,7 @@ export async function compareLanguages(
       const heads = { english, own: await headOf(language) }
       scored.push(...(await scoreBoth(samples, { language, heads, reader, dataset })))
     }
-    const { model } = identity
+    const model = plainModelName(identity.model)
     const ofRows = (groupOf: (one: ScoredSample) => string): LanguageRow[] => {
       const clusterings = householdClusterings(scored, groupOf)
       const groups = [...groupByKey(scored, groupOf)].sort(([a], [b]) => (a < b ? -1 : 1))
@@ -136,7 +141,7 @@ function splitByLanguage(
     const country = ownValue(groups, 'country')
     return country === null || country === undefined
       ? undefined
-      : languageOfCountry(String(country))
+      : languageOfCountry(String(country), known)
   })
   const reasonOf = (language: string | undefined): string | undefined => {
     if (language === undefined) return 'no known country'

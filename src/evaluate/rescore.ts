@@ -4,6 +4,8 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import { findModelNames } from '../models/findModelName.ts'
+import { plainModelName } from '../models/promptedName.ts'
+import { promptedName } from '../models/zeroShot/prompts.ts'
 import { type Dataset, type Sample } from '../datasets/dataset.ts'
 import { absoluteSpec, type DatasetSpec, openDataset } from '../datasets/open.ts'
 import { shuffleWithinRegions, regionRanges } from '../datasets/evaluationOrder.ts'
@@ -85,6 +87,8 @@ export async function rescore(dir: string, options: RescoreOptions): Promise<Run
     const head = await createRescoringHead({ identity: evaluated, output }, data, options)
     const prompts = head?.hash ?? evaluated.prompts
     const identity = { ...evaluated, ...datasetKeyFields(dataset), prompts }
+    if (head && options.prompts)
+      identity.model = promptedName(plainModelName(evaluated.model), options.prompts)
     await recordDataset(out, dataset, opened.spec)
     tasks.push({ entry, output, dataset, identity, head })
   }

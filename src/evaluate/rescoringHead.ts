@@ -13,6 +13,7 @@ import {
 import { type LocalModel, type ModelSpec } from '../models/spec.ts'
 import { type DualEncoder } from '../models/families/family.ts'
 import { loadModelWithWeights } from '../models/loadModelSpec.ts'
+import { plainModelName, promptsOfName } from '../models/promptedName.ts'
 import { type PreparedModel, prepareModel } from '../models/runtime/prepareModel.ts'
 import {
   dualEncoderOf,
@@ -84,7 +85,8 @@ export async function prepareEvaluatedModel(
   { model: name, weights: hashes }: Pick<ResultKey, 'model' | 'weights'>,
   weights: string | undefined,
 ): Promise<PreparedModel> {
-  const prepared = await prepareModel(await loadModelWithWeights(name, weights))
+  const spec = await loadModelWithWeights(plainModelName(name), weights)
+  const prepared = await prepareModel(spec)
   if (prepared.hashes.join() !== hashes.join())
     throw inputError(
       'other-weights',
@@ -107,19 +109,19 @@ export async function createTextHead(
   }
 }
 
-/** Finds the named prompts that an evaluation used, by their hash. Errors: unknown-prompts. */
+/** Finds the prompts that an evaluation used among its own and the named ones, by their hash. Errors: unknown-prompts. */
 export async function findPrompts(
   encoder: Pick<DualEncoder, 'prompt'>,
   { prompts: hash, model }: Pick<ResultKey, 'prompts' | 'model'>,
   classNames: readonly string[],
 ): Promise<string> {
-  for (const name of promptNames) {
-    const texts = await promptTexts(name, encoder, classNames)
-    if (hashPrompts({ tokenizer: '', ...texts }) === hash) return name
+  for (const name of new Set([promptsOfName(model), ...promptNames])) {
+    const texts = await promptTexts(name, encoder, classNames).catch(() => undefined)
+    if (texts && hashPrompts({ tokenizer: '', ...texts }) === hash) return name
   }
   throw inputError(
     'unknown-prompts',
-    `${model} was evaluated with prompts from a file: give it with --prompts FILE`,
+    `${model} was evaluated with prompts that are not here: give their file with --prompts`,
   )
 }
 

@@ -5,11 +5,10 @@
 import { targetProbabilityColumn } from '../datasets/build.ts'
 import { join } from 'node:path'
 import { compareRows, keptDifference, type ShardRow } from './agreement.ts'
-import { type Dataset } from '../datasets/dataset.ts'
 import { GeogapError, inputError, unknownNameError } from '../lib/errors.ts'
-import { type DualEncoder } from '../models/families/family.ts'
-import { findArchitecture } from '../models/architectures.ts'
 import { loadModelSpec } from '../models/loadModelSpec.ts'
+import { plainModelName } from '../models/promptedName.ts'
+import { promptedEncoder } from '../models/zeroShot/zeroShotModel.ts'
 import { type ModelSpec } from '../models/spec.ts'
 import { currentMachine } from '../lib/machine.ts'
 import { pullResults } from '../results/sync.ts'
@@ -22,7 +21,6 @@ import { type KeptOutput, type ShardManifest } from '../results/schema.ts'
 import {
   differingFields,
   differingFieldsText,
-  distinctFieldValues,
   type StoredEvaluation,
   evaluationPath,
   readStoredEvaluation,
@@ -94,9 +92,13 @@ export interface Verification {
   left: { model: string; dataset: string; reason: string }[]
 }
 
-/** Returns the names of the models whose results `verify` can compute again. Errors: `no-results`. */
-export const modelsToVerify = async (place: string): Promise<string[]> =>
-  distinctFieldValues(await evaluationsToVerify(await pullResults(place), undefined), 'model')
+/** Returns the names, without prompts, of the models whose results `verify` can compute again. Errors: `no-results`. */
+export async function modelsToVerify(place: string): Promise<string[]> {
+  const entries = await evaluationsToVerify(await pullResults(place), undefined)
+  return [...new Set(entries.map(plainModel))]
+}
+
+const plainModel = ({ identity }: StoredEvaluation): string => plainModelName(identity.model)
 
 /** Whether a shard and its re-run are the same within the tolerance. */
 export const isWithinTolerance = ({ differing, kept }: VerifiedShard, tolerance: number): boolean =>
@@ -121,9 +123,10 @@ export async function verify(place: string, options: VerifyOptions = {}): Promis
     const unreadable = entry.damaged.filter(({ manifest }) => !manifest)
     for (const { reason } of unreadable) verified.left.push({ model, dataset, reason })
     try {
+      const plain = plainModel(entry)
       const spec =
-        options.models?.find(({ name }) => name === model) ?? (await loadModelSpec(model))
-      const readying = models.get(model) ?? prepareModel(spec)
+        options.models?.find(({ name }) => name === plain) ?? (await loadModelSpec(plain))
+      const readying = models.get(model) ?? prepareModel({ ...spec, name: model })
       models.set(model, readying)
       const record = records.get(entry.identity.content)
       const chosen = { ...entry, shards: drawShards(entry, sample, seed) }
@@ -164,11 +167,11 @@ async function evaluationsToVerify(
 ): Promise<StoredEvaluation[]> {
   const { entries } = await readCurrentResults(dir)
   const all = entries.filter(({ identity }) => !identity.source)
-  const known = new Set(all.map(({ identity }) => identity.model))
+  const known = new Set(all.map(plainModel))
   const missing = models?.find(({ name }) => !known.has(name))
   if (missing) throw unknownNameError('model', missing.name, known)
   return all
-    .filter(({ identity }) => !models || models.some(({ name }) => name === identity.model))
+    .filter(entry => !models || models.some(({ name }) => name === plainModel(entry)))
     .map(entry => ({ ...entry, shards: shardsToVerify(entry) }))
 }
 
@@ -208,7 +211,10 @@ async function rerunShards(
   const settings = completeSettings(
     identity.prompts === ''
       ? { preprocessing }
-      : { preprocessing, prompts: await findPromptsUsed(entry, model.spec, dataset) },
+      : {
+          preprocessing,
+          prompts: await findPrompts(promptedEncoder(model.spec), identity, dataset.classes),
+        },
   )
   const size = Math.max(...shards.map(({ start, end }) => end - start))
   const place = folderStorage(scratch)
@@ -236,12 +242,6 @@ async function rerunShards(
   if (failure) throw inputError(failure.code, failure.message)
   return (await readStoredEvaluation(place, evaluationPath(again)))!
 }
-
-const findPromptsUsed = (
-  { identity }: StoredEvaluation,
-  { architecture: name }: ModelSpec,
-  { classes }: Dataset,
-): Promise<string> => findPrompts(findArchitecture(name) as DualEncoder, identity, classes)
 
 interface Rerun {
   rows: ReadonlyMap<string, ShardRow>

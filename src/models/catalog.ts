@@ -3,6 +3,7 @@ import { unknownNameError } from '../lib/errors.ts'
 import { architectures } from './architectures.ts'
 import { type SizeError, splitInputSize, withInputSize } from './inputSize.ts'
 import { publishedModels } from './otherCheckpoints.ts'
+import { plainModelName } from './promptedName.ts'
 import { type ModelSpec } from './spec.ts'
 import { clipModels, timmModels } from './tags.ts'
 import { testbed } from './testbed.ts'
@@ -56,9 +57,9 @@ export function resolveModel(name: string): ModelSpec {
   throw unknownNameError('model', model, suggestNames(model))
 }
 
-/** Returns a model by any name that `resolveModel` takes; undefined if the catalogue has none of this name and size. */
+/** Returns a model by any name that `resolveModel` takes, with or without prompts; undefined if the catalogue has no such model. */
 export function findModel(name: string): ModelSpec | undefined {
-  const found = lookUp(name)
+  const found = lookUp(plainModelName(name))
   return typeof found === 'function' ? undefined : found
 }
 

@@ -1,10 +1,12 @@
 /** Finds models among those with results by the names that people type. */
 import { inputError, unknownNameError } from '../lib/errors.ts'
 import { findModel } from './catalog.ts'
+import { plainModelName } from './promptedName.ts'
 
 /**
  * Returns the full name, among `known`, of the model that `name` stands for: the name itself, the catalogue's name for it
- * (`resnet50`, or the paper's), or the only model whose name it is without tag, folder or prefix (`ViT-B-32` of `clip:ViT-B-32/openai`).
+ * (`resnet50`, or the paper's), or the only model whose name it is without tag, folder, prefix or prompts (`ViT-B-32` of
+ * `clip:ViT-B-32/openai`).
  * Errors: unknown-model with the nearest names, ambiguous-model.
  */
 export function findModelName(name: string, known: readonly string[]): string {
@@ -30,9 +32,9 @@ export const findModelNames = (
 
 /** Returns the lower-case names that a full name can be shortened to: without its folder or prefix, file ending or tag. */
 function shortNames(model: string): string[] {
-  const whole = model.toLowerCase()
+  const whole = plainModelName(model).toLowerCase()
   const base = whole.split(/[\\/]/).at(-1)!
   const [tower] = whole.replace(/^[a-z-]+:/, '').split('/')
-  const own = [base, whole.replace(/^[a-z-]+:/, ''), tower!]
+  const own = [whole, base, whole.replace(/^[a-z-]+:/, ''), tower!]
   return [...new Set([...own, ...own.map(one => one.split('.')[0]!)])].filter(one => one !== '')
 }

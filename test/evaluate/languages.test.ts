@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  languageCode,
   languageOfCountry,
   languagesOf,
   languageTexts,
@@ -12,6 +13,9 @@ import { languageTable } from '../../src/cli/print/languages.ts'
 import { compareLanguages } from '../../src/evaluate/languages.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { pooledEvaluate } from '../helpers/pooled.ts'
+import { verify } from '../../src/evaluate/verify.ts'
+import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
+import { openRun } from '../../src/results/run.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { dualTokenizer, imageTowerBytes, textTowerBytes } from '../models/onnx/dualEncoder.ts'
 
@@ -66,6 +70,15 @@ async function writePlaces(householdOf?: (i: number) => string): Promise<string>
   return manifest
 }
 
+/** Writes a table of names; `spelling` reads a language of it. */
+async function tableOf(content: string) {
+  const file = join(folder, 'table.csv')
+  await writeFile(file, content.includes('\r\n') ? content : `${content}\n`)
+  const spelling = (language: string, labels: readonly string[]) =>
+    languageTexts(language, labels, file)
+  return { file, spelling }
+}
+
 describe('names in the languages of places', () => {
   it('are there for all classes of Dollar Street and GeoDE, each its own, in eight languages', async () => {
     const languages = (await languagesOf()).filter(language => language !== 'en')
@@ -78,24 +91,51 @@ describe('names in the languages of places', () => {
       }
     expect((await languageTexts('en', ['Hand soap'])).classNames).toEqual(['Hand soap'])
     expect((await languageTexts('sw', ['Hand_Soap'])).classNames).toEqual(['sabuni ya mikono'])
+    expect((await languageTexts('zh-Hans', ['stove'])).classNames).toEqual(['炉子'])
   })
 
   it('go by the likely language of a country', () => {
     const places = ['Mexico', 'BR', 'Kenya', 'India', 'Egypt', 'NGA', 'Atlantis']
-    expect(places.map(languageOfCountry)).toEqual(['es', 'pt', 'sw', 'hi', 'ar', 'en', undefined])
+    expect(places.map(place => languageOfCountry(place))).toEqual([
+      ...['es', 'pt', 'sw', 'hi', 'ar', 'en'],
+      undefined,
+    ])
+    expect(languageOfCountry('Mexico', ['es', 'es-MX'])).toBe('es-MX')
+    expect(['China', 'Taiwan', 'Hong Kong'].map(place => languageOfCountry(place))).toEqual([
+      ...['zh', 'zh-TW', 'zh-TW'],
+    ])
+    expect(['iw', 'pt_BR', 'zh-Hant', 'SWH', 'es-MX', 'Spanish', 'note'].map(languageCode)).toEqual(
+      [...['he', 'pt', 'zh-TW', 'sw', 'es-MX', undefined, undefined]],
+    )
   })
 
   it('are refused where a class has none, or the language is not there', async () => {
     await expect(languageTexts('es', ['stove', 'gizmo', 'gadget'])).rejects.toThrow(
       /no name in es for 2 of 3 classes: gizmo, gadget/,
     )
-    await expect(languageTexts('xx', ['stove'])).rejects.toThrow(/unknown language: xx/)
+    await expect(languageTexts('xx', ['stove'])).rejects.toThrow(
+      /unknown language: xx; the shipped table .* has es, fr, .*; a table of your own: lang:xx:FILE/,
+    )
     await expect(languageTexts('es', ['red'], join(folder, 'classes.txt'))).rejects.toThrow(
       /classes.txt/,
     )
+    const { spelling } = await tableOf(
+      'Label;ES;source\r\n{};photo {};\r\n{};dessin {};\r\nRED;ro\u0301jo;me\r\n',
+    )
+    expect(await spelling('es', ['red'])).toEqual({
+      templates: ['photo {}', 'dessin {}'],
+      classNames: ['rójo'],
+    })
+    for (const [content, message] of [
+      ['label,Spanish\nred,rojo', /the column Spanish is no code of a language, such as es/],
+      ['label,es\n{},photo\nred,rojo', /no \{\} in the prompt "photo" of es/],
+      ['label,es\nred,rojo', /no prompt in es; give a row \{\}/],
+      ['label,es\n{},{}\nred,rojo\nRed,roja', /two names in es for red: rojo and roja/],
+    ] as const)
+      await expect((await tableOf(content)).spelling('es', ['red'])).rejects.toThrow(message)
     await writeFile(join(folder, 'bare.csv'), 'name,es\nred,rojo\n')
     await expect(languageTexts('es', ['red'], join(folder, 'bare.csv'))).rejects.toThrow(
-      /no column label in .*bare.csv/,
+      /bare.csv: no column label; its columns are name, es; give label/,
     )
   })
 })
@@ -156,6 +196,46 @@ describe('geogap languages', () => {
     expect(run.accuracy()[0]!.top1).toBeCloseTo(8 / 12, 10)
     const english = await rescore(place, { prompts: 'lang:en', out: join(folder, 'english') })
     expect(english.accuracy()[0]!.top1).toBe(1)
+  })
+
+  it('keeps results of several prompts apart, by name, and rescores and verifies each with its own', async () => {
+    const dataset = { name: await writePlaces(), classes: join(folder, 'classes.txt') }
+    const model = await writeEncoder()
+    const asked = { models: [model], datasets: [dataset], keep: 'features' as const }
+    const place = join(folder, 'apart')
+    await evaluate({ ...asked, out: place, prompts: `lang:es:${names}` })
+    await evaluate({ ...asked, out: place })
+    await rescore(place, { prompts: 'photo {}', models: [model] })
+    const top1 = {
+      [model]: 1,
+      [`${model} (prompts lang:es:names.csv)`]: 8 / 12,
+      [`${model} (prompts photo {})`]: 1,
+    }
+    const found = (await openRun(place)).accuracy()
+    expect(Object.fromEntries(found.map(row => [row.model, row.top1]))).toEqual(top1)
+    const { rows } = await compareLanguages(place, { names })
+    expect(rows.map(row => [row.model, row.region])).toEqual([
+      [model, 'Americas'],
+      [model, 'all'],
+    ])
+    const here = process.cwd()
+    try {
+      process.chdir(folder)
+      const out = join(folder, 'apart-mapped')
+      const again = await rescore(place, { change: { choices: 'mapped' }, out })
+      expect(
+        again
+          .accuracy()
+          .map(row => row.model)
+          .sort(),
+      ).toEqual(Object.keys(top1).slice(0, 2).sort())
+      const { left, shards } = await verify(place, { models: [await loadModelSpec(model)] })
+      expect(left).toEqual([])
+      expect(new Set(shards.map(shard => shard.model)).size).toBe(3)
+      expect(shards.every(shard => shard.differing === 0)).toBe(true)
+    } finally {
+      process.chdir(here)
+    }
   })
 
   it('says what is missing', async () => {

@@ -138,10 +138,11 @@ describe('hf:owner/repo with an image and a text tower', () => {
       const asked = { models: [`hf:${repo}`], datasets: [dataset], out, prompts }
       const run = await evaluate({ ...asked, keep: 'features' })
       expect(run.failures).toEqual([])
-      expect(run.accuracy()[0]).toMatchObject({ model: `hf:${repo}`, n: 9, top1: 1 })
+      const model = `hf:${repo} (prompts prompts.txt)`
+      expect(run.accuracy()[0]).toMatchObject({ model, n: 9, top1: 1 })
       const again = await rescore(out, { prompts, out: join(home, 'again') })
       expect(again.accuracy()[0]).toMatchObject({ n: 9, top1: 1 })
-      expect(run.modelNotes.get(`hf:${repo}`)).toContain('lack the trained logit scale')
+      expect(run.modelNotes.get(model)).toContain('lack the trained logit scale')
       for (const folder of [out, join(home, 'again')]) await expectNoProbability(folder, 9)
     }),
   )

@@ -13,26 +13,9 @@ export interface PublishedSource {
   note: string
 }
 
-export const publishedSources: Readonly<Record<PublishedSource['id'], PublishedSource>> = {
-  timm: {
-    id: 'timm',
-    publisher: 'pytorch-image-models (timm)',
-    page: 'https://github.com/huggingface/pytorch-image-models/tree/main/results',
-    date: '2025-10-30',
-    license: 'Apache-2.0',
-    note: "each model's own preprocessing, at one image size on all benchmarks (the smaller one of 11 that have two; TinyNet and EdgeNeXt not at 224); V2 is matched-frequency",
-  },
-  open_clip: {
-    id: 'open_clip',
-    publisher: 'OpenCLIP',
-    page: 'https://github.com/mlfoundations/open_clip/blob/main/docs/openclip_results.csv',
-    date: '2023-11-22',
-    license: 'MIT',
-    note:
-      "zero-shot; Dollar Street and GeoDE on DataComp's subsets (3,503 and 12,488 images), whose main metrics are the worst " +
-      'income group (top-5) and the worst region (top-1); the table does not say which one it prints',
-  },
-}
+export const publishedSources = JSON.parse(
+  readFileSync(new URL('./publishedSources.json', import.meta.url), 'utf8'),
+) as Readonly<Record<PublishedSource['id'], PublishedSource>>
 
 /** A published accuracy of one of the paper's testbed rows. */
 export interface PublishedRow extends BenchmarkAccuracy {

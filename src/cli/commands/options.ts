@@ -70,7 +70,7 @@ export const weightsOption = (model = 'one model') => ({
 })
 
 export const promptsOption = {
-  '--prompts <which>': 'of zero-shot models: paper, openai, simple, lang:sw or a file',
+  '--prompts <which>': 'of zero-shot models: paper, openai, simple, lang:sw, a file or a template',
 }
 
 /** `effect` says what happens to groups with fewer images. */

@@ -1,6 +1,7 @@
 import { GeogapError, inputError, unknownNameError } from '../../lib/errors.ts'
 import { jsonText } from '../../lib/table/text.ts'
 import { findModelName } from '../../models/findModelName.ts'
+import { plainModelName } from '../../models/promptedName.ts'
 import { type ModelSpec } from '../../models/spec.ts'
 import { defineCommand, pick } from './command.ts'
 import { movedDataOption, textFormatOption, weightsOption } from './options.ts'
@@ -59,7 +60,7 @@ async function selectSpecs(
   const { resolveModels } = await import('../../evaluate/targets.ts')
   const { modelsToVerify } = await import('../../evaluate/verify.ts')
   const stored = await modelsToVerify(dir)
-  const asked = names.flatMap(name => list(name, '--model'))
+  const asked = names.flatMap(name => list(name, '--model')).map(name => plainModelName(name))
   const models = await selectModels(asked.map(name => findStoredName(name, stored) ?? name))
   try {
     return (await resolveModels({ models, datasets: [], ...(weights && { weights }) })).specs

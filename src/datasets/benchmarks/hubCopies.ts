@@ -1,4 +1,5 @@
 // Data sets of the hub that are copies of a benchmark.
+import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { Choices } from '../dataset.ts'
 import type { RawDataset } from '../build.ts'
@@ -16,37 +17,13 @@ interface HubCopy {
   source: string
 }
 
-const clipBenchmark =
-  'https://github.com/LAION-AI/CLIP_benchmark (webdataset_builder.py: WebP without loss)'
-const dataComp = 'https://github.com/mlfoundations/datacomp (tasklist.yml, download_evalsets.py)'
-
-/** The two places of a test set that CLIP_benchmark packed. */
-const packed = (benchmark: string, name: string, source = clipBenchmark): HubCopy => ({
-  benchmark,
-  split: 'test',
-  repositories: [`clip-benchmark/wds_${name}`, `djghosh/wds_${name}_test`],
-  source,
-})
-
 /**
  * The copies. ObjectNet's are none: the names of its 113 classes compete there in place of ImageNet's, and whether the red
  * border was cut is not stated. DataComp's subsets of GeoDE and Dollar Street are data sets of their own.
  */
-const hubCopies: readonly HubCopy[] = [
-  {
-    benchmark: 'imagenet-1k',
-    split: 'validation',
-    repositories: ['ILSVRC/imagenet-1k', 'timm/imagenet-1k-wds'],
-    source: 'https://huggingface.co/collections/timm/all-the-imagenets-65984f13ee4f451da15af66d',
-  },
-  packed('imagenet-1k', 'imagenet1k'),
-  packed('imagenet-v2/matched-frequency', 'imagenetv2'),
-  packed('imagenet-sketch', 'imagenet_sketch'),
-  packed('imagenet-a', 'imagenet-a'),
-  packed('imagenet-r', 'imagenet-r'),
-  packed('geode-datacomp', 'geode', dataComp),
-  packed('dollarstreet-datacomp', 'dollar_street', dataComp),
-]
+const hubCopies = JSON.parse(
+  readFileSync(new URL('./hubCopies.json', import.meta.url), 'utf8'),
+) as readonly HubCopy[]
 
 /**
  * Returns the copy that a data set's name means: a repository of the hub with the copied split or without one, which then is

@@ -6,6 +6,7 @@ import { type DatasetSpec } from '../../datasets/open.ts'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import { absolutePath, type Storage } from '../../lib/storage/storage.ts'
+import { classPlaceholder } from '../../datasets/labels/languages.ts'
 import {
   languagePromptsName,
   parseLanguagePrompts,
@@ -146,7 +147,7 @@ function checkDescribed({ datasets }: EvaluateOptions): void {
 }
 
 const absoluteSettings = (settings: EvaluationSettings): EvaluationSettings =>
-  promptNames.includes(settings.prompts)
+  promptNames.includes(settings.prompts) || classPlaceholder.test(settings.prompts)
     ? settings
     : { ...settings, prompts: absolutePrompts(settings.prompts) }
 

@@ -2,7 +2,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { fillTemplate, promptTemplates } from '../../../src/models/zeroShot/prompts.ts'
+import {
+  fillTemplate,
+  promptedName,
+  promptTemplates,
+} from '../../../src/models/zeroShot/prompts.ts'
+import { plainModelName, promptsOfName } from '../../../src/models/promptedName.ts'
+import { findModel } from '../../../src/models/catalog.ts'
 import { findArchitecture } from '../../../src/models/architectures.ts'
 import { type DualEncoder } from '../../../src/models/families/family.ts'
 
@@ -39,8 +45,27 @@ describe('named prompts', () => {
 
   it('names what exists for another name', async () => {
     await expect(promptTemplates('openia', clip)).rejects.toThrow(
-      /^unknown prompts: openia; nearest: openai/,
+      /^unknown prompts: openia; there are paper, openai, simple, lang:CODE, a file/,
     )
+  })
+})
+
+describe('the name of a model in results', () => {
+  it.each([
+    ['paper', 'm'],
+    ['openai', 'm (prompts openai)'],
+    ['LANG:pt-BR', 'm (prompts lang:pt)'],
+    ['lang:iw:/a/names.csv', 'm (prompts lang:he:names.csv)'],
+    ['/a/prompts.txt', 'm (prompts prompts.txt)'],
+    ['a photo/drawing of {}', 'm (prompts a photo/drawing of {})'],
+  ])('with the prompts %s is %s', (prompts, name) => {
+    expect(promptedName('m', prompts)).toBe(name)
+    expect(plainModelName(name)).toBe('m')
+  })
+
+  it('finds the catalogue’s model, whatever its prompts', () => {
+    expect(findModel('clip:ViT-B-32/openai (prompts lang:sw)')?.name).toBe('clip:ViT-B-32/openai')
+    expect(promptsOfName('m (prompts lang:sw)')).toBe('lang:sw')
   })
 })
 
@@ -57,10 +82,22 @@ describe('prompts from a file', () => {
     expect(await templatesOf('\ufeffone {}')).toEqual(['one {}'])
   })
 
+  it('takes one template that is given itself, and no folder', async () => {
+    expect(await promptTemplates('a stock photo of {}, {c}', clip)).toEqual([
+      'a stock photo of {}, {c}',
+    ])
+    await expect(promptTemplates(folder, clip)).rejects.toThrow(/it has no templates/)
+  })
+
   it.each([
     ['', 'it has no templates'],
     ['a {}\na photo', 'no {} in the template "a photo"'],
     ['["a {}"', 'not one'],
+    ['"a photo of {}"\r\n"a drawing of {}"\r\n', 'in quotes or code: "a photo of {}"'],
+    ['- a photo of {}\n', 'in quotes or code: - a photo of {}'],
+    ["    lambda c: f'a photo of a {c}.',", 'in quotes or code: lambda c'],
+    ['{"templates": ["a {}"]}', 'in quotes or code'],
+    ['for\ufffdt {}', 'it is not UTF-8'],
   ])('refuses %j', async (content, message) => {
     await expect(templatesOf(content)).rejects.toMatchObject({
       code: 'bad-prompts',
