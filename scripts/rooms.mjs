@@ -6,7 +6,7 @@ import { parseSync } from 'vite'
 import config, { rooms } from '../.dependency-cruiser.mjs'
 
 /** KB of src/ that the house may have. */
-const budget = 3_400
+const budget = 3_410
 /** Files of the longest circle inside one room. */
 const longestCircle = 2
 
