@@ -18,8 +18,12 @@ const built: Plugin = {
   },
 }
 
-/** Tests that replace modules, or look at the processes and the memory of their own one. The others share processes, which saves their start. */
+/**
+ * Tests that replace modules, or look at the processes and the memory of their own one, and the longest file, as these begin first. The
+ * others share processes, which saves their start; vitest takes large files first, so that a small long one would end alone.
+ */
 const alone = [
+  'models/families/conformance',
   'evaluate/neverMixed',
   'evaluate/ioFaults',
   'evaluate/workerFaults',
