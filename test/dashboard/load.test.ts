@@ -48,7 +48,7 @@ beforeAll(async () => {
   const regions = ['Africa', 'Americas', 'Asia', 'Europe']
   const row = (_: unknown, i: number) =>
     `p${i},${images}/${['n01440764', 'n01443537', 'n01484850'][(i % 200) % 3]!}/${i % 200}.png,${i % 7},${regions[i % 4]!}`
-  const rows = Array.from({ length: scaled(20_000, 500_000) }, row)
+  const rows = Array.from({ length: scaled(60_000, 500_000) }, row)
   const manifest = join(folder, 'world.csv')
   await writeFile(manifest, `id,image,label,region\n${rows.join('\n')}\n`)
   const out = join(folder, 'out')
