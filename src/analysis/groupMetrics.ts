@@ -1,5 +1,5 @@
 /** Metrics of groups that are no mean over images: macro accuracy, calibration, the worst groups, recall and confusions. */
-import { readFileSync } from 'node:fs'
+import { readJson } from '../lib/archive/json.ts'
 import { groupByKey } from '../lib/tally.ts'
 import { groupBy, groupName } from '../metrics/accuracy.ts'
 import { clusterMoments, groupClusterings } from '../metrics/designEffect.ts'
@@ -27,8 +27,8 @@ export interface GroupMetric {
   note: string
 }
 
-export const groupMetrics = JSON.parse(
-  readFileSync(new URL('./groupMetrics.json', import.meta.url), 'utf8'),
+export const groupMetrics = readJson(
+  new URL('./groupMetrics.json', import.meta.url),
 ) as readonly GroupMetric[]
 
 /** A value of one group, with its interval or the reason for none. */

@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readJson } from './archive/json.ts'
 
-const packageJson = JSON.parse(
-  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-) as {
+const packageJson = readJson(new URL('../../package.json', import.meta.url)) as {
   version: string
 }
 

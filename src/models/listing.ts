@@ -107,14 +107,15 @@ const rowOf = (spec: ModelSpec): ModelRow =>
   modelRow(spec, findTestbedRow(spec.sizeOf ?? spec.name))
 
 export function modelRow(spec: ModelSpec, row: TestbedRow | undefined): ModelRow {
+  const pretraining = findPretraining(spec.name)
   return {
     model: spec.name,
     alias: row?.name ?? '',
     group: row?.group ?? groupOf(spec.architecture),
     evaluation: evaluationOf(spec),
     logitScale: logitScaleText(spec),
-    pretraining: findPretraining(spec.name)?.data ?? '',
-    images: findPretraining(spec.name)?.images ?? null,
+    pretraining: pretraining?.data ?? '',
+    images: pretraining?.images ?? null,
     ...modelCost(spec),
     input: spec.recipe.size,
     testInput: spec.testRecipe?.size ?? null,

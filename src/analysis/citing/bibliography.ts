@@ -2,6 +2,7 @@
 import { benchmarkNameOf, datacompEnding } from '../datasetRoles.ts'
 import { nameMatcher, findModelRow } from '../../models/listing.ts'
 import { readTsv } from '../../lib/archive/tsv.ts'
+import { memoize } from '../../lib/memoize.ts'
 import { latexText } from '../../lib/table/formats.ts'
 
 /** One row of works.tsv. Authors are in BibTeX's form; `where` is the journal, the proceedings or the address. */
@@ -47,12 +48,14 @@ export function bibliography(datasets: readonly string[], models: readonly strin
  * @example
  * modelYear('resnet50.a1_in1k') // 2021, of the training; the architecture is of 2016
  */
-export function modelYear(model: string): number | null {
+export const modelYear = memoize((model: string): number | null => {
   const years = worksOnModel(model, listedWorks())
     .filter(({ of }) => !of.split(' ').every(pattern => pattern.startsWith('source:')))
     .map(({ year }) => Number(year))
   return years.length === 0 ? null : Math.max(...years)
-}
+})
+
+const matcherOf = memoize(nameMatcher)
 
 /** Returns the works on a model of the catalogue; none for any other model. */
 function worksOnModel(name: string, all: readonly CitedWork[]): CitedWork[] {
@@ -61,7 +64,7 @@ function worksOnModel(name: string, all: readonly CitedWork[]): CitedWork[] {
   const fits = (pattern: string): boolean =>
     pattern.startsWith('source:')
       ? row.source === pattern.slice(7)
-      : !pattern.startsWith('data:') && nameMatcher(pattern)(row.model)
+      : !pattern.startsWith('data:') && matcherOf(pattern)(row.model)
   return all.filter(({ of }) => of.split(' ').some(fits))
 }
 

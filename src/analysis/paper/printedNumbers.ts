@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readJson } from '../../lib/archive/json.ts'
 import { unknownNameError } from '../../lib/errors.ts'
 
 /** One printed number of the paper's tables. */
@@ -42,7 +42,7 @@ interface PaperFile {
 }
 
 const readPaperFile = (): PaperFile =>
-  JSON.parse(readFileSync(new URL('./paper.json', import.meta.url), 'utf8')) as PaperFile
+  readJson(new URL('./paper.json', import.meta.url)) as PaperFile
 
 /**
  * Returns the title and numbers of one of the paper's tables. Errors: unknown-paper-table.

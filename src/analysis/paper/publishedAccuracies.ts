@@ -1,3 +1,4 @@
+import { readJson } from '../../lib/archive/json.ts'
 import { readFileSync } from 'node:fs'
 import { type BenchmarkAccuracy } from '../../metrics/progress.ts'
 
@@ -13,8 +14,8 @@ export interface PublishedSource {
   note: string
 }
 
-export const publishedSources = JSON.parse(
-  readFileSync(new URL('./publishedSources.json', import.meta.url), 'utf8'),
+export const publishedSources = readJson(
+  new URL('./publishedSources.json', import.meta.url),
 ) as Readonly<Record<PublishedSource['id'], PublishedSource>>
 
 /** A published accuracy of one of the paper's testbed rows. */

@@ -1,5 +1,5 @@
+import { readJson } from '../../lib/archive/json.ts'
 /** Objects of a made-up world as small vector drawings in a box from -50 to 50. */
-import { readFileSync } from 'node:fs'
 
 /** Colours of the three parts of an object. */
 export type Ink = Record<'main' | 'second' | 'dark', string>
@@ -23,9 +23,9 @@ const elements: Readonly<Record<string, (numbers: readonly string[], color: stri
  * The shapes of each object's three forms: the one that the standard benchmark mostly shows, and two that other households
  * use for the same purpose. A shape is a part's colour, an element and its numbers.
  */
-const forms = JSON.parse(
-  readFileSync(new URL('./objects.json', import.meta.url), 'utf8'),
-) as Readonly<Record<string, readonly string[]>>
+const forms = readJson(new URL('./objects.json', import.meta.url)) as Readonly<
+  Record<string, readonly string[]>
+>
 
 export const objectNames = Object.keys(forms)
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readJson } from '../../lib/archive/json.ts'
 import { basename, dirname } from 'node:path'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
@@ -73,9 +73,7 @@ type GeodeImages = { image: ImageSource; bytes: number | null }[]
 
 /** The 20 objects whose ImageNet classes Dollar Street's map has too (appendix E). */
 export const overlapObjects: readonly string[] = (
-  JSON.parse(
-    readFileSync(new URL('../labels/geode-overlap-paper.json', import.meta.url), 'utf8'),
-  ) as {
+  readJson(new URL('../labels/geode-overlap-paper.json', import.meta.url)) as {
     objects: string[]
   }
 ).objects

@@ -1,5 +1,5 @@
 // Data sets of the hub that are copies of a benchmark.
-import { readFileSync } from 'node:fs'
+import { readJson } from '../../lib/archive/json.ts'
 import { basename } from 'node:path'
 import type { Choices } from '../dataset.ts'
 import type { RawDataset } from '../build.ts'
@@ -21,9 +21,7 @@ interface HubCopy {
  * The copies. ObjectNet's are none: the names of its 113 classes compete there in place of ImageNet's, and whether the red
  * border was cut is not stated. DataComp's subsets of GeoDE and Dollar Street are data sets of their own.
  */
-const hubCopies = JSON.parse(
-  readFileSync(new URL('./hubCopies.json', import.meta.url), 'utf8'),
-) as readonly HubCopy[]
+const hubCopies = readJson(new URL('./hubCopies.json', import.meta.url)) as readonly HubCopy[]
 
 /**
  * Returns the copy that a data set's name means: a repository of the hub with the copied split or without one, which then is

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readJson } from '../../lib/archive/json.ts'
 import { unknownNameError } from '../../lib/errors.ts'
 
 /** Income groups: `names[i]` holds incomes up to and including `bounds[i]`, the last name those above all bounds. */
@@ -10,9 +10,9 @@ export interface IncomeScheme {
   names: readonly string[]
 }
 
-const incomeSchemes = JSON.parse(
-  readFileSync(new URL('./incomes.json', import.meta.url), 'utf8'),
-) as Readonly<Record<string, IncomeScheme>>
+const incomeSchemes = readJson(new URL('./incomes.json', import.meta.url)) as Readonly<
+  Record<string, IncomeScheme>
+>
 
 export function incomeScheme(name: string): IncomeScheme {
   const scheme = incomeSchemes[name]

@@ -1,10 +1,9 @@
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { z } from 'zod'
 import { inputError } from '../../lib/errors.ts'
 import { sha256 } from '../../lib/hash.ts'
 import type { LabelMap } from '../dataset.ts'
-import { parseJson } from '../../lib/archive/json.ts'
+import { parseJson, readJson } from '../../lib/archive/json.ts'
 import { imagenetSpace, ownSpace, normalizeLabel, type LabelSpace } from './labelSpace.ts'
 
 /** The schema of objects of lists of names or numbers, such as label maps and region schemes. */
@@ -33,7 +32,7 @@ interface LabelMapFile {
 }
 
 const readShippedMap = (file: string): LabelMapFile =>
-  JSON.parse(readFileSync(new URL(`./${file}.json`, import.meta.url), 'utf8')) as LabelMapFile
+  readJson(new URL(`./${file}.json`, import.meta.url)) as LabelMapFile
 
 /** The own labels that a shipped map knows, sorted: the choices of zero-shot models on that benchmark. */
 export const ownLabels = (file: string): string[] => Object.keys(readShippedMap(file).labels).sort()

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { extname } from 'node:path'
 import { ownValue } from '../../lib/ownValue.ts'
 import { columnsOfSamples } from '../dataset.ts'
@@ -11,7 +10,7 @@ import { type RawDataset } from '../build.ts'
 import { countryCode } from './countries.ts'
 import type { Sample, RegionMapping } from '../dataset.ts'
 import { readText } from '../files.ts'
-import { parseJson } from '../../lib/archive/json.ts'
+import { parseJson, readJson } from '../../lib/archive/json.ts'
 import { nameListsSchema } from './labelMap.ts'
 import { readTable, rawCellText } from '../readTable.ts'
 
@@ -24,9 +23,7 @@ export interface RegionScheme {
 
 type ShippedSchemes = Readonly<Record<string, Omit<RegionScheme, 'name'>>>
 
-const shippedSchemes = JSON.parse(
-  readFileSync(new URL('./regions.json', import.meta.url), 'utf8'),
-) as ShippedSchemes
+const shippedSchemes = readJson(new URL('./regions.json', import.meta.url)) as ShippedSchemes
 
 /** Names of the shipped schemes. A scheme that changes gets a new name. */
 export const regionSchemes: readonly string[] = Object.keys(shippedSchemes)

@@ -1,5 +1,5 @@
 /** Finds out what the columns of a published table of counts hold, by the names that people give them. */
-import { readFileSync } from 'node:fs'
+import { readJson } from '../../lib/archive/json.ts'
 import { countryCode, foldName } from '../../datasets/labels/countries.ts'
 
 /** What a column of such a table holds, other than groups. */
@@ -17,9 +17,11 @@ export type CountRole =
   | 'none'
 
 /** What people call columns by what these hold, in one word of small letters: roles, groups, and codes of countries. */
-const columnNames = JSON.parse(
-  readFileSync(new URL('./countColumns.json', import.meta.url), 'utf8'),
-) as { roles: Record<CountRole, string>; groups: Record<string, string>; codes: string }
+const columnNames = readJson(new URL('./countColumns.json', import.meta.url)) as {
+  roles: Record<CountRole, string>
+  groups: Record<string, string>
+  codes: string
+}
 
 const meaningByName = <Meaning extends string>(
   names: Readonly<Record<Meaning, string>>,

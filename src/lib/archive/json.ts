@@ -1,3 +1,8 @@
+import { readFileSync } from 'node:fs'
+
+/** Reads a JSON data file of this package. */
+export const readJson = (file: URL): unknown => JSON.parse(readFileSync(file, 'utf8'))
+
 /** Parses JSON with or without a byte order mark; returns undefined if the text is not JSON. */
 export function parseJson(content: string): unknown {
   try {

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import {
   classPlaceholder,
@@ -7,15 +6,15 @@ import {
   languageTexts,
 } from '../../datasets/labels/languages.ts'
 import { type GeogapError, inputError } from '../../lib/errors.ts'
-import { parseJson } from '../../lib/archive/json.ts'
+import { parseJson, readJson } from '../../lib/archive/json.ts'
 import { readStoredFile } from '../../lib/files.ts'
 import { type DualEncoder } from '../families/family.ts'
 import { defaultPrompts } from '../promptedName.ts'
 
 /** Template lists by name, with their sources. */
-const templateLists = JSON.parse(
-  readFileSync(new URL('./englishTemplates.json', import.meta.url), 'utf8'),
-) as Readonly<Record<string, { source: string; templates: readonly string[] }>>
+const templateLists = readJson(new URL('./englishTemplates.json', import.meta.url)) as Readonly<
+  Record<string, { source: string; templates: readonly string[] }>
+>
 
 export const promptNames: readonly string[] = [defaultPrompts, ...Object.keys(templateLists)]
 

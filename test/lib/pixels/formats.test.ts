@@ -17,48 +17,37 @@ const pixelsOf = async (bytes: Uint8Array): Promise<number[][]> => {
   return Array.from({ length: data.length / 3 }, (_, i) => [...data.subarray(3 * i, 3 * i + 3)])
 }
 
-/** A TIFF file of one uncompressed strip. */
-function makeTiff(
-  [width, height]: [number, number],
-  data: Uint8Array,
-  tags: Readonly<Record<number, number>>,
-): Buffer {
-  const all = { 256: width, 257: height, 259: 1, 278: height, 279: data.length, ...tags }
-  const entries = Object.entries({ ...all, 273: 0 }).sort((a, b) => Number(a[0]) - Number(b[0]))
-  const file = Buffer.alloc(8 + 2 + 12 * entries.length + 4)
-  file.write('II*\0', 'latin1')
-  file.writeUInt32LE(8, 4)
-  file.writeUInt16LE(entries.length, 8)
-  for (const [i, [tag, value]] of entries.entries()) {
-    const at = 10 + 12 * i
-    file.writeUInt16LE(Number(tag), at)
-    file.writeUInt16LE(4, at + 2)
-    file.writeUInt32LE(1, at + 4)
-    file.writeUInt32LE(['273', '324'].includes(tag) ? file.length : value, at + 8)
+/** Makes TIFF files of one uncompressed strip: the header, then the bytes of the count, of an entry, before its value, and after all. */
+const tiffMaker =
+  (head: string, bytes: Readonly<Record<'count' | 'entry' | 'value' | 'next', number>>) =>
+  (
+    [width, height]: [number, number],
+    data: Uint8Array,
+    tags: Readonly<Record<number, number>>,
+  ): Buffer => {
+    const all = { 256: width, 257: height, 259: 1, 273: 0, 278: height, 279: data.length, ...tags }
+    const entries = Object.entries(all)
+    const start = head.length + bytes.count
+    const file = Buffer.alloc(start + bytes.entry * entries.length + bytes.next)
+    file.write(head, 'latin1')
+    file.writeUInt16LE(entries.length, head.length)
+    for (const [i, [tag, value]] of entries.entries()) {
+      const at = start + bytes.entry * i
+      file.writeUInt16LE(Number(tag), at)
+      file.writeUInt16LE(4, at + 2)
+      file.writeUInt32LE(1, at + 4)
+      file.writeUInt32LE(['273', '324'].includes(tag) ? file.length : value, at + bytes.value)
+    }
+    return Buffer.concat([file, data])
   }
-  return Buffer.concat([file, data])
-}
 
-/** A BigTIFF file of one uncompressed strip. */
-function makeBigTiff(
-  [width, height]: [number, number],
-  data: Uint8Array,
-  tags: Readonly<Record<number, number>>,
-): Buffer {
-  const all = { 256: width, 257: height, 259: 1, 273: 0, 278: height, 279: data.length, ...tags }
-  const entries = Object.entries(all)
-  const file = Buffer.alloc(16 + 8 + 20 * entries.length + 8)
-  Buffer.from('II+\0\x08\0\0\0\x10', 'latin1').copy(file)
-  file.writeUInt32LE(entries.length, 16)
-  for (const [i, [tag, value]] of entries.entries()) {
-    const at = 24 + 20 * i
-    file.writeUInt16LE(Number(tag), at)
-    file.writeUInt16LE(4, at + 2)
-    file.writeUInt32LE(1, at + 4)
-    file.writeUInt32LE(tag === '273' ? file.length : value, at + 12)
-  }
-  return Buffer.concat([file, data])
-}
+const makeTiff = tiffMaker('II*\0\x08\0\0\0', { count: 2, entry: 12, value: 8, next: 4 })
+const makeBigTiff = tiffMaker('II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0', {
+  count: 8,
+  entry: 20,
+  value: 12,
+  next: 8,
+})
 
 /** A gray PNG file of 16 bits in which one value is transparent. */
 function makeGrayPng(values: readonly number[], transparent: number): Buffer {
