@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -54,22 +55,43 @@ export function architectureOfCase({ model }: Pick<GoldenCase, 'model'>): Archit
   return architectures[model] ?? architectures[model.replace(/^clip_/, 'clip:')]
 }
 
-export async function checkCase(golden: GoldenCase, folder: string): Promise<CaseResult> {
+/** Encodes the graph of a case, whose tensors are bound to the weights in `file`. */
+async function encodeCase(golden: GoldenCase, file: string) {
   const architecture = architectureOfCase(golden)!
+  const graph = graphOf(architecture, golden.input.size, golden.outputs.features ? 0 : 1000)
+  const { folder, bind } = await bindWeights(graph, [await readSafetensors(file)], {
+    ...architecture.names,
+    resizePositions: golden.trained !== undefined,
+  })
+  return { graph, folder, bytes: encodeModel(graph, { bind }) }
+}
+
+/**
+ * Returns the SHA-256 of a case's encoded graph, the place of each of its tensors in the weights, the expectation and the version of
+ * ONNX Runtime. A case whose digest is that of a checked case computes what that one did. The weights are zeros, which take no disk.
+ */
+export async function caseDigest(golden: GoldenCase, folder: string): Promise<string> {
+  const file = join(folder, `${golden.model}.zeros.safetensors`)
+  await writeFormulaWeights(file, golden.tensors, { zeros: true })
+  try {
+    const { bytes } = await encodeCase(golden, file)
+    const { env } = await import('onnxruntime-node')
+    const { input, outputs, tensors } = golden
+    const inputs = JSON.stringify([env.versions.node, input, outputs, tensors])
+    return createHash('sha256').update(inputs).update(bytes).digest('hex')
+  } finally {
+    await rm(file, { force: true })
+  }
+}
+
+export async function checkCase(golden: GoldenCase, folder: string): Promise<CaseResult> {
   const file = join(folder, `${golden.model}.safetensors`)
   await writeFormulaWeights(file, golden.tensors)
   try {
     const started = performance.now()
     const { batch, size, name } = golden.input
-    const graph = graphOf(architecture, size, golden.outputs.features ? 0 : 1000)
-    const { folder: real, bind } = await bindWeights(graph, [await readSafetensors(file)], {
-      ...architecture.names,
-      resizePositions: golden.trained !== undefined,
-    })
-    const session = await createSession(encodeModel(graph, { bind }), {
-      folder: real,
-      spinning: false,
-    })
+    const { graph, folder: real, bytes } = await encodeCase(golden, file)
+    const session = await createSession(bytes, { folder: real, spinning: false })
     const loaded = performance.now()
     const outputs = await session.run(await feeds(golden, formulaImages(name, size, batch)))
     const ours = Object.fromEntries(

@@ -54,10 +54,11 @@ export function formulaImages(name: string, size: number, batch: number): Float3
   return images
 }
 
-/** Writes the tensors as a safetensors file, one at a time, so that a large model needs no memory. */
+/** Writes the tensors as a safetensors file, one at a time, so that a large model needs no memory; zeros take no room on the disk. */
 export async function writeFormulaWeights(
   file: string,
   tensors: readonly FormulaTensor[],
+  { zeros = false } = {},
 ): Promise<void> {
   let offset = 0
   const header: Record<string, unknown> = {}
@@ -72,7 +73,8 @@ export async function writeFormulaWeights(
   try {
     await writeFully(handle, new Uint8Array(length.buffer))
     await writeFully(handle, json)
-    for (const tensor of tensors) await writeFully(handle, bytesOf(tensor))
+    if (zeros) await handle.truncate(length.byteLength + json.length + offset)
+    else for (const tensor of tensors) await writeFully(handle, bytesOf(tensor))
   } finally {
     await handle.close()
   }

@@ -96,7 +96,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
         ['bundle', 390, 'dark', long],
         ['server', 1440, 'dark', long],
       ] as const
-    ).slice(0, long ? 6 : 4),
+    ).slice(0, long ? 6 : 3),
   )(
     '%s at %i pixels, %s: every view without complaint, cut or covered text, or barrier; contrast too: %s',
     async (from, width, scheme, contrast) => {

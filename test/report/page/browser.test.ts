@@ -50,7 +50,7 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
         [390, 'light', long],
         [1440, 'dark', long],
       ] as const
-    ).slice(0, long ? 6 : 4),
+    ).slice(0, long ? 6 : 3),
   )(
     'at %i pixels, %s: no error, no text cut, on another or beyond the edge, open to all, folded or not; contrast too: %s',
     async (width, scheme, contrast) => {
