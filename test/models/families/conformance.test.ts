@@ -57,16 +57,13 @@ describe('the smallest model of every family, against kept outputs of its refere
     expect(worst).toBeLessThan(1e-4)
   })
 
-  it.runIf(long)(
-    'have kept digests (GEOGAP_LONG=1 npx vitest run -u writes new ones)',
-    async () => {
-      const digests: Record<string, string> = {}
-      for (const golden of expected) digests[golden.model] = await caseDigest(golden, folder)
-      await expect(`${JSON.stringify(digests, undefined, 2)}\n`).toMatchFileSnapshot(
-        'checkedCases.json',
-      )
-    },
-  )
+  it.runIf(long)('have kept digests (GEOGAP_LONG=1 npx vitest run -u writes them)', async () => {
+    const digests: Record<string, string> = {}
+    for (const golden of expected) digests[golden.model] = await caseDigest(golden, folder)
+    await expect(`${JSON.stringify(digests, undefined, 2)}\n`).toMatchFileSnapshot(
+      'checkedCases.json',
+    )
+  })
 })
 
 describe('models at another size than their weights’, against kept outputs of timm', () => {

@@ -38,6 +38,8 @@ export interface WorldOptions {
   regions?: readonly string[]
   countries?: number
   classes?: number
+  /** A class has one income group in each country, which makes a quarter of the cells. */
+  sparse?: boolean
   /** With stored training experiments. */
   studies?: boolean
   /** Names of the paper's testbed instead of made-up ones. */
@@ -87,7 +89,7 @@ export function madeUpRun(options: WorldOptions): Run {
   const datasets = new Map<string, DatasetRecord>()
   for (const dataset of [...standard, ...geographic]) {
     const places = geographic.includes(dataset) ? placesOf(options) : []
-    const layout = cellLayout(places, options.classes ?? 12, rename, draw)
+    const layout = cellLayout(places, options, draw)
     const images = layout.reduce((sum, { n, errors }) => sum + n + errors, 0)
     const columns = places.length > 0 ? ['region', 'country', 'income_group'] : []
     datasets.set(dataset, note(dataset, images, columns, options))
@@ -173,17 +175,18 @@ interface Layout {
 
 function cellLayout(
   places: readonly Place[],
-  classes: number,
-  rename: (name: string) => string,
+  { classes = 12, sparse = false, rename = same }: WorldOptions,
   draw: Random,
 ): Layout[] {
+  const numbered = [...incomes.entries()]
+  const incomesOf = (i: number) => (sparse ? [numbered[i % 4]!] : numbered)
   const labels = Array.from({ length: classes }, (_, i) => rename(className(i)))
   const hardness = labels.map(() => 0.5 * (draw() - 0.5))
   if (places.length === 0)
     return labels.map((label, c) => ({ label, groups: {}, n: 50, errors: 0, shift: hardness[c]! }))
   return places.flatMap(({ region, country, shift }, p) =>
     labels.flatMap((label, c) =>
-      incomes.map((income_group, q) => ({
+      incomesOf(p + c).map(([q, income_group]) => ({
         label,
         groups: { region, country, income_group },
         n: 1 + Math.floor(6 * draw()) * (p % 9 === 8 ? 0 : 1),
@@ -336,7 +339,14 @@ export const worlds: Readonly<Record<string, () => Run>> = {
     }),
   one: () => madeUpRun({ models: 1, standard: ['imagenet-1k'], geographic: ['geode'] }),
   many: () =>
-    madeUpRun({ models: 98, standard: benchmarks, countries: 60, classes: 40, catalogue: true }),
+    madeUpRun({
+      models: 98,
+      standard: benchmarks,
+      countries: 60,
+      classes: 40,
+      sparse: true,
+      catalogue: true,
+    }),
   'long names': () =>
     madeUpRun({
       models: 5,
