@@ -54,7 +54,10 @@ export function formulaImages(name: string, size: number, batch: number): Float3
   return images
 }
 
-/** Writes the tensors as a safetensors file, one at a time, so that a large model needs no memory; zeros take no room on the disk. */
+/**
+ * Writes the tensors as a safetensors file, one at a time, so that a large model needs no memory. With `zeros`, all values are a hole in
+ * the file, which takes no space on the disk.
+ */
 export async function writeFormulaWeights(
   file: string,
   tensors: readonly FormulaTensor[],

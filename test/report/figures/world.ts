@@ -178,17 +178,15 @@ function cellLayout(
   { classes = 12, sparse = false, rename = same }: WorldOptions,
   draw: Random,
 ): Layout[] {
-  const numbered = [...incomes.entries()]
-  const incomesOf = (i: number) => (sparse ? [numbered[i % 4]!] : numbered)
   const labels = Array.from({ length: classes }, (_, i) => rename(className(i)))
   const hardness = labels.map(() => 0.5 * (draw() - 0.5))
   if (places.length === 0)
     return labels.map((label, c) => ({ label, groups: {}, n: 50, errors: 0, shift: hardness[c]! }))
   return places.flatMap(({ region, country, shift }, p) =>
     labels.flatMap((label, c) =>
-      incomesOf(p + c).map(([q, income_group]) => ({
+      (sparse ? [(p + c) % incomes.length] : [...incomes.keys()]).map(q => ({
         label,
-        groups: { region, country, income_group },
+        groups: { region, country, income_group: incomes[q]! },
         n: 1 + Math.floor(6 * draw()) * (p % 9 === 8 ? 0 : 1),
         errors: draw() < 0.002 ? 1 : 0,
         shift: shift * (0.6 + 0.8 * Math.abs(Math.sin(c))) + hardness[c]! + 0.03 * (q - 1.5),
