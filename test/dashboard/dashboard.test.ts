@@ -62,18 +62,33 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     await rm(world.folder, { recursive: true })
   })
 
-  /** Pages of one context share the files that they loaded. */
-  const opened = async (
-    from: string,
-    { width = 1440, scheme = 'light' }: { width?: number; scheme?: 'light' | 'dark' } = {},
-  ) => {
-    const page = await context.newPage()
+  interface Look {
+    width: number
+    scheme: 'light' | 'dark'
+    contrast: boolean
+  }
+  const wide: Look = { width: 1440, scheme: 'light', contrast: true }
+
+  const show = async (page: Page, { width, scheme }: Look): Promise<void> => {
     await page.setViewportSize({ width, height: 900 })
     await page.emulateMedia({ colorScheme: scheme })
-    const errors = consoleErrors(page)
-    await page.goto(origins[from]!)
     await ready(page)
-    return { page, errors }
+  }
+
+  const pages = new Map<string, { page: Page; errors: string[] }>()
+  /** Returns the one page of an origin, at its first view and wide: loading the scripts anew takes longer than most tests. */
+  const opened = async (from: string): Promise<{ page: Page; errors: string[] }> => {
+    let known = pages.get(from)
+    if (!known) {
+      const page = await context.newPage()
+      known = { page, errors: consoleErrors(page) }
+      pages.set(from, known)
+    }
+    await known.page.bringToFront()
+    await known.page.goto(`${origins[from]!}#/`)
+    await show(known.page, wide)
+    known.errors.splice(0)
+    return known
   }
 
   const go = async (page: Page, view: string): Promise<void> => {
@@ -86,32 +101,47 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
   const keepText = async (page: Page, from: string, name: string) =>
     texts.set(`${from} ${name}`, await page.locator('main').innerText())
 
-  it.each(
-    (
+  const complaints = async (page: Page, errors: string[], { contrast }: Look) => ({
+    errors: errors.splice(0),
+    overlaps: await overlaps(page),
+    axe: await axe(page, { contrast }),
+  })
+  const none = { errors: [], overlaps: [], axe: [] }
+
+  it.each<[from: string, looks: Look[]]>([
+    [
+      'server',
       [
-        ['server', 390, 'light', true],
-        ['server', 1024, 'dark', true],
-        ['bundle', 1440, 'light', long],
-        ['bundle', 2560, 'dark', long],
-        ['bundle', 390, 'dark', long],
-        ['server', 1440, 'dark', long],
-      ] as const
-    ).slice(0, long ? 6 : 3),
-  )(
-    '%s at %i pixels, %s: every view without complaint, cut or covered text, or barrier; contrast too: %s',
-    async (from, width, scheme, contrast) => {
-      const { page, errors } = await opened(from, { width, scheme })
+        { width: 390, scheme: 'light', contrast: true },
+        { width: 1024, scheme: 'dark', contrast: true },
+        ...(long ? [{ width: 1440, scheme: 'dark', contrast: true } as const] : []),
+      ],
+    ],
+    [
+      'bundle',
+      [
+        ...(long
+          ? [
+              { width: 390, scheme: 'dark', contrast: true } as const,
+              { width: 2560, scheme: 'dark', contrast: true } as const,
+            ]
+          : []),
+        { width: 1440, scheme: 'light', contrast: long },
+      ],
+    ],
+  ])(
+    '%s: every view without complaint, cut or covered text, or barrier, at each width',
+    async (from, looks) => {
+      const { page, errors } = await opened(from)
       for (const [name, view] of Object.entries(views)) {
         await go(page, view)
-        const found = {
-          errors: errors.splice(0),
-          overlaps: await overlaps(page),
-          axe: await axe(page, { contrast }),
+        for (const look of looks) {
+          await show(page, look)
+          expect([name, look, await complaints(page, errors, look)]).toEqual([name, look, none])
         }
-        expect([name, found]).toEqual([name, { errors: [], overlaps: [], axe: [] }])
-        if (width === 1440) await keepText(page, from, name)
+        await show(page, wide)
+        await keepText(page, from, name)
       }
-      await page.close()
     },
   )
 
@@ -138,7 +168,7 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
         expect.stringMatching(/^class 2 ✓ (100|\d\d?)\.\d$/),
       ])
       expect(errors.filter(text => !/404/.test(text))).toEqual([])
-      await page.close()
+      await page.keyboard.press('Escape')
     },
   )
 
@@ -180,7 +210,6 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     expect(await row.innerText()).toMatch(/[+−]\d+\.\d[^]*\d\.\d/)
     await row.getByRole('link').first().waitFor()
     expect(clicks).toBe(3)
-    await page.close()
   })
 
   it.skipIf(!hasRedis)(
@@ -190,20 +219,18 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
       const watched = await serve(cluster.place, { client, queue: cluster.queue })
       origins['cluster'] = watched.url
       try {
-        for (const [width, scheme] of [
-          [390, 'dark'],
-          [1440, 'light'],
-        ] as const) {
-          const { page, errors } = await opened('cluster', { width, scheme })
-          await page.getByRole('link', { name: 'Cluster' }).click()
-          await page.getByText(/1 set apart/).waitFor()
-          await page.getByText(/^1 of 1 workers are at work/).waitFor()
-          expect(await page.locator('main').innerText()).toMatch(
-            /Run shown: running[^]*Of 400 units:[^]*this unit is poison/,
-          )
-          expect([errors.splice(0), await overlaps(page), await axe(page)]).toEqual([[], [], []])
-          await page.close()
+        const { page, errors } = await opened('cluster')
+        await page.getByRole('link', { name: 'Cluster' }).click()
+        await page.getByText(/1 set apart/).waitFor()
+        await page.getByText(/^1 of 1 workers are at work/).waitFor()
+        expect(await page.locator('main').innerText()).toMatch(
+          /Run shown: running[^]*Of 400 units:[^]*this unit is poison/,
+        )
+        for (const look of [wide, { width: 390, scheme: 'dark', contrast: true }] as const) {
+          await show(page, look)
+          expect([look, await complaints(page, errors, look)]).toEqual([look, none])
         }
+        await page.close()
       } finally {
         await watched.close()
         await cluster.stop()
@@ -213,6 +240,8 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 
   it('goes the same way by keyboard alone', async () => {
     const { page } = await opened('server')
+    await page.reload()
+    await ready(page)
     for (const name of ['Models', 'resnet50', 'All groups as tables', 'Africa']) {
       await tabTo(page, name)
       await page.keyboard.press('Enter')
@@ -224,7 +253,6 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     expect(await page.getByRole('button', { name: /^Save [1-9]\d* selected/ }).isEnabled()).toBe(
       true,
     )
-    await page.close()
   })
 
   it.each(origin)('%s: an address restores what was chosen', async from => {
@@ -242,7 +270,6 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     await page.goBack()
     await ready(page)
     expect(await page.locator('main').innerText()).not.toBe(text)
-    await page.close()
   })
 
   it('saves selected images as slice.csv', async () => {
@@ -258,7 +285,6 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     expect(head).toBe('dataset,id,label,prediction,region,country,model')
     expect(rows).toHaveLength(3)
     expect(rows[0]).toMatch(/^street,.*,class 2,Americas,Brazil,resnet50$/)
-    await page.close()
   })
 
   it('shows markup in names as text', async () => {
@@ -275,7 +301,6 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
     for (const name of ['<img src=x onerror=alert(1)>', '<b>lamp</b>']) expect(text).toContain(name)
     expect(await page.locator('img[src="x"], main b:has-text("lamp")').count()).toBe(0)
     expect(errors.filter(text => !/404/.test(text))).toEqual([])
-    await page.close()
   })
 
   it('says what to do where a script of the page cannot be loaded', async () => {
@@ -287,15 +312,6 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
   })
 
   it('the bundle says the same as the server, and names no folder', async () => {
-    for (const from of ['server', 'bundle']) {
-      const { page } = await opened(from)
-      for (const [name, view] of Object.entries(views)) {
-        if (texts.has(`${from} ${name}`)) continue
-        await go(page, view)
-        await keepText(page, from, name)
-      }
-      await page.close()
-    }
     for (const name of Object.keys(views))
       expect([name, texts.get(`bundle ${name}`)]).toEqual([name, texts.get(`server ${name}`)])
     const bundle = join(world.folder, 'bundle')
@@ -310,12 +326,11 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
 const settled = `!!document.querySelector('main h1') && !document.querySelector('main .quiet')?.textContent.startsWith('…') && !document.querySelector('[aria-busy=true]') &&
   [...document.querySelectorAll('.drawing')].every(drawing => drawing.querySelector('svg')?.getBoundingClientRect().height > 20)`
 
-async function ready(page: Page): Promise<void> {
-  for (let calm = 0; calm < 3;) {
-    await page.waitForTimeout(60)
-    calm = (await page.evaluate<boolean>(settled)) ? calm + 1 : 0
-  }
-}
+const ready = (page: Page): Promise<void> =>
+  page.evaluate(`(async () => {
+    for (let calm = 0; calm < 3; calm = ${settled} ? calm + 1 : 0)
+      await new Promise(resolve => setTimeout(resolve, 40))
+  })()`)
 
 async function tabTo(page: Page, name: string): Promise<void> {
   for (let i = 0; i < 80; i++) {
