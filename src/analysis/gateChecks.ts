@@ -15,7 +15,7 @@ import {
 } from '../metrics/familywise.ts'
 import { type GroupClustering } from '../metrics/designEffect.ts'
 import { type Interval, wilson } from '../metrics/intervals.ts'
-import { pairedInterval } from '../metrics/pairedInterval.ts'
+import { isChangeBelow, pairedInterval } from '../metrics/pairedInterval.ts'
 import { pairedImageCount } from '../metrics/pairedTests.ts'
 import { type ClusterCounts } from '../metrics/permutationTest.ts'
 import { type PairedOutcomes, signFlips } from '../metrics/signFlip.ts'
@@ -71,7 +71,7 @@ export function judgeDrops(
     groups.map(group => {
       if (group.reason != null) return neverRejected
       const { gained, total, atMost } = signFlips(group.counts)
-      const beyond = (k: number): boolean => -changeBounds(group, k - gained)[1] > maxDrop
+      const beyond = (k: number): boolean => isBeyond(group, k - gained, maxDrop)
       return countTest(gained, maxDrop === 0 ? total : largestWhere(total, beyond), atMost)
     }),
     alpha,
@@ -89,14 +89,22 @@ export function judgeDrops(
   })
 }
 
-/** Returns one-sided 95 % bounds of a change of accuracy after moving `movedImages` from the lost to the gained images. */
-function changeBounds({ counts, inflation = 1 }: GroupDrop, movedImages = 0): Interval {
+/** Returns one-sided 95 % bounds of a change of accuracy. */
+const changeBounds = ({ counts, inflation = 1 }: GroupDrop): Interval =>
+  pairedInterval(counts, oneSidedConfidence, inflation)!
+
+/** Whether the 95 % bound of a drop is beyond `maxDrop` after moving `movedImages` from the lost to the gained images. */
+function isBeyond(
+  { counts, inflation = 1 }: GroupDrop,
+  movedImages: number,
+  maxDrop: number,
+): boolean {
   const moved = {
     ...counts,
     onlyFirst: counts.onlyFirst - movedImages,
     onlySecond: counts.onlySecond + movedImages,
   }
-  return pairedInterval(moved, oneSidedConfidence, inflation)!
+  return isChangeBelow(moved, -maxDrop, { confidence: oneSidedConfidence, inflation })
 }
 
 /** A test of a group whose variance cannot be told, which never rejects and does not count for the others. */

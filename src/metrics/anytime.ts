@@ -210,6 +210,8 @@ function createPredictor(kinds: number) {
 
 /** A bet may lose at most this share of the capital. */
 const maxBetShare = 0.9
+/** Capital grows by a factor from 0.1 to 2e9 a round: the product of so many fits a float, and one logarithm does for all. */
+const roundsPerLogarithm = 16
 /** A mean that could just be is not taken for impossible. */
 const roundingTolerance = 1e-9
 
@@ -222,20 +224,24 @@ function logCapital(
   { mean, sign }: { mean: number; sign: 1 | -1 },
   target?: number,
 ): number {
-  const capitals = bettingDistances.map(distance => {
-    let capital = Math.log(stake(distance, target))
-    for (let t = 0; t < game.surprise.length; t++) {
-      const expected = game.offset[t]! + game.slope[t]! * mean
-      const room = sign > 0 ? expected - game.least[t]! : game.most[t]! - expected
-      if (room < -roundingTolerance) return Infinity
-      const bet = Math.min(
-        (distance * game.slope[t]!) / game.variance[t]!,
-        maxBetShare / Math.max(room, roundingTolerance),
-      )
-      capital += Math.log1p(sign * bet * (game.surprise[t]! - expected))
+  const capitals = bettingDistances.map(distance => Math.log(stake(distance, target)))
+  const growth = new Float64Array(capitals.length).fill(1)
+  const { length } = game.surprise
+  for (let t = 0; t < length; t++) {
+    const slope = game.slope[t]!
+    const expected = game.offset[t]! + slope * mean
+    const room = sign > 0 ? expected - game.least[t]! : game.most[t]! - expected
+    if (room < -roundingTolerance) return Infinity
+    const largestBet = maxBetShare / Math.max(room, roundingTolerance)
+    const gain = sign * (game.surprise[t]! - expected)
+    for (let k = 0; k < growth.length; k++) {
+      const bet = Math.min((bettingDistances[k]! * slope) / game.variance[t]!, largestBet)
+      growth[k]! *= 1 + bet * gain
     }
-    return capital
-  })
+    if (t % roundsPerLogarithm > 0 && t < length - 1) continue
+    for (let k = 0; k < growth.length; k++) capitals[k]! += Math.log(growth[k]!)
+    growth.fill(1)
+  }
   const top = Math.max(...capitals)
   if (top === Infinity) return top
   return top + Math.log(capitals.reduce((total, capital) => total + Math.exp(capital - top), 0))

@@ -25,6 +25,17 @@ export function pairedInterval(
   return [low, high]
 }
 
+/** Whether the upper end of `pairedInterval` is below `change`: one look instead of a search. */
+export function isChangeBelow(
+  counts: PairCounts,
+  change: number,
+  { confidence = 0.95, inflation = 1 }: { confidence?: number; inflation?: number } = {},
+): boolean {
+  const { onlySecond: gained, onlyFirst: lost } = counts
+  const z = zOf(confidence) * Math.sqrt(inflation)
+  return score({ gained, lost, n: pairedImageCount(counts) }, change) < -z
+}
+
 /** Standardized distance of what was seen from a true change of `at`; decreases in `at`, 0 at the change seen. */
 function score(
   { gained, lost, n }: { gained: number; lost: number; n: number },

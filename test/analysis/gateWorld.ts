@@ -2,7 +2,9 @@ import { changeClusterings } from '../../src/analysis/compare.ts'
 import { type PairedCounts } from '../../src/analysis/imagePairs.ts'
 import { type PairCounts } from '../../src/metrics/pairedTests.ts'
 import { joinOutcomes } from '../../src/metrics/signFlip.ts'
+import { fillNormal } from '../../src/metrics/samplers.ts'
 import { type Random } from '../../src/lib/random.ts'
+import { binomial, normal } from '../../scripts/coverageWorlds.ts'
 
 /** Sizes of 60 countries, 100 to 1,000 images. */
 const countrySizes: readonly number[] = Array.from(
@@ -15,15 +17,19 @@ const countrySizes: readonly number[] = Array.from(
  * `gained` / 0.3 right, so that accuracy changes by `gained` - `lost` on average.
  */
 function drawPairs(n: number, gained: number, lost: number, random: Random): PairCounts {
-  const counts = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
-  for (let i = 0; i < n; i++) {
-    const at = random()
-    if (at < lost) counts.onlyFirst++
-    else if (at < 0.7) counts.both++
-    else if (at < 0.7 + gained) counts.onlySecond++
-    else counts.neither++
+  const right = binomial(n, 0.7, random)
+  const onlyFirst = rareHits(right, lost / 0.7, random)
+  const onlySecond = rareHits(n - right, gained / 0.3, random)
+  return { both: right - onlyFirst, onlyFirst, onlySecond, neither: n - right - onlySecond }
+}
+
+/** Draws a binomial number of a small chance by the lengths of the runs of misses. */
+function rareHits(n: number, chance: number, random: Random): number {
+  let hits = 0
+  for (let at = 0; ; hits++) {
+    at += 1 + Math.floor(Math.log1p(-random()) / Math.log1p(-chance))
+    if (at > n) return hits
   }
-  return counts
 }
 
 /** 60 countries whose images flip with share `churn` each way; the 61st of `dropN` images loses `drop` more. */
@@ -53,24 +59,21 @@ function drawHouseholds(
   random: Random,
 ): PairedCounts[] {
   const cells: PairedCounts[] = []
+  const difficulties = fillNormal(new Float64Array(n), random)
   for (let left = n, cluster = 0; left > 0; cluster++) {
     const size = Math.min(left, 1 + Math.floor(15 * random()))
     left -= size
     const counts = { both: 0, onlyFirst: 0, onlySecond: 0, neither: 0 }
     const [first, second] = [householdShift * normal(random), householdShift * normal(random)]
     for (let i = 0; i < size; i++) {
-      const difficulty = 1 + 2 * normal(random)
-      const [a, b] = [first, second].map(mood => difficulty + mood > 0)
+      const difficulty = 1 + 2 * difficulties[left + i]!
+      const [a, b] = [difficulty + first > 0, difficulty + second > 0]
       counts[a ? (b && random() >= lost ? 'both' : 'onlyFirst') : b ? 'onlySecond' : 'neither']++
     }
     cells.push({ ...counts, group, label: '', cluster: String(cluster) })
   }
   return cells
 }
-
-/** A standard normal number by Box and Muller's transform. */
-export const normal = (random: Random): number =>
-  Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
 
 /** 60 countries of households; the first one loses `lost` of the images that both runs had right. */
 export function drawHouseholdCountries(random: Random, lost = 0) {
