@@ -12,7 +12,8 @@ import {
 import { groupsWithEnough } from '../src/analysis/gate.ts'
 import { clusterMoments } from '../src/metrics/designEffect.ts'
 import { type Random, randomFrom } from '../src/lib/random.ts'
-import { drawCountries, drawHouseholdCountries, normal } from '../test/analysis/gateWorld.ts'
+import { normal } from '../scripts/coverageWorlds.ts'
+import { drawCountries, drawHouseholdCountries } from '../test/analysis/gateWorld.ts'
 
 const scale = Number(process.argv[2] ?? 1)
 

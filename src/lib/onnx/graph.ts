@@ -136,8 +136,11 @@ function dtypeOf(data: Constant['data']): DType {
 export const scalar = (graph: Graph, value: number): Tensor =>
   constant(graph, Float32Array.of(value), [])
 
-export const integers = (graph: Graph, values: readonly number[]): Tensor =>
-  constant(graph, BigInt64Array.from(values, BigInt), [values.length])
+export function integers(graph: Graph, values: readonly number[]): Tensor {
+  const data = new BigInt64Array(values.length)
+  for (let i = 0; i < values.length; i++) data[i] = BigInt(values[i]!)
+  return constant(graph, data, [values.length])
+}
 
 /** Types and shapes of a node's outputs, and its attributes. */
 interface NodeResult {

@@ -5,7 +5,11 @@ function factorDims(dims: TensorShape): { size: number; names: string[] } {
   let size = 1
   const names: string[] = []
   for (const dim of dims) {
-    for (const part of String(dim).split('*')) {
+    if (typeof dim === 'number') {
+      size *= dim
+      continue
+    }
+    for (const part of dim.split('*')) {
       if (/^\d+$/.test(part)) size *= Number(part)
       else names.push(part)
     }
@@ -55,7 +59,8 @@ export const channelsOf = (x: Tensor): number => sizeAt(x, 1)
 /** The shape of `a` and `b` broadcast together, as NumPy and ONNX do it. */
 export function broadcast(op: string, a: TensorShape, b: TensorShape): TensorShape {
   const rank = Math.max(a.length, b.length)
-  return Array.from({ length: rank }, (_, i) => {
+  const long = a.length === rank ? a : b
+  return long.map((_, i) => {
     const left = a[a.length - rank + i] ?? 1
     const right = b[b.length - rank + i] ?? 1
     if (left === right || right === 1) return left

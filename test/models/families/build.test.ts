@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { graphOf, readGoldenFile } from '../../../scripts/conformanceCase.ts'
 import { multiplyAdds, parameterCount } from '../../../src/lib/onnx/multiplyAdds.ts'
 import { readTsv } from '../../../src/lib/archive/tsv.ts'
+import { type Tensor } from '../../../src/lib/onnx/graph.ts'
 import { volume } from '../../../src/lib/onnx/shapes.ts'
 import { modelNames, resolveModel } from '../../../src/models/catalog.ts'
 import { countCost, modelCost } from '../../../src/models/modelCost.ts'
@@ -23,20 +24,48 @@ const published = [
 const architectureOf = (model: string): string => resolveModel(model).architecture
 const sizes = new Map(published.map(({ model, size }) => [architectureOf(model), Number(size)]))
 
+interface Facts {
+  outputs: Map<string, Pick<Tensor, 'dtype' | 'shape'>>
+  multiplyAdds: number
+  parameters: number
+  /** Values of the state that is not trained, with a counter for each running mean. */
+  buffers: number
+}
+
+const built = new Map<string, Facts>()
+/** What an architecture's graph has; each is built once. */
+function factsOf(name: string, size: number, classes = 1000): Facts {
+  const key = `${name} ${size} ${classes}`
+  const known = built.get(key)
+  if (known) return known
+  const graph = graphOf(architectures[name]!, size, classes)
+  const state = [...graph.parameters.values()].filter(({ role }) =>
+    ['mean', 'variance', 'fixed'].includes(role),
+  )
+  const counters = state.filter(({ role }) => role === 'mean').length
+  const facts = {
+    outputs: new Map(
+      Array.from(graph.outputs, ([output, { dtype, shape }]) => [output, { dtype, shape }]),
+    ),
+    multiplyAdds: multiplyAdds(graph),
+    parameters: parameterCount(graph),
+    buffers: sum(state.map(({ tensor }) => volume(tensor.shape))) + counters,
+  }
+  built.set(key, facts)
+  return facts
+}
+
 describe('every architecture builds without weights', () => {
   it.each(names)('%s', name => {
     const architecture = architectures[name]!
-    const graph = graphOf(architecture, sizes.get(name) ?? 224)
-    expect(multiplyAdds(graph)).toBeGreaterThan(1e7)
+    const { outputs, multiplyAdds } = factsOf(name, sizes.get(name) ?? 224)
+    expect(multiplyAdds).toBeGreaterThan(1e7)
     if (architecture.kind === 'classifier') {
-      expect(graph.outputs.get('logits')!.shape).toEqual(['n', 1000])
-      expect(graph.outputs.get('logits')!.dtype).toBe('float32')
+      expect(outputs.get('logits')!.shape).toEqual(['n', 1000])
+      expect(outputs.get('logits')!.dtype).toBe('float32')
     } else {
-      expect(graph.outputs.get('image_embedding')!.shape).toEqual([
-        'n',
-        architecture.embeddingWidth,
-      ])
-      expect(graph.outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embeddingWidth])
+      expect(outputs.get('image_embedding')!.shape).toEqual(['n', architecture.embeddingWidth])
+      expect(outputs.get('text_embedding')!.shape).toEqual(['t', architecture.embeddingWidth])
     }
   })
 })
@@ -54,8 +83,7 @@ it('the table of costs has what the graphs count', () => {
 it('every architecture and size of a pretrained tag of timm builds with the published number of parameters', () => {
   const counts = published.map(({ model, size, classes }) => {
     const count = classes === '' ? 1000 : Number(classes)
-    const graph = graphOf(architectures[architectureOf(model)]!, Number(size), count)
-    return { model, parameters: parameterCount(graph) }
+    return { model, parameters: factsOf(architectureOf(model), Number(size), count).parameters }
   })
   expect(counts).toEqual(
     published.map(({ model, parameters, classes }) => {
@@ -77,7 +105,7 @@ it('every architecture of a pretrained tag of OpenCLIP builds with the published
   const counts = different.map(({ tower, size }) => {
     const architecture = architectures[`clip:${tower}`]! as DualEncoder
     const decoder = tower.startsWith('coca') ? decoderParameters(architecture.embeddingWidth) : 0
-    return [tower, parameterCount(graphOf(architecture, Number(size))) + decoder]
+    return [tower, factsOf(`clip:${tower}`, Number(size)).parameters + decoder]
   })
   expect(counts).toEqual(different.map(row => [row.tower, Number(row.parameters)]))
 })
@@ -95,16 +123,8 @@ describe.skipIf(!shared)(
       const ignored = tensors.filter(tensor =>
         architecture.names.ignore?.some(pattern => pattern.test(tensor.name)),
       )
-      const graph = graphOf(architecture, 224)
-      const state = [...graph.parameters.values()]
-      const buffers = state.filter(
-        ({ role }) => role === 'mean' || role === 'variance' || role === 'fixed',
-      )
-      const counters = state.filter(({ role }) => role === 'mean').length
-      const outside = sum(buffers.map(({ tensor }) => volume(tensor.shape))) + counters
-      expect(parameterCount(graph) + outside + sum(ignored.map(({ shape }) => volume(shape)))).toBe(
-        params,
-      )
+      const { parameters, buffers } = factsOf(name, 224)
+      expect(parameters + buffers + sum(ignored.map(({ shape }) => volume(shape)))).toBe(params)
     })
   },
 )
