@@ -59,10 +59,16 @@ export function fillRanges(
   for (let k = 0; k < groups; k++) {
     const size = Math.max(1, Math.round(n[k]!))
     const { first, steps } = binomialSteps(size, Math.min(1, Math.max(0, chances[k]!)))
+    const last = steps.length - 1
     let at = 0
+    let share = first / size
     for (let i = k * draws; i < (k + 1) * draws; i++) {
-      while (at < steps.length - 1 && uniforms[i]! > steps[at]!) at++
-      const share = (first + at) / size
+      const uniform = uniforms[i]!
+      if (at < last && uniform > steps[at]!) {
+        do at++
+        while (at < last && uniform > steps[at]!)
+        share = (first + at) / size
+      }
       const draw = order[i]!
       if (share < least[draw]!) least[draw] = share
       if (share > ranges[draw]!) ranges[draw] = share

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -22,6 +23,7 @@ import {
   normalize,
   resize,
 } from '../../../src/lib/pixels/steps.ts'
+import { long } from '../../helpers/torture.ts'
 
 const steps = [resize(40, 'bicubic'), centerCrop(32), normalize(imagenetMean, imagenetStd)]
 
@@ -312,8 +314,24 @@ describe('crops of PNG files', () => {
   })
 })
 
+/** Tells the module with its sources, its options and its compiler from any other. */
+function moduleDigest(): string {
+  const hash = createHash('sha256')
+  const sources = readdirSync('assembly').sort()
+  for (const file of [
+    ...sources.map(name => `assembly/${name}`),
+    'node_modules/assemblyscript/package.json',
+    'src/lib/pixels/pixels.wasm',
+  ])
+    hash.update(`${file}\n`).update(readFileSync(file))
+  return `${hash.digest('hex')}\n`
+}
+
+const compiledDigest = new URL('pixels.sha256', import.meta.url)
+
 describe('the WebAssembly module', () => {
-  it('is what its sources compile to', async () => {
+  it('is what its sources compile to, or, in the short form, has the kept digest of when it was', async () => {
+    if (!long && moduleDigest() === readFileSync(compiledDigest, 'utf8')) return
     const folder = await mkdtemp(join(tmpdir(), 'geogap-pixels-'))
     try {
       const compiler = 'node_modules/assemblyscript/bin/asc.js'
@@ -329,5 +347,9 @@ describe('the WebAssembly module', () => {
     } finally {
       await rm(folder, { recursive: true, force: true })
     }
+  })
+
+  it.runIf(long)('has its digest kept (GEOGAP_LONG=1 npx vitest run -u writes it)', async () => {
+    await expect(moduleDigest()).toMatchFileSnapshot('pixels.sha256')
   })
 })

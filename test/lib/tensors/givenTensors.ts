@@ -14,12 +14,26 @@ export interface Given {
   values: () => Float32Array
 }
 
+const period = Float64Array.from({ length: 97 }, (_, j) => j / 7)
+
+/** Returns `length` values, which begin anew after the last of `period`. */
+function repeated(period: Float64Array, length: number): Float32Array {
+  const values = new Float32Array(length)
+  values.set(period.subarray(0, length))
+  for (let done = period.length; done < length; done *= 2) values.copyWithin(done, 0, done)
+  return values
+}
+
 /** Returns the tensors of an architecture, each with values of its own. */
 export function ownTensors(model: string, size: number, classes?: number) {
   const graph = graphOf(findArchitecture(model), size, classes)
   const tensors = [...graph.parameters].map(([name, { tensor }], i): Given => {
     const shape = tensor.shape as number[]
-    const values = () => new Float32Array(volume(shape)).map((_, j) => i + (j % 97) / 7)
+    const values = () =>
+      repeated(
+        period.map(value => i + value),
+        volume(shape),
+      )
     return { name, shape, values }
   })
   return { graph, tensors }
