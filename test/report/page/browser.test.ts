@@ -25,17 +25,26 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await rm(folder, { recursive: true, force: true })
   })
 
+  interface Look {
+    width: number
+    colorScheme: 'light' | 'dark'
+  }
+
+  let only: { page: Page; errors: string[] } | undefined
+  /** Returns the one page, loaded anew: a window of its own takes longer than most tests. */
   async function opened(
-    width = 1440,
-    colorScheme: 'light' | 'dark' = 'light',
+    { width, colorScheme }: Look = { width: 1440, colorScheme: 'light' },
   ): Promise<[Page, string[]]> {
-    const context = await browser.newContext({
-      viewport: { width, height: 850 },
-      colorScheme,
-      offline: true,
-    })
-    const page = await context.newPage()
-    const errors = consoleErrors(page)
+    if (!only) {
+      const context = await browser.newContext({ offline: true })
+      const page = await context.newPage()
+      only = { page, errors: consoleErrors(page) }
+    }
+    const { page, errors } = only
+    await page.setViewportSize({ width, height: 850 })
+    await page.emulateMedia({ media: 'screen', colorScheme })
+    await page.goto('about:blank')
+    errors.splice(0)
     await page.goto(address)
     return [page, errors]
   }
@@ -53,8 +62,8 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     ).slice(0, long ? 6 : 3),
   )(
     'at %i pixels, %s: no error, no text cut, on another or beyond the edge, open to all, folded or not; contrast too: %s',
-    async (width, scheme, contrast) => {
-      const [page, errors] = await opened(width, scheme)
+    async (width, colorScheme, contrast) => {
+      const [page, errors] = await opened({ width, colorScheme })
       expect(await overlaps(page)).toEqual([])
       await page.evaluate(
         'for (const part of document.querySelectorAll("details.fold")) part.open = true',
@@ -62,17 +71,15 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
       expect(await overlaps(page)).toEqual([])
       expect(await axe(page, { contrast })).toEqual([])
       expect(errors).toEqual([])
-      await page.context().close()
     },
   )
 
   it('opens lists of columns within a phone', async () => {
-    const [page] = await opened(390)
+    const [page] = await opened({ width: 390, colorScheme: 'light' })
     const widths = await page.evaluate(
       'Array.from(document.querySelectorAll("details"), part => ((part.open = true), document.documentElement.scrollWidth))',
     )
     expect(new Set(widths as number[])).toEqual(new Set([390]))
-    await page.context().close()
   })
 
   it.each([
@@ -81,7 +88,7 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
   ])(
     'fits on %s: no figure higher than a page, no table wider, and dark on white',
     async (_, width, height) => {
-      const [page] = await opened(width, 'dark')
+      const [page] = await opened({ width, colorScheme: 'dark' })
       await page.emulateMedia({ media: 'print', colorScheme: 'dark' })
       await page.evaluate("dispatchEvent(new Event('beforeprint'))")
       expect(await overlaps(page)).toEqual([])
@@ -105,7 +112,6 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
         'Array.from(document.querySelectorAll("tbody"), part => [...part.rows].filter(row => row.offsetHeight > 0).length)',
       )
       expect(Math.max(...rowsShown)).toBeLessThanOrEqual(40)
-      await page.context().close()
     },
   )
 
@@ -117,11 +123,10 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
       expect((await stat(file)).size).toBeLessThan(5.5e6)
       expect(await readFile(file, 'utf8')).not.toContain('not computed here')
       for (const width of [390, 1440]) {
-        const [page] = await opened(width)
+        const [page] = await opened({ width, colorScheme: 'light' })
         await page.goto(pathToFileURL(file).href)
         const screens = await page.evaluate<number>('document.documentElement.scrollHeight / 900')
         expect(screens).toBeLessThanOrEqual(12)
-        await page.context().close()
       }
     },
   )
@@ -145,7 +150,6 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await page.keyboard.press('Space')
     expect(await heading.getAttribute('aria-sort')).toBe('descending')
     expect(await accuracies(page)).toEqual(rising.toReversed())
-    await page.context().close()
   })
 
   it('searches a table by keyboard and says how many rows are left', async () => {
@@ -154,7 +158,6 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await page.keyboard.type('resnet50 geode')
     expect(await accuracies(page)).toHaveLength(1)
     expect(await page.locator('#tables [role=status]').first().textContent()).toBe('1 of 20 rows')
-    await page.context().close()
   })
 
   it('skips to the main numbers with the first key', async () => {
@@ -162,7 +165,6 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await page.keyboard.press('Tab')
     await page.keyboard.press('Enter')
     await page.waitForURL(/#summary$/, { timeout: 5000 })
-    await page.context().close()
   })
 
   it('saves the data behind a figure', async () => {
@@ -171,7 +173,6 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     await page.locator('#progress-geode a[download]').click()
     const text = await readFile(await (await download).path(), 'utf8')
     expect(text.split('\n')[0]).toBe('panel,model,reference,standard,geographic,fitted')
-    await page.context().close()
   })
 
   it('runs no other script and asks for nothing', async () => {
@@ -183,6 +184,5 @@ describe.skipIf(!chromium)('the report in a browser, from a file and without a n
     expect(
       errors.filter(text => /Content Security Policy/.test(text)).length,
     ).toBeGreaterThanOrEqual(2)
-    await page.context().close()
   })
 })
