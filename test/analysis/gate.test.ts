@@ -6,6 +6,7 @@ import { judgeDisparities, judgeDrops, judgeWorst } from '../../src/analysis/gat
 import { judgeEvaluations } from '../../src/analysis/gate.ts'
 import { answersText } from '../../src/cli/print/answer.ts'
 import { gateAnswer, gateJunit, gateSentence } from '../../src/cli/print/gate.ts'
+import { isChangeBelow, pairedInterval } from '../../src/metrics/pairedInterval.ts'
 import { randomFrom } from '../../src/lib/random.ts'
 import { geogap } from '../helpers/cli.ts'
 import { drawCountries, drawHouseholdCountries } from './gateWorld.ts'
@@ -71,6 +72,24 @@ describe('judging', () => {
     expect(many!.verdict).toBe('broken')
     expect(many!.bound).toBeGreaterThan(0.01)
     expect(many!.bound).toBeLessThan(many!.value)
+  })
+
+  it('knows without a search which changes are above the interval', () => {
+    const options = { confidence: 0.9, inflation: 1.5 }
+    for (const [onlyFirst, onlySecond] of [
+      [6, 2],
+      [0, 3],
+      [40, 0],
+      [9, 9],
+    ] as const) {
+      const counts = { both: 80, onlyFirst, onlySecond, neither: 20 }
+      const [, high] = pairedInterval(counts, options.confidence, options.inflation)!
+      for (const [step, isBelow] of [
+        [-1e-9, false],
+        [1e-9, true],
+      ] as const)
+        expect(isChangeBelow(counts, high + step, options)).toBe(isBelow)
+    }
   })
 
   it('tells an accuracy that is shown to be too low from one that may be', () => {

@@ -41,7 +41,7 @@ function picture(width: number, height: number, seed: number): Sharp {
 }
 
 /** What libvips decodes, cropped by the same resampling; or the error's code. */
-async function byGeneralDecoder(bytes: Uint8Array): Promise<Uint8Array | string> {
+async function byGeneralDecoder(bytes: Uint8Array): Promise<string> {
   const crop = await createCropper(steps)
   return outcome(async () => {
     const { data, width, height } = await decodeImage(bytes)
@@ -66,8 +66,13 @@ async function isDecodedByModule(bytes: Uint8Array): Promise<boolean> {
   return decodeScans(work, layout)
 }
 
-const outcome = (make: () => Promise<Uint8Array>): Promise<Uint8Array | string> =>
-  make().catch((error: unknown) => (error instanceof GeogapError ? error.code : String(error)))
+/** Pixels as text, which is compared at once; value by value takes longer than a crop. */
+const asText = (pixels: Uint8Array): string => Buffer.from(pixels).toString('hex')
+
+const outcome = (make: () => Promise<Uint8Array>): Promise<string> =>
+  make().then(asText, (error: unknown) =>
+    error instanceof GeogapError ? error.code : String(error),
+  )
 
 const jpegs = fc.record({
   width: fc.integer({ min: 16, max: 120 }),
@@ -126,7 +131,7 @@ describe('crops of JPEG files', () => {
       fc.asyncProperty(jpegs, async settings => {
         const bytes = await jpeg(settings)
         expect(await isDecodedByModule(bytes)).toBe(true)
-        expect(await crop(bytes)).toEqual(await byGeneralDecoder(bytes))
+        expect(asText(await crop(bytes))).toBe(await byGeneralDecoder(bytes))
       }),
       { numRuns: 60 },
     )
@@ -257,7 +262,7 @@ describe('crops of PNG files', () => {
         const some = filters.length > 0 ? (y: number) => filters[y % filters.length]! : undefined
         const bytes = await png(settings, some)
         expect(parsePlainPng(bytes)).toBeDefined()
-        expect(await crop(bytes)).toEqual(await byGeneralDecoder(bytes))
+        expect(asText(await crop(bytes))).toBe(await byGeneralDecoder(bytes))
       }),
       { numRuns: 60 },
     )
