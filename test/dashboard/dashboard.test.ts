@@ -312,6 +312,13 @@ describe.skipIf(!chromium)('the dashboard in a browser (left out: no Chromium he
   })
 
   it('the bundle says the same as the server, and names no folder', async () => {
+    for (const from of ['server', 'bundle'])
+      for (const [name, view] of Object.entries(views)) {
+        if (texts.has(`${from} ${name}`)) continue
+        const { page } = await opened(from)
+        await go(page, view)
+        await keepText(page, from, name)
+      }
     for (const name of Object.keys(views))
       expect([name, texts.get(`bundle ${name}`)]).toEqual([name, texts.get(`server ${name}`)])
     const bundle = join(world.folder, 'bundle')
