@@ -74,6 +74,14 @@ describe('judging', () => {
     expect(many!.bound).toBeLessThan(many!.value)
   })
 
+  it('leaves a drop alone that is certain, and certainly less than what is allowed', () => {
+    const counts = { both: 1800, onlyFirst: 80, onlySecond: 20, neither: 100 }
+    const verdicts = [0, 0.05].map(
+      allowed => judgeDrops([{ ...subject, counts }], allowed)[0]!.verdict,
+    )
+    expect(verdicts).toEqual(['broken', 'holds'])
+  })
+
   it('knows without a search which changes are above the interval', () => {
     const options = { confidence: 0.9, inflation: 1.5 }
     for (const [onlyFirst, onlySecond] of [
