@@ -212,9 +212,10 @@ async function runJob(job: EvaluationJob, context: JobContext): Promise<Failure[
       : await startEarlyStop({ dataset, identities, place }, options.until)
   const profiler = createProfiler(job, dataset.name)
   try {
-    if (await isTextUnknown(models)) await loadOnce(job.group, pool)
+    const loaded = (await isTextUnknown(models)) ? await loadOnce(job.group, pool) : undefined
     await runShards(job.group, shards, {
       ...pool,
+      loaded,
       isNeeded: stop && (({ range }) => stop.isNeeded(range)),
       onResult: async ({ range }, result) => {
         const returned = performance.now()

@@ -135,8 +135,9 @@ function planJob(
   const images = totalLength(missing)
   const own = evenShardSize(images, most, Math.min(atMost, shardSize(cost)))
   const shards = interleaveShards(missing, size ?? own)
-  const processes = Math.min(most, shards.length)
-  const threads = Math.max(1, Math.floor(cores / processes))
+  const busy = Math.min(most, shards.length)
+  const threads = Math.max(1, Math.floor(cores / busy))
+  const processes = Math.min(busy, processesForWork(images * secondsPerImage(cost)))
   const group: InferenceGroup = {
     models: members.map(({ model }) => model),
     steps,
@@ -174,6 +175,13 @@ function processesForCores(cores: number, most: number): number {
   while (7 * processes * Math.floor(cores / processes) < 6 * cores) processes -= 1
   return processes
 }
+
+/** Seconds of work that are worth a process: what it takes to start one. */
+const minSecondsOfProcess = 0.5
+
+/** As many processes as have enough to do, given seconds of a core. */
+const processesForWork = (seconds: number): number =>
+  Math.max(1, Math.ceil(seconds / minSecondsOfProcess))
 
 /** Shards of at most `size` images, the first of every span, then the second and so on: all spans end together. */
 function interleaveShards(spans: readonly IndexRange[], size: number): IndexRange[] {

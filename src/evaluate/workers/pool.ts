@@ -44,6 +44,8 @@ export interface ShardRunOptions<Shard> extends WorkerPoolOptions {
   onResult: (shard: Shard, result: ShardResult) => Promise<void>
   /** Called before a shard is started; a shard that is not needed is skipped. */
   isNeeded?: ((shard: Shard) => boolean) | undefined
+  /** Workers by `loadOnce`, which take the first shards. */
+  loaded?: readonly Worker[] | undefined
 }
 
 /** Evaluates every needed shard and passes each result to `onResult`. */
@@ -58,11 +60,10 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
       if (options.isNeeded?.(shard) ?? true) return shard
     return undefined
   }
-  const idle = options.pool?.take(group) ?? []
-  const processes = Math.min(idle.length || options.processes, shards.length)
-  // A device may be near any node.
-  const nodes = group.device ? [] : readNumaNodes()
-  const workers = planAffinity(nodes, processes, group.threads).map(
+  const idle = options.loaded ?? options.pool?.take(group) ?? []
+  const wanted = options.loaded ? options.processes : idle.length || options.processes
+  const processes = Math.min(wanted, shards.length)
+  const workers = planCores(group, processes).map(
     (cores, i) => idle[i] ?? createWorker(group, cores),
   )
   const runs = workers.map(async worker => {
@@ -92,14 +93,27 @@ export async function runShards<Shard extends { items: readonly ShardSample[] }>
   if (failed) throw failed.reason
 }
 
-/** Loads a group in one child and ends the child. Its files in the cache, such as text embeddings, then serve all other children. */
-export async function loadOnce(group: InferenceGroup, options: WorkerPoolOptions): Promise<void> {
-  const worker = createWorker(group)
+/** Returns the cores that each process of a group is bound to. A device may be near any node. */
+const planCores = (group: InferenceGroup, processes: number): ReturnType<typeof planAffinity> =>
+  planAffinity(group.device ? [] : readNumaNodes(), processes, group.threads)
+
+/**
+ * Loads a group in one child before the others start: its files in the cache, such as text embeddings, then serve them. Returns the
+ * workers for `runShards`, with idle ones of the pool.
+ */
+export async function loadOnce(
+  group: InferenceGroup,
+  options: WorkerPoolOptions,
+): Promise<Worker[]> {
+  const idle = options.pool?.take(group) ?? []
+  const [worker = createWorker(group, planCores(group, options.processes)[0])] = idle
   try {
     await worker.run([], options)
-  } finally {
-    worker.stop()
+  } catch (error) {
+    for (const each of [worker, ...idle]) each.stop()
+    throw error
   }
+  return [worker, ...idle.slice(1)]
 }
 
 /** Keeps the processes of the last model group alive between two runs of shards, with their models loaded. */
