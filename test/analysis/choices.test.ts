@@ -3,9 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { geogap } from '../helpers/cli.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 let out: string

@@ -6,13 +6,17 @@ import { tags } from '../../src/cli/commands/parsers.ts'
 import { readHistory } from '../../src/analysis/history.ts'
 import { answersText } from '../../src/cli/print/answer.ts'
 import { historyAnswer } from '../../src/cli/print/history.ts'
-import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
+import { type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { statusTable } from '../../src/cli/print/status.ts'
 import { openRun } from '../../src/results/run.ts'
 import { runStatus } from '../../src/results/status.ts'
 import { geogap } from '../helpers/cli.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 let out: string

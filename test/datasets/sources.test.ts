@@ -6,7 +6,6 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { imagenetWnids } from '../../src/datasets/labels/imagenet.ts'
 import { openDataset } from '../../src/datasets/open.ts'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { createCropPreparer } from '../../src/evaluate/workers/cropBatches.ts'
 import { loadModel } from '../../src/models/runtime/loadModel.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
@@ -16,7 +15,11 @@ import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvalu
 import { nativeSteps } from '../../src/lib/pixels/steps.ts'
 import { query } from '../../src/lib/sql.ts'
 import { lay, makeTar, makeZip } from './fixtures.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { shared, sharedPath } from '../helpers/shared.ts'
+
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 beforeAll(async () => {

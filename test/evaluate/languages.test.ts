@@ -13,13 +13,14 @@ import { languageTable } from '../../src/cli/print/languages.ts'
 import { compareLanguages } from '../../src/evaluate/languages.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { verify } from '../../src/evaluate/verify.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { openRun } from '../../src/results/run.ts'
 import { writeWorld } from '../helpers/world.ts'
 import { dualTokenizer, imageTowerBytes, textTowerBytes } from '../models/onnx/dualEncoder.ts'
 
-const evaluate = pooledEvaluate()
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 let out: string

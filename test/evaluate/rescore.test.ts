@@ -7,15 +7,18 @@ import { readGoldenFile } from '../../scripts/conformanceCase.ts'
 import { writeFormulaWeights } from '../../scripts/formula.ts'
 import { imagenetNames } from '../../src/datasets/labels/imagenet.ts'
 import { type DatasetSpec } from '../../src/datasets/open.ts'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
 import { readCurrentResults } from '../../src/results/currentResults.ts'
 import { shardPaths } from '../../src/results/storedEvaluations.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { query } from '../../src/lib/sql.ts'
 import { geogap } from '../helpers/cli.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { shared, sharedPath } from '../helpers/shared.ts'
 import { long } from '../helpers/torture.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 beforeAll(async () => {

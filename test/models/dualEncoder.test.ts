@@ -1,14 +1,16 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { evaluate } from '../../src/evaluate/evaluate.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { evaluate as evaluateAlone } from '../../src/evaluate/evaluate.ts'
 import { rescore } from '../../src/evaluate/rescore.ts'
 import { readCurrentResults } from '../../src/results/currentResults.ts'
 import { readCalibration } from '../../src/results/groupSums.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { type BoundTextTower } from '../../src/models/spec.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 import { bytesContent, type Content, repo, startHub, textContent } from '../lib/hub/fakeHub.ts'
 import {
@@ -19,16 +21,26 @@ import {
   words,
 } from './onnx/dualEncoder.ts'
 
+const evaluate = pooledEvaluate(reloadingPool())
+
+let folder: string
+let manifest: string
 let home: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'geogap-dual-'))
+  manifest = await writeWorld(folder, 9)
+})
 beforeEach(async () => {
-  home = await mkdtemp(join(tmpdir(), 'geogap-dual-'))
+  home = await mkdtemp(join(folder, 'test-'))
   vi.stubEnv('HF_HOME', join(home, 'hf'))
-  vi.stubEnv('GEOGAP_CACHE', join(home, 'own'))
+  vi.stubEnv('GEOGAP_CACHE', join(folder, 'own'))
 })
 afterEach(async () => {
   vi.unstubAllEnvs()
-  await rm(home, { recursive: true, force: true })
+  // No embedding of a text serves two tests.
+  await rm(join(folder, 'own'), { recursive: true, force: true })
 })
+afterAll(() => rm(folder, { recursive: true, force: true }))
 
 const half = [0.5, 0.5, 0.5]
 const preprocessing = {
@@ -46,6 +58,8 @@ const clip = {
   vision_config: {},
 }
 const tokenizerConfig = { model_max_length: 77, pad_token: { content: '[PAD]' } }
+
+const dataset = () => ({ name: manifest, classes: join(folder, 'classes.txt') })
 
 /** Expects that no probability of the only evaluation in `out` is known, and that the reason is given. */
 async function expectNoProbability(out: string, images: number): Promise<void> {
@@ -128,14 +142,10 @@ describe('hf:owner/repo with an image and a text tower', () => {
     ['texts of one length', { text: { mask: false, length: 5 } }],
   ])('classifies by the class names: %s', (_, repository) =>
     withHub(repository, async () => {
-      const dataset = {
-        name: await writeWorld(home, 9),
-        classes: join(home, 'classes.txt'),
-      }
       const out = join(home, 'results')
       const prompts = join(home, 'prompts.txt')
       await writeFile(prompts, 'A photo {}\n{}\n')
-      const asked = { models: [`hf:${repo}`], datasets: [dataset], out, prompts }
+      const asked = { models: [`hf:${repo}`], datasets: [dataset()], out, prompts }
       const run = await evaluate({ ...asked, keep: 'features' })
       expect(run.failures).toEqual([])
       const model = `hf:${repo} (prompts prompts.txt)`
@@ -226,9 +236,8 @@ describe('hf:owner/repo with an image and a text tower', () => {
   it('never stops the other models', () =>
     withHub({}, async () => {
       const good = await writeModel(home)
-      const dataset = { name: await writeWorld(home, 3), classes: join(home, 'classes.txt') }
       const models = [good, 'hf:acme/nothing', `hf:${repo}:onnx/absent.onnx`]
-      const run = await evaluate({ models, datasets: [dataset], out: join(home, 'results') })
+      const run = await evaluate({ models, datasets: [dataset()], out: join(home, 'results') })
       expect(run.accuracy().map(({ model }) => model)).toEqual([good.name])
       const reasons = run.failures.map(({ model, message }) => `${model}: ${message}`).sort()
       expect(reasons).toEqual([
@@ -263,10 +272,9 @@ describe('model.json with a text tower', () => {
   }
 
   it('has probabilities where its logit scale is given, and none from kept logits where it is not', async () => {
-    const dataset = { name: await writeWorld(home, 6), classes: join(home, 'classes.txt') }
     const evaluated = async (out: string, change: object): Promise<void> => {
       const models = [await write(change)]
-      await evaluate({ models, datasets: [dataset], out, keep: 'logits' })
+      await evaluate({ models, datasets: [dataset()], out, keep: 'logits' })
     }
     const scaled = join(home, 'scaled')
     await evaluated(scaled, { text: { ...description.text, logitScale: 20 } })
@@ -274,20 +282,19 @@ describe('model.json with a text tower', () => {
     expect([entries.length, failures]).toEqual([1, []])
     const unscaled = join(home, 'unscaled')
     await evaluated(unscaled, {})
-    await expectNoProbability(unscaled, 6)
+    await expectNoProbability(unscaled, 9)
     await rescore(unscaled, { change: { labels: 'original' }, out: join(home, 'again') })
-    await expectNoProbability(join(home, 'again'), 6)
+    await expectNoProbability(join(home, 'again'), 9)
   })
 
   it('is evaluated like every other zero-shot model', async () => {
-    const dataset = { name: await writeWorld(home, 6), classes: join(home, 'classes.txt') }
-    const run = await evaluate({
+    const run = await evaluateAlone({
       models: [await write()],
-      datasets: [dataset],
+      datasets: [dataset()],
       out: join(home, 'results'),
     })
     expect(run.failures).toEqual([])
-    expect(run.accuracy()[0]).toMatchObject({ model: 'mine', n: 6, top1: 1 })
+    expect(run.accuracy()[0]).toMatchObject({ model: 'mine', n: 9, top1: 1 })
   })
 
   it('is refused with its key where it is wrong', async () => {

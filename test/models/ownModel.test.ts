@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openDataset } from '../../src/datasets/open.ts'
-import { dryRun, evaluate } from '../../src/evaluate/evaluate.ts'
+import { dryRun } from '../../src/evaluate/evaluate.ts'
 import { extractFeatures } from '../../src/evaluate/workers/extractFeatures.ts'
 import { type InferenceGroup } from '../../src/evaluate/workers/messages.ts'
 import { type Predictions } from '../../src/results/predictions.ts'
@@ -15,8 +15,13 @@ import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { stepsFor } from '../../src/evaluate/jobs.ts'
 import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
 import { resolveModels } from '../../src/evaluate/targets.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { classes, writeWorld } from '../helpers/world.ts'
 import { colourGraph, type Form, headBytes, writeForeign } from './onnx/foreignGraph.ts'
+
+const pool = reloadingPool()
+const evaluate = pooledEvaluate(pool)
 
 let folder: string
 let manifest: string
@@ -91,6 +96,7 @@ describe('a graph made elsewhere', () => {
     const seen: Predictions[] = []
     await runShards(group, [{ items }], {
       processes: 1,
+      pool,
       onResult: (_, { outcomes }) => Promise.resolve(void seen.push(...outcomes)),
     })
     expect(new Set(seen[0]!.status)).toEqual(new Set(['not-a-number']))

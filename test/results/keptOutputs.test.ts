@@ -11,9 +11,10 @@ import {
   readStoredEvaluations,
 } from '../../src/results/storedEvaluations.ts'
 import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
-const evaluate = pooledEvaluate()
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 beforeAll(async () => {

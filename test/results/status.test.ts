@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, truncate, utimes, writeFile } from 'node:fs/prom
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { evaluate, type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
+import { type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { type ModelSpec } from '../../src/models/spec.ts'
 import { openRun } from '../../src/results/run.ts'
 import { readRunRecords, withRunRecord } from '../../src/results/runRecords.ts'
@@ -11,8 +11,12 @@ import { type ResultStatus, type RunStatus, runStatus } from '../../src/results/
 import { version } from '../../src/lib/version.ts'
 import { runtimeVersion } from '../../src/lib/onnx/engine.ts'
 import { geogap } from '../helpers/cli.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { reloadingPool } from '../helpers/reloading.ts'
 import { evenly, storeRun } from '../helpers/storedRun.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
+
+const evaluate = pooledEvaluate(reloadingPool())
 
 let folder: string
 let model: ModelSpec
