@@ -9,6 +9,7 @@ import { readCalibration } from '../../src/results/groupSums.ts'
 import { loadModelSpec } from '../../src/models/loadModelSpec.ts'
 import { prepareModel } from '../../src/models/runtime/prepareModel.ts'
 import { type BoundTextTower } from '../../src/models/spec.ts'
+import { hasProc, workersOf } from '../helpers/evaluation.ts'
 import { pooledEvaluate } from '../helpers/pooled.ts'
 import { reloadingPool } from '../helpers/reloading.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
@@ -287,14 +288,20 @@ describe('model.json with a text tower', () => {
     await expectNoProbability(join(home, 'again'), 9)
   })
 
-  it('is evaluated like every other zero-shot model', async () => {
+  it('is evaluated like every other zero-shot model, by the process that embedded the class names', async () => {
+    const before = hasProc ? workersOf(process.pid) : []
+    const seen = new Set<number>()
     const run = await evaluateAlone({
       models: [await write()],
       datasets: [dataset()],
       out: join(home, 'results'),
+      onProgress: () => {
+        if (hasProc) for (const pid of workersOf(process.pid)) seen.add(pid)
+      },
     })
     expect(run.failures).toEqual([])
     expect(run.accuracy()[0]).toMatchObject({ model: 'mine', n: 9, top1: 1 })
+    if (hasProc) expect(seen.size).toBe(before.length + 1)
   })
 
   it('is refused with its key where it is wrong', async () => {
