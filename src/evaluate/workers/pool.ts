@@ -158,16 +158,20 @@ export function createWorkerPool(): WorkerPool {
 }
 
 export interface Worker {
-  /** Evaluates items; resolves with undefined if the run was aborted before the first batch was done. */
+  /** Evaluates items; resolves with undefined if the run was aborted before the first batch was done, or the worker stopped. */
   run(items: readonly ShardSample[], options: WorkerPoolOptions): Promise<ShardResult | undefined>
   /** Allows this process to exit while the child is running. */
   unref(): void
+  /** Ends the child for good: what it was evaluating is not given to another one. */
   stop(): void
 }
 
 /** Returns a worker that starts its child when it is first used, bound to `cores` if given. */
 function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker {
   let child: ChildProcess | undefined
+  let isStopped = false
+  const isEnding = ({ signal }: WorkerPoolOptions): boolean =>
+    isStopped || (signal?.aborted ?? false)
   const load = async (options: WorkerPoolOptions): Promise<WorkerAnswer> => {
     child = startChild()
     if (cores && child.pid !== undefined) await bindProcess(child.pid, cores)
@@ -177,8 +181,8 @@ function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker 
     if (child?.connected) return child
     let ready = await load(options)
     // A single death may have another cause, such as full memory.
-    if (ready.type === 'ended' && !options.signal?.aborted) ready = await load(options)
-    if (options.signal?.aborted) return undefined
+    if (ready.type === 'ended' && !isEnding(options)) ready = await load(options)
+    if (isEnding(options)) return undefined
     if (ready.type === 'ready') return child
     if (ready.type === 'failed') throw new ModelFailure(ready.code, ready.message, ready.model)
     throw new ModelFailure(
@@ -198,7 +202,7 @@ function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker 
       throw new ModelFailure(answer.code, answer.message, group.models[0]?.name)
     child?.kill('SIGKILL')
     child = undefined
-    if (options.signal?.aborted) return undefined
+    if (isEnding(options)) return undefined
     return split(items, answer.type === 'silent' ? 'hung' : 'crashed', options)
   }
   const split = async (items: readonly ShardSample[], code: string, options: WorkerPoolOptions) => {
@@ -210,14 +214,18 @@ function createWorker(group: InferenceGroup, cores?: readonly number[]): Worker 
     const middle = items.length >> 1
     const left = await attempt(items.slice(0, middle), options)
     const right =
-      left && !options.signal?.aborted ? await attempt(items.slice(middle), options) : undefined
+      left && !isEnding(options) ? await attempt(items.slice(middle), options) : undefined
     return left && right ? joinResults(left, right) : left
   }
   const rest = (): void => {
     child?.unref()
     child?.channel?.unref()
   }
-  return { run: attempt, unref: rest, stop: () => child?.kill('SIGKILL') }
+  const stop = (): void => {
+    isStopped = true
+    child?.kill('SIGKILL')
+  }
+  return { run: attempt, unref: rest, stop }
 }
 
 const modelNamesOf = (group: InferenceGroup): string =>

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { builtPath } from '../../../scripts/built.ts'
@@ -100,6 +101,14 @@ describe('a pool', () => {
       await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
     },
   )
+
+  it.skipIf(!hasProc)('leaves no child when a result cannot be stored', async () => {
+    const onResult = () => Promise.reject(new Error('the disk is full'))
+    const shards = [{ items }, { items: Array.from({ length: 20 }, () => items).flat() }]
+    await expect(runShards(group, shards, { processes: 1, onResult })).rejects.toThrow('full')
+    await delay(300)
+    await vi.waitUntil(() => workersOf(process.pid).length === 0, 10_000)
+  })
 
   it.skipIf(!hasProc)(
     'takes a child that stands still for hung and gives its images to another',
