@@ -1,3 +1,4 @@
+/** Signals to an evaluation; SIGKILL is that of evaluate/kill.test.ts. */
 import { execFileSync } from 'node:child_process'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -6,6 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { geogap, start } from '../helpers/cli.ts'
+import { useCores, withCores } from '../helpers/cores.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { long } from '../helpers/torture.ts'
 import {
   workersOf,
@@ -14,27 +17,32 @@ import {
   isAlive,
   shardNames,
   smallEvaluation,
+  smallOptions,
   storedRows,
   until,
 } from '../helpers/evaluation.ts'
 
+useCores(1)
+const evaluate = pooledEvaluate()
+
 // Half of the images are left when the first shard is stored: time enough for a signal.
-const count = 300
+const count = 160
 let folder: string
 let args: (out: string) => string[]
 let whole: string[]
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-signals-'))
   args = await smallEvaluation(folder, count)
-  expect((await geogap(args(join(folder, 'whole')))).code).toBe(0)
+  await evaluate(smallOptions(folder, join(folder, 'whole')))
   whole = await storedRows(join(folder, 'whole'))
   expect(whole).toHaveLength(count)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** An evaluation that has committed its first shard. */
-async function begun(out: string) {
-  const child = start(args(out), { stdio: ['ignore', 'ignore', 'pipe'] })
+/** An evaluation on so many cores that has committed its first shard. */
+async function begun(out: string, cores: number) {
+  const env = withCores(cores)
+  const child = start(args(out), { stdio: ['ignore', 'ignore', 'pipe'], env })
   let stderr = ''
   child.stderr!.on('data', (chunk: Buffer) => (stderr += chunk.toString()))
   const end = ended(child)
@@ -43,7 +51,7 @@ async function begun(out: string) {
 }
 
 async function finishes(out: string): Promise<void> {
-  expect((await geogap(args(out))).code).toBe(0)
+  expect((await evaluate(smallOptions(folder, out))).failures).toEqual([])
   expect(await storedRows(out)).toEqual(whole)
 }
 
@@ -56,9 +64,10 @@ type Begun = Awaited<ReturnType<typeof begun>>
 async function disturbed(
   name: string,
   disturb: (evaluation: Begun, workers: number[], out: string) => Promise<boolean>,
+  cores = 1,
 ): Promise<string> {
   for (const out of [name, `${name}-again`, `${name}-at-last`].map(one => join(folder, one))) {
-    const evaluation = await begun(out)
+    const evaluation = await begun(out, cores)
     const { pid } = evaluation.child
     const workers = isAlive(pid!) ? workersOf(pid!) : []
     if (await disturb(evaluation, workers, out)) {
@@ -99,41 +108,24 @@ describe.skipIf(!hasProc)('an evaluation', () => {
   )
 
   it('ends at once on the second signal, and leaves no child', async () => {
-    const out = await disturbed('twice', async ({ child, end }, workers, out) => {
-      for (const pid of workers) process.kill(pid, 'SIGSTOP')
-      child.kill('SIGINT')
-      await wait(300)
-      // With all answers by then it ends on the first signal.
-      if (!isAlive(child.pid!) && (await storedRows(out)).length === count) return false
-      expect(workers.length).toBeGreaterThan(0)
-      expect(isAlive(child.pid!)).toBe(true)
-      child.kill('SIGINT')
-      expect(await end).toBe(130)
-      await until('no child', () => !workers.some(isAlive), 5)
-      return true
-    })
+    const out = await disturbed(
+      'twice',
+      async ({ child, end }, workers, out) => {
+        for (const pid of workers) process.kill(pid, 'SIGSTOP')
+        child.kill('SIGINT')
+        await wait(300)
+        // With all answers by then it ends on the first signal.
+        if (!isAlive(child.pid!) && (await storedRows(out)).length === count) return false
+        expect(workers.length).toBeGreaterThan(0)
+        expect(isAlive(child.pid!)).toBe(true)
+        child.kill('SIGINT')
+        expect(await end).toBe(130)
+        await until('no child', () => !workers.some(isAlive), 5)
+        return true
+      },
+      2,
+    )
     await finishes(out)
-  })
-
-  it('leaves no child when it is killed', async () => {
-    const out = await disturbed('killed', async ({ child, end }) => {
-      child.kill('SIGKILL')
-      const code = await end
-      if (code === 0) return false
-      expect(code).toBe('SIGKILL')
-      return true
-    })
-    expect((await geogap(['status', out])).stdout).toMatch(/: killed/)
-    await finishes(out)
-  })
-
-  it('does a dead child’s shard again in a fresh one', async () => {
-    const out = await disturbed('dead-child', async ({ end }, [worker]) => {
-      if (worker !== undefined) process.kill(worker, 'SIGKILL')
-      expect(await end).toBe(0)
-      return worker !== undefined
-    })
-    expect(await storedRows(out)).toEqual(whole)
   })
 
   it.skipIf(!long)('goes on when nobody reads its progress any more', async () => {

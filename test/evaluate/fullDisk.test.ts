@@ -7,20 +7,26 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readRunRecords } from '../../src/results/runRecords.ts'
 import { cli, geogap } from '../helpers/cli.ts'
-import { smallEvaluation, storedRows } from '../helpers/evaluation.ts'
+import { useCores, withCores } from '../helpers/cores.ts'
+import { smallEvaluation, smallOptions, storedRows } from '../helpers/evaluation.ts'
 import { canMount, mounted } from '../helpers/namespace.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
 import { measured, scaled } from '../helpers/torture.ts'
 
 const count = 64
+useCores(1)
+const env = withCores(1)
+const evaluate = pooledEvaluate()
 let folder: string
 let args: (out: string) => string[]
 let whole: string[]
 let kilobytes: number
+let outs = 0
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-full-'))
   args = await smallEvaluation(folder, count)
   const out = join(folder, 'whole')
-  expect((await geogap(args(out))).code).toBe(0)
+  await evaluate(smallOptions(folder, out))
   whole = await storedRows(out)
   const files = await readdir(out, { recursive: true })
   kilobytes = files.reduce(
@@ -30,16 +36,30 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-/** Fills a disk of $1 KB, keeps what is there in $2, gives the disk room, does the same again, keeps that in $3. */
+/** Fills a disk of $1 KB, and keeps what is there in $2. */
 const script = `
-  size=$1 first=$2 second=$3 disk=$4; shift 4
+  size=$1 kept=$2 disk=$3; shift 3
   mkdir -p "$disk" && mount -t tmpfs -o size="$size"k tmpfs "$disk" || exit 99
   "$@"; code=$?
-  cp -r "$disk/out" "$first"
-  mount -o remount,size=64m "$disk"
-  "$@" >/dev/null 2>&1 || exit 98
-  cp -r "$disk/out" "$second"
+  cp -r "$disk/out" "$kept"
   exit $code`
+
+/** Evaluates on a disk of its own that has `room`, which `script` takes; returns how that ended and the rows that are stored. */
+async function evaluatedOn(room: number, script: string) {
+  const [out, disk] = ['kept', 'disk'].map(name => join(folder, `${name}-${outs}`))
+  outs += 1
+  const words = [String(room), out!, disk!, ...cli, ...args(join(disk!, 'out'))]
+  const { status, stderr } = mounted(script, words, env)
+  const rows = await storedRows(out!).catch(() => [])
+  expect(rows.filter(row => !whole.includes(row))).toEqual([])
+  return { status, stderr, out: out!, rows }
+}
+
+/** Evaluates again what a disturbed evaluation left, where there is room. */
+async function completes(out: string): Promise<void> {
+  expect((await evaluate(smallOptions(folder, out))).failures).toEqual([])
+  expect(await storedRows(out)).toEqual(whole)
+}
 
 describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)', () => {
   it('is never called done, is named, and the same command completes when there is room', async () => {
@@ -47,29 +67,17 @@ describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)
     const codes: Record<string, number> = {}
     for (let i = 0; i < sizes; i++) {
       const size = 8 + Math.floor(((i + 0.5) * kilobytes) / sizes)
-      const [first, second, disk] = ['first', 'second', 'disk'].map(name =>
-        join(folder, `${name}-${i}`),
-      )
-      const ran = mounted(script, [
-        String(size),
-        first!,
-        second!,
-        disk!,
-        ...cli,
-        ...args(join(disk!, 'out')),
-      ])
-      codes[ran.status!] = (codes[ran.status!] ?? 0) + 1
-      expect([0, 2], ran.stderr).toContain(ran.status)
-      const kept = await storedRows(first!).catch(() => [])
-      if (ran.status === 0) expect(kept).toEqual(whole)
+      const { status, stderr, out, rows } = await evaluatedOn(size, script)
+      codes[status!] = (codes[status!] ?? 0) + 1
+      expect([0, 2], stderr).toContain(status)
+      if (status === 0) expect(rows).toEqual(whole)
       else {
-        expect(ran.stderr.trimEnd().split('\n').at(-1)).toMatch(
+        expect(stderr.trimEnd().split('\n').at(-1)).toMatch(
           /^geogap: cannot write .*: no space left on the device \[disk-full\]$/,
         )
-        expect((await readRunRecords(first!)).map(({ state }) => state)).not.toContain('done')
+        expect((await readRunRecords(out)).map(({ state }) => state)).not.toContain('done')
       }
-      expect(kept.filter(row => !whole.includes(row))).toEqual([])
-      expect(await storedRows(second!)).toEqual(whole)
+      await completes(out)
     }
     measured(
       `${sizes} disks of up to ${kilobytes} KB: evaluations ended with ${JSON.stringify(codes)}, all completed later`,
@@ -79,52 +87,38 @@ describe.skipIf(!canMount)('a full disk (left out where mounting is not allowed)
 })
 
 /** As `script` for a disk of $1 files. */
-const inodeScript = script
-  .replace('size="$size"k', 'nr_inodes="$size"')
-  .replace('remount,size=64m', 'remount,nr_inodes=100k')
+const inodeScript = script.replace('size="$size"k', 'nr_inodes="$size"')
 
 describe.skipIf(!canMount)('a disk without inodes (left out where mounting is not allowed)', () => {
   it('is named as that, and the same command completes when there are some', async () => {
     for (const inodes of [5, 8]) {
-      const [first, second, disk] = ['first', 'second', 'disk'].map(name =>
-        join(folder, `inodes-${name}-${inodes}`),
-      )
-      const words = [String(inodes), first!, second!, disk!, ...cli, ...args(join(disk!, 'out'))]
-      const ran = mounted(inodeScript, words)
-      expect([ran.status, ran.stderr]).toEqual([
+      const { status, stderr, out } = await evaluatedOn(inodes, inodeScript)
+      expect([status, stderr]).toEqual([
         2,
         expect.stringMatching(/geogap: cannot write .*: no inode left on the device, which .*\n$/),
       ])
-      const kept = await storedRows(first!).catch(() => [])
-      expect(kept.filter(row => !whole.includes(row))).toEqual([])
-      expect(await storedRows(second!)).toEqual(whole)
+      await completes(out)
     }
   }, 600_000)
 })
 
-/** Makes the results read-only when $1 shards are there, keeps what is there in $2, allows it again, keeps the next run in $3. */
+/** Makes the results read-only when $1 shards are there, and keeps what is there in $2. */
 const readOnlyScript = `
-  shards=$1 first=$2 second=$3 disk=$4; shift 4
+  shards=$1 kept=$2 disk=$3; shift 3
   mkdir -p "$disk" && mount -t tmpfs tmpfs "$disk" || exit 99
   "$@" & child=$!
   while [ "$(find "$disk" -path '*/predictions/*.json' | wc -l)" -lt "$shards" ]; do sleep 0.02; done
   until mount -o remount,ro "$disk" 2>/dev/null; do kill -0 $child 2>/dev/null || break; done
   wait $child; code=$?
-  cp -r "$disk/out" "$first"
-  mount -o remount,rw "$disk"
-  "$@" >/dev/null 2>&1 || exit 98
-  cp -r "$disk/out" "$second"
+  cp -r "$disk/out" "$kept"
   exit $code`
 
 describe.skipIf(!canMount)('a folder that becomes read-only midway', () => {
   it('is named, keeps its shards, and the same command completes', async () => {
-    const paths = ['first', 'second', 'disk'].map(name => join(folder, `read-only-${name}`))
-    const ran = mounted(readOnlyScript, ['1', ...paths, ...cli, ...args(join(paths[2]!, 'out'))])
-    expect([ran.status, ran.stderr]).toEqual([2, expect.stringMatching(/geogap: .*read-only/)])
-    const kept = await storedRows(paths[0]!)
-    expect(kept.length).toBeGreaterThan(0)
-    expect(kept.filter(row => !whole.includes(row))).toEqual([])
-    expect(await storedRows(paths[1]!)).toEqual(whole)
+    const { status, stderr, out, rows } = await evaluatedOn(1, readOnlyScript)
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/geogap: .*read-only/i)])
+    expect(rows.length).toBeGreaterThan(0)
+    await completes(out)
   }, 120_000)
 })
 
@@ -144,10 +138,8 @@ describe.skipIf(process.platform === 'win32')('paths at the limit of the system'
       'images',
     )
     cpSync(join(folder, 'images'), data, { recursive: true })
-    const words = args(join(folder, 'of-deep'))
-    words[words.indexOf('--dataset') + 1] = data
-    const { code, stderr } = await geogap(words)
-    expect([code, stderr.includes('error')]).toEqual([0, false])
+    const options = { ...smallOptions(folder, join(folder, 'of-deep')), datasets: [data] }
+    expect((await evaluate(options)).failures).toEqual([])
     expect(
       (await storedRows(join(folder, 'of-deep'))).map(row => /"status":"\w+"/.exec(row)![0]),
     ).toEqual(Array<string>(count).fill('"status":"ok"'))
@@ -165,14 +157,12 @@ describe.skipIf(process.platform === 'win32')('a limit on the size of files', ()
   it('fails what DuckDB writes, and the same command completes without it', async () => {
     const out = join(folder, 'limited')
     const words = ['-c', 'ulimit -f 1; exec "$@"', 'bash', ...cli, ...args(out)]
-    const ran = spawnSync('bash', words, { encoding: 'utf8' })
+    const ran = spawnSync('bash', words, { encoding: 'utf8', env })
     expect([ran.status, ran.stderr]).toEqual([
       2,
       expect.stringMatching(/geogap: cannot write .*parquet: .*\n$/),
     ])
-    cpSync(out, `${out}-kept`, { recursive: true })
-    expect(await storedRows(`${out}-kept`)).toEqual([])
-    expect((await geogap(args(out))).code).toBe(0)
-    expect(await storedRows(out)).toEqual(whole)
+    expect(await storedRows(out)).toEqual([])
+    await completes(out)
   })
 })

@@ -11,46 +11,70 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { builtPath } from '../../scripts/built.ts'
 import { openRun } from '../../src/results/run.ts'
 import { randomFrom } from '../../src/lib/random.ts'
+import { readRunRecords } from '../../src/results/runRecords.ts'
+import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
+import { geogap } from '../helpers/cli.ts'
+import { useCores, withCores } from '../helpers/cores.ts'
 import {
   ended,
   hasProc,
   isAlive,
+  smallOptions,
   smallWorld,
   storedRows,
+  until,
   workersOf,
 } from '../helpers/evaluation.ts'
-import { readStoredEvaluations } from '../../src/results/storedEvaluations.ts'
+import { pooledEvaluate } from '../helpers/pooled.ts'
+import { tablePool } from '../helpers/tablePool.ts'
 import { measured, scaled, torture } from '../helpers/torture.ts'
 
-const count = 240
-const kills = scaled(3, 200)
-const step = torture > 0 ? Math.round(1 / torture) : 40
+const count = 160
+const kills = scaled(2, 200)
+const step = torture > 0 ? Math.round(1 / torture) : 24
 const random = randomFrom(11)
+let inferredByTable = 0
+// Two processes, as the evaluation that is killed has: shards are the same.
+useCores(2)
+const evaluate = pooledEvaluate()
+const evaluateByTable = pooledEvaluate(tablePool(images => (inferredByTable += images)))
 let folder: string
 let world: { images: string; weights: string }
-let whole: string[]
-let table: unknown
-let shardSize: number
-let seconds: number
+
+interface Whole {
+  rows: string[]
+  table: unknown
+  shardSize: number
+}
+let whole: Whole
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'geogap-kill-'))
   world = await smallWorld(folder, count)
   const out = join(folder, 'whole')
-  const started = performance.now()
-  expect(await ended(start(out))).toBe(0)
-  seconds = (performance.now() - started) / 1000
-  whole = await storedRows(out)
-  table = (await openRun(out)).accuracy({ by: 'label' })
-  shardSize = (await readStoredEvaluations(out))[0]!.shards[0]!.rows
-  expect(whole).toHaveLength(count)
+  await evaluate(optionsOf(out))
+  whole = await wholeOf(out)
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
+
+async function wholeOf(out: string): Promise<Whole> {
+  const rows = await storedRows(out)
+  expect(rows).toHaveLength(count)
+  const [entry] = await readStoredEvaluations(out)
+  return { rows, table: await tableOf(out), shardSize: entry!.shards[0]!.rows }
+}
+
+const tableOf = async (out: string) => (await openRun(out)).accuracy({ by: 'label' })
+
+const optionsOf = (out: string) => ({ ...smallOptions(folder, out), models: ['lcnet_050:64'] })
 
 const logOf = (out: string): string => `${out}.log`
 const script = builtPath('test/evaluate/evaluate.child.ts')
 const start = (out: string, ...at: string[]) =>
-  fork(script, [world.weights, world.images, out, logOf(out), ...at], { stdio: 'ignore' })
+  fork(script, [world.weights, world.images, out, logOf(out), ...at], {
+    stdio: 'ignore',
+    env: withCores(2),
+  })
 
 describe.skipIf(!hasProc)('an evaluation that is killed at random moments', () => {
   it(
@@ -61,18 +85,19 @@ describe.skipIf(!hasProc)('an evaluation that is killed at random moments', () =
       for (let round = 0; tally.parent + tally.child < kills; round++) {
         const out = join(folder, `round-${round}`)
         while (!(await killed(out, tally))) await expectPart(out)
-        expect(await storedRows(out)).toEqual(whole)
-        expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
+        expect(await storedRows(out)).toEqual(whole.rows)
+        expect(await tableOf(out)).toEqual(whole.table)
         tally.again += (await inferredIn(out)) - count
         await rm(out, { recursive: true })
       }
       const { parent, child, again } = tally
-      const shards = again / shardSize
+      const shards = again / whole.shardSize
       measured(
         `SIGKILL of ${parent} evaluations and ${child} children at random moments: every table as unkilled; ` +
           `${again} images (${shards.toFixed(1)} shards) done twice, ${(shards / (parent + child)).toFixed(2)} shards a kill`,
       )
-      expect(shards).toBeLessThanOrEqual(2 * parent + child)
+      // Each of the two processes computes one shard while the result of its last one is stored.
+      expect(shards).toBeLessThanOrEqual((torture > 0 ? 2 : 4) * parent + child)
     },
   )
 })
@@ -82,6 +107,9 @@ describe.skipIf(!hasProc)('an evaluation that is killed at a write, a sync or a 
     'is whole after the same command',
     { timeout: torture > 0 ? 4 * 3_600_000 : 300_000 },
     async () => {
+      const out = join(folder, 'whole-by-table')
+      await evaluateByTable(optionsOf(out))
+      const byTable = await wholeOf(out)
       const tally = { points: 0, most: 0 }
       for (let at = step; ; at += step) {
         const out = join(folder, `at-${at}`)
@@ -94,40 +122,46 @@ describe.skipIf(!hasProc)('an evaluation that is killed at a write, a sync or a 
           expect(tally.points).toBeGreaterThan(0)
           return
         }
-        await expectPart(out)
-        expect(await ended(start(out))).toBe(0)
-        expect(await storedRows(out)).toEqual(whole)
-        expect((await openRun(out)).accuracy({ by: 'label' })).toEqual(table)
+        await expectPart(out, byTable)
+        inferredByTable = 0
+        await evaluateByTable(optionsOf(out))
+        expect(await storedRows(out)).toEqual(byTable.rows)
+        expect(await tableOf(out)).toEqual(byTable.table)
         tally.points++
-        tally.most = Math.max(tally.most, ((await inferredIn(out)) - count) / shardSize)
-        // Each of the two processes computes one shard while the result of its last one is stored.
-        expect(tally.most).toBeLessThanOrEqual(4)
+        const inferred = inferredByTable + (await inferredIn(out))
+        tally.most = Math.max(tally.most, (inferred - count) / byTable.shardSize)
+        expect(tally.most).toBeLessThanOrEqual(1)
         await rm(out, { recursive: true })
       }
     },
   )
 })
 
-/** Images that were inferred for `out`, in all its runs. */
+/** Images that were inferred for `out` by processes of their own, in all their runs. */
 const inferredIn = async (out: string): Promise<number> =>
-  (await readFile(logOf(out), 'utf8')).split('\n').reduce((sum, line) => sum + Number(line), 0)
+  (await readFile(logOf(out), 'utf8').catch(() => ''))
+    .split('\n')
+    .reduce((sum, line) => sum + Number(line), 0)
 
 /** Runs and kills; true once the evaluation came to its end. */
 async function killed(out: string, tally: { parent: number; child: number }): Promise<boolean> {
+  const stored = (await storedRows(out).catch(() => [])).length
+  const before = await inferredIn(out)
   const parent = start(out)
   const end = ended(parent)
-  await Promise.race([end, wait(1000 * seconds * (0.2 + random()))])
-  if (parent.exitCode !== null) {
-    expect(parent.exitCode).toBe(0)
-    seconds *= 0.8
-    return true
-  }
-  const workers = workersOf(parent.pid!)
-  const victim = random() < 0.5 ? workers[Math.floor(random() * workers.length)] : undefined
+  await Promise.race([end, randomMoment(out, count - stored)])
+  const isOver = parent.exitCode !== null
+  const workers = isOver ? [] : workersOf(parent.pid!)
+  // The first kills are one of each kind.
+  const isOfChild = tally.parent > 0 && (tally.child === 0 || random() < 0.5)
+  const victim = isOfChild ? workers[Math.floor(random() * workers.length)] : undefined
   if (victim !== undefined) {
     tally.child++
     process.kill(victim, 'SIGKILL')
+  }
+  if (isOver || victim !== undefined) {
     expect(await end).toBe(0)
+    expect((await inferredIn(out)) - before).toBe(count - stored)
     return true
   }
   tally.parent++
@@ -137,12 +171,26 @@ async function killed(out: string, tally: { parent: number; child: number }): Pr
     expect(i).toBeLessThan(200)
     await wait(100)
   }
+  const states = (await readRunRecords(out)).map(({ state }) => state)
+  if (states.includes('killed')) expect((await geogap(['status', out])).stdout).toMatch(/: killed/)
+  else if (states.length > 0) {
+    expect(states).toEqual(['done'])
+    expect(await storedRows(out)).toEqual(whole.rows)
+  }
   return false
 }
 
+/** Waits until an evaluation has inferred some of the images that it has to; by GEOGAP_TORTURE also for a moment of its start. */
+async function randomMoment(out: string, images: number): Promise<void> {
+  const part = random()
+  if (torture > 0 && part < 0.3) return wait(5000 * part)
+  const enough = (await inferredIn(out)) + Math.floor(part * images)
+  await until('the moment', async () => (await inferredIn(out)) > enough)
+}
+
 /** What a killed evaluation left is right as far as it goes. */
-async function expectPart(out: string): Promise<void> {
-  const rows = await storedRows(out).catch(() => [])
-  expect(new Set(rows).size).toBe(rows.length)
-  expect(rows.filter(row => !whole.includes(row))).toEqual([])
+async function expectPart(out: string, { rows }: Whole = whole): Promise<void> {
+  const kept = await storedRows(out).catch(() => [])
+  expect(new Set(kept).size).toBe(kept.length)
+  expect(kept.filter(row => !rows.includes(row))).toEqual([])
 }

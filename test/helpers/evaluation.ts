@@ -5,6 +5,7 @@ import { mkdir, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import sharp from 'sharp'
+import { type EvaluateOptions } from '../../src/evaluate/evaluate.ts'
 import { initialWeights } from '../../src/models/initialWeights.ts'
 import { writeSafetensors } from '../../src/lib/tensors/safetensors.ts'
 import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvaluations.ts'
@@ -47,6 +48,15 @@ export async function smallEvaluation(
     ...['--batch', '2', '--out', out],
   ]
 }
+
+/** What the arguments of `smallEvaluation` ask for, as options of `evaluate`. */
+export const smallOptions = (folder: string, out: string): EvaluateOptions => ({
+  models: ['lcnet_050'],
+  weights: join(folder, 'lcnet.safetensors'),
+  datasets: [join(folder, 'images')],
+  batch: 2,
+  out,
+})
 
 /** Every stored row as text, by model and image: equal lists are equal results. */
 export async function storedRows(out: string): Promise<string[]> {

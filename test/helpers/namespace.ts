@@ -7,15 +7,17 @@ const flags = ['--user', '--map-root-user', '--mount']
 export const canMount =
   spawnSync('unshare', [...flags, 'mount', '-t', 'tmpfs', 'tmpfs', '/tmp']).status === 0
 
-/** Runs a shell script, where mounting is allowed, with `words` as its `$1`, `$2` …. */
+/** Runs a shell script, where mounting is allowed, with `words` as its `$1`, `$2` …; for two minutes at most. */
 export function mounted(
   script: string,
   words: readonly string[],
-  environment: Record<string, string> = {},
+  environment: NodeJS.ProcessEnv = {},
 ) {
   const env = { ...process.env, ...environment }
   return spawnSync('unshare', [...flags, 'sh', '-c', script, 'sh', ...words], {
     encoding: 'utf8',
     env,
+    timeout: 120_000,
+    killSignal: 'SIGKILL',
   })
 }
