@@ -1,4 +1,4 @@
-/** Files that are no pictures, or not whole: a row each with the right code. 200 files with 20 bad ones; GEOGAP_TORTURE=1: 1,000 with 100. */
+/** Files that are no pictures, or not whole: a row each with the right code. 100 files with 10 bad ones; GEOGAP_TORTURE=1: 1,000 with 100. */
 import { inferDisparities } from '../../src/analysis/inferDisparities.ts'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -11,11 +11,12 @@ import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvalu
 import { openRun } from '../../src/results/run.ts'
 import { query } from '../../src/lib/sql.ts'
 import { geogap, start } from '../helpers/cli.ts'
+import { withCores } from '../helpers/cores.ts'
 import { ended, hasProc, workersOf } from '../helpers/evaluation.ts'
 import { peakMemory } from '../helpers/memory.ts'
 import { measured, scaled } from '../helpers/torture.ts'
 
-const count = scaled(200, 1000)
+const count = scaled(100, 1000)
 const bad = count / 10
 let folder: string
 beforeAll(async () => {
@@ -117,7 +118,7 @@ it(
       '--out',
       out,
     ]
-    const child = start(['evaluate', ...args], { stdio: 'ignore' })
+    const child = start(['evaluate', ...args], { stdio: 'ignore', env: withCores(1) })
     const peak = watchMemory(child.pid!)
     expect(await ended(child)).toBe(0)
 

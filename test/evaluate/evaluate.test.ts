@@ -8,9 +8,11 @@ import { type ModelSpec } from '../../src/models/spec.ts'
 import { keptCountsName } from '../../src/results/keptCounts.ts'
 import { readStoredEvaluations, shardPaths } from '../../src/results/storedEvaluations.ts'
 import { query } from '../../src/lib/sql.ts'
+import { useCores } from '../helpers/cores.ts'
 import { pooledEvaluate } from '../helpers/pooled.ts'
 import { writeModel, writeWorld } from '../helpers/world.ts'
 
+useCores(1)
 const evaluate = pooledEvaluate()
 
 let folder: string
@@ -108,27 +110,6 @@ describe('evaluate', () => {
     )
   })
 
-  it('does nothing twice, and never mixes other settings or weights', async () => {
-    const out = join(folder, 'again')
-    const options = { models: [model], datasets: [dataset()], out }
-    await evaluate(options)
-    const before = await times(out)
-    const seen: number[] = []
-    await evaluate({ ...options, onProgress: ({ done }) => seen.push(done) })
-    expect(seen).toEqual([])
-    expect(await times(out)).toEqual(before)
-    await evaluate({ ...options, preprocessing: 'paper' })
-    const other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
-    await evaluate({ ...options, models: [other] })
-    const entries = await readStoredEvaluations(out)
-    expect(entries.map(({ identity, rows }) => [identity.preprocessing, rows])).toEqual([
-      ['native', count],
-      ['paper', count],
-      ['native', count],
-    ])
-    expect(new Set(entries.map(({ key }) => key)).size).toBe(3)
-  })
-
   it('goes on where an interrupted run stopped', async () => {
     const out = join(folder, 'interrupted')
     await evaluate({ models: [model], datasets: [dataset()], out })
@@ -148,6 +129,27 @@ describe('evaluate', () => {
     const after = new Map(await times(out))
     for (const [name, time] of kept) expect(after.get(name)).toBe(time)
     expect((await readStoredEvaluations(out))[0]!.rows).toBe(count)
+  })
+
+  it('does nothing twice, and never mixes other settings or weights', async () => {
+    const out = join(folder, 'again')
+    const options = { models: [model], datasets: [dataset()], out }
+    await evaluate(options)
+    const before = await times(out)
+    const seen: number[] = []
+    await evaluate({ ...options, onProgress: ({ done }) => seen.push(done) })
+    expect(seen).toEqual([])
+    expect(await times(out)).toEqual(before)
+    await evaluate({ ...options, preprocessing: 'paper' })
+    const other = { ...(await writeModel(join(folder, 'models'), 2)), name: model.name }
+    await evaluate({ ...options, models: [other] })
+    const entries = await readStoredEvaluations(out)
+    expect(entries.map(({ identity, rows }) => [identity.preprocessing, rows])).toEqual([
+      ['native', count],
+      ['paper', count],
+      ['native', count],
+    ])
+    expect(new Set(entries.map(({ key }) => key)).size).toBe(3)
   })
 
   it('goes on without a model that cannot be loaded, and says so', async () => {

@@ -65,7 +65,7 @@ async function pictures(folder: string): Promise<Sample[]> {
 const kinds = [
   {
     what: 'no work',
-    shards: scaled(300, 100_000),
+    shards: scaled(160, 100_000),
     itemsIn: () => Promise.resolve([itemOf('/nothing/here')]),
   },
   { what: '64 pictures', shards: scaled(5, 800), itemsIn: pictures },

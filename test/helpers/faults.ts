@@ -21,6 +21,8 @@ interface Attempt {
   at: number
   fault: Fault
   done: number
+  /** Called when the operation's turn has come in an attempt that crashes. */
+  onCrash?: () => void
 }
 
 let patched = false
@@ -70,7 +72,10 @@ function counted(name: string, args: readonly unknown[]): Promise<void> | undefi
   )
     return undefined
   if (attempt.fault.kind === 'kill') process.kill(process.pid, 'SIGKILL')
-  if (attempt.fault.kind !== 'error') return new Promise(() => undefined)
+  if (attempt.fault.kind !== 'error') {
+    attempt.onCrash?.()
+    return new Promise(() => undefined)
+  }
   if (attempt.done > attempt.at) return undefined
   everywhere?.onFault()
   const path = typeof args[0] === 'string' ? ` '${args[0]}'` : ''
@@ -163,7 +168,7 @@ export async function withFault<T>(
   await patch()
   unsynced.clear()
   const attempt: Attempt = { at, fault, done: 0 }
-  const crashed = fault.kind === 'crash' ? crash(attempt) : new Promise<'crash'>(() => undefined)
+  const crashed = new Promise<'crash'>(resolve => (attempt.onCrash = () => resolve('crash')))
   const ending = await Promise.race([
     running.run(attempt, work).then(
       value => ({ value }),
@@ -179,11 +184,6 @@ export async function withFault<T>(
     crashed: ending === 'crash',
     ...(ending === 'crash' ? {} : ending),
   }
-}
-
-async function crash(attempt: Attempt): Promise<'crash'> {
-  while (attempt.done < attempt.at) await new Promise(resolve => setImmediate(resolve))
-  return 'crash'
 }
 
 function cutInHalf(file: string): void {

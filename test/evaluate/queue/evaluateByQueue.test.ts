@@ -22,10 +22,12 @@ import { readStoredEvaluations, shardPaths } from '../../../src/results/storedEv
 import { serve } from '../../../src/dashboard/serve.ts'
 import { query } from '../../../src/lib/sql.ts'
 import { geogap } from '../../helpers/cli.ts'
+import { useCores } from '../../helpers/cores.ts'
 import { writeModel, writeWorld } from '../../helpers/world.ts'
 import { freePort, hasRedis, startRedis, type TestRedis } from './redis.ts'
 import { storePlan, waitingUnit } from './run.ts'
 
+useCores(1)
 let folder: string
 let redis: TestRedis | undefined
 const servers: TestRedis[] = []
