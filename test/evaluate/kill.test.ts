@@ -31,7 +31,7 @@ import { measured, scaled, torture } from '../helpers/torture.ts'
 
 const count = 160
 const kills = scaled(2, 200)
-const step = torture > 0 ? Math.round(1 / torture) : 24
+const step = torture > 0 ? Math.round(1 / torture) : 17
 const random = randomFrom(11)
 let inferredByTable = 0
 // Two processes, as the evaluation that is killed has: shards are the same.
@@ -149,11 +149,11 @@ async function killed(out: string, tally: { parent: number; child: number }): Pr
   const before = await inferredIn(out)
   const parent = start(out)
   const end = ended(parent)
-  await Promise.race([end, randomMoment(out, count - stored)])
-  const isOver = parent.exitCode !== null
-  const workers = isOver ? [] : workersOf(parent.pid!)
   // The first kills are one of each kind.
   const isOfChild = tally.parent > 0 && (tally.child === 0 || random() < 0.5)
+  await Promise.race([end, randomMoment(out, count - stored, isOfChild)])
+  const isOver = parent.exitCode !== null
+  const workers = isOver ? [] : workersOf(parent.pid!)
   const victim = isOfChild ? workers[Math.floor(random() * workers.length)] : undefined
   if (victim !== undefined) {
     tally.child++
@@ -180,10 +180,14 @@ async function killed(out: string, tally: { parent: number; child: number }): Pr
   return false
 }
 
-/** Waits until an evaluation has inferred some of the images that it has to; by GEOGAP_TORTURE also for a moment of its start. */
-async function randomMoment(out: string, images: number): Promise<void> {
-  const part = random()
-  if (torture > 0 && part < 0.3) return wait(5000 * part)
+/**
+ * Waits until an evaluation has inferred some of the images that it has to: by GEOGAP_TORTURE any number of them, or for a moment of
+ * its start; otherwise so many that something is stored, or so few that each child is at work.
+ */
+async function randomMoment(out: string, images: number, isOfChild: boolean): Promise<void> {
+  const any = random()
+  if (torture > 0 && any < 0.3) return wait(5000 * any)
+  const part = torture > 0 ? any : (isOfChild ? 0.05 : 0.55) + 0.2 * any
   const enough = (await inferredIn(out)) + Math.floor(part * images)
   await until('the moment', async () => (await inferredIn(out)) > enough)
 }
@@ -193,4 +197,6 @@ async function expectPart(out: string, { rows }: Whole = whole): Promise<void> {
   const kept = await storedRows(out).catch(() => [])
   expect(new Set(kept).size).toBe(kept.length)
   expect(kept.filter(row => !rows.includes(row))).toEqual([])
+  const entries = await readStoredEvaluations(out).catch(() => [])
+  expect(entries.flatMap(({ damaged }) => damaged)).toEqual([])
 }

@@ -28,8 +28,9 @@ interface Attempt {
 let patched = false
 const running = new AsyncLocalStorage<Attempt>()
 let everywhere: (Attempt & { onFault: () => void }) | undefined
-/** Files written and not synced since, by the name that they have now. */
+/** Files written, by any library, and not synced since, by the name that they have now. */
 const unsynced = new Set<string>()
+const synced = new Set<string>()
 const paths = new WeakMap<object, string>()
 
 type Method = (...args: unknown[]) => unknown
@@ -97,10 +98,16 @@ async function patch(): Promise<void> {
     promises[name] = async (...args: unknown[]) => {
       await counted(name, args)
       const result = await original(...args)
-      if (name === 'rename' && unsynced.delete(String(args[0]))) unsynced.add(String(args[1]))
+      if (name === 'rename' || name === 'link') {
+        const [from, to] = args.map(String)
+        if (!synced.has(from!)) unsynced.add(to!)
+      }
       if (name === 'open') {
         paths.set(result as object, String(args[0]))
-        if (/w|r\+/.test(String(args[1]))) unsynced.add(String(args[0]))
+        if (/w|r\+/.test(String(args[1]))) {
+          unsynced.add(String(args[0]))
+          synced.delete(String(args[0]))
+        }
       }
       return result
     }
@@ -119,7 +126,10 @@ async function patchHandles(): Promise<void> {
     prototype[name] = async function (this: object, ...args: unknown[]) {
       await counted(name, [paths.get(this)])
       const result = await original.apply(this, args)
-      if (name === 'sync') unsynced.delete(paths.get(this) ?? '')
+      if (name === 'sync') {
+        unsynced.delete(paths.get(this) ?? '')
+        synced.add(paths.get(this) ?? '')
+      }
       return result
     }
   }
@@ -167,6 +177,7 @@ export async function withFault<T>(
 ): Promise<Outcome<T>> {
   await patch()
   unsynced.clear()
+  synced.clear()
   const attempt: Attempt = { at, fault, done: 0 }
   const crashed = new Promise<'crash'>(resolve => (attempt.onCrash = () => resolve('crash')))
   const ending = await Promise.race([
